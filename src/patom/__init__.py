@@ -1,0 +1,56 @@
+"""How badly could somebody hurt your multi-task model by feeding it data?"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from patom.attacks import PATOM, AttackResult, RandomAttack, ThreatModel
+    from patom.core.covariances import (
+        cluster_covariance,
+        graph_covariance,
+        independent_covariance,
+        mean_regularised_covariance,
+    )
+    from patom.core.regions import Ball
+    from patom.models import MTRLClassifier, MTRLRegressor, TaskColumn
+
+__all__ = [
+    "PATOM",
+    "AttackResult",
+    "Ball",
+    "MTRLClassifier",
+    "MTRLRegressor",
+    "RandomAttack",
+    "TaskColumn",
+    "ThreatModel",
+    "cluster_covariance",
+    "graph_covariance",
+    "independent_covariance",
+    "mean_regularised_covariance",
+]
+
+# Names load on first use: scikit-learn and numba take a second to import, `patom --help` should not.
+_HOMES = {
+    "patom.attacks": ("PATOM", "AttackResult", "RandomAttack", "ThreatModel"),
+    "patom.core.covariances": (
+        "cluster_covariance",
+        "graph_covariance",
+        "independent_covariance",
+        "mean_regularised_covariance",
+    ),
+    "patom.core.regions": ("Ball",),
+    "patom.models": ("MTRLClassifier", "MTRLRegressor", "TaskColumn"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'patom' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

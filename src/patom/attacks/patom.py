@@ -1,0 +1,146 @@
+"""PATOM, Algorithm 1 of the paper: projected stochastic gradient ascent with implicit gradients."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.result import AttackResult, AttackStatus, Recorder, assemble
+from patom.attacks.sweep import sweep
+from patom.attacks.threat import ThreatModel
+from patom.core.arrays import FloatArray
+from patom.core.solution import Solution
+from patom.models.settings import require_at_least, require_choice
+from patom.models.threads import one_blas_thread
+
+Callback = Callable[[int, FloatArray], None]
+
+
+@dataclass(frozen=True)
+class PATOM:
+    """The paper's attack, to the letter.
+
+    An iteration samples clean rows of the target tasks and, for each in turn, moves every injected row along
+    eq. 6 and projects it at once; then problem (1) is solved again. The gradient holds the duals and Omega fixed
+    (eq. 7), which makes it cheap and, for indirect attacks, poor.
+
+    Parameters
+    ----------
+    step_size : float, default 100.0
+        The paper's eta.
+    max_iter : int, default 10
+        Iterations, each with one solve of (1).
+    batch_ratio : float, default 3.0
+        Samples of an iteration over the target tasks' clean rows; drawn with replacement.
+    features, labels : str, default "uniform" and "resampled"
+        How the injected rows are drawn at the start, see ``patom.attacks.draws.draw``. Labels stay.
+    n_starts : int, default 1
+        Independent starts; the one with the highest final utility is kept, and the spread of the others
+        estimates how far from a global optimum it may be (paper, section 5.2).
+
+    Examples
+    --------
+    >>> from patom import Ball, MTRLRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
+    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
+    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
+    >>> result = PATOM().poison(model, X, X @ [1.0, 2.0, 3.0], task=task, threat=threat, random_state=0)
+    >>> result.X.shape, bool(result.utility > result.clean_utility)
+    ((6, 3), True)
+    """
+
+    step_size: float = 100.0
+    max_iter: int = 10
+    batch_ratio: float = 3.0
+    features: str = "uniform"
+    labels: str = "resampled"
+    n_starts: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least("PATOM", 0.0, strict=True, step_size=self.step_size, batch_ratio=self.batch_ratio)
+        require_at_least("PATOM", 0, max_iter=self.max_iter)
+        require_at_least("PATOM", 1, n_starts=self.n_starts)
+        require_choice("PATOM", FEATURES, features=self.features)
+        require_choice("PATOM", LABELS, labels=self.labels)
+
+    def poison(
+        self,
+        model: Any,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        task: Any = None,
+        threat: ThreatModel,
+        random_state: int | np.random.Generator | None = None,
+        callback: Callback | None = None,
+    ) -> AttackResult:
+        """Compute the rows to inject.
+
+        Parameters
+        ----------
+        model : MTRLRegressor or MTRLClassifier
+            The victim's settings; left untouched, fitted or not.
+        X, y, task
+            The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
+        threat : ThreatModel
+        random_state : int, Generator or None
+        callback : callable (iteration, X_injected), optional
+            Called after each iteration of each start, 0 being the random start.
+
+        Raises
+        ------
+        ValueError
+            For data that ``fit`` refuses, unknown tasks, or a budget that rounds to no rows.
+        TypeError
+            For a model that is none of the two.
+        """
+        program = bilevel(model, X, y, task, threat)
+        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
+        with one_blas_thread():
+            clean = program.problem.solve()
+            runs = [self._ascend(program, clean.W, rng, callback) for rng in rngs]
+        settings = {"name": "PATOM", **asdict(self)}
+        return assemble(program, threat, settings, clean, runs, (X, y, task))
+
+    def _ascend(
+        self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None
+    ) -> Recorder:
+        record = Recorder(draw(program, self.features, self.labels, rng), AttackStatus.COMPLETED)
+        for iteration in range(self.max_iter + 1):
+            if iteration > 0:
+                record.injection = self._move(program, record.injection, solution, rng)
+            solution = program.solve(record.injection, start=W)
+            W = solution.W
+            record.note(iteration, program.utility(W), solution)
+            if callback is not None:
+                callback(iteration, record.injection.X)
+            if not _couples(program, W):
+                record.status = AttackStatus.UNCOUPLED
+                break
+        return record
+
+    def _move(
+        self, program: Bilevel, injection: Injection, solution: Solution, rng: np.random.Generator
+    ) -> Injection:
+        """One pass of eq. 6 over a batch of target rows; W, Phi and the duals stay those of the last solve."""
+        rows, W = program.problem.rows, solution.W
+        chosen = program.target_rows()
+        batch = rng.choice(chosen, size=max(1, round(self.batch_ratio * chosen.size)))
+        task = rows.task_index[batch]
+        slopes = program.problem.loss.slope(np.einsum("bp,bp->b", rows.X[batch], W[task]), rows.y[batch])
+        coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.targets)
+        per_row = coupling[np.repeat(np.arange(program.attackers.size), program.counts)]
+        gain = program.duals(injection, W)[:, None] * per_row
+        group = np.argsort(program.targets)[np.searchsorted(np.sort(program.targets), task)]
+        moved = sweep(injection.X, rows.X[batch, :-1], self.step_size * slopes, group, gain, program.region)
+        return replace(injection, X=moved)
+
+
+def _couples(program: Bilevel, W: FloatArray) -> bool:
+    relationship = program.problem.penalty.relationship(W)
+    return bool(np.any(relationship.coupling(program.attackers, program.targets)))

@@ -1,0 +1,208 @@
+"""What an attack returns: the injected rows, how they came about, and the victim fitted on them."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from patom.atomic import write_atomically
+from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.threat import ThreatModel
+from patom.core.arrays import AnyArray, BoolArray, FloatArray
+from patom.core.solution import Solution, Status
+from patom.models.labels import as_labels
+
+HISTORY = np.dtype(
+    [("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")]
+)
+
+
+class AttackStatus(Enum):
+    """How an attack ended. The value is a sentence."""
+
+    COMPLETED = "All iterations were run, and every fit on the way met its tolerance."
+    UNCERTIFIED = "All iterations were run, but a fit on the way stopped above its tolerance: see history['gap']."
+    UNCOUPLED = "Attacking and target tasks do not influence each other in this model: the rows are as drawn."
+
+
+class Poisoned(NamedTuple):
+    """Clean and injected rows together, the injected ones last."""
+
+    X: FloatArray
+    y: AnyArray
+    task: AnyArray
+    is_poison: BoolArray
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """Rows to inject, and what they do.
+
+    Parameters
+    ----------
+    X : array of shape (r, d)
+        Features of the injected rows, within the threat's region.
+    y, task : arrays of shape (r,)
+        Their targets and tasks, in the labels of the data.
+    history : record array
+        One record an iteration, 0 being the random start: ``iteration``, ``utility`` (mean loss of the target
+        tasks' clean rows), ``gap`` (duality gap of that fit), ``solver_steps``, ``seconds`` since the start.
+    clean_utility : float
+        The utility without an attack.
+    start_utilities : array of shape (n_starts,)
+        Final utility of every start; the result is that of the highest.
+    threat : ThreatModel
+    attack : dict
+        The attack's name and settings.
+    status : AttackStatus
+    model : estimator or None
+        The victim fitted on clean plus injected rows; None after ``load``, see ``replay``.
+    """
+
+    X: FloatArray
+    y: AnyArray
+    task: AnyArray
+    history: np.recarray[Any, Any]
+    clean_utility: float
+    start_utilities: FloatArray
+    threat: ThreatModel
+    attack: dict[str, Any]
+    status: AttackStatus
+    model: Any = field(default=None, repr=False)
+
+    @property
+    def utility(self) -> float:
+        """Mean loss of the target tasks' clean rows under the attack."""
+        return float(self.history["utility"][-1])
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the starts' final utilities over their mean: 0 for equal optima, NaN for one start."""
+        if self.start_utilities.size < 2:
+            return float("nan")
+        return float(self.start_utilities.std(ddof=1) / self.start_utilities.mean())
+
+    def combine(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Poisoned:
+        """Append the injected rows to clean data; the last array marks them."""
+        clean = np.asarray(X, dtype=np.float64)
+        if clean.ndim != 2 or clean.shape[1] != self.X.shape[1]:
+            raise ValueError(f"X must have shape (n, {self.X.shape[1]}) like the attacked data; got {clean.shape}.")
+        labels = as_labels(task, clean.shape[0])
+        return Poisoned(
+            np.concatenate([clean, self.X]),
+            _append(np.asarray(y), self.y),
+            _append(labels, self.task),
+            np.repeat([False, True], [clean.shape[0], self.X.shape[0]]),
+        )
+
+    def replay(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
+        """Fit a clone of any model or defense, ``fit(X, y, task=task)``, on clean plus injected rows."""
+        data = self.combine(X, y, task)
+        return clone(model).fit(data.X, data.y, task=data.task)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything but the model to a NumPy archive (no pickle), whole or not at all.
+
+        Raises
+        ------
+        TypeError
+            For task or class labels other than numbers, strings and booleans.
+        """
+        region = {"name": type(self.threat.region).__name__, **vars(self.threat.region)}
+        notes = {
+            "attack": self.attack, "region": region, "budget": self.threat.budget, "status": self.status.name,
+            "clean_utility": self.clean_utility,
+        }  # fmt: skip
+        arrays = {
+            "X": self.X, "y": _plain("y", self.y), "task": _plain("task", self.task),
+            "history": np.asarray(self.history), "start_utilities": self.start_utilities,
+            "targets": _plain("targets", np.array(self.threat.targets)),
+            "attackers": _plain("attackers", np.array(self.threat.attackers)), "notes": np.array(json.dumps(notes)),
+        }  # fmt: skip
+        write_atomically(Path(path), lambda file: np.savez_compressed(file, **arrays))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what ``save`` wrote; ``model`` is None."""
+        from patom.core import regions
+
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        notes = json.loads(str(arrays["notes"]))
+        region = getattr(regions, notes["region"].pop("name"))(**notes["region"])
+        threat = ThreatModel(
+            tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"], region
+        )
+        return cls(
+            arrays["X"], arrays["y"], arrays["task"], arrays["history"].view(np.recarray), notes["clean_utility"],
+            arrays["start_utilities"], threat, notes["attack"], AttackStatus[notes["status"]],
+        )  # fmt: skip
+
+
+@dataclass
+class Recorder:
+    """One start under way: its rows and its history."""
+
+    injection: Injection
+    status: AttackStatus
+    records: list[tuple[int, float, float, int, float]] = field(default_factory=list)
+    begin: float = field(default_factory=time.perf_counter)
+
+    def note(self, iteration: int, utility: float, solution: Solution) -> None:
+        """Add an iteration's record."""
+        elapsed = time.perf_counter() - self.begin
+        self.records.append((iteration, utility, solution.duality_gap, solution.n_iter, elapsed))
+        if solution.status in (Status.MAX_ITER, Status.STALLED):
+            self.status = AttackStatus.UNCERTIFIED
+
+    @property
+    def utility(self) -> float:
+        """Utility of the last iteration."""
+        return self.records[-1][1]
+
+
+def assemble(
+    program: Bilevel,
+    threat: ThreatModel,
+    settings: dict[str, Any],
+    clean: Solution,
+    runs: list[Recorder],
+    data: tuple[Any, Any, Any],
+) -> AttackResult:
+    """The best run as a result, with the victim fitted from scratch on clean plus injected rows."""
+    best = max(runs, key=lambda run: run.utility)
+    injection, classes = best.injection, getattr(program.victim, "classes_", None)
+    y = injection.y if classes is None else classes[(injection.y > 0.0).astype(int)]
+    result = AttackResult(
+        X=injection.X,
+        y=y,
+        task=program.problem.tasks[injection.task_index],
+        history=np.array(best.records, dtype=HISTORY).view(np.recarray),
+        clean_utility=program.utility(clean.W),
+        start_utilities=np.array([run.utility for run in runs]),
+        threat=threat,
+        attack=settings,
+        status=best.status,
+    )
+    object.__setattr__(result, "model", result.replay(program.victim, *data))
+    return result
+
+
+def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
+    if object in (clean.dtype, injected.dtype):
+        return np.concatenate([clean.astype(object), injected.astype(object)])
+    return np.concatenate([clean, injected])
+
+
+def _plain(name: str, values: AnyArray) -> AnyArray:
+    if values.dtype == object and all(isinstance(value, str) for value in values.tolist()):
+        values = values.astype(str)
+    if values.dtype.kind not in "biufU":
+        raise TypeError(f"{name} holds {values.dtype} labels, which cannot be saved without pickle; use strings or numbers.")
+    return values

@@ -1,0 +1,99 @@
+"""The threat model: whom the attacker aims at, through which tasks, with how many rows, and where they may lie."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from patom.core.arrays import AnyArray, IntArray
+from patom.core.regions import Ball, Region
+from patom.models.labels import as_labels, positions
+from patom.models.settings import require_at_least
+
+Kind = Literal["direct", "indirect", "hybrid"]
+
+
+@dataclass(frozen=True)
+class ThreatModel:
+    """What an attacker wants and may do (paper, section 4.1).
+
+    Parameters
+    ----------
+    targets : task labels
+        The tasks whose training loss she wants high. One label or several.
+    attackers : task labels
+        The tasks into which she can inject rows.
+    budget : float
+        Injected rows of an attacking task over its clean rows, above 0; the number is rounded down.
+    region : Region, default Ball(radius=1.0)
+        Where the features of injected rows must lie, in the units of X.
+
+    Raises
+    ------
+    ValueError
+        For an empty or repeated list of tasks or a budget that is not above 0.
+
+    Examples
+    --------
+    >>> ThreatModel(targets=["a", "b"], attackers=["c"], budget=0.2).kind
+    'indirect'
+    """
+
+    targets: tuple[Hashable, ...]
+    attackers: tuple[Hashable, ...]
+    budget: float
+    region: Region = field(default_factory=Ball)
+
+    def __post_init__(self) -> None:
+        for name in ("targets", "attackers"):
+            labels = _as_tuple(getattr(self, name))
+            if not labels:
+                raise ValueError(f"{name} of ThreatModel must name at least one task; got none.")
+            if len(set(labels)) < len(labels):
+                raise ValueError(f"{name} of ThreatModel must name each task once; got {labels!r}.")
+            object.__setattr__(self, name, labels)
+        require_at_least("ThreatModel", 0.0, strict=True, budget=self.budget)
+        if not isinstance(self.region, Region):
+            raise ValueError(f"region of ThreatModel must be a region such as Ball; got {self.region!r}.")
+
+    @property
+    def kind(self) -> Kind:
+        """Direct: targets and attackers are the same tasks. Indirect: no task is both. Hybrid: otherwise."""
+        targets, attackers = set(self.targets), set(self.attackers)
+        if targets == attackers:
+            return "direct"
+        return "hybrid" if targets & attackers else "indirect"
+
+    def target_positions(self, tasks: AnyArray) -> IntArray:
+        """Positions of the target tasks among ``tasks``, shape (m,)."""
+        return _positions(self.targets, tasks, "targets of ThreatModel")
+
+    def attacker_positions(self, tasks: AnyArray) -> IntArray:
+        """Positions of the attacking tasks among ``tasks``, shape (m,)."""
+        return _positions(self.attackers, tasks, "attackers of ThreatModel")
+
+    def injected_counts(self, clean_counts: IntArray) -> IntArray:
+        """Rows to inject into each attacking task, the budget times its clean rows, rounded down.
+
+        >>> ThreatModel(targets=[0], attackers=[0, 1], budget=0.3).injected_counts(np.array([10, 3]))
+        array([3, 0])
+        """
+        # 0.3 * 10 is 3 in every reading but float64's: the margin keeps such products whole.
+        counts = np.floor(self.budget * clean_counts + 1e-9).astype(np.int64)
+        if not counts.any():
+            raise ValueError(
+                f"budget of ThreatModel rounds to no rows: {self.budget} of at most {clean_counts.max()} clean rows in "
+                f"an attacking task; the smallest budget that injects a row is {1.0 / clean_counts.max():.3g}."
+            )
+        return counts
+
+
+def _as_tuple(labels: Hashable | Iterable[Hashable]) -> tuple[Hashable, ...]:
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        return (labels,)
+    return tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+
+
+def _positions(labels: tuple[Hashable, ...], tasks: AnyArray, argument: str) -> IntArray:
+    return positions(as_labels(list(labels), len(labels)), tasks, argument=argument)

@@ -1,0 +1,96 @@
+"""Convex losses l(z, y) of a prediction z = w'x: value, slope and curvature in z.
+
+The slope is what the paper writes l' (eq. 5 and 6); the curvature enters Newton's method.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from patom.core.arrays import FloatArray
+
+_Pointwise = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A convex, once differentiable loss; all functions work element by element.
+
+    Parameters
+    ----------
+    name : str
+    value, slope, curvature : callables (z, y) -> array
+        l(z, y) and its first and (generalised) second derivative in z.
+    curvature_bound : float
+        Largest value of ``curvature``.
+    quadratic : bool
+        Whether l is (y - z)^2, so that second moments of the rows are all that matters.
+    margin : bool
+        Whether y must be -1 or +1.
+    """
+
+    name: str
+    value: _Pointwise
+    slope: _Pointwise
+    curvature: _Pointwise
+    curvature_bound: float
+    quadratic: bool = False
+    margin: bool = False
+
+
+squared_error = Loss(
+    "squared_error",
+    value=lambda z, y: (y - z) ** 2,
+    slope=lambda z, y: 2.0 * (z - y),
+    curvature=lambda z, y: np.full_like(z, 2.0),
+    curvature_bound=2.0,
+    quadratic=True,
+)
+
+# The paper's eq. 11 prints the squared hinge without the positive part. For y = +-1 it is least squares.
+unclipped_hinge = Loss(
+    "unclipped_hinge",
+    value=lambda z, y: (1.0 - y * z) ** 2,
+    slope=lambda z, y: 2.0 * (z - y),
+    curvature=lambda z, y: np.full_like(z, 2.0),
+    curvature_bound=2.0,
+    quadratic=True,
+    margin=True,
+)
+
+squared_hinge = Loss(
+    "squared_hinge",
+    value=lambda z, y: np.maximum(0.0, 1.0 - y * z) ** 2,
+    slope=lambda z, y: -2.0 * y * np.maximum(0.0, 1.0 - y * z),
+    curvature=lambda z, y: 2.0 * (y * z < 1.0),
+    curvature_bound=2.0,
+    margin=True,
+)
+
+logistic = Loss(
+    "logistic",
+    value=lambda z, y: np.logaddexp(0.0, -y * z),
+    slope=lambda z, y: -y * expit(-y * z),
+    curvature=lambda z, y: expit(z) * expit(-z),
+    curvature_bound=0.25,
+    margin=True,
+)
+
+
+def huber(delta: float) -> Loss:
+    """Huber's loss, squared error within ``delta`` and linear beyond: r^2 or 2 delta |r| - delta^2, r = z - y.
+
+    >>> huber(1.0).value(np.array([0.5, 3.0]), np.zeros(2))
+    array([0.25, 5.  ])
+    """
+    return Loss(
+        "huber",
+        value=lambda z, y: np.where(
+            np.abs(z - y) <= delta, (z - y) ** 2, 2.0 * delta * np.abs(z - y) - delta**2
+        ),
+        slope=lambda z, y: 2.0 * np.clip(z - y, -delta, delta),
+        curvature=lambda z, y: 2.0 * (np.abs(z - y) <= delta),
+        curvature_bound=2.0,
+    )

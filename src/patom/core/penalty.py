@@ -1,0 +1,60 @@
+"""What the solver asks of a penalty; two files answer: ``spectral`` (Omega learned), ``quadratic`` (Omega given)."""
+
+from typing import Protocol
+
+from patom.core.arrays import FloatArray
+from patom.core.relationship import Relationship
+
+
+class Model(Protocol):
+    """The penalised objective F near W: smooth along a manifold that W lies on (see ``newton``)."""
+
+    @property
+    def gradient(self) -> FloatArray:
+        """Gradient of F along the manifold, shape (m, p)."""
+
+    def project(self, V: FloatArray) -> FloatArray:
+        """Orthogonal projection onto the tangent space."""
+
+    def curvature(self, V: FloatArray) -> FloatArray:
+        """The penalty's second derivative K along the manifold, applied to a tangent V (design: H + K)."""
+
+    def retract(self, V: FloatArray) -> FloatArray:
+        """The point of the manifold next to W + V."""
+
+
+class Penalty(Protocol):
+    """R(W) of problem (1) after Omega has been minimised out, or with Omega given."""
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """(lambda_1, lambda_2)."""
+
+    def value(self, W: FloatArray) -> float:
+        """R(W)."""
+
+    def prox(self, Z: FloatArray, L: float) -> FloatArray:
+        """argmin_W L/2 ||W - Z||_F^2 + R(W)."""
+
+    def conjugate(self, V: FloatArray) -> float:
+        """R*(V) = max_W <W, V> - R(W)."""
+
+    def model(self, W: FloatArray, gradient: FloatArray) -> Model:
+        """The second-order model at W, given the data term's gradient there."""
+
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        """The nearest matrix of a rank one lower, None where there is none or rank plays no part."""
+
+    def scaled(self, factor: float) -> "Penalty":
+        """factor * R, for the solver's path from strong to weak penalties."""
+
+    def relationship(self, W: FloatArray) -> Relationship:
+        """The task covariance that belongs to W."""
+
+
+def fenchel_gap(penalty: Penalty, W: FloatArray, gradient: FloatArray) -> float:
+    """R(W) + R*(V) - <W, V> with V = -grad f(W): how far the objective can be above its optimum.
+
+    f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out.
+    """
+    return penalty.value(W) + penalty.conjugate(-gradient) + float((W * gradient).sum())

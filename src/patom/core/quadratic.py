@@ -1,0 +1,87 @@
+"""Omega given: the penalty is lambda_1/2 ||W||_F^2 + lambda_2/2 tr(W Omega^-1 W'), a plain quadratic.
+
+Where Omega is singular, W is confined to its range (Omega^-1 is infinite off it), as in the graph and cluster
+special cases of (1). Written with Omega's eigenvectors: Omega^-1 is never formed.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.relationship import Relationship
+
+
+@dataclass(frozen=True)
+class QuadraticPenalty:
+    """R(W) in the basis of Omega's eigenvectors: sum_k stiffness_k/2 ||u_k'W||^2, stiffness = l_1 + l_2/omega."""
+
+    omega: Relationship
+
+    @property
+    def stiffness(self) -> FloatArray:
+        """Curvature of R along each eigenvector of Omega, shape (k,)."""
+        return self.omega.lambda_1 + self.omega.lambda_2 / self.omega.spectrum
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.omega.lambda_1, self.omega.lambda_2
+
+    def value(self, W: FloatArray) -> float:
+        return 0.5 * float(self.stiffness @ ((self.omega.vectors.T @ W) ** 2).sum(axis=1))
+
+    def prox(self, Z: FloatArray, L: float) -> FloatArray:
+        return self._scale(Z, 1.0 / (1.0 + self.stiffness / L))
+
+    def conjugate(self, V: FloatArray) -> float:
+        return 0.5 * float((1.0 / self.stiffness) @ ((self.omega.vectors.T @ V) ** 2).sum(axis=1))
+
+    def model(self, W: FloatArray, gradient: FloatArray) -> "RangeModel":
+        return RangeModel(self, W, gradient)
+
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:  # noqa: ARG002  (smooth whatever the rank)
+        return None
+
+    def scaled(self, factor: float) -> "QuadraticPenalty":
+        lambdas = {"lambda_1": factor * self.omega.lambda_1, "lambda_2": factor * self.omega.lambda_2}
+        return QuadraticPenalty(replace(self.omega, **lambdas))
+
+    def relationship(self, W: FloatArray) -> Relationship:  # noqa: ARG002  (given, whatever W)
+        return self.omega
+
+    def _scale(self, V: FloatArray, factors: FloatArray) -> FloatArray:
+        return self.omega.vectors @ (factors[:, None] * (self.omega.vectors.T @ V))
+
+
+@dataclass(frozen=True)
+class RangeModel:
+    """F = f + R on the matrices whose columns lie in Omega's range: flat, so the model is exact."""
+
+    penalty: QuadraticPenalty
+    W: FloatArray
+    data_gradient: FloatArray
+
+    @property
+    def gradient(self) -> FloatArray:
+        return self.project(self.data_gradient) + self.curvature(self.W)
+
+    def project(self, V: FloatArray) -> FloatArray:
+        U = self.penalty.omega.vectors
+        return U @ (U.T @ V)
+
+    def curvature(self, V: FloatArray) -> FloatArray:
+        return self.penalty._scale(V, self.penalty.stiffness)
+
+    def retract(self, V: FloatArray) -> FloatArray:
+        return self.W + V
+
+
+def fixed_covariance(omega: FloatArray, lambda_1: float, lambda_2: float) -> QuadraticPenalty:
+    """The penalty for a given Omega, shape (m, m), symmetric and positive semi-definite; costs O(m^3)."""
+    values, vectors = np.linalg.eigh(omega)
+    floor = omega.shape[0] * np.finfo(float).eps * values[-1]
+    if lambda_2 == 0.0:  # no relationship term, so nothing confines W
+        values = np.maximum(values, floor)
+    positive = values >= floor
+    order = np.flatnonzero(positive)[::-1]
+    return QuadraticPenalty(Relationship(vectors[:, order], values[order], lambda_1, lambda_2))

@@ -1,0 +1,39 @@
+"""What a solver returns: the weights, a certificate, and a status that is a sentence."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from patom.core.arrays import FloatArray
+
+
+class Status(Enum):
+    """How a solve ended. The value is a sentence."""
+
+    CONVERGED = "Converged: the duality gap is at most the tolerance."
+    PRECISION = "Converged as far as float64 allows: rounding keeps the duality gap above the tolerance."
+    MAX_ITER = "Stopped at max_iter: the duality gap is still above the tolerance."
+    STALLED = "Stalled: the alternation no longer moves, but the duality gap is still above the tolerance."
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Optimum of problem (1), or the best that was reached.
+
+    Parameters
+    ----------
+    W : array of shape (m, p)
+        One row a task (the transpose of the paper's W), the bias last.
+    objective : float
+        Value of (1).
+    duality_gap : float
+        Fenchel gap: the objective is at most this far above the optimum.
+    n_iter : int
+        Proximal-gradient and Newton steps taken, or sweeps of the alternation.
+    status : Status
+    """
+
+    W: FloatArray
+    objective: float
+    duality_gap: float
+    n_iter: int
+    status: Status

@@ -1,0 +1,180 @@
+"""Solve problem (1): accelerated proximal gradient, Newton's steps once they help, a duality gap to end on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import DataTerm
+from patom.core.newton import newton_direction
+from patom.core.penalty import Penalty, fenchel_gap
+from patom.core.solution import Solution, Status
+
+_FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
+
+
+@dataclass(frozen=True)
+class _Point:
+    W: FloatArray
+    gradient: FloatArray
+    objective: float
+    gap: float
+
+
+def solve(
+    term: DataTerm, penalty: Penalty, *, tol: float = 1e-8, max_iter: int = 10_000, start: FloatArray | None = None
+) -> Solution:
+    """Minimise f(W) + R(W) to a certified gap.
+
+    Parameters
+    ----------
+    term : DataTerm
+        f, see ``data_term.data_term``.
+    penalty : Penalty
+        R, see ``spectral`` (Omega learned) and ``quadratic`` (Omega given).
+    tol : float
+        The gap aimed at: ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that
+        small targets are not solved sloppily.
+    max_iter : int
+        Bound on proximal-gradient and Newton steps together.
+    start : array of shape (m, p), optional
+        Warm start; zeros by default.
+
+    Notes
+    -----
+    Without a warm start the lambdas fall by tens from the data's scale to their values, each solve starting
+    from the last: the rank then grows from below, which is quick, instead of shrinking from above, which at
+    small lambdas takes first-order steps beyond count.
+
+    Costs one gradient and one thin singular value decomposition a step.
+    """
+    zero = np.zeros(term.shape)
+    scale = term.value_and_gradient(zero)[0]
+    rounding = 8.0 * float(np.finfo(float).eps) * scale
+    steps, L = 0, term.smoothness
+    W = zero if start is None else start
+    for factor in _falling(0.1 * L / sum(penalty.weights)) if start is None else ():
+        step = _descend(term, penalty.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, rounding))
+        W, L, steps = step.point.W, step.L, steps + step.steps
+    goal = _Goal(tol, rounding)
+    last = _descend(term, penalty, W, L, max_iter - steps, goal)
+    point, steps = last.point, steps + last.steps
+    return Solution(point.W, point.objective, max(point.gap, 0.0), steps, goal.status(point))
+
+
+@dataclass(frozen=True)
+class _Goal:
+    tol: float
+    rounding: float
+
+    def reached(self, point: _Point) -> bool:
+        return self.status(point) is not Status.MAX_ITER
+
+    def status(self, point: _Point) -> Status:
+        if point.gap <= self.tol * min(1.0, point.objective):
+            return Status.CONVERGED
+        return Status.PRECISION if point.gap <= self.rounding else Status.MAX_ITER
+
+
+@dataclass(frozen=True)
+class _Descent:
+    point: _Point
+    steps: int
+    L: float
+
+
+def _falling(largest: float) -> list[float]:
+    """10^k > 1 up to ``largest``, descending."""
+    return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
+
+
+def _descend(
+    term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter: int, goal: _Goal
+) -> _Descent:
+    """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
+    point, steps, stretch = _evaluate(term, penalty, W), 0, _FIRST_STRETCH
+    while not goal.reached(point) and steps < max_iter:
+        length = min(stretch, max_iter - steps)
+        ahead = _evaluate(term, penalty, _accelerate(term, penalty, point.W, L, length))
+        steps += length
+        if ahead.objective <= point.objective or ahead.gap < point.gap:
+            point = ahead
+        elif _overshoots(term, penalty, point, L):
+            L *= 2.0
+        refined, taken = _refine(term, penalty, point, L, min(20, max_iter - steps), goal)
+        steps += taken
+        stretch = _FIRST_STRETCH if refined is not point else min(2 * stretch, _LONGEST_STRETCH)
+        point = refined
+    return _Descent(point, steps, L)
+
+
+def _accelerate(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, steps: int) -> FloatArray:
+    """Accelerated proximal steps (Beck and Teboulle 2009), restarted by O'Donoghue and Candes's gradient test."""
+    Y, momentum = W, 1.0
+    for _ in range(steps):
+        _, gradient = term.value_and_gradient(Y)
+        ahead = penalty.prox(Y - gradient / L, L)
+        if np.vdot(Y - ahead, ahead - W) > 0.0:  # momentum points uphill
+            momentum = 1.0
+        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+        Y = ahead + (momentum - 1.0) / following * (ahead - W)
+        W, momentum = ahead, following
+    return W
+
+
+def _refine(
+    term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal
+) -> tuple[_Point, int]:
+    """Newton steps at the rank of W and, where they get nowhere, one rank lower.
+
+    A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
+    the matrices of W's rank cannot end there.
+    """
+    ahead, taken = _newton(term, penalty, point, L, limit, goal)
+    if ahead is not point or taken >= limit:
+        return ahead, taken
+    lower = penalty.lower_rank(point.W)
+    if lower is not None:
+        ahead, more = _newton(term, penalty, _evaluate(term, penalty, lower), L, limit - taken, goal)
+        taken += more
+        if _gains(point, ahead, goal):
+            return ahead, taken
+    return point, taken
+
+
+def _newton(
+    term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal
+) -> tuple[_Point, int]:
+    """Newton steps for as long as each gains; a proximal step after each lets the rank change."""
+    taken = 0
+    while taken < limit and not goal.reached(point):
+        model = penalty.model(point.W, point.gradient)
+        direction = newton_direction(model, term.hessian(point.W))
+        taken += 1
+        for length in (1.0, 0.25, 0.05):
+            W = model.retract(length * direction)
+            _, gradient = term.value_and_gradient(W)
+            ahead = _evaluate(term, penalty, penalty.prox(W - gradient / L, L))
+            if _gains(point, ahead, goal):
+                break
+        else:
+            return point, taken
+        point = ahead
+    return point, taken
+
+
+def _gains(point: _Point, ahead: _Point, goal: _Goal) -> bool:
+    """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
+    descent = point.objective - ahead.objective
+    return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding)
+
+
+def _evaluate(term: DataTerm, penalty: Penalty, W: FloatArray) -> _Point:
+    value, gradient = term.value_and_gradient(W)
+    return _Point(W, gradient, value + penalty.value(W), fenchel_gap(penalty, W, gradient))
+
+
+def _overshoots(term: DataTerm, penalty: Penalty, point: _Point, L: float) -> bool:
+    # A plain proximal step with L at least the smoothness never raises the objective.
+    step = penalty.prox(point.W - point.gradient / L, L)
+    return _evaluate(term, penalty, step).objective > point.objective

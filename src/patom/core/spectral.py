@@ -1,0 +1,130 @@
+"""Omega learned: the penalty is lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2.
+
+For fixed W the best Omega of problem (1) is (W'W)^(1/2) / tr (W'W)^(1/2) (Zhang and Yeung 2010); put back, it
+leaves the squared nuclear norm. Everything here acts on singular values.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.relationship import Relationship, uniform_relationship
+
+
+def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
+    """argmax_{x >= 0} <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 for s descending and non-negative.
+
+    With ridge = 1 + lambda_1/L and nuclear = lambda_2/L it is the prox, with the lambdas the conjugate.
+    s_k > nuclear S_k holds for the first k and no later ones, so counting finds the support.
+
+    >>> maximise_on_spectrum(np.array([3.0, 1.0]), 1.0, 1.0)
+    array([1.5, 0. ])
+    """
+    S = np.cumsum(s) / (ridge + nuclear * np.arange(1, s.size + 1))
+    k = int(np.count_nonzero(s > nuclear * S))
+    if k == 0:
+        return np.zeros_like(s)
+    return np.maximum(s - nuclear * S[k - 1], 0.0) / ridge
+
+
+@dataclass(frozen=True)
+class SpectralPenalty:
+    """R(W) = lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2."""
+
+    lambda_1: float
+    lambda_2: float
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.lambda_1, self.lambda_2
+
+    def value(self, W: FloatArray) -> float:
+        s = np.linalg.svd(W, compute_uv=False)
+        return 0.5 * self.lambda_1 * float(s @ s) + 0.5 * self.lambda_2 * float(s.sum()) ** 2
+
+    def prox(self, Z: FloatArray, L: float) -> FloatArray:
+        U, s, Qt = np.linalg.svd(Z, full_matrices=False)
+        x = maximise_on_spectrum(s, 1.0 + self.lambda_1 / L, self.lambda_2 / L)
+        k = np.count_nonzero(x)
+        return (U[:, :k] * x[:k]) @ Qt[:k]
+
+    def conjugate(self, V: FloatArray) -> float:
+        s = np.linalg.svd(V, compute_uv=False)
+        if self.lambda_1 == 0.0:
+            return float(s[0]) ** 2 / (2.0 * self.lambda_2)
+        x = maximise_on_spectrum(s, self.lambda_1, self.lambda_2)
+        return float(s @ x) - 0.5 * self.lambda_1 * float(x @ x) - 0.5 * self.lambda_2 * float(x.sum()) ** 2
+
+    def model(self, W: FloatArray, gradient: FloatArray) -> "FixedRankModel":
+        return FixedRankModel(*_range(W), gradient, self.lambda_1, self.lambda_2)
+
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        U, s, Qt = _range(W)
+        return (U[:, :-1] * s[:-1]) @ Qt[:-1] if s.size > 1 else None
+
+    def scaled(self, factor: float) -> "SpectralPenalty":
+        return SpectralPenalty(factor * self.lambda_1, factor * self.lambda_2)
+
+    def relationship(self, W: FloatArray) -> Relationship:
+        U, s, _ = _range(W)
+        if s.size == 0:
+            return uniform_relationship(W.shape[0], self.lambda_1, self.lambda_2)
+        return Relationship(U, s / s.sum(), self.lambda_1, self.lambda_2)
+
+
+@dataclass(frozen=True)
+class FixedRankModel:
+    """F = f + R near W = U diag(s) Q', along the matrices of W's rank, where the nuclear norm is smooth.
+
+    A tangent is V = U A Q' + U B + C Q' with B Q = 0, U'C = 0. ``curvature`` is the Hessian of R on the manifold
+    together with the curvature of the manifold itself, which the gradient's part E off W's support brings in.
+    """
+
+    U: FloatArray
+    s: FloatArray
+    Qt: FloatArray
+    data_gradient: FloatArray
+    lambda_1: float
+    lambda_2: float
+
+    @cached_property
+    def gradient(self) -> FloatArray:
+        slope = self.lambda_1 * self.s + self.lambda_2 * self.s.sum()
+        return self.project(self.data_gradient) + (self.U * slope) @ self.Qt
+
+    def project(self, V: FloatArray) -> FloatArray:
+        UV, VQ = self.U.T @ V, V @ self.Qt.T
+        return self.U @ UV + (VQ - self.U @ (UV @ self.Qt.T)) @ self.Qt
+
+    def curvature(self, V: FloatArray) -> FloatArray:
+        A, B, C = self._blocks(V)
+        S, slope = self.s.sum(), self.lambda_1 * self.s + self.lambda_2 * self.s.sum()
+        skew = 0.5 * (A - A.T)
+        inner = self.lambda_1 * A + 2.0 * self.lambda_2 * S / np.add.outer(self.s, self.s) * skew
+        inner += self.lambda_2 * np.trace(A) * np.eye(self.s.size)
+        E, inverse = self._off_support, 1.0 / self.s
+        right = (slope * inverse)[:, None] * B - inverse[:, None] * (C.T @ E)
+        left = C * (slope * inverse) - (E @ B.T) * inverse
+        return self.U @ (inner @ self.Qt + right) + left @ self.Qt
+
+    def retract(self, V: FloatArray) -> FloatArray:
+        U, s, Qt = np.linalg.svd((self.U * self.s) @ self.Qt + V, full_matrices=False)
+        k = self.s.size
+        return (U[:, :k] * s[:k]) @ Qt[:k]
+
+    @cached_property
+    def _off_support(self) -> FloatArray:
+        return self.project(self.data_gradient) - self.data_gradient
+
+    def _blocks(self, V: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        UV, VQ = self.U.T @ V, V @ self.Qt.T
+        A = UV @ self.Qt.T
+        return A, UV - A @ self.Qt, VQ - self.U @ A
+
+
+def _range(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    U, s, Qt = np.linalg.svd(W, full_matrices=False)
+    k = int(np.count_nonzero(s > 10.0 * max(W.shape) * np.finfo(float).eps * s[0]))
+    return U[:, :k], s[:k], Qt[:k]

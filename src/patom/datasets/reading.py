@@ -1,0 +1,235 @@
+"""Reading arrays and data frames as they come: turned into plain arrays, or refused in one sentence.
+
+Every function takes ``name``, the words its errors start with (which argument of which function, which task).
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from patom.core.arrays import AnyArray, FloatArray
+
+ColumnNames = tuple[Any, ...] | None
+
+
+def read_matrix(value: Any, name: str) -> tuple[FloatArray, ColumnNames]:
+    """Read an array-like or data frame as a numeric matrix.
+
+    Parameters
+    ----------
+    value : array-like or data frame of shape (n, d)
+        A data frame of any library that narwhals knows. Text is no number, even when it looks like one.
+    name : str
+        How errors name it.
+
+    Returns
+    -------
+    array : array of shape (n, d), float64
+        Missing entries are NaN. Not a copy when the input was such an array.
+    names : tuple of d names, or None
+        Column names of a data frame.
+
+    Raises
+    ------
+    ValueError
+        Not two dimensions, no rows or columns, ragged, sparse, or an entry that is not a number.
+
+    Examples
+    --------
+    >>> read_matrix([[1, None]], "X")
+    (array([[ 1., nan]]), None)
+    >>> read_matrix([[1, 2], [3, "red"]], "f: X")
+    Traceback (most recent call last):
+        ...
+    ValueError: f: X has the non-numeric value 'red' in row 1, column 1; encode or drop the column
+    """
+    array, names = _array(value, name)
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); leave it out or give it rows and columns")
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}; it must have two dimensions, (rows, columns)")
+    if array.dtype.kind not in "biuf":
+        entries = array.astype(object)
+        at = next((at for at, entry in np.ndenumerate(entries) if not _is_number(entry)), None)
+        if at is not None:
+            raise ValueError(
+                f"{name} has the non-numeric value {entries[at]!r} in row {at[0]}, column "
+                f"{_column(at[1], names)}; encode or drop the column"
+            )
+        array = _numbers(entries)
+    return array.astype(np.float64, copy=False), names
+
+
+def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
+    """Read targets: numbers, or labels of which none is missing.
+
+    Parameters
+    ----------
+    value : array-like or series of shape (n_rows,)
+    name : str
+        How errors name it.
+    n_rows : int
+        Rows of the features that the targets belong to.
+
+    Returns
+    -------
+    array of shape (n_rows,)
+        Numbers keep their type (objects that are all numbers become float64, missing ones NaN); labels are
+        text or objects.
+
+    Raises
+    ------
+    ValueError
+        Another shape or length, a missing label, or a type that is neither a number nor a label (dates).
+
+    Examples
+    --------
+    >>> read_target([1, 2], "y", n_rows=2), read_target(["cat", "dog"], "y", n_rows=2)
+    (array([1, 2]), array(['cat', 'dog'], dtype='<U3'))
+    """
+    array, _ = _array(value, name)
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}; it must have one dimension, one target for each row"
+        )
+    if array.size != n_rows:
+        raise ValueError(
+            f"{name} has {array.size} targets and its X {n_rows} rows; give one target for each row"
+        )
+    if array.dtype.kind not in "biufUSO":
+        raise ValueError(f"{name} is of type {array.dtype}; it must hold numbers or labels")
+    if array.dtype.kind != "O":
+        return array
+    if all(_is_number(entry) for entry in array):
+        return _numbers(array)
+    missing = next((row for row, entry in enumerate(array) if _is_missing(entry)), None)
+    if missing is not None:
+        raise ValueError(f"{name} has no label in row {missing}; drop the row or fill it")
+    return array.astype(np.str_) if all(isinstance(entry, str) for entry in array) else array
+
+
+def label_array(labels: Sequence[Any], name: str) -> AnyArray:
+    """Make an array of labels of which each occurs once.
+
+    Parameters
+    ----------
+    labels : sequence of m hashable labels
+    name : str
+        How errors name it.
+
+    Returns
+    -------
+    array of shape (m,)
+        Of numbers or text when all labels are that, else of objects.
+
+    Raises
+    ------
+    TypeError
+        A label is not hashable.
+    ValueError
+        A label occurs twice.
+
+    Examples
+    --------
+    >>> label_array(["a", "b"], "tasks"), label_array([("a", 1), "b"], "tasks")
+    (array(['a', 'b'], dtype='<U1'), array([('a', 1), 'b'], dtype=object))
+    """
+    seen: set[Any] = set()
+    for label in labels:
+        try:
+            repeated = label in seen
+        except TypeError as error:
+            raise TypeError(
+                f"{name} has the label {label!r}, which is not hashable; use text or numbers"
+            ) from error
+        if repeated:
+            raise ValueError(f"{name} has the label {label!r} twice; give every task its own")
+        seen.add(label)
+    if all(isinstance(label, str) for label in labels) or all(_is_plain_number(label) for label in labels):
+        return np.array(labels)
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
+    """Refuse NaN and infinite entries, naming the first.
+
+    Parameters
+    ----------
+    array : array of shape (n,) or (n, d)
+        Arrays that are not of floats pass.
+    name : str
+        How errors name it.
+    names : tuple of d names, optional
+        Column names for the message; default are their positions.
+
+    Raises
+    ------
+    ValueError
+        An entry is NaN or infinite.
+
+    Examples
+    --------
+    >>> check_finite(np.array([[0.0, np.nan]]), "f: X", ("age", "height"))
+    Traceback (most recent call last):
+        ...
+    ValueError: f: X has NaN in row 0, column 'height'; drop or fill it
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        what = "NaN" if np.isnan(array[at]) else "an infinite value"
+        where = f"row {at[0]}" + (f", column {_column(at[1], names)}" if len(at) > 1 else "")
+        raise ValueError(f"{name} has {what} in {where}; drop or fill it")
+
+
+def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
+    """Any array-like or data frame as an array, with column names of the latter."""
+    if isinstance(value, np.ndarray):  # asking narwhals costs more than all else when there are 100,000 tasks
+        return value, None
+    if hasattr(value, "toarray"):
+        raise ValueError(f"{name} is a sparse matrix; pass its .toarray()")
+    try:
+        frame = (
+            value if isinstance(value, list) else nw.from_native(value, eager_only=True, pass_through=True)
+        )
+        if isinstance(frame, nw.DataFrame):
+            return frame.to_numpy(), tuple(frame.columns)
+    except ValueError as error:
+        raise ValueError(f"{name} can't be read as a data frame: {' '.join(str(error).split())}") from error
+    try:
+        array = np.asarray(value)
+        # a list that mixes numbers and text would become all text; as objects the text can be pointed at
+        return (np.asarray(value, dtype=object), None) if array.dtype.kind in "US" else (array, None)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged: its rows have different lengths; make them equal") from error
+
+
+def _is_missing(entry: Any) -> bool:
+    """Whether an entry of an object array stands for nothing: None, NaN, or pandas' NA and NaT."""
+    if isinstance(entry, float | np.floating):
+        return bool(np.isnan(entry))
+    return entry is None or type(entry).__name__ in ("NAType", "NaTType")
+
+
+def _is_number(entry: Any) -> bool:
+    """Whether an entry of an object array is a number or missing; text that looks like a number is not."""
+    return _is_missing(entry) or isinstance(entry, Real | Decimal | np.bool_)
+
+
+def _numbers(entries: AnyArray) -> FloatArray:
+    """Turn an object array whose entries are all numbers or missing into floats."""
+    flat = [np.nan if _is_missing(entry) else float(entry) for entry in entries.flat]
+    return np.array(flat, dtype=np.float64).reshape(entries.shape)
+
+
+def _is_plain_number(label: Any) -> bool:
+    return isinstance(label, Integral | float) and not isinstance(label, bool)
+
+
+def _column(position: int, names: ColumnNames) -> str:
+    return str(position) if names is None else repr(names[position])

@@ -1,0 +1,83 @@
+"""Task labels: any hashable values in, positions out."""
+
+from collections.abc import Hashable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import AnyArray, IntArray
+
+
+def as_labels(task: Any, n_rows: int) -> AnyArray:
+    """One label a row as a one-dimensional array; ``None`` puts every row into task 0.
+
+    Raises
+    ------
+    ValueError
+        Where the number of labels is not ``n_rows`` or a label is missing (None or NaN).
+    """
+    if task is None:
+        return np.zeros(n_rows, dtype=np.int64)
+    try:
+        labels = np.asarray(task)
+    except ValueError:  # tuples of different lengths
+        labels = np.empty((0, 0))
+    if labels.ndim != 1:
+        labels = np.empty(len(task), dtype=object)
+        labels[:] = [tuple(label) if isinstance(label, list | np.ndarray) else label for label in task]
+    if labels.size != n_rows:
+        raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got {labels.size}.")
+    missing = np.flatnonzero(_is_missing(labels))
+    if missing.size:
+        raise ValueError(f"task holds a missing label in row {missing[0]}; name a task for every row.")
+    return labels
+
+
+def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
+    """Distinct labels, sorted where they can be and else as they come, and each row's position among them.
+
+    >>> encode(np.array(["b", "a", "b"]))
+    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
+    """
+    if labels.dtype != object:
+        distinct, index = np.unique(labels, return_inverse=True)
+        return distinct, index.astype(np.int64)
+    seen = list(dict.fromkeys(labels.tolist()))
+    try:
+        seen.sort()
+    except TypeError:
+        pass
+    distinct = np.empty(len(seen), dtype=object)
+    distinct[:] = seen
+    if all(isinstance(label, str) for label in seen):
+        distinct = distinct.astype(str)
+    place = {label: i for i, label in enumerate(seen)}
+    return distinct, np.fromiter((place[label] for label in labels.tolist()), np.int64, labels.size)
+
+
+def positions(labels: AnyArray, tasks: AnyArray, *, argument: str) -> IntArray:
+    """Position of each label among ``tasks``; ``argument`` is named where a label is not among them."""
+    wanted, index = encode(labels)
+    place = {label: i for i, label in enumerate(tasks.tolist())}
+    found = [place.get(label, -1) for label in wanted.tolist()]
+    if -1 in found:
+        raise ValueError(f"{argument} names {_unknown(wanted.tolist()[found.index(-1)], tasks)}")
+    return np.array(found, dtype=np.int64)[index]
+
+
+def _unknown(label: Hashable, tasks: AnyArray) -> str:
+    near = get_close_matches(str(label), [str(task) for task in tasks.tolist()], n=3)
+    hint = f"the nearest names are {', '.join(near)}" if near else f"tasks are {_few(tasks)}"
+    return f"the task {label!r}, which the training data do not hold; {hint}."
+
+
+def _few(tasks: AnyArray, most: int = 5) -> str:
+    names = [repr(task) for task in tasks[:most].tolist()]
+    return ", ".join(names) + (f" and {tasks.size - most} more" if tasks.size > most else "")
+
+
+def _is_missing(labels: AnyArray) -> AnyArray:
+    if labels.dtype == object:
+        return np.array([label is None or label != label for label in labels.tolist()], dtype=bool)
+    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(labels.size, dtype=bool)

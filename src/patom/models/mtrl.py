@@ -1,0 +1,348 @@
+"""Multi-task relationship learning as scikit-learn estimators: thin shells over ``patom.core``."""
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from patom.core import losses
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.kernels import row_products
+from patom.core.penalty import Penalty
+from patom.core.quadratic import fixed_covariance
+from patom.core.relationship import Relationship
+from patom.core.rows import append_constant, group_rows
+from patom.core.solution import Solution, Status
+from patom.core.spectral import SpectralPenalty
+from patom.models.labels import as_labels, encode, positions
+from patom.models.problem import Problem
+from patom.models.settings import require_at_least, require_choice, require_covariance, require_finite
+from patom.models.threads import one_blas_thread
+
+_SOLVERS = ("accelerated", "alternating")
+
+
+class _MTRL(BaseEstimator):
+    """What regression and classification share: problem (1), its certificate and its task labels."""
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+        """Solve problem (1).
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, d)
+            Finite numbers. Scale them: the penalty treats all features alike.
+        y : array of shape (n,)
+        task : array of shape (n,), optional
+            Each row's task, any hashable labels in any order; None puts all rows into one task.
+
+        Raises
+        ------
+        ValueError
+            For values or settings that cannot be used, with the argument's name.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where the duality gap stayed above ``tol``; ``status_`` says why.
+        """
+        problem = self.problem(X, y, task=task)
+        with one_blas_thread():
+            self._take(problem.solve(), problem.penalty)
+        return self
+
+    def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Problem:
+        """Problem (1) on these data as arrays: what ``fit`` solves and attacks solve again on poisoned rows.
+
+        Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
+        """
+        self._check_settings()
+        X_, y_ = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=False, ensure_all_finite=False, order="C"
+        )
+        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
+        targets = self._encode_targets(y_)
+        self.tasks_, index = encode(as_labels(task, X_.shape[0]))
+        rows = group_rows(X_, targets, index, self.tasks_.size)
+        penalty = self._penalty(rows.n_tasks)
+        return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
+
+    def _take(self, solution: Solution, penalty: Penalty) -> None:
+        self._weights = solution.W
+        self.coef_, self.intercept_ = solution.W[:, :-1], solution.W[:, -1]
+        self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
+        self.n_iter_, self.status_ = solution.n_iter, solution.status
+        self.relationship_ = penalty.relationship(solution.W)
+        if solution.status in (Status.MAX_ITER, Status.STALLED):
+            warnings.warn(
+                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
+                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _penalty(self, n_tasks: int) -> Penalty:
+        if self.task_covariance is None:
+            return SpectralPenalty(self.lambda_1, self.lambda_2)
+        omega = require_covariance(self.task_covariance, n_tasks)
+        return fixed_covariance(omega, self.lambda_1, self.lambda_2)
+
+    def _check_settings(self) -> None:
+        owner = type(self).__name__
+        require_at_least(owner, 0.0, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
+        if self.lambda_1 + self.lambda_2 == 0.0:
+            raise ValueError(f"lambda_1 and lambda_2 of {owner} must not both be 0; got 0 and 0.")
+        require_at_least(owner, 0.0, strict=True, tol=self.tol)
+        require_at_least(owner, 1, max_iter=self.max_iter)
+        require_choice(owner, self._losses, loss=self.loss)
+        require_choice(owner, _SOLVERS, solver=self.solver)
+        if self.solver == "alternating" and self.task_covariance is not None:
+            raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
+
+    def _loss(self) -> losses.Loss:
+        raise NotImplementedError
+
+    def _encode_targets(self, y: AnyArray) -> FloatArray:
+        raise NotImplementedError
+
+    def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
+        check_is_fitted(self)
+        X_ = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=False, order="C")
+        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
+        index = self._positions(task, X_.shape[0])
+        order = np.argsort(index, kind="stable")
+        offsets = np.searchsorted(index[order], np.arange(self.tasks_.size + 1)).astype(np.int64)
+        decision = np.empty(index.size)
+        decision[order] = row_products(append_constant(X_[order]), offsets, self._weights)
+        return decision
+
+    def _positions(self, task: Any, n_rows: int) -> IntArray:
+        if task is None and self.tasks_.size > 1:
+            raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
+        if task is None:
+            return np.zeros(n_rows, dtype=np.int64)
+        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+
+    @property
+    def task_spectrum_(self) -> FloatArray:
+        """Non-zero eigenvalues of the task covariance, descending, shape (k,); always cheap."""
+        return self._relationship().spectrum
+
+    @property
+    def task_covariance_(self) -> FloatArray:
+        """Omega, shape (m, m), trace 1 unless given otherwise; built at each call."""
+        return self._relationship().covariance()
+
+    @property
+    def task_correlation_(self) -> FloatArray:
+        """Task correlations, shape (m, m). At rank one they are all exactly +-1: look at the spectrum too."""
+        return self._relationship().correlation()
+
+    def _relationship(self) -> Relationship:
+        check_is_fitted(self)
+        relationship: Relationship = self.relationship_
+        return relationship
+
+
+class MTRLRegressor(RegressorMixin, _MTRL):
+    """Multi-task relationship learning for regression.
+
+    Learns one linear model a task and the covariance Omega between tasks together::
+
+        min  sum_i 1/n_i sum_j l(w_i'x_ij, y_ij) + lambda_1/2 ||W||_F^2 + lambda_2/2 tr(W Omega^-1 W')
+        s.t. Omega positive semi-definite, tr(Omega) = 1                                               (1)
+
+    A constant feature is appended, so each w_i holds its bias, which is penalised like the rest. The optimum is
+    global, and ``duality_gap_`` certifies how close the fit came.
+
+    Parameters
+    ----------
+    lambda_1, lambda_2 : float, default 0.1
+        Strengths of the two penalties, at least 0 and not both 0.
+    loss : {"squared_error", "huber"}, default "squared_error"
+        (y - z)^2, or Huber's, equal to it within ``huber_delta`` and linear beyond.
+    task_covariance : array of shape (m, m), optional
+        A fixed Omega instead of a learned one, rows in sorted order of the task labels; see
+        ``independent_covariance``, ``mean_regularised_covariance``, ``graph_covariance``, ``cluster_covariance``.
+    tol : float, default 1e-8
+        Bound on the duality gap; for an objective below 1, on the gap relative to it.
+    max_iter : int, default 10000
+        Bound on solver steps (sweeps, for the alternation).
+    solver : {"accelerated", "alternating"}, default "accelerated"
+        The alternation between W and Omega is the textbook's (Zhang and Yeung 2010); it can stall.
+    huber_delta : float, default 1.0
+        In units of y.
+
+    Attributes
+    ----------
+    tasks_ : array of shape (m,)
+        Task labels, sorted.
+    coef_, intercept_ : arrays of shape (m, d) and (m,)
+    task_covariance_, task_correlation_ : arrays of shape (m, m)
+        Built when asked for.
+    task_spectrum_ : array of shape (k,)
+        Non-zero eigenvalues of Omega.
+    objective_, duality_gap_ : float
+    n_iter_ : int
+    status_ : patom.core.solution.Status
+
+    References
+    ----------
+    Zhang and Yeung 2010, "A convex formulation for learning task relationships in multi-task learning".
+    Zhao, An, Yu, Liu and Pan 2018, "Data poisoning attacks on multi-task relationship learning", eq. 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [2.0], [0.0], [1.0], [2.0]])
+    >>> y = np.array([0.0, 1.0, 2.0, 0.0, -1.0, -2.0])
+    >>> task = ["up", "up", "up", "down", "down", "down"]
+    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01).fit(X, y, task=task)
+    >>> model.predict([[3.0], [3.0]], task=["up", "down"]).round(1)
+    array([ 3., -3.])
+    >>> model.task_correlation_.round(2)
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+
+    _losses = ("squared_error", "huber")
+
+    def __init__(
+        self,
+        lambda_1: float = 0.1,
+        lambda_2: float = 0.1,
+        loss: str = "squared_error",
+        task_covariance: npt.ArrayLike | None = None,
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        solver: str = "accelerated",
+        huber_delta: float = 1.0,
+    ) -> None:
+        self.lambda_1 = lambda_1
+        self.lambda_2 = lambda_2
+        self.loss = loss
+        self.task_covariance = task_covariance
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.huber_delta = huber_delta
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Predicted targets, shape (n,); ``task`` names each row's task (None if fitted on one)."""
+        return self._decide(X, task)
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """R^2 over all rows."""
+        return float(r2_score(y, self.predict(X, task=task)))
+
+    def _loss(self) -> losses.Loss:
+        if self.loss == "huber":
+            require_at_least(type(self).__name__, 0.0, strict=True, huber_delta=self.huber_delta)
+            return losses.huber(self.huber_delta)
+        return losses.squared_error
+
+    def _encode_targets(self, y: AnyArray) -> FloatArray:
+        try:
+            targets = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"y must hold numbers for {type(self).__name__}; got {y.dtype} values.") from None
+        require_finite(targets, name="y")
+        return targets
+
+
+class MTRLClassifier(ClassifierMixin, _MTRL):
+    """Multi-task relationship learning for two classes.
+
+    Problem (1) of ``MTRLRegressor`` with a loss of the margin y w'x, y = -1 or +1. For more classes make
+    one-vs-rest tasks of them with ``patom.datasets.one_vs_rest_tasks``, as the paper does for MNIST.
+
+    Parameters
+    ----------
+    lambda_1, lambda_2, task_covariance, tol, max_iter, solver
+        As in ``MTRLRegressor``.
+    loss : {"squared_hinge", "logistic", "unclipped_hinge"}, default "squared_hinge"
+        max(0, 1 - y z)^2; log(1 + exp(-y z)); or (1 - y z)^2, the squared hinge as the paper prints it (eq. 11),
+        without the positive part, which is least squares.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
+    tasks_, coef_, intercept_, task_covariance_, task_correlation_, task_spectrum_, objective_, duality_gap_, n_iter_, status_
+        As in ``MTRLRegressor``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [0.0], [1.0]])
+    >>> model = MTRLClassifier(lambda_1=0.01, lambda_2=0.01)
+    >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
+    array(['no', 'yes', 'yes', 'no'], dtype='<U3')
+    """
+
+    _losses = ("squared_hinge", "logistic", "unclipped_hinge")
+
+    def __init__(
+        self,
+        lambda_1: float = 0.1,
+        lambda_2: float = 0.1,
+        loss: str = "squared_hinge",
+        task_covariance: npt.ArrayLike | None = None,
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        solver: str = "accelerated",
+    ) -> None:
+        self.lambda_1 = lambda_1
+        self.lambda_2 = lambda_2
+        self.loss = loss
+        self.task_covariance = task_covariance
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Margins w_i'x, shape (n,); above 0 for the positive class."""
+        return self._decide(X, task)
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """Predicted classes, shape (n,); ``task`` names each row's task (None if fitted on one)."""
+        positive = self._decide(X, task) > 0.0
+        return np.asarray(self.classes_[positive.astype(int)])
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """Accuracy over all rows."""
+        return float(accuracy_score(y, self.predict(X, task=task)))
+
+    def _loss(self) -> losses.Loss:
+        return {
+            "squared_hinge": losses.squared_hinge,
+            "logistic": losses.logistic,
+            "unclipped_hinge": losses.unclipped_hinge,
+        }[self.loss]
+
+    def _encode_targets(self, y: AnyArray) -> FloatArray:
+        if y.dtype.kind == "f":
+            require_finite(y, name="y")
+        check_classification_targets(y)
+        self.classes_, index = np.unique(y, return_inverse=True)
+        if self.classes_.size > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {type_of_target(y)}, with "
+                f"{self.classes_.size} classes: make one-vs-rest tasks with patom.datasets.one_vs_rest_tasks."
+            )
+        if self.classes_.size < 2:
+            raise ValueError(
+                f"y holds one class only, {self.classes_[0]!r}; a classifier needs two classes over all tasks."
+            )
+        return 2.0 * index - 1.0

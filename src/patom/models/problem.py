@@ -1,0 +1,46 @@
+"""Problem (1) as arrays, between an estimator and whoever needs to solve it again and again."""
+
+from dataclasses import dataclass
+
+from patom.core.alternating import alternate
+from patom.core.arrays import AnyArray, FloatArray
+from patom.core.data_term import data_term
+from patom.core.losses import Loss
+from patom.core.penalty import Penalty
+from patom.core.rows import TaskRows
+from patom.core.solution import Solution
+from patom.core.solver import solve
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Problem (1) on given rows.
+
+    Parameters
+    ----------
+    rows : TaskRows
+        Grouped by task, the constant appended, labels encoded.
+    tasks : array of shape (m,)
+        The task labels, in the order of ``rows``.
+    loss : Loss
+    penalty : Penalty
+        Omega learned or given.
+    tol, max_iter, solver
+        As the estimator has them.
+    """
+
+    rows: TaskRows
+    tasks: AnyArray
+    loss: Loss
+    penalty: Penalty
+    tol: float
+    max_iter: int
+    solver: str = "accelerated"
+
+    def solve(self, rows: TaskRows | None = None, start: FloatArray | None = None) -> Solution:
+        """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold)."""
+        term = data_term(self.rows if rows is None else rows, self.loss)
+        if self.solver == "alternating":
+            weights = self.penalty.weights
+            return alternate(term, *weights, tol=self.tol, max_iter=self.max_iter)
+        return solve(term, self.penalty, tol=self.tol, max_iter=self.max_iter, start=start)

@@ -1,0 +1,58 @@
+"""Checks of estimator settings and of the numbers that come in; every refusal is one sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from patom.core.arrays import AnyArray, FloatArray
+
+
+def require_at_least(owner: str, lower: float, *, strict: bool = False, **settings: Any) -> None:
+    """Refuse settings that are no finite number of at least (above, if ``strict``) ``lower``."""
+    for name, value in settings.items():
+        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        if not (number and np.isfinite(value) and (value > lower or (value == lower and not strict))):
+            bound = f"above {lower}" if strict else f"at least {lower}"
+            raise ValueError(f"{name} of {owner} must be a finite number {bound}; got {value!r}.")
+
+
+def require_choice(owner: str, choices: Sequence[str], **settings: Any) -> None:
+    """Refuse a setting that is none of the named choices."""
+    for name, value in settings.items():
+        if value not in choices:
+            raise ValueError(f"{name} of {owner} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
+
+
+def require_finite(X: FloatArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
+    """Refuse NaN and infinity, naming the first row and column that holds one."""
+    values = X.reshape(X.shape[0], -1)
+    if np.isfinite(values.sum()) or np.isfinite(values).all():
+        return
+    bad = np.argwhere(~np.isfinite(values))
+    row, column = bad[0]
+    what = "NaN" if np.isnan(values[row, column]) else "infinity"
+    where = f"row {row}" if X.ndim == 1 else f"row {row}, column {column if columns is None else repr(columns[column])}"
+    more = f" ({len(bad)} NaN or infinite values in all)" if len(bad) > 1 else ""
+    raise ValueError(f"{name} holds {what} in {where}{more}; drop or impute such values first.")
+
+
+def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
+    """A given task covariance as a float array, refused unless (m, m), finite, symmetric and positive semi-definite."""
+    if issparse(omega):
+        raise ValueError("task_covariance must be a dense array; convert it with toarray().")
+    matrix: AnyArray = np.asarray(omega, dtype=float)
+    if matrix.shape != (n_tasks, n_tasks):
+        raise ValueError(
+            f"task_covariance must have shape ({n_tasks}, {n_tasks}), one row a task of the data; got {matrix.shape}."
+        )
+    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
+        raise ValueError("task_covariance must be finite and symmetric.")
+    values = np.linalg.eigvalsh(matrix)
+    if values[-1] <= 0.0 or values[0] < -1e-10 * values[-1]:
+        raise ValueError(
+            f"task_covariance must be positive semi-definite and not 0; its eigenvalues run from {values[0]:.3g} "
+            f"to {values[-1]:.3g}."
+        )
+    return 0.5 * (matrix + matrix.T)

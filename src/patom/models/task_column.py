@@ -1,0 +1,273 @@
+"""Task labels as a column of X, so that scikit-learn's own tools can carry them.
+
+Scikit-learn cuts X into folds and hands it to scorers, but it cannot route ``task`` to the predict that a
+scorer calls (its issue 27977). `TaskColumn` keeps the labels inside X until the wrapped estimator needs them.
+"""
+
+from copy import deepcopy
+from difflib import get_close_matches
+from numbers import Integral
+from typing import Any, Self
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+from sklearn import config_context
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from patom.core.arrays import AnyArray
+
+ROUTED_METHODS = ("fit", "transform", "predict", "predict_proba", "decision_function")
+
+
+class TaskColumn(MetaEstimatorMixin, BaseEstimator):
+    """Wrap an estimator so that the task labels are one column of X.
+
+    The column is taken out of X and goes to ``estimator.fit(X, y, task=...)``, ``predict(X, task=...)`` and
+    ``decision_function(X, task=...)``. Cross-validation, grid search with string scorers and pipelines then
+    work as for any scikit-learn estimator, which is a classifier or a regressor as the wrapped one is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``fit`` takes ``task``. A pipeline whose last step does is fine: the labels go to that step, and
+        to every step before it whose ``fit`` or ``transform`` takes ``task`` too, whether or not metadata
+        routing is enabled. A step that set its own request for ``task`` keeps it.
+    column : int or str, default 0
+        The column of the labels: its position (negative counts from the end), or its name in a data frame.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone; ``estimator_.tasks_`` and the like are found there.
+    classes_ : array
+        Class labels, for classifiers.
+    n_features_in_ : int
+        Columns of X, the task column included.
+    feature_names_in_ : array of str
+        Their names, when X was a data frame.
+
+    Notes
+    -----
+    X may be an array (of numbers, or of objects or text when labels are text) or any data frame that narwhals
+    knows; the remaining columns go on as an array or as a data frame of the same kind. In an array of floats
+    the labels are floats (2.0 for task 2). An array of text goes on as one of objects, so that numbers
+    written as text can be read as numbers.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from patom import MTRLRegressor
+    >>> X = np.array([["up", 0], ["down", 0], ["up", 1], ["down", 1], ["up", 2], ["down", 2]], dtype=object)
+    >>> y = [0.0, 0.0, 1.0, -1.0, 2.0, -2.0]
+    >>> search = GridSearchCV(TaskColumn(MTRLRegressor()), {"estimator__lambda_1": [0.01, 10.0]}, cv=3)
+    >>> search.set_params(scoring="neg_mean_squared_error").fit(X, y).best_params_
+    {'estimator__lambda_1': 0.01}
+    """
+
+    def __init__(self, estimator: Any, column: int | str = 0) -> None:
+        self.estimator = estimator
+        self.column = column
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit a clone of the estimator.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, 1 + d)
+            Features and the task column.
+        y : array of shape (n,)
+            Targets.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            No such column, no column besides it, or X without two dimensions.
+        TypeError
+            ``column`` is neither position nor name, or no ``fit`` inside the estimator takes ``task``.
+        """
+        features, task = self._split(X, reset=True)
+        estimator = _request_task(clone(self.estimator))
+        with config_context(enable_metadata_routing=True):  # a Pipeline passes task to its last step only so
+            self.estimator_ = estimator.fit(features, y, task=task)
+        return self
+
+    def predict(self, X: Any) -> AnyArray:
+        """Predict for each row.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, 1 + d)
+            Columns as in ``fit``.
+
+        Returns
+        -------
+        array of shape (n,)
+        """
+        return self._respond("predict", X)
+
+    @available_if(lambda self: _has(self, "decision_function"))
+    def decision_function(self, X: Any) -> AnyArray:
+        """Score each row; higher means more surely the larger class.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, 1 + d)
+            Columns as in ``fit``.
+
+        Returns
+        -------
+        array of shape (n,)
+        """
+        return self._respond("decision_function", X)
+
+    @available_if(lambda self: _has(self, "predict_proba"))
+    def predict_proba(self, X: Any) -> AnyArray:
+        """Class probabilities of each row, where the estimator has them.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, 1 + d)
+            Columns as in ``fit``.
+
+        Returns
+        -------
+        array of shape (n, number of classes)
+        """
+        return self._respond("predict_proba", X)
+
+    def score(self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Accuracy of a classifier, R^2 of a regressor.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, 1 + d)
+        y : array of shape (n,)
+        sample_weight : array of shape (n,), optional
+
+        Returns
+        -------
+        float
+        """
+        measure = accuracy_score if get_tags(self).estimator_type == "classifier" else r2_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    @property
+    def classes_(self) -> AnyArray:
+        """Class labels of the fitted classifier."""
+        return np.asarray(self.estimator_.classes_)
+
+    def _respond(self, method: str, X: Any) -> AnyArray:
+        check_is_fitted(self)
+        features, task = self._split(X, reset=False)
+        with config_context(enable_metadata_routing=True):
+            return np.asarray(getattr(self.estimator_, method)(features, task=task))
+
+    def _split(self, X: Any, *, reset: bool) -> tuple[Any, AnyArray]:
+        table = _as_table(X)
+        plain = X if isinstance(table, nw.DataFrame) else table
+        validate_data(self, plain, reset=reset, skip_check_array=True)
+        return _take_column(table, self.column)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = deepcopy(inner.classifier_tags)
+        tags.regressor_tags = deepcopy(inner.regressor_tags)
+        tags.target_tags = deepcopy(inner.target_tags)
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+
+def _as_table(X: Any) -> Any:
+    """X as a narwhals data frame or an array of two dimensions."""
+    if hasattr(X, "toarray"):
+        raise TypeError("TaskColumn: X is a sparse matrix; pass its .toarray() or a data frame")
+    if not isinstance(X, np.ndarray | list | tuple):
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        if isinstance(frame, nw.DataFrame):
+            return frame
+    array = np.asarray(X)
+    if array.dtype.kind in "US":
+        array = np.asarray(X, dtype=object)
+    if array.ndim != 2:
+        raise ValueError(
+            f"TaskColumn: X has shape {array.shape}; it must have two dimensions, task column and features"
+        )
+    return array
+
+
+def _take_column(table: Any, column: int | str) -> tuple[Any, AnyArray]:
+    position = _position(table, column)
+    if table.shape[1] == 1:
+        raise ValueError("TaskColumn: X has the task column only; it needs one feature or more")
+    if isinstance(table, nw.DataFrame):
+        others = [j for j in range(table.shape[1]) if j != position]
+        return table[:, others].to_native(), table[:, position].to_numpy()
+    return np.delete(table, position, axis=1), table[:, position]
+
+
+def _position(table: Any, column: int | str) -> int:
+    """Where the column is, counted from 0."""
+    width = table.shape[1]
+    if isinstance(column, Integral) and not isinstance(column, bool):
+        if not -width <= column < width:
+            raise ValueError(
+                f"TaskColumn: column is {column}, X has {width} columns; "
+                f"use a position from {-width} to {width - 1}"
+            )
+        return int(column) % width
+    if not isinstance(column, str):
+        raise TypeError(f"TaskColumn: column is {column!r}; it must be a position (int) or a name (str)")
+    if not isinstance(table, nw.DataFrame):
+        raise ValueError(
+            f"TaskColumn: column is the name {column!r}, but X is an array without names; "
+            "pass a position or a data frame"
+        )
+    names = [str(name) for name in table.columns]
+    if column not in table.columns:
+        near = get_close_matches(column, names, n=3) or names[:3]
+        raise ValueError(f"TaskColumn: X has no column {column!r}; the nearest names are {', '.join(near)}")
+    return int(table.columns.index(column))
+
+
+def _request_task(estimator: Any) -> Any:
+    """Make every part of the estimator that takes ``task`` request it, unless it says otherwise itself.
+
+    The parts are clones that belong to `TaskColumn`, so nothing of the user's changes. Requests can only be
+    set while routing is enabled; they have no effect where it isn't.
+    """
+    takes_task = False
+    for part in (estimator, *estimator.get_params(deep=True).values()):
+        if not hasattr(part, "get_metadata_routing") or isinstance(part, type):
+            continue
+        requests = get_routing_for_object(part)
+        for method in ROUTED_METHODS:
+            wanted = getattr(getattr(requests, method, None), "requests", {})
+            takes_task = takes_task or (method == "fit" and "task" in wanted)
+            if "task" in wanted and wanted["task"] is None:
+                with config_context(enable_metadata_routing=True):
+                    getattr(part, f"set_{method}_request")(task=True)
+    if not takes_task:
+        raise TypeError(
+            f"TaskColumn: no fit in {type(estimator).__name__} takes task=; wrap an estimator that does, "
+            "such as MTRLRegressor or MTRLClassifier"
+        )
+    return estimator
+
+
+def _has(wrapper: TaskColumn, method: str) -> bool:
+    """Raise the wrapped estimator's own AttributeError when it lacks the method, for `available_if`."""
+    getattr(getattr(wrapper, "estimator_", wrapper.estimator), method)
+    return True

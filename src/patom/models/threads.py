@@ -1,0 +1,21 @@
+"""One BLAS thread inside a solve: the matrices are small, and the bytes no longer depend on the machine's setting."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np  # noqa: F401  (loads the BLAS that the controller looks for)
+from threadpoolctl import ThreadpoolController
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread within the block."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Looking for the loaded libraries takes milliseconds, so it is done once.
+    return ThreadpoolController()

@@ -1,0 +1,175 @@
+"""What both maps consist of: a square for each pair of tasks, names left and above, a scale of colours."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator
+
+from .labels import shorten, text_width
+from .style import INK, PAPER, SMALL, TEXT
+
+PRINTED_UP_TO = 16
+"""Values are printed into the cells up to this number of tasks."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a value looks like: the name of a diverging colour map, and the norm that places values on it."""
+
+    colours: str
+    norm: Normalize
+
+    def dark(self, value: float) -> bool:
+        """Whether white text is easier to read on the value's colour than black text."""
+        red, green, blue, _ = matplotlib.colormaps[self.colours](float(self.norm(value)))
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in (red, green, blue)
+        ]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722])) < 0.18
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Size of a map in inches: its side, and the room that the names take left of it and above it."""
+
+    names: Sequence[str]
+    side: float
+    beside: float
+    above: float
+    upright: bool
+
+    @property
+    def cell(self) -> float:
+        """Side of a cell in points."""
+        return 72 * self.side / len(self.names)
+
+
+def layout(tasks: Sequence[object], *, widest: float, limit: int) -> Layout:
+    """
+    Size of a map whose tasks are named at the left and above.
+
+    Parameters
+    ----------
+    tasks : sequence, m entries
+        Names of the tasks.
+    widest : float
+        Side that the map should have in inches, as far as cells neither too small nor too large allow it.
+    limit : int
+        Greatest number of characters of a name.
+
+    Returns
+    -------
+    Layout
+        Names above stand upright if one of them is wider than a cell.
+
+    Examples
+    --------
+    >>> layout(["a", "b"], widest=3.0, limit=10).side
+    1.2
+    """
+    names = [shorten(task, limit) for task in tasks]
+    cell = min(max(widest / len(names), 0.165), 0.6)
+    longest = max(text_width(name, TEXT) for name in names) / 72
+    upright = longest > cell - 0.06
+    return Layout(names, cell * len(names), longest + 0.1, longest + 0.1 if upright else 0.22, upright)
+
+
+def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, str]) -> None:
+    """
+    Draw a strip of the colours in use, evenly spaced in colour; ticks stand where the norm puts them.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    scale : Scale
+        The colours.
+    low : float
+        Value at the strip's left end; the right end is the norm's largest.
+    ticks : Mapping
+        What to write at which value.
+    """
+    first = float(scale.norm(low))
+    edges = np.linspace(first, 1.0, 97)
+    middles = (edges[1:] + edges[:-1]) / 2
+    strip = axes.pcolormesh(edges, [0, 1], middles[None, :], cmap=scale.colours, vmin=0, vmax=1)
+    strip.set(edgecolor="face", linewidth=0.6)  # or hairlines show between the colours
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, pad=3, labelsize=SMALL)
+    axes.xaxis.set_major_locator(FixedLocator([float(scale.norm(tick)) for tick in ticks]))
+    axes.set_xticklabels(list(ticks.values()))
+    axes.set_yticks([])
+
+
+def draw_cells(
+    axes: Axes, values: np.ndarray, scale: Scale, where: Layout, write: Callable[[float], str]
+) -> None:
+    """
+    Draw the coloured squares, what is written in them, and the tasks' names.
+
+    Parameters
+    ----------
+    axes : Axes
+        As large as the map.
+    values : ndarray, (m, m)
+        Row i, column j; NaN is drawn as a hatched square.
+    scale : Scale
+        The colours.
+    where : Layout
+        Names and size.
+    write : callable
+        Text for a value, used if the tasks are few enough.
+    """
+    size = len(where.names)
+    axes.set_xlim(0, size)
+    axes.set_ylim(size, 0)
+    edges = np.arange(size + 1)
+    axes.pcolormesh(
+        edges,
+        edges,
+        np.ma.masked_invalid(values),
+        cmap=scale.colours,
+        norm=scale.norm,
+        edgecolors=PAPER,
+        linewidth=1.0 if where.cell > 15 else 0.5,
+    )
+    font = min(SMALL, where.cell * 0.3)
+    for (row, column), value in np.ndenumerate(values):
+        missing = not np.isfinite(value)
+        if missing:
+            axes.add_patch(
+                Rectangle(
+                    (column, row), 1, 1, facecolor="#eceef0", edgecolor="#b9c0c7", hatch="////", linewidth=0
+                )
+            )
+        if size <= PRINTED_UP_TO:
+            dark = not missing and scale.dark(float(value))
+            axes.text(
+                column + 0.5,
+                row + 0.5,
+                write(float(value)),
+                ha="center",
+                va="center_baseline",
+                fontsize=font,
+                color="#ffffff" if dark else "#17202a",
+            )
+    _name_cells(axes, where)
+
+
+def _name_cells(axes: Axes, where: Layout) -> None:
+    size = len(where.names)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, pad=4, labelcolor=INK, labelsize=TEXT if where.cell >= 14 else SMALL)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks(np.arange(size) + 0.5, where.names)
+    axes.set_yticks(np.arange(size) + 0.5, where.names)
+    if where.upright:
+        for label in axes.get_xticklabels():
+            label.set(rotation=90, rotation_mode="anchor", ha="left", va="center")

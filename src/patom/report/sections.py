@@ -1,0 +1,269 @@
+"""What each section of the page says: words and numbers, ready to print, from the audit's results."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from . import numerals
+
+_LEVELS = (
+    ({"none", "negligible", "low", "minor", "ok"}, "low"),
+    ({"moderate", "medium", "elevated"}, "moderate"),
+    ({"high", "serious"}, "high"),
+    ({"critical", "severe", "very high", "extreme"}, "critical"),
+)
+_RANKED = 5
+
+
+def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Say the verdict: level, headline, the number with its interval, and whether the build fails.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    dict
+        Words only; ``tone`` is one of low, moderate, high, critical, plain.
+    """
+    told = report["verdict"]
+    level = str(told["level"])
+    tone = next((tone for words, tone in _LEVELS if level.lower() in words), "plain")
+    worst = told.get("worst") or {}
+    interval = numerals.percent_interval(worst.get("low"), worst.get("high"))
+    return {
+        "level": level[:1].upper() + level[1:],
+        "tone": tone,
+        "headline": told["headline"],
+        "sentences": told["sentences"],
+        "number": numerals.percent(told.get("worst_damage")),
+        "interval": interval if interval != numerals.MISSING else "",
+        "attack": f"{worst['label']}, budget {numerals.budget(worst['budget'])}" if worst else "",
+        "gate": _gate(report),
+    }
+
+
+def _gate(report: Mapping[str, Any]) -> dict[str, str] | None:
+    gate = report.get("fail_above")
+    if gate is None:
+        return None
+    threshold = numerals.budget(gate["threshold"])
+    if gate["exceeded"]:
+        return {"tone": "critical", "word": "Fails", "text": f"worst relative damage is above {threshold}"}
+    return {"tone": "low", "word": "Passes", "text": f"worst relative damage is not above {threshold}"}
+
+
+def facts(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """
+    Name what was audited in one line of key facts.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    list of (term, value, detail)
+        Text, not yet escaped.
+    """
+    data, model = report["data"], report["model"]
+    name = str(model["metric"])
+    tasks = len(data["tasks"])
+    size = f"{_things(tasks, 'task')}, {_things(data['n_rows'], 'row')}, {_things(data['n_features'], 'feature')}"
+    better = "higher is better" if name == "AUC" else "lower is better"
+    penalties = f"{numerals.scientific(model['lambda_1'])} and {numerals.scientific(model['lambda_2'])}"
+    return [
+        ("Data", str(data["name"]), size),
+        ("Model", str(model["estimator"]), f"{str(model['loss']).replace('_', ' ')} loss"),
+        (f"Clean {name}", numerals.metric(model["clean"], name), f"mean over tasks, test rows; {better}"),
+        ("λ₁ and λ₂", penalties, str(model["lambdas_chosen_by"])),
+        ("Duality gap", numerals.scientific(model["duality_gap"]), str(model["status"])),
+    ]
+
+
+def _things(value: Any, name: str) -> str:
+    return f"{numerals.count(value)} {name}{'' if value == 1 else 's'}"
+
+
+def curve_groups(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """
+    Write the table of figures beneath the curves, one group of rows an attack.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    list of dict
+        ``label`` and ``rows``, each a list of seven texts: budget, seeds, metric, its interval, damage, its
+        interval, metric of the tasks that were no targets.
+    """
+    name = str(report["model"]["metric"])
+    groups: dict[str, dict[str, Any]] = {}
+    for point in report["curves"]:
+        group = groups.setdefault(point["attack"], {"label": point["label"], "points": []})
+        group["points"].append(point)
+    return [
+        {
+            "label": group["label"],
+            "rows": [
+                _curve_row(point, name) for point in sorted(group["points"], key=lambda point: point["budget"])
+            ],
+        }
+        for group in groups.values()
+    ]
+
+
+def _curve_row(point: Mapping[str, Any], name: str) -> list[str]:
+    metric, damage, bystander = (point.get(key) or {} for key in ("metric", "damage", "bystander_metric"))
+    return [
+        numerals.budget(point["budget"]),
+        numerals.count(point["n_seeds"]),
+        numerals.metric(metric.get("mean"), name),
+        numerals.metric_interval(metric.get("low"), metric.get("high"), name),
+        numerals.percent(damage.get("mean")),
+        numerals.percent_interval(damage.get("low"), damage.get("high")),
+        numerals.metric(bystander.get("mean"), name),
+    ]
+
+
+def strongest_pairs(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """
+    Rank the pairs of different tasks by damage, the largest first.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results, with an exposure map.
+
+    Returns
+    -------
+    list of (attacker, target, damage)
+        At most five, only where there is damage.
+    """
+    tasks, damage = report["exposure"]["tasks"], report["exposure"]["damage"]
+    pairs = [
+        (numerals.number(damage[row][column]), row, column)
+        for row in range(len(tasks))
+        for column in range(len(tasks))
+        if row != column and numerals.number(damage[row][column]) > 0
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
+    return [(str(tasks[row]), str(tasks[column]), numerals.percent(value)) for value, row, column in pairs[:_RANKED]]
+
+
+def leading_eigenvalues(report: Mapping[str, Any]) -> dict[str, str]:
+    """
+    Give Omega's largest eigenvalue before and after, and whether that is practically all of it.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results, with relationships.
+
+    Returns
+    -------
+    dict
+        ``before``, ``after``, and ``rank_one``, which is empty if neither is near rank 1.
+    """
+    told = report["relationships"]
+    first = {
+        moment: max((numerals.number(value) for value in told[moment]["spectrum"]), default=float("nan"))
+        for moment in ("before", "after")
+    }
+    near = [moment for moment, value in first.items() if value >= 0.99]
+    rank_one = "" if len(told["tasks"]) == 1 else " and ".join(near)
+    return {moment: f"{value:.2f}" for moment, value in first.items()} | {"rank_one": rank_one}
+
+
+def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """
+    List how the audit was done.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    list of (term, value)
+        Text, not yet escaped.
+    """
+    data, model, setting = report["data"], report["model"], report["setting"]
+    kind = f"{data['kind']} ({data['kind_reason']})"
+    scale = data["scale"]
+    scaled = f"{'standardised, then ' if scale['standardised'] else ''}divided by the largest row norm"
+    listed = [
+        ("Source", str(data["source"])),
+        ("Columns", f"task: {data['task_column']}; target: {data['target_column']}"),
+        ("Kind", kind),
+        ("Positive class", data.get("positive_class")),
+        ("Rows", f"{numerals.count(data['n_train'])} for training, {numerals.count(data['n_test'])} for testing"),
+        ("Features", f"{scaled} ({numerals.scientific(scale['norm'])}), as the attack's unit ball asks"),
+        ("Injected rows", f"features of norm at most {numerals.scientific(setting['injected_norm'])} in that scale"),
+        ("Budgets", ", ".join(numerals.budget(budget) for budget in setting["budgets"])),
+        ("Targets", setting["targets"]),
+        ("Attackers", setting["attackers"]),
+        ("Repetitions", f"{_things(setting['n_seeds'], 'seed')}, intervals at {confidence(report)}"),
+        (
+            "Attack",
+            f"{_things(setting['iterations'], 'iteration')}, step size {numerals.scientific(setting['step_size'])}",
+        ),
+        ("Fit", f"objective {numerals.number(model['objective']):.6g}; {model['status']}"),
+        ("Seed", str(report["seed"])),
+    ]
+    return [(term, str(value)) for term, value in listed if value is not None]
+
+
+def confidence(report: Mapping[str, Any]) -> str:
+    """
+    Write the level of the intervals.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    str
+        For example ``"95 %"``, with a no-break space.
+    """
+    return numerals.budget(report["setting"]["confidence"])
+
+
+def rerun_command(report: Mapping[str, Any]) -> str:
+    """
+    Write the command that repeats the audit.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results.
+
+    Returns
+    -------
+    str
+        A shell command; arguments are quoted where the shell asks for it.
+
+    Examples
+    --------
+    >>> data = {"source": "my table.csv", "task_column": "user", "target_column": "clicked"}
+    >>> rerun_command({"data": data, "seed": 3})
+    "patom audit 'my table.csv' --task user --target clicked --seed 3 --out audit"
+    """
+    data = report["data"]
+    words = ["patom", "audit"]
+    if not str(data["source"]).startswith("embedded"):
+        words += [str(data["source"]), "--task", str(data["task_column"]), "--target", str(data["target_column"])]
+    words += ["--seed", str(report["seed"])]
+    if report.get("fail_above"):
+        words += ["--fail-above", f"{report['fail_above']['threshold']:g}"]
+    return shlex.join([*words, "--out", "audit"])
