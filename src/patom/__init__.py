@@ -1,4 +1,7 @@
-"""How badly could somebody hurt your multi-task model by feeding it data?"""
+"""PATOM: how badly could somebody hurt your multi-task model by feeding it data.
+
+Multi-task relationship learning, data poisoning attacks on it, and an audit built from both.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

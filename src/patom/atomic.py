@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let ``write`` fill a hidden file beside ``path``, then rename it to ``path``.
 
     A crash, a full disk or Ctrl-C on the way leaves an earlier file at ``path`` as it was.

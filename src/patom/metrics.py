@@ -85,9 +85,7 @@ def auc(y_true: npt.ArrayLike, score: npt.ArrayLike) -> float:
     labels, scores = _pair(y_true, score, "auc")
     classes, codes = np.unique(labels, return_inverse=True)
     if classes.size > 2:
-        raise ValueError(
-            f"auc: y_true has {classes.size} classes; it must have two, the larger the positive one"
-        )
+        raise ValueError(f"auc: y_true has {classes.size} classes; it must have two, the larger the positive one")
     if np.isnan(scores).any():
         raise ValueError(f"auc: score is NaN in row {int(np.argmax(np.isnan(scores)))}; rows need an order")
     if classes.size < 2:
@@ -153,9 +151,7 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
     targets, predictions = _pair(y_true, y_pred, "per_task")
     labels, codes = _group(_one_dimensional(task))
     if codes.size != targets.size:
-        raise ValueError(
-            f"per_task: task has {codes.size} rows and y_true {targets.size}; give one label for each"
-        )
+        raise ValueError(f"per_task: task has {codes.size} rows and y_true {targets.size}; give one label for each")
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=labels.size))
     parts = [order[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=False)]
@@ -218,8 +214,7 @@ def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"
         raise ValueError(f'relative_damage: metric is {metric!r}; it must be "NMSE" or "AUC"')
     if clean < 0.0 or attacked < 0.0:
         raise ValueError(
-            f"relative_damage: clean is {clean} and attacked {attacked}; "
-            f"{metric} is never negative, so turn the sign"
+            f"relative_damage: clean is {clean} and attacked {attacked}; {metric} is never negative, so turn the sign"
         )
     worse = attacked - clean if metric == "NMSE" else clean - attacked
     if clean == 0.0 and worse != 0.0:
@@ -252,9 +247,7 @@ class CorrelationShift:
     threshold: float
 
 
-def correlation_shift(
-    before: npt.ArrayLike, after: npt.ArrayLike, *, threshold: float = 0.1
-) -> CorrelationShift:
+def correlation_shift(before: npt.ArrayLike, after: npt.ArrayLike, *, threshold: float = 0.1) -> CorrelationShift:
     """Compare two matrices of task correlations.
 
     Read it next to the spectra: a covariance of rank one has correlations of exactly +-1, so flips can come

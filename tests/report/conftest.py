@@ -191,3 +191,9 @@ def _digits_report() -> dict[str, Any]:
 def report(_digits_report: dict[str, Any]) -> dict[str, Any]:
     """Ten tasks, four attacks, four budgets; a copy that a test may change."""
     return copy.deepcopy(_digits_report)
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    """Three tasks and two budgets, for what does not depend on size."""
+    return build_report(tasks=3, budgets=(0.1, 0.3))

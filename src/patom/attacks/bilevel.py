@@ -48,9 +48,10 @@ class Bilevel:
         An unfitted clone that knows the labels of tasks and classes.
     problem : Problem
         Problem (1) on the clean rows.
-    targets, attackers : arrays of positions
+    targets, attackers : arrays of positions, ascending
+        Of the attackers, those whose budget comes to a row.
     counts : array
-        Rows to inject into each attacker.
+        Rows to inject into each attacker, at least 1.
     region : Region
     """
 
@@ -92,8 +93,13 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
             f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(model).__name__}. "
             "Attack one of these, then replay the result against any other model."
         )
+    if not isinstance(threat, ThreatModel):
+        raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")
     victim = clone(model)
     problem = victim.problem(X, y, task=task)
-    targets, attackers = threat.target_positions(problem.tasks), threat.attacker_positions(problem.tasks)
+    # Sorted: the answer must not depend on the order of the labels, which in a set differs from run to run.
+    targets = np.sort(threat.target_positions(problem.tasks))
+    attackers = np.sort(threat.attacker_positions(problem.tasks))
     counts = threat.injected_counts(problem.rows.counts[attackers])
-    return Bilevel(victim, problem, targets, attackers, counts, threat.region)
+    active = counts > 0
+    return Bilevel(victim, problem, targets, attackers[active], counts[active], threat.region)

@@ -13,7 +13,6 @@ from patom.attacks.result import AttackResult, AttackStatus, Recorder, assemble
 from patom.attacks.sweep import sweep
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
-from patom.core.solution import Solution
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -63,8 +62,8 @@ class PATOM:
 
     def __post_init__(self) -> None:
         require_at_least("PATOM", 0.0, strict=True, step_size=self.step_size, batch_ratio=self.batch_ratio)
-        require_at_least("PATOM", 0, max_iter=self.max_iter)
-        require_at_least("PATOM", 1, n_starts=self.n_starts)
+        require_at_least("PATOM", 0, whole=True, max_iter=self.max_iter)
+        require_at_least("PATOM", 1, whole=True, n_starts=self.n_starts)
         require_choice("PATOM", FEATURES, features=self.features)
         require_choice("PATOM", LABELS, labels=self.labels)
 
@@ -107,28 +106,24 @@ class PATOM:
         settings = {"name": "PATOM", **asdict(self)}
         return assemble(program, threat, settings, clean, runs, (X, y, task))
 
-    def _ascend(
-        self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None
-    ) -> Recorder:
+    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None) -> Recorder:
         record = Recorder(draw(program, self.features, self.labels, rng), AttackStatus.COMPLETED)
         for iteration in range(self.max_iter + 1):
             if iteration > 0:
-                record.injection = self._move(program, record.injection, solution, rng)
+                record.injection = self._move(program, record.injection, W, rng)
             solution = program.solve(record.injection, start=W)
             W = solution.W
             record.note(iteration, program.utility(W), solution)
             if callback is not None:
-                callback(iteration, record.injection.X)
+                callback(iteration, record.injection.X.copy())
             if not _couples(program, W):
-                record.status = AttackStatus.UNCOUPLED
+                record.settle(AttackStatus.UNCOUPLED)
                 break
         return record
 
-    def _move(
-        self, program: Bilevel, injection: Injection, solution: Solution, rng: np.random.Generator
-    ) -> Injection:
+    def _move(self, program: Bilevel, injection: Injection, W: FloatArray, rng: np.random.Generator) -> Injection:
         """One pass of eq. 6 over a batch of target rows; W, Phi and the duals stay those of the last solve."""
-        rows, W = program.problem.rows, solution.W
+        rows = program.problem.rows
         chosen = program.target_rows()
         batch = rng.choice(chosen, size=max(1, round(self.batch_ratio * chosen.size)))
         task = rows.task_index[batch]
@@ -136,11 +131,14 @@ class PATOM:
         coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.targets)
         per_row = coupling[np.repeat(np.arange(program.attackers.size), program.counts)]
         gain = program.duals(injection, W)[:, None] * per_row
-        group = np.argsort(program.targets)[np.searchsorted(np.sort(program.targets), task)]
+        group = np.searchsorted(program.targets, task)
         moved = sweep(injection.X, rows.X[batch, :-1], self.step_size * slopes, group, gain, program.region)
         return replace(injection, X=moved)
 
 
 def _couples(program: Bilevel, W: FloatArray) -> bool:
     relationship = program.problem.penalty.relationship(W)
-    return bool(np.any(relationship.coupling(program.attackers, program.targets)))
+    top = relationship.spectrum[0]
+    norm = top / (relationship.lambda_1 * top + relationship.lambda_2)  # of Phi
+    # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.
+    return bool(np.abs(relationship.coupling(program.attackers, program.targets)).max() > 1e-12 * norm)

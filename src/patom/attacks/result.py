@@ -2,32 +2,33 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
 from patom.attacks.bilevel import Bilevel, Injection
 from patom.attacks.threat import ThreatModel
+from patom.core import regions
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
+from patom.core.labels import as_labels, encode, positions
 from patom.core.solution import Solution, Status
-from patom.models.labels import as_labels
 
-HISTORY = np.dtype(
-    [("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")]
-)
+HISTORY = np.dtype([("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")])
 
 
 class AttackStatus(Enum):
     """How an attack ended. The value is a sentence."""
 
     COMPLETED = "All iterations were run, and every fit on the way met its tolerance."
-    UNCERTIFIED = "All iterations were run, but a fit on the way stopped above its tolerance: see history['gap']."
+    UNCERTIFIED = "A fit on the way stopped above its tolerance: see history['gap'] and the model's status_."
     UNCOUPLED = "Attacking and target tasks do not influence each other in this model: the rows are as drawn."
 
 
@@ -86,25 +87,37 @@ class AttackResult:
         """Standard deviation of the starts' final utilities over their mean: 0 for equal optima, NaN for one start."""
         if self.start_utilities.size < 2:
             return float("nan")
-        return float(self.start_utilities.std(ddof=1) / self.start_utilities.mean())
+        deviation = float(self.start_utilities.std(ddof=1))
+        return deviation / float(self.start_utilities.mean()) if deviation > 0.0 else 0.0
 
     def combine(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Poisoned:
-        """Append the injected rows to clean data; the last array marks them."""
+        """Append the injected rows to clean data; the last array marks them.
+
+        Raises
+        ------
+        ValueError
+            For arrays of unequal length, other features than those attacked, or data without an attacking task.
+        """
         clean = np.asarray(X, dtype=np.float64)
         if clean.ndim != 2 or clean.shape[1] != self.X.shape[1]:
             raise ValueError(f"X must have shape (n, {self.X.shape[1]}) like the attacked data; got {clean.shape}.")
-        labels = as_labels(task, clean.shape[0])
+        targets, labels = column_or_1d(y), as_labels(task, clean.shape[0])
+        check_consistent_length(clean, targets)
+        positions(self.task, encode(labels)[0], argument="task of AttackResult")  # refuses a forgotten task=
         return Poisoned(
             np.concatenate([clean, self.X]),
-            _append(np.asarray(y), self.y),
+            _append(targets, self.y),
             _append(labels, self.task),
             np.repeat([False, True], [clean.shape[0], self.X.shape[0]]),
         )
 
     def replay(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
-        """Fit a clone of any model or defense, ``fit(X, y, task=task)``, on clean plus injected rows."""
+        """Fit a clone of any model or defense, ``fit(X, y, task=task)``, on clean plus injected rows.
+
+        A data frame's column names reach the model.
+        """
         data = self.combine(X, y, task)
-        return clone(model).fit(data.X, data.y, task=data.task)
+        return clone(model).fit(_named(data.X, X), data.y, task=data.task)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the model to a NumPy archive (no pickle), whole or not at all.
@@ -112,9 +125,12 @@ class AttackResult:
         Raises
         ------
         TypeError
-            For task or class labels other than numbers, strings and booleans.
+            For task or class labels other than numbers, strings and booleans, or a region that is not patom's.
         """
-        region = {"name": type(self.threat.region).__name__, **vars(self.threat.region)}
+        name = type(self.threat.region).__name__
+        if type(self.threat.region) is not getattr(regions, name, None):
+            raise TypeError(f"region of ThreatModel is a {name}, which load would not know; only patom's can be saved.")
+        region = {"name": name, **vars(self.threat.region)}
         notes = {
             "attack": self.attack, "region": region, "budget": self.threat.budget, "status": self.status.name,
             "clean_utility": self.clean_utility,
@@ -122,16 +138,15 @@ class AttackResult:
         arrays = {
             "X": self.X, "y": _plain("y", self.y), "task": _plain("task", self.task),
             "history": np.asarray(self.history), "start_utilities": self.start_utilities,
-            "targets": _plain("targets", np.array(self.threat.targets)),
-            "attackers": _plain("attackers", np.array(self.threat.attackers)), "notes": np.array(json.dumps(notes)),
+            "targets": _plain("targets", np.array(self.threat.targets, dtype=object)),
+            "attackers": _plain("attackers", np.array(self.threat.attackers, dtype=object)),
+            "notes": np.array(json.dumps(notes, default=np.generic.item)),
         }  # fmt: skip
-        write_atomically(Path(path), lambda file: np.savez_compressed(file, **arrays))
+        write_atomically(Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what ``save`` wrote; ``model`` is None."""
-        from patom.core import regions
-
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         notes = json.loads(str(arrays["notes"]))
@@ -143,6 +158,9 @@ class AttackResult:
             arrays["X"], arrays["y"], arrays["task"], arrays["history"].view(np.recarray), notes["clean_utility"],
             arrays["start_utilities"], threat, notes["attack"], AttackStatus[notes["status"]],
         )  # fmt: skip
+
+
+_LOOSE = {Status.MAX_ITER, Status.STALLED}
 
 
 @dataclass
@@ -158,8 +176,13 @@ class Recorder:
         """Add an iteration's record."""
         elapsed = time.perf_counter() - self.begin
         self.records.append((iteration, utility, solution.duality_gap, solution.n_iter, elapsed))
-        if solution.status in (Status.MAX_ITER, Status.STALLED):
+        if solution.status in _LOOSE:
             self.status = AttackStatus.UNCERTIFIED
+
+    def settle(self, status: AttackStatus) -> None:
+        """End with ``status``, unless a fit was uncertified."""
+        if self.status is not AttackStatus.UNCERTIFIED:
+            self.status = status
 
     @property
     def utility(self) -> float:
@@ -190,8 +213,9 @@ def assemble(
         attack=settings,
         status=best.status,
     )
-    object.__setattr__(result, "model", result.replay(program.victim, *data))
-    return result
+    model = result.replay(program.victim, *data)
+    loose = {clean.status, model.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
+    return replace(result, model=model, status=AttackStatus.UNCERTIFIED if loose else best.status)
 
 
 def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
@@ -200,9 +224,21 @@ def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
     return np.concatenate([clean, injected])
 
 
+def _named(values: FloatArray, frame: Any) -> Any:
+    """``values`` as a data frame like ``frame``, where that has column names; else as they are."""
+    names = list(getattr(frame, "columns", ()))
+    if not names or not all(isinstance(name, str) for name in names):
+        return values
+    like = nw.from_native(frame, eager_only=True)
+    return nw.from_numpy(values, names, backend=like.implementation).to_native()
+
+
 def _plain(name: str, values: AnyArray) -> AnyArray:
-    if values.dtype == object and all(isinstance(value, str) for value in values.tolist()):
-        values = values.astype(str)
+    kinds = {type(value) for value in values.tolist()} if values.dtype == object else set()
+    if len(kinds) == 1 and kinds <= {bool, int, float, str}:  # one plain type in an array of objects
+        values = np.array(values.tolist())
     if values.dtype.kind not in "biufU":
-        raise TypeError(f"{name} holds {values.dtype} labels, which cannot be saved without pickle; use strings or numbers.")
+        raise TypeError(
+            f"{name} holds {values.dtype} labels, which cannot be saved without pickle; use strings or numbers."
+        )
     return values

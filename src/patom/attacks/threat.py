@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from patom.core.arrays import AnyArray, IntArray
+from patom.core.labels import positions
 from patom.core.regions import Ball, Region
-from patom.models.labels import as_labels, positions
 from patom.models.settings import require_at_least
 
 Kind = Literal["direct", "indirect", "hybrid"]
@@ -50,11 +50,13 @@ class ThreatModel:
             labels = _as_tuple(getattr(self, name))
             if not labels:
                 raise ValueError(f"{name} of ThreatModel must name at least one task; got none.")
+            if not all(isinstance(label, Hashable) for label in labels):
+                raise TypeError(f"{name} of ThreatModel must be task labels, one or a flat list; got {labels!r}.")
             if len(set(labels)) < len(labels):
                 raise ValueError(f"{name} of ThreatModel must name each task once; got {labels!r}.")
             object.__setattr__(self, name, labels)
         require_at_least("ThreatModel", 0.0, strict=True, budget=self.budget)
-        if not isinstance(self.region, Region):
+        if isinstance(self.region, type) or not isinstance(self.region, Region):
             raise ValueError(f"region of ThreatModel must be a region such as Ball; got {self.region!r}.")
 
     @property
@@ -86,14 +88,18 @@ class ThreatModel:
                 f"budget of ThreatModel rounds to no rows: {self.budget} of at most {clean_counts.max()} clean rows in "
                 f"an attacking task; the smallest budget that injects a row is {1.0 / clean_counts.max():.3g}."
             )
-        return counts
+        return np.asarray(counts)
 
 
 def _as_tuple(labels: Hashable | Iterable[Hashable]) -> tuple[Hashable, ...]:
-    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
-        return (labels,)
-    return tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable) or getattr(labels, "ndim", 1) == 0:
+        labels = [labels]
+    return tuple(
+        label.item() if isinstance(label, np.generic | np.ndarray) and label.ndim == 0 else label for label in labels
+    )
 
 
 def _positions(labels: tuple[Hashable, ...], tasks: AnyArray, argument: str) -> IntArray:
-    return positions(as_labels(list(labels), len(labels)), tasks, argument=argument)
+    named = np.empty(len(labels), dtype=object)  # np.asarray would turn 1 and "a" into "1" and "a"
+    named[:] = labels
+    return positions(named, tasks, argument=argument)

@@ -102,7 +102,7 @@ def fit_scaling(
 
     Columns that are constant over the training rows, up to 16 units of rounding of their largest value or
     with a spread below 2**-1020 (1e-307), are dropped: they hold nothing to learn from, and dividing by their
-    spread would blow up rounding errors. Values up to the largest float64 neither overflow nor lose digits.
+    spread would blow up rounding errors. Values up to 1.7e308 neither overflow nor lose digits.
 
     Parameters
     ----------
@@ -134,20 +134,14 @@ def fit_scaling(
     X = _matrix(X, "X", None)
     y = np.asarray(y, dtype=np.float64)
     if y.shape != X.shape[:1] or not np.isfinite(y).all():
-        raise ValueError(
-            f"y must hold {X.shape[0]} finite targets, one for each row of X; its shape is {y.shape}."
-        )
+        raise ValueError(f"y must hold {X.shape[0]} finite targets, one for each row of X; its shape is {y.shape}.")
     if kind not in ("regression", "classification"):
         raise ValueError(f"kind must be 'regression' or 'classification', but it is {kind!r}.")
     mean, deviation, varies = _moments(X)
     if not varies.any():
-        raise ValueError(
-            "Every feature is constant over the training rows, so there is nothing to learn from."
-        )
+        raise ValueError("Every feature is constant over the training rows, so there is nothing to learn from.")
     kept = np.flatnonzero(varies)
-    centre, scale = (
-        (mean[kept], deviation[kept]) if standardise else (np.zeros(kept.size), np.ones(kept.size))
-    )
+    centre, scale = (mean[kept], deviation[kept]) if standardise else (np.zeros(kept.size), np.ones(kept.size))
     y_centre, y_scale = 0.0, 1.0
     if standardise and kind == "regression":
         y_mean, y_deviation, y_varies = _moments(y[:, np.newaxis])

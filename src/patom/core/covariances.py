@@ -77,13 +77,13 @@ def cluster_covariance(
 def _averaging(codes: npt.NDArray[np.generic]) -> FloatArray:
     """The projection that replaces each task by its group's mean."""
     same = codes[:, None] == codes[None, :]
-    return same / same.sum(axis=1, keepdims=True)
+    return np.asarray(same / same.sum(axis=1, keepdims=True))
 
 
 def _trace_one(precision: FloatArray) -> FloatArray:
     omega = np.linalg.inv(precision)
     omega = 0.5 * (omega + omega.T)
-    return omega / np.trace(omega)
+    return np.asarray(omega / np.trace(omega))
 
 
 def _require_non_negative(**settings: float) -> None:

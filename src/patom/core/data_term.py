@@ -96,7 +96,7 @@ def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
 
 
 def _apply_blocks(A: FloatArray, V: FloatArray) -> FloatArray:
-    return np.matmul(A, V[:, :, None])[:, :, 0]
+    return np.asarray(np.matmul(A, V[:, :, None])[:, :, 0])
 
 
 def _moments(rows: TaskRows) -> tuple[FloatArray, FloatArray, float]:

@@ -44,7 +44,7 @@ squared_error = Loss(
     "squared_error",
     value=lambda z, y: (y - z) ** 2,
     slope=lambda z, y: 2.0 * (z - y),
-    curvature=lambda z, y: np.full_like(z, 2.0),
+    curvature=lambda z, _: np.full_like(z, 2.0),
     curvature_bound=2.0,
     quadratic=True,
 )
@@ -54,7 +54,7 @@ unclipped_hinge = Loss(
     "unclipped_hinge",
     value=lambda z, y: (1.0 - y * z) ** 2,
     slope=lambda z, y: 2.0 * (z - y),
-    curvature=lambda z, y: np.full_like(z, 2.0),
+    curvature=lambda z, _: np.full_like(z, 2.0),
     curvature_bound=2.0,
     quadratic=True,
     margin=True,
@@ -64,7 +64,7 @@ squared_hinge = Loss(
     "squared_hinge",
     value=lambda z, y: np.maximum(0.0, 1.0 - y * z) ** 2,
     slope=lambda z, y: -2.0 * y * np.maximum(0.0, 1.0 - y * z),
-    curvature=lambda z, y: 2.0 * (y * z < 1.0),
+    curvature=lambda z, y: np.where(y * z < 1.0, 2.0, 0.0),
     curvature_bound=2.0,
     margin=True,
 )
@@ -73,7 +73,7 @@ logistic = Loss(
     "logistic",
     value=lambda z, y: np.logaddexp(0.0, -y * z),
     slope=lambda z, y: -y * expit(-y * z),
-    curvature=lambda z, y: expit(z) * expit(-z),
+    curvature=lambda z, _: expit(z) * expit(-z),
     curvature_bound=0.25,
     margin=True,
 )
@@ -87,10 +87,8 @@ def huber(delta: float) -> Loss:
     """
     return Loss(
         "huber",
-        value=lambda z, y: np.where(
-            np.abs(z - y) <= delta, (z - y) ** 2, 2.0 * delta * np.abs(z - y) - delta**2
-        ),
+        value=lambda z, y: np.where(np.abs(z - y) <= delta, (z - y) ** 2, 2.0 * delta * np.abs(z - y) - delta**2),
         slope=lambda z, y: 2.0 * np.clip(z - y, -delta, delta),
-        curvature=lambda z, y: 2.0 * (np.abs(z - y) <= delta),
+        curvature=lambda z, y: np.where(np.abs(z - y) <= delta, 2.0, 0.0),
         curvature_bound=2.0,
     )

@@ -11,7 +11,7 @@ from patom.core.penalty import Model
 
 
 def newton_direction(
-    model: Model, hessian: Operator, *, tolerance: float = 1e-4, max_products: int = 500
+    model: Model, hessian: Operator, *, tolerance: float = 1e-3, max_products: int = 500
 ) -> FloatArray:
     """Tangent step v, shape (m, p), solving P (H + K) v = -gradient to a relative residual of ``tolerance``.
 

@@ -46,7 +46,7 @@ class Penalty(Protocol):
         """The nearest matrix of a rank one lower, None where there is none or rank plays no part."""
 
     def scaled(self, factor: float) -> "Penalty":
-        """factor * R, for the solver's path from strong to weak penalties."""
+        """R times ``factor``, for the solver's path from strong to weak penalties."""
 
     def relationship(self, W: FloatArray) -> Relationship:
         """The task covariance that belongs to W."""

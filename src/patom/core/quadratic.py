@@ -43,8 +43,8 @@ class QuadraticPenalty:
         return None
 
     def scaled(self, factor: float) -> "QuadraticPenalty":
-        lambdas = {"lambda_1": factor * self.omega.lambda_1, "lambda_2": factor * self.omega.lambda_2}
-        return QuadraticPenalty(replace(self.omega, **lambdas))
+        lambda_1, lambda_2 = self.weights
+        return QuadraticPenalty(replace(self.omega, lambda_1=factor * lambda_1, lambda_2=factor * lambda_2))
 
     def relationship(self, W: FloatArray) -> Relationship:  # noqa: ARG002  (given, whatever W)
         return self.omega

@@ -48,7 +48,7 @@ class Ball:
 
     def project(self, X: FloatArray) -> FloatArray:
         norms = np.linalg.norm(X, axis=1, keepdims=True)
-        return X * np.minimum(1.0, self.radius / np.maximum(norms, np.finfo(float).tiny))
+        return np.asarray(X * (self.radius / np.maximum(norms, self.radius)))
 
     def contains(self, X: FloatArray) -> BoolArray:
         return np.asarray(np.linalg.norm(X, axis=1) <= self.radius * (1.0 + 1e-12))
@@ -56,4 +56,4 @@ class Ball:
     def sample(self, n: int, d: int, rng: np.random.Generator) -> FloatArray:
         directions = rng.standard_normal((n, d))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        return self.radius * rng.random((n, 1)) ** (1.0 / d) * directions
+        return np.asarray(self.radius * rng.random((n, 1)) ** (1.0 / d) * directions)

@@ -31,16 +31,17 @@ class Relationship:
     lambda_1: float
     lambda_2: float
 
-    def covariance(self) -> FloatArray:
-        """Omega, shape (m, m)."""
-        return (self.vectors * self.spectrum) @ self.vectors.T
+    def covariance(self, tasks: IntArray | None = None) -> FloatArray:
+        """Omega, shape (m, m), or its block among ``tasks`` (positions)."""
+        vectors = self.vectors if tasks is None else self.vectors[tasks]
+        return np.asarray((vectors * self.spectrum) @ vectors.T)
 
-    def correlation(self) -> FloatArray:
-        """Task correlations, shape (m, m); 0 between a task of zero variance and any other."""
-        covariance = self.covariance()
+    def correlation(self, tasks: IntArray | None = None) -> FloatArray:
+        """Task correlations, all or among ``tasks``; 0 between a task of zero variance and any other."""
+        covariance = self.covariance(tasks)
         deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
         inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0.0)
-        correlation = np.clip(covariance * np.outer(inverse, inverse), -1.0, 1.0)
+        correlation: FloatArray = np.clip(covariance * np.outer(inverse, inverse), -1.0, 1.0)
         np.fill_diagonal(correlation, 1.0)
         return correlation
 
@@ -51,9 +52,9 @@ class Relationship:
         couples and Phi = I / lambda_1.
         """
         if self.lambda_2 == 0.0:
-            return (rows[:, None] == columns[None, :]) / self.lambda_1
+            return np.asarray((rows[:, None] == columns[None, :]) / self.lambda_1)
         gain = self.spectrum / (self.lambda_1 * self.spectrum + self.lambda_2)
-        return (self.vectors[rows] * gain) @ self.vectors[columns].T
+        return np.asarray((self.vectors[rows] * gain) @ self.vectors[columns].T)
 
 
 def uniform_relationship(n_tasks: int, lambda_1: float, lambda_2: float) -> Relationship:

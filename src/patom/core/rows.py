@@ -40,7 +40,7 @@ class TaskRows:
     @property
     def n_columns(self) -> int:
         """Number of columns p: features and the constant."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     @cached_property
     def counts(self) -> IntArray:

@@ -88,9 +88,7 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _descend(
-    term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter: int, goal: _Goal
-) -> _Descent:
+def _descend(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
     point, steps, stretch = _evaluate(term, penalty, W), 0, _FIRST_STRETCH
     while not goal.reached(point) and steps < max_iter:
@@ -122,9 +120,7 @@ def _accelerate(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, steps
     return W
 
 
-def _refine(
-    term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal
-) -> tuple[_Point, int]:
+def _refine(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal) -> tuple[_Point, int]:
     """Newton steps at the rank of W and, where they get nowhere, one rank lower.
 
     A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
@@ -142,9 +138,7 @@ def _refine(
     return point, taken
 
 
-def _newton(
-    term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal
-) -> tuple[_Point, int]:
+def _newton(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal) -> tuple[_Point, int]:
     """Newton steps for as long as each gains; a proximal step after each lets the rank change."""
     taken = 0
     while taken < limit and not goal.reached(point):

@@ -26,7 +26,7 @@ def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatAr
     k = int(np.count_nonzero(s > nuclear * S))
     if k == 0:
         return np.zeros_like(s)
-    return np.maximum(s - nuclear * S[k - 1], 0.0) / ridge
+    return np.asarray(np.maximum(s - nuclear * S[k - 1], 0.0) / ridge)
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class SpectralPenalty:
         return self.lambda_1, self.lambda_2
 
     def value(self, W: FloatArray) -> float:
-        s = np.linalg.svd(W, compute_uv=False)
+        s = _singular_values(W)
         return 0.5 * self.lambda_1 * float(s @ s) + 0.5 * self.lambda_2 * float(s.sum()) ** 2
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
-        U, s, Qt = np.linalg.svd(Z, full_matrices=False)
+        U, s, Qt = _thin_svd(Z)
         x = maximise_on_spectrum(s, 1.0 + self.lambda_1 / L, self.lambda_2 / L)
         k = np.count_nonzero(x)
-        return (U[:, :k] * x[:k]) @ Qt[:k]
+        return _product(U[:, :k], x[:k], Qt[:k])
 
     def conjugate(self, V: FloatArray) -> float:
-        s = np.linalg.svd(V, compute_uv=False)
+        s = _singular_values(V)
         if self.lambda_1 == 0.0:
             return float(s[0]) ** 2 / (2.0 * self.lambda_2)
         x = maximise_on_spectrum(s, self.lambda_1, self.lambda_2)
@@ -62,7 +62,7 @@ class SpectralPenalty:
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
         U, s, Qt = _range(W)
-        return (U[:, :-1] * s[:-1]) @ Qt[:-1] if s.size > 1 else None
+        return _product(U[:, :-1], s[:-1], Qt[:-1]) if s.size > 1 else None
 
     def scaled(self, factor: float) -> "SpectralPenalty":
         return SpectralPenalty(factor * self.lambda_1, factor * self.lambda_2)
@@ -92,11 +92,11 @@ class FixedRankModel:
     @cached_property
     def gradient(self) -> FloatArray:
         slope = self.lambda_1 * self.s + self.lambda_2 * self.s.sum()
-        return self.project(self.data_gradient) + (self.U * slope) @ self.Qt
+        return self.project(self.data_gradient) + _product(self.U, slope, self.Qt)
 
     def project(self, V: FloatArray) -> FloatArray:
         UV, VQ = self.U.T @ V, V @ self.Qt.T
-        return self.U @ UV + (VQ - self.U @ (UV @ self.Qt.T)) @ self.Qt
+        return np.asarray(self.U @ UV + (VQ - self.U @ (UV @ self.Qt.T)) @ self.Qt)
 
     def curvature(self, V: FloatArray) -> FloatArray:
         A, B, C = self._blocks(V)
@@ -107,12 +107,12 @@ class FixedRankModel:
         E, inverse = self._off_support, 1.0 / self.s
         right = (slope * inverse)[:, None] * B - inverse[:, None] * (C.T @ E)
         left = C * (slope * inverse) - (E @ B.T) * inverse
-        return self.U @ (inner @ self.Qt + right) + left @ self.Qt
+        return np.asarray(self.U @ (inner @ self.Qt + right) + left @ self.Qt)
 
     def retract(self, V: FloatArray) -> FloatArray:
-        U, s, Qt = np.linalg.svd((self.U * self.s) @ self.Qt + V, full_matrices=False)
+        U, s, Qt = _thin_svd(_product(self.U, self.s, self.Qt) + V)
         k = self.s.size
-        return (U[:, :k] * s[:k]) @ Qt[:k]
+        return _product(U[:, :k], s[:k], Qt[:k])
 
     @cached_property
     def _off_support(self) -> FloatArray:
@@ -125,6 +125,19 @@ class FixedRankModel:
 
 
 def _range(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    U, s, Qt = np.linalg.svd(W, full_matrices=False)
+    U, s, Qt = _thin_svd(W)
     k = int(np.count_nonzero(s > 10.0 * max(W.shape) * np.finfo(float).eps * s[0]))
     return U[:, :k], s[:k], Qt[:k]
+
+
+def _thin_svd(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    U, s, Qt = np.linalg.svd(W, full_matrices=False)
+    return np.asarray(U), np.asarray(s), np.asarray(Qt)
+
+
+def _singular_values(W: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.svd(W, compute_uv=False))
+
+
+def _product(U: FloatArray, s: FloatArray, Qt: FloatArray) -> FloatArray:
+    return np.asarray((U * s) @ Qt)

@@ -107,8 +107,7 @@ def from_target_matrix(X: Any, Y: Any, tasks: Iterable[Hashable] | None = None) 
     n, m = targets.shape
     if n != features.shape[0]:
         raise ValueError(
-            f"from_target_matrix: X has {features.shape[0]} rows and Y has {n}; "
-            "give both one row for each example"
+            f"from_target_matrix: X has {features.shape[0]} rows and Y has {n}; give both one row for each example"
         )
     chosen = list(tasks) if tasks is not None else list(columns or range(m))
     if len(chosen) != m:
@@ -172,9 +171,7 @@ def one_vs_rest_tasks(
     try:
         classes, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        raise ValueError(
-            "one_vs_rest_tasks: y mixes types that have no order; make all labels text"
-        ) from error
+        raise ValueError("one_vs_rest_tasks: y mixes types that have no order; make all labels text") from error
     if classes.size < 2:
         raise ValueError(
             f"one_vs_rest_tasks: y holds the one class {classes.tolist()[0]!r}; it takes two to tell apart"
@@ -234,9 +231,7 @@ def _draw(rows: IntArray, count: int | None, generator: np.random.Generator, nam
     if count is None:
         return rows
     if not isinstance(count, Integral) or not 1 <= count <= rows.size:
-        raise ValueError(
-            f"{name} has {rows.size} rows to draw from, asked for {count}; ask for 1 to {rows.size}"
-        )
+        raise ValueError(f"{name} has {rows.size} rows to draw from, asked for {count}; ask for 1 to {rows.size}")
     return generator.choice(rows, size=int(count), replace=False)
 
 
@@ -248,8 +243,7 @@ def _split_tasks(tasks: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:
         labels, pairs = list(range(len(tasks))), list(tasks)
     else:
         raise TypeError(
-            f"from_task_arrays: tasks is of type {type(tasks).__name__}; "
-            "pass a list or a dict of pairs (X_i, y_i)"
+            f"from_task_arrays: tasks is of type {type(tasks).__name__}; pass a list or a dict of pairs (X_i, y_i)"
         )
     if not pairs:
         raise ValueError("from_task_arrays: tasks is empty; pass one pair (X_i, y_i) or more")
@@ -274,19 +268,14 @@ def _check_target_matrix(targets: FloatArray, observed: BoolArray, labels: list[
     if np.isinf(targets).any():
         row, column = np.argwhere(np.isinf(targets))[0]
         raise ValueError(
-            f"from_target_matrix: Y is infinite in row {row}, task {labels[column]!r}; "
-            "use NaN for not observed"
+            f"from_target_matrix: Y is infinite in row {row}, task {labels[column]!r}; use NaN for not observed"
         )
     if not observed.any(axis=0).all():
         label = labels[int(np.argmin(observed.any(axis=0)))]
-        raise ValueError(
-            f"from_target_matrix: task {label!r} has nothing observed in Y; leave the column out"
-        )
+        raise ValueError(f"from_target_matrix: task {label!r} has nothing observed in Y; leave the column out")
 
 
-def _check_finite_by_task(
-    X: FloatArray, y: AnyArray, counts: IntArray, labels: list[Any], names: ColumnNames
-) -> None:
+def _check_finite_by_task(X: FloatArray, y: AnyArray, counts: IntArray, labels: list[Any], names: ColumnNames) -> None:
     """Look at all rows at once; only when one is bad find out whose it is."""
     for array, letter in ((X, "X"), (y, "y")):
         if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -69,9 +69,7 @@ def load_digits_tasks(
     if not 0.0 < test_fraction < 1.0:
         raise ValueError(f"load_digits_tasks: test_fraction is {test_fraction}; it must lie between 0 and 1")
     if not (negatives_ratio > 0.0 and math.isfinite(negatives_ratio)):
-        raise ValueError(
-            f"load_digits_tasks: negatives_ratio is {negatives_ratio}; it must be above 0 and finite"
-        )
+        raise ValueError(f"load_digits_tasks: negatives_ratio is {negatives_ratio}; it must be above 0 and finite")
     generator = np.random.default_rng(random_state)
     images, digits = load_digits(return_X_y=True)
     held_out = _hold_out(digits, test_fraction, generator)

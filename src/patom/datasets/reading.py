@@ -93,13 +93,9 @@ def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
     """
     array, _ = _array(value, name)
     if array.ndim != 1:
-        raise ValueError(
-            f"{name} has shape {array.shape}; it must have one dimension, one target for each row"
-        )
+        raise ValueError(f"{name} has shape {array.shape}; it must have one dimension, one target for each row")
     if array.size != n_rows:
-        raise ValueError(
-            f"{name} has {array.size} targets and its X {n_rows} rows; give one target for each row"
-        )
+        raise ValueError(f"{name} has {array.size} targets and its X {n_rows} rows; give one target for each row")
     if array.dtype.kind not in "biufUSO":
         raise ValueError(f"{name} is of type {array.dtype}; it must hold numbers or labels")
     if array.dtype.kind != "O":
@@ -143,9 +139,7 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
         try:
             repeated = label in seen
         except TypeError as error:
-            raise TypeError(
-                f"{name} has the label {label!r}, which is not hashable; use text or numbers"
-            ) from error
+            raise TypeError(f"{name} has the label {label!r}, which is not hashable; use text or numbers") from error
         if repeated:
             raise ValueError(f"{name} has the label {label!r} twice; give every task its own")
         seen.add(label)
@@ -194,9 +188,7 @@ def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
     if hasattr(value, "toarray"):
         raise ValueError(f"{name} is a sparse matrix; pass its .toarray()")
     try:
-        frame = (
-            value if isinstance(value, list) else nw.from_native(value, eager_only=True, pass_through=True)
-        )
+        frame = value if isinstance(value, list) else nw.from_native(value, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
             return frame.to_numpy(), tuple(frame.columns)
     except ValueError as error:

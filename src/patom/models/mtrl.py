@@ -14,13 +14,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from patom.core import losses
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.kernels import row_products
+from patom.core.labels import as_labels, encode, positions
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
 from patom.core.relationship import Relationship
 from patom.core.rows import append_constant, group_rows
 from patom.core.solution import Solution, Status
 from patom.core.spectral import SpectralPenalty
-from patom.models.labels import as_labels, encode, positions
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice, require_covariance, require_finite
 from patom.models.threads import one_blas_thread
@@ -63,9 +63,7 @@ class _MTRL(BaseEstimator):
         Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
         """
         self._check_settings()
-        X_, y_ = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=False, ensure_all_finite=False, order="C"
-        )
+        X_, y_ = validate_data(self, X, y, dtype=np.float64, y_numeric=False, ensure_all_finite=False, order="C")
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         targets = self._encode_targets(y_)
         self.tasks_, index = encode(as_labels(task, X_.shape[0]))
@@ -274,7 +272,7 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
     ----------
     classes_ : array of shape (2,)
         The labels of y, sorted; the second is the positive class. A single task may hold one class only.
-    tasks_, coef_, intercept_, task_covariance_, task_correlation_, task_spectrum_, objective_, duality_gap_, n_iter_, status_
+    tasks_, coef_, intercept_ and the rest
         As in ``MTRLRegressor``.
 
     Examples
@@ -345,4 +343,4 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
             raise ValueError(
                 f"y holds one class only, {self.classes_[0]!r}; a classifier needs two classes over all tasks."
             )
-        return 2.0 * index - 1.0
+        return np.where(index == 1, 1.0, -1.0)

@@ -41,6 +41,5 @@ class Problem:
         """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold)."""
         term = data_term(self.rows if rows is None else rows, self.loss)
         if self.solver == "alternating":
-            weights = self.penalty.weights
-            return alternate(term, *weights, tol=self.tol, max_iter=self.max_iter)
+            return alternate(term, *self.penalty.weights, tol=self.tol, max_iter=self.max_iter)
         return solve(term, self.penalty, tol=self.tol, max_iter=self.max_iter, start=start)

@@ -9,13 +9,15 @@ from scipy.sparse import issparse
 from patom.core.arrays import AnyArray, FloatArray
 
 
-def require_at_least(owner: str, lower: float, *, strict: bool = False, **settings: Any) -> None:
-    """Refuse settings that are no finite number of at least (above, if ``strict``) ``lower``."""
+def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: bool = False, **settings: Any) -> None:
+    """Refuse settings that are no finite number (no whole one) of at least (above, if ``strict``) ``lower``."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     for name, value in settings.items():
-        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        number = isinstance(value, kinds) and not isinstance(value, bool)
         if not (number and np.isfinite(value) and (value > lower or (value == lower and not strict))):
             bound = f"above {lower}" if strict else f"at least {lower}"
-            raise ValueError(f"{name} of {owner} must be a finite number {bound}; got {value!r}.")
+            kind = "whole" if whole else "finite"
+            raise ValueError(f"{name} of {owner} must be a {kind} number {bound}; got {value!r}.")
 
 
 def require_choice(owner: str, choices: Sequence[str], **settings: Any) -> None:

@@ -224,8 +224,7 @@ def _position(table: Any, column: int | str) -> int:
     if isinstance(column, Integral) and not isinstance(column, bool):
         if not -width <= column < width:
             raise ValueError(
-                f"TaskColumn: column is {column}, X has {width} columns; "
-                f"use a position from {-width} to {width - 1}"
+                f"TaskColumn: column is {column}, X has {width} columns; use a position from {-width} to {width - 1}"
             )
         return int(column) % width
     if not isinstance(column, str):

@@ -27,10 +27,7 @@ class Scale:
     def dark(self, value: float) -> bool:
         """Whether white text is easier to read on the value's colour than black text."""
         red, green, blue, _ = matplotlib.colormaps[self.colours](float(self.norm(value)))
-        linear = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-            for part in (red, green, blue)
-        ]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
         return float(np.dot(linear, [0.2126, 0.7152, 0.0722])) < 0.18
 
 
@@ -75,9 +72,13 @@ def layout(tasks: Sequence[object], *, widest: float, limit: int) -> Layout:
     """
     names = [shorten(task, limit) for task in tasks]
     cell = min(max(widest / len(names), 0.165), 0.6)
-    longest = max(text_width(name, TEXT) for name in names) / 72
-    upright = longest > cell - 0.06
+    longest = max(text_width(name, _name_size(72 * cell)) for name in names) / 72
+    upright = longest > cell - 0.03
     return Layout(names, cell * len(names), longest + 0.1, longest + 0.1 if upright else 0.22, upright)
+
+
+def _name_size(cell: float) -> float:
+    return TEXT if cell >= 14 else SMALL - 0.5
 
 
 def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, str]) -> None:
@@ -107,9 +108,7 @@ def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, 
     axes.set_yticks([])
 
 
-def draw_cells(
-    axes: Axes, values: np.ndarray, scale: Scale, where: Layout, write: Callable[[float], str]
-) -> None:
+def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, write: Callable[[float], str]) -> None:
     """
     Draw the coloured squares, what is written in them, and the tasks' names.
 
@@ -139,14 +138,12 @@ def draw_cells(
         edgecolors=PAPER,
         linewidth=1.0 if where.cell > 15 else 0.5,
     )
-    font = min(SMALL, where.cell * 0.3)
+    font = min(SMALL, where.cell * 0.31)
     for (row, column), value in np.ndenumerate(values):
         missing = not np.isfinite(value)
         if missing:
             axes.add_patch(
-                Rectangle(
-                    (column, row), 1, 1, facecolor="#eceef0", edgecolor="#b9c0c7", hatch="////", linewidth=0
-                )
+                Rectangle((column, row), 1, 1, facecolor="#eceef0", edgecolor="#b9c0c7", hatch="////", linewidth=0)
             )
         if size <= PRINTED_UP_TO:
             dark = not missing and scale.dark(float(value))
@@ -165,7 +162,7 @@ def draw_cells(
 def _name_cells(axes: Axes, where: Layout) -> None:
     size = len(where.names)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, pad=4, labelcolor=INK, labelsize=TEXT if where.cell >= 14 else SMALL)
+    axes.tick_params(length=0, pad=4, labelcolor=INK, labelsize=_name_size(where.cell))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xticks(np.arange(size) + 0.5, where.names)

@@ -49,17 +49,13 @@ def exposure_picture(report: Mapping[str, Any]) -> Picture:
         largest = float(scale.norm.vmax or 1.0)
         low = max(float(np.min(damage, initial=0.0, where=np.isfinite(damage))), -largest)
         draw_colour_bar(strip, scale, low, _damage_ticks(largest, low))
-        strip.set_title(
-            "relative damage to the target", fontsize=SMALL, fontweight="normal", color=FAINT, pad=4
-        )
+        strip.set_title("relative damage to the target", fontsize=SMALL, fontweight="normal", color=FAINT, pad=4)
     hovers = [
         Hover(axes, ((column, row), (column + 1, row + 1)), _exposure_words(exposure, row, column, damage))
         for row in range(size)
         for column in range(size)
     ]
-    return Picture(
-        figure, f"Map of the damage among {size} tasks, attackers in rows, targets in columns.", hovers
-    )
+    return Picture(figure, f"Map of the damage among {size} tasks, attackers in rows, targets in columns.", hovers)
 
 
 def _exposure_words(exposure: Mapping[str, Any], row: int, column: int, damage: np.ndarray) -> str:

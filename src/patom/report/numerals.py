@@ -34,7 +34,7 @@ def number(value: Any) -> float:
 
 def percent_digits(value: Any, *, largest: float | None = None) -> str:
     """
-    Write a share in per cent, without the sign: whole numbers from 10 % on, one decimal below.
+    Write a share in per cent, without the sign: whole numbers from 10 % on, below 0.1 % two decimals.
 
     Parameters
     ----------
@@ -50,14 +50,15 @@ def percent_digits(value: Any, *, largest: float | None = None) -> str:
 
     Examples
     --------
-    >>> percent_digits(0.412), percent_digits(0.0321), percent_digits(-0.0321), percent_digits(50.0)
-    ('41', '3.2', '−3.2', '5,000')
+    >>> percent_digits(50.0), percent_digits(0.412), percent_digits(-0.0321), percent_digits(0.0004)
+    ('5,000', '41', '−3.2', '0.04')
     """
     share = number(value)
     if math.isnan(share):
         return MISSING
     size = abs(share if largest is None else largest)
-    text = f"{100 * share:,.0f}" if size >= 0.0995 else f"{100 * share:.1f}"
+    decimals = 0 if size >= 0.0995 else 1 if size >= 0.00095 else 2
+    text = f"{100 * share:,.{decimals}f}"
     return "0" if float(text.replace(",", "")) == 0 else text.replace("-", "−")
 
 

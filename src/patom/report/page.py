@@ -62,6 +62,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     page = environment.get_template("page.html.jinja").render(
         report=report,
         metric=metric,
+        several=len(report["data"]["tasks"]) > 1,
         verdict=sections.verdict(report),
         facts=sections.facts(report),
         groups=sections.curve_groups(report),
@@ -94,14 +95,10 @@ def _pictures(report: Mapping[str, Any]) -> dict[str, Any]:
         "relationships": None,
     }
     if report.get("exposure") is not None:
-        shown["exposure"] = _figure(exposure_picture(report), "exposure") | {
-            "pairs": sections.strongest_pairs(report)
-        }
+        shown["exposure"] = _figure(exposure_picture(report), "exposure") | sections.exposure(report)
     if report.get("relationships") is not None:
         shown["relationships"] = {
-            "figures": [
-                _figure(relationship_picture(report, moment), moment) for moment in ("before", "after")
-            ],
+            "figures": [_figure(relationship_picture(report, moment), moment) for moment in ("before", "after")],
             "largest": sections.leading_eigenvalues(report),
         }
     return shown

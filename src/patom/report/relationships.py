@@ -70,9 +70,7 @@ def relationship_picture(report: Mapping[str, Any], moment: str) -> Picture:
     with drawing():
         figure = Figure(figsize=(size.width, size.height))
         hovers = draw_relationship(figure, report, moment, left=0.0)
-    return Picture(
-        figure, f"Correlations of {len(tasks)} tasks {moment} the attack, and their spectrum.", hovers
-    )
+    return Picture(figure, f"Correlations of {len(tasks)} tasks {moment} the attack, and their spectrum.", hovers)
 
 
 def draw_relationship(figure: Figure, report: Mapping[str, Any], moment: str, *, left: float) -> list[Hover]:
@@ -100,9 +98,7 @@ def draw_relationship(figure: Figure, report: Mapping[str, Any], moment: str, *,
     where = size.where
     correlation = np.array([[numerals.number(entry) for entry in row] for row in told[moment]["correlation"]])
     axes = place(figure, left + size.left, size.top, where.side, where.side)
-    scale = Scale(
-        "PuOr", Normalize(-1, 1)
-    )  # not the colours of damage: a negative correlation is no good news
+    scale = Scale("PuOr", Normalize(-1, 1))  # not the colours of damage: a negative correlation is no good news
     draw_cells(axes, correlation, scale, where, _correlation_digits)
     targets = set(told.get("targets") or [])
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
@@ -116,7 +112,7 @@ def draw_relationship(figure: Figure, report: Mapping[str, Any], moment: str, *,
     if moment == "after":
         title = f"After: {shorten(told['label'], 24)}, budget {numerals.budget(told['budget'])}"
     corner = ((left + 0.03) / figure.get_figwidth(), 1 - 0.12 / size.height)
-    figure.text(*corner, title, fontsize=9.5, fontweight="bold", va="center")
+    figure.text(*corner, title, fontsize=10.0, fontweight="bold", va="center")
     return _correlation_hovers(axes, told["tasks"], correlation)
 
 
@@ -155,7 +151,5 @@ def _draw_spectrum(figure: Figure, spectrum: Sequence[Any], left: float, size: S
     if room >= 8:
         for index, value in enumerate(values):
             if value >= 0.005:
-                axes.text(
-                    value + 0.03, index, f"{value:.2f}", va="center_baseline", fontsize=SMALL, color=FAINT
-                )
+                axes.text(value + 0.03, index, f"{value:.2f}", va="center_baseline", fontsize=SMALL, color=FAINT)
     axes.spines["left"].set_color(RULE)

@@ -1,10 +1,13 @@
 """What each section of the page says: words and numbers, ready to print, from the audit's results."""
 
+import math
 import shlex
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from . import numerals
+from .exposure import BRIGHTEST
 
 _LEVELS = (
     ({"none", "negligible", "low", "minor", "ok"}, "low"),
@@ -35,7 +38,7 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     worst = told.get("worst") or {}
     interval = numerals.percent_interval(worst.get("low"), worst.get("high"))
     return {
-        "level": level[:1].upper() + level[1:],
+        "level": level,
         "tone": tone,
         "headline": told["headline"],
         "sentences": told["sentences"],
@@ -112,9 +115,7 @@ def curve_groups(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "label": group["label"],
-            "rows": [
-                _curve_row(point, name) for point in sorted(group["points"], key=lambda point: point["budget"])
-            ],
+            "rows": [_curve_row(point, name) for point in sorted(group["points"], key=lambda point: point["budget"])],
         }
         for group in groups.values()
     ]
@@ -131,6 +132,30 @@ def _curve_row(point: Mapping[str, Any], name: str) -> list[str]:
         numerals.percent_interval(damage.get("low"), damage.get("high")),
         numerals.metric(bystander.get("mean"), name),
     ]
+
+
+def exposure(report: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Say what stands beside the map: the worst pairs, and how to read cells that are out of the ordinary.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results, with an exposure map.
+
+    Returns
+    -------
+    dict
+        ``pairs``; ``missing`` and ``saturated``: whether there are such cells; ``own``: damage of the first task
+        through its own rows.
+    """
+    values = [numerals.number(entry) for row in report["exposure"]["damage"] for entry in row]
+    return {
+        "pairs": strongest_pairs(report),
+        "missing": any(math.isnan(value) for value in values),
+        "saturated": any(abs(value) > BRIGHTEST for value in values),
+        "own": numerals.percent(values[0]),
+    }
 
 
 def strongest_pairs(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -197,7 +222,7 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         Text, not yet escaped.
     """
     data, model, setting = report["data"], report["model"], report["setting"]
-    kind = f"{data['kind']} ({data['kind_reason']})"
+    kind = f"{data['kind']}, since {data['kind_reason']}"
     scale = data["scale"]
     scaled = f"{'standardised, then ' if scale['standardised'] else ''}divided by the largest row norm"
     listed = [
@@ -216,10 +241,20 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Attack",
             f"{_things(setting['iterations'], 'iteration')}, step size {numerals.scientific(setting['step_size'])}",
         ),
+        ("Attacked fits", _uncertified(setting)),
         ("Fit", f"objective {numerals.number(model['objective']):.6g}; {model['status']}"),
         ("Seed", str(report["seed"])),
     ]
     return [(term, str(value)) for term, value in listed if value is not None]
+
+
+def _uncertified(setting: Mapping[str, Any]) -> str | None:
+    """Say how many fits under attack stopped early, if any did."""
+    early = setting.get("attacks_uncertified")
+    if not early:
+        return None
+    ran = numerals.count(setting.get("attacks_run"))
+    return f"{numerals.count(early)} of {ran} stopped before their tolerance: their damage is approximate"
 
 
 def confidence(report: Mapping[str, Any]) -> str:
@@ -255,15 +290,21 @@ def rerun_command(report: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> data = {"source": "my table.csv", "task_column": "user", "target_column": "clicked"}
-    >>> rerun_command({"data": data, "seed": 3})
-    "patom audit 'my table.csv' --task user --target clicked --seed 3 --out audit"
+    >>> data = {"name": "clicks", "source": "clicks.csv", "task_column": "user id", "target_column": "clicked"}
+    >>> setting = {"budgets": [0.1, 0.2], "n_seeds": 5, "iterations": 10, "step_size": 100.0}
+    >>> print(rerun_command({"data": data, "setting": setting, "seed": 3, "model": {"lambdas_chosen_by": "x"}}))
+    patom audit clicks.csv --task 'user id' --target clicked --seed 3 --seeds 5 --budgets 0.1,0.2 --iterations 10
+    --step-size 100 --out audit
     """
-    data = report["data"]
+    data, model, setting = report["data"], report["model"], report["setting"]
     words = ["patom", "audit"]
-    if not str(data["source"]).startswith("embedded"):
+    if PurePath(str(data["source"])).stem == str(data["name"]):  # a file, not the citation of embedded data
         words += [str(data["source"]), "--task", str(data["task_column"]), "--target", str(data["target_column"])]
-    words += ["--seed", str(report["seed"])]
+    budgets = ",".join(f"{budget:g}" for budget in setting["budgets"])
+    words += ["--seed", str(report["seed"]), "--seeds", str(setting["n_seeds"]), "--budgets", budgets]
+    words += ["--iterations", str(setting["iterations"]), "--step-size", f"{setting['step_size']:g}"]
+    if model["lambdas_chosen_by"] == "given":
+        words += ["--lambda-1", f"{model['lambda_1']!r}", "--lambda-2", f"{model['lambda_2']!r}"]
     if report.get("fail_above"):
         words += ["--fail-above", f"{report['fail_above']['threshold']:g}"]
     return shlex.join([*words, "--out", "audit"])

@@ -30,8 +30,8 @@ THEMED: Mapping[str, str] = {
     **{colour: f"other-{index}" for index, colour in enumerate(OTHERS)},
 }
 
-TEXT = 8.5  # points, on the page 11 pixels
-SMALL = 7.5
+TEXT = 9.0  # points, on the page 12 pixels
+SMALL = 8.0
 
 _SETTINGS: dict[str, object] = {
     "font.family": ["DejaVu Sans"],  # the one that matplotlib brings along: the same widths on every machine
@@ -42,7 +42,7 @@ _SETTINGS: dict[str, object] = {
     "axes.edgecolor": RULE,
     "axes.labelcolor": FAINT,
     "axes.labelsize": TEXT,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
@@ -163,6 +163,4 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     """
     full_width, full_height = figure.get_size_inches()
     bottom = full_height - top - height
-    return figure.add_axes(
-        (left / full_width, bottom / full_height, width / full_width, height / full_height)
-    )
+    return figure.add_axes((left / full_width, bottom / full_height, width / full_width, height / full_height))

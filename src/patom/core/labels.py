@@ -1,6 +1,7 @@
 """Task labels: any hashable values in, positions out."""
 
 from collections.abc import Hashable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -44,10 +45,8 @@ def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
         distinct, index = np.unique(labels, return_inverse=True)
         return distinct, index.astype(np.int64)
     seen = list(dict.fromkeys(labels.tolist()))
-    try:
+    with suppress(TypeError):  # labels of several types have no order
         seen.sort()
-    except TypeError:
-        pass
     distinct = np.empty(len(seen), dtype=object)
     distinct[:] = seen
     if all(isinstance(label, str) for label in seen):
@@ -79,5 +78,10 @@ def _few(tasks: AnyArray, most: int = 5) -> str:
 
 def _is_missing(labels: AnyArray) -> AnyArray:
     if labels.dtype == object:
-        return np.array([label is None or label != label for label in labels.tolist()], dtype=bool)
+        return np.array([_is_gap(label) for label in labels.tolist()], dtype=bool)
     return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(labels.size, dtype=bool)
+
+
+def _is_gap(label: Any) -> bool:
+    # pandas' NA has no truth value, so it is known by its name; a NaN is the one label unequal to itself.
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or bool(label != label)  # noqa: PLR0124

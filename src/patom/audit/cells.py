@@ -1,0 +1,126 @@
+"""One attack of an audit: a cell in, its outcome out; nothing else is read, so order and workers do not matter."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from patom.attacks import PATOM, AttackResult, AttackStatus, RandomAttack, ThreatModel
+from patom.attacks.bilevel import MTRL
+from patom.audit.data import AuditData
+from patom.audit.settings import AuditSettings
+from patom.core.arrays import FloatArray
+from patom.core.regions import Ball
+from patom.models import MTRLClassifier, MTRLRegressor
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An attack to run.
+
+    Parameters
+    ----------
+    purpose : {"curve", "exposure", "relationships"}
+    attack : str
+        ``"random-direct"``, ``"patom-indirect"`` and so on.
+    targets, attackers : tuples of positions among the tasks
+    budget : float
+    replicate : int
+        Its number among the seeds.
+    step_size : float
+        PATOM's; no part of the cell's key, so that step sizes are compared from one start.
+    """
+
+    purpose: str
+    attack: str
+    targets: tuple[int, ...]
+    attackers: tuple[int, ...]
+    budget: float
+    replicate: int
+    step_size: float = 100.0
+
+    def rng(self, seed: int) -> np.random.Generator:
+        """The cell's generator, from what it attacks and not from how: PATOM starts at the random attack's rows."""
+        key = (*self.targets, -1, *self.attackers, -1, round(self.budget * 1e9), self.replicate)
+        return np.random.default_rng([seed, 3, *(value + 1 for value in key)])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack did.
+
+    Parameters
+    ----------
+    cell : Cell
+    metrics : array of shape (m,)
+        Test metric of each task under the attack; NaN where it cannot be measured.
+    result : AttackResult
+        Without its model.
+    correlation, spectrum : arrays or None
+        Of the tasks shown, for ``purpose="relationships"``.
+    certified : bool
+        Whether every fit on the way met its tolerance.
+    """
+
+    cell: Cell
+    metrics: FloatArray
+    result: AttackResult
+    certified: bool
+    correlation: FloatArray | None = None
+    spectrum: FloatArray | None = None
+
+
+def victim(data: AuditData, settings: AuditSettings, lambda_1: float, lambda_2: float) -> MTRL:
+    """The unfitted model under audit."""
+    options: dict[str, Any] = {"lambda_1": lambda_1, "lambda_2": lambda_2}
+    if settings.loss is not None:
+        options["loss"] = settings.loss
+    return MTRLRegressor(**options) if data.kind == "regression" else MTRLClassifier(**options)
+
+
+def fit_quietly(model: MTRL, X: FloatArray, y: FloatArray, task: Any) -> MTRL:
+    """Fit, leaving a fit above its tolerance to ``status_``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y, task=task)
+
+
+def decide(model: MTRL, data: AuditData) -> FloatArray:
+    """Predictions, or margins, of the test rows."""
+    known = np.isin(data.task_test, model.tasks_)
+    decision = np.full(data.task_test.size, 0.0)
+    act = model.predict if isinstance(model, MTRLRegressor) else model.decision_function
+    if known.any():
+        decision[known] = act(data.X_test[known], task=data.task_test[known])
+    return decision
+
+
+def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, shown: tuple[int, ...]) -> Outcome:
+    """Attack, refit, and measure on the held-out rows; ``shown``: the tasks whose correlations are kept."""
+    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=1.0))
+    patom = PATOM(step_size=cell.step_size, max_iter=settings.iterations)
+    attack = RandomAttack() if cell.attack.startswith("random") else patom
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        result = attack.poison(
+            model,
+            data.X_train,
+            data.y_train,
+            task=data.task_train,
+            threat=threat,
+            random_state=cell.rng(settings.seed),
+        )
+    metrics = data.score_tasks(decide(result.model, data))
+    certified = result.status is not AttackStatus.UNCERTIFIED
+    bare = AttackResult(**{**vars(result), "model": None})
+    if cell.purpose != "relationships":
+        return Outcome(cell, metrics, bare, certified)
+    correlation, spectrum = relationships(result.model, shown)
+    return Outcome(cell, metrics, bare, certified, correlation, spectrum)
+
+
+def relationships(model: MTRL, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """Correlations among the tasks shown, and the whole spectrum."""
+    return model.relationship_.correlation(np.asarray(shown)), model.task_spectrum_

@@ -1,0 +1,71 @@
+"""What a user may set about an audit."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from patom.models.settings import require_at_least
+
+DEFAULT_BUDGETS = (0.05, 0.1, 0.2, 0.3)
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """Settings of an audit; the defaults take about a minute on two cores for the digits.
+
+    Parameters
+    ----------
+    budgets : tuple of float, optional
+        Injected rows over clean rows of an attacking task. The default drops those too small to inject a row.
+    n_seeds : int
+        Attacks of each kind and budget, each with its own draw of target tasks and starting rows.
+    seed : int
+        All draws follow from it.
+    iterations : int
+        PATOM's; the paper's 10 by default.
+    step_size : float, optional
+        PATOM's, the paper's eta; None lets pilot attacks choose among ``patom.audit.pilot.STEP_SIZES`` by the
+        attacker's own utility.
+    exposure_budget : float
+        Budget of each attack of one task on another.
+    shown_tasks : int
+        Most tasks in the exposure map and the correlation maps: those with the most training rows.
+    lambda_1, lambda_2 : float, optional
+        Given together, or chosen by cross-validation.
+    loss : str, optional
+        The estimator's default if None.
+    targets, attackers : tuples of task labels, optional
+        Fixed instead of drawn for each seed. Attackers serve the indirect attacks; a direct one attacks through
+        its targets.
+    confidence : float
+        Of the intervals over seeds (Student's t).
+    """
+
+    budgets: tuple[float, ...] | None = None
+    n_seeds: int = 5
+    seed: int = 0
+    iterations: int = 10
+    step_size: float | None = None
+    exposure_budget: float = 0.2
+    shown_tasks: int = 12
+    lambda_1: float | None = None
+    lambda_2: float | None = None
+    loss: str | None = None
+    targets: tuple[Hashable, ...] | None = None
+    attackers: tuple[Hashable, ...] | None = None
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        owner = "the audit"
+        for budget in self.budgets or ():
+            require_at_least(owner, 0.0, strict=True, budget=budget)
+        if self.budgets == ():
+            raise ValueError("budgets of the audit must hold at least one budget; got none.")
+        require_at_least(owner, 1, n_seeds=self.n_seeds, iterations=self.iterations, shown_tasks=self.shown_tasks)
+        require_at_least(owner, 0, seed=self.seed)
+        require_at_least(owner, 0.0, strict=True, exposure_budget=self.exposure_budget)
+        if self.step_size is not None:
+            require_at_least(owner, 0.0, strict=True, step_size=self.step_size)
+        if (self.lambda_1 is None) != (self.lambda_2 is None):
+            raise ValueError("lambda_1 and lambda_2 must be given together, or neither for cross-validation.")
+        if self.attackers is not None and self.targets is None:
+            raise ValueError("attackers of the audit need targets: name the tasks they aim at.")

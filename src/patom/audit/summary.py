@@ -1,0 +1,154 @@
+"""From the outcomes of attacks to curves with confidence bands, the exposure map and the relationships."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from patom.audit.cells import Outcome
+from patom.audit.data import AuditData
+from patom.core.arrays import FloatArray
+from patom.metrics import mean_over_tasks, relative_damage
+
+LABELS = {
+    "random-direct": "random, direct",
+    "random-indirect": "random, indirect",
+    "patom-direct": "PATOM, direct",
+    "patom-indirect": "PATOM, indirect",
+    "patom-hybrid": "PATOM, hybrid",
+}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One attack's effect on the test rows, clean and attacked, of its targets and of everybody else."""
+
+    outcome: Outcome
+    clean: float
+    attacked: float
+    damage: float
+    bystanders_clean: float
+    bystanders: float
+
+
+def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
+    """Means over the target tasks and over the others; tasks that cannot be measured count in neither.
+
+    ``clean``: (m,), each task's metric without an attack.
+    """
+    measured = np.isfinite(clean) & np.isfinite(outcome.metrics)
+    target = np.zeros(clean.size, dtype=bool)
+    target[list(outcome.cell.targets)] = True
+    values = [_mean(values[measured & part]) for part in (target, ~target) for values in (clean, outcome.metrics)]
+    damage = relative_damage(values[0], values[1], data.metric) if np.isfinite(values[:2]).all() else float("nan")
+    return Effect(outcome, values[0], values[1], damage, values[2], values[3])
+
+
+def interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
+    """Mean and Student's t interval over the finite values; None where there are too few.
+
+    >>> interval([1.0, 2.0, 3.0], 0.95)["mean"]
+    2.0
+    """
+    x = np.array([value for value in values if np.isfinite(value)])
+    if x.size < 2:
+        return {"mean": float(x[0]) if x.size else None, "low": None, "high": None}
+    half = float(student.ppf(0.5 + confidence / 2.0, x.size - 1)) * float(x.std(ddof=1)) / x.size**0.5
+    return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}
+
+
+def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:
+    """One entry for each attack and budget, over its seeds."""
+    groups: dict[tuple[str, float], list[Effect]] = {}
+    for item in effects:
+        cell = item.outcome.cell
+        if cell.purpose == "curve":
+            groups.setdefault((cell.attack, cell.budget), []).append(item)
+    order = list(LABELS)
+    return [
+        {
+            "attack": attack,
+            "label": LABELS[attack],
+            "budget": budget,
+            "n_seeds": len(group),
+            "metric": interval((item.attacked for item in group), confidence),
+            "damage": interval((item.damage for item in group), confidence),
+            "bystander_metric": interval((item.bystanders for item in group), confidence),
+        }
+        for (attack, budget), group in sorted(groups.items(), key=lambda kv: (order.index(kv[0][0]), kv[0][1]))
+    ]
+
+
+def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float) -> dict[str, Any]:
+    """The damage of each task (row) as the only attacker on each task (column) as the only target."""
+    place = {position: i for i, position in enumerate(shown)}
+    damage: list[list[float | None]] = [[None] * len(shown) for _ in shown]
+    injected = [0] * len(shown)
+    for item in effects:
+        cell = item.outcome.cell
+        if cell.purpose == "exposure":
+            i, j = place[cell.attackers[0]], place[cell.targets[0]]
+            damage[i][j] = item.damage if np.isfinite(item.damage) else None
+            injected[i] = int(item.outcome.result.y.size)
+    return {
+        "budget": budget,
+        "tasks": names(data, shown),
+        "all_tasks_shown": len(shown) == data.tasks.size,
+        "damage": damage,
+        "rows_injected": injected,
+    }
+
+
+def relationships(
+    data: AuditData, before: tuple[FloatArray, FloatArray], outcome: Outcome, shown: tuple[int, ...]
+) -> dict[str, Any]:
+    """Correlations among the tasks shown and the largest eigenvalues of Omega, clean and under a hybrid attack."""
+    cell = outcome.cell
+    after = (outcome.correlation, outcome.spectrum)
+    return {
+        "attack": cell.attack,
+        "label": LABELS[cell.attack],
+        "budget": cell.budget,
+        "targets": names(data, cell.targets),
+        "attackers": names(data, cell.attackers),
+        "tasks": names(data, shown),
+        **{
+            when: {"correlation": np.asarray(correlation).tolist(), "spectrum": np.asarray(spectrum)[:20].tolist()}
+            for when, (correlation, spectrum) in {"before": before, "after": after}.items()
+        },
+    }
+
+
+def curve_rows(effects: Sequence[Effect]) -> list[dict[str, Any]]:
+    """One tidy record for each attack of the curves and the exposure map."""
+    return [
+        {
+            "purpose": item.outcome.cell.purpose,
+            "attack": item.outcome.cell.attack,
+            "budget": item.outcome.cell.budget,
+            "replicate": item.outcome.cell.replicate,
+            "targets": list(item.outcome.cell.targets),
+            "attackers": list(item.outcome.cell.attackers),
+            "rows_injected": int(item.outcome.result.y.size),
+            "metric_clean": item.clean,
+            "metric": item.attacked,
+            "damage": item.damage,
+            "bystanders_clean": item.bystanders_clean,
+            "bystanders": item.bystanders,
+            "training_loss_clean": item.outcome.result.clean_utility,
+            "training_loss": item.outcome.result.utility,
+            "certified": item.outcome.certified,
+        }
+        for item in effects
+    ]
+
+
+def names(data: AuditData, places: Iterable[int]) -> list[str]:
+    """Task labels as text."""
+    return [str(data.tasks[place]) for place in places]
+
+
+def _mean(values: FloatArray) -> float:
+    return float(mean_over_tasks(values)) if values.size else float("nan")

@@ -1,0 +1,40 @@
+"""Names, values and numbers as they stand in messages and notes."""
+
+from collections.abc import Sequence
+
+
+def quoted(value: str) -> str:
+    """Quote a value, cut to 40 characters.
+
+    Examples
+    --------
+    >>> print(quoted("north"), len(quoted("z" * 500)))
+    'north' 42
+    """
+    return repr(value if len(value) <= 40 else value[:37] + "...")
+
+
+def counted(number: int, noun: str) -> str:
+    """Put a number before its noun.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str], limit: int = 8, total: int | None = None) -> str:
+    """Join quoted names; past the limit, say how many more of the total there are.
+
+    Examples
+    --------
+    >>> print(listed(["a", "b", "c"]), "or", listed(["a", "b", "c"], 2, 9))
+    'a', 'b' and 'c' or 'a', 'b' and 7 more
+    """
+    total = len(names) if total is None else total
+    shown = [quoted(name) for name in names[:limit]]
+    if total > len(shown):
+        shown.append(f"{total - len(shown):,} more")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)

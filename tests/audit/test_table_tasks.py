@@ -1,0 +1,100 @@
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["3", "-1", "20"], [3, -1, 20]),
+        (["3.0", "1", "2e1"], [3, 1, 20]),
+        (["007", "7", "08"], ["007", "7", "08"]),
+        (["12345678901234567890", "12345678901234567891", "1"],) * 2,
+        (["NA", "DE", "null"],) * 2,
+        (["True", "False", "True"],) * 2,
+        (["2020-01-01", "2020-01-02", "2020-01-01"],) * 2,
+        (["a", "1", "b "],) * 2,
+    ],
+)
+def test_csv_task_labels(read, written, expected):
+    labels = read("t,x,y\n" + "".join(f"{label},{i},{i}\n" for i, label in enumerate(written))).task
+    assert labels.tolist() == expected
+    assert labels.dtype == np.int64 or labels.dtype.kind == "U"
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.array([3, -1, 3], pa.int8()), [3, -1, 3]),
+        (pa.array([1, 2, 3], pa.uint64()), [1, 2, 3]),
+        (pa.array([2**64 - 1, 2, 3], pa.uint64()), [str(2**64 - 1), "2", "3"]),
+        (pa.array([1.0, 2.0, -3.0]), [1, 2, -3]),
+        (pa.array([Decimal("7"), Decimal("8"), Decimal("7")]), [7, 8, 7]),
+        (pa.array([Decimal("7.00"), Decimal("8.00"), Decimal("7.00")]), [7, 8, 7]),
+        (pa.array([True, False, True]), ["True", "False", "True"]),
+        (pa.array(["1", "02", "1"]), ["1", "02", "1"]),
+        (pa.array(["v", "w", "v"], pa.large_string()), ["v", "w", "v"]),
+        (pa.array(["v", "w", "v"], pa.string_view()), ["v", "w", "v"]),
+        (pa.array(["v", "w", "v"]).dictionary_encode(), ["v", "w", "v"]),
+        (pa.array([b"v", b"w", b"v"]), ["v", "w", "v"]),
+        (pa.array([datetime.date(2020, 1, 2)] * 3), ["2020-01-02"] * 3),
+    ],
+    ids=lambda value: str(value.type) if hasattr(value, "type") else "",
+)
+def test_parquet_task_labels(read, column, expected):
+    labels = read({"t": column}).task
+    assert labels.tolist() == expected
+    assert labels.dtype == np.int64 or labels.dtype.kind == "U"
+
+
+@pytest.mark.parametrize("label", ["", " "])
+def test_an_empty_task_is_missing(fault, label):
+    assert fault(f"t,x,y\na,1,2\n{label},2,3\n,3,5\n") == (
+        "data.csv names no task in row 2 (line 3 of the file), column 't' (2 rows in all): "
+        "drop such rows or name their task."
+    )
+
+
+@pytest.mark.parametrize("label", ["", "NaN", "NA"])
+def test_a_missing_number_among_task_numbers(fault, label):
+    assert "names no task in row 2 (line 3 of the file)" in fault(f"t,x,y\n1,1,2\n{label},2,3\n2,3,5\n")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["a", None, "b"]),
+        pa.array(["a", None, "b"]).dictionary_encode(),
+        pa.array([1, None, 2]),
+        pa.array([1.0, float("nan"), 2.0]),
+        pa.array([True, None, False]),
+        pa.array([datetime.date(2020, 1, 1), None, None]),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_a_null_task_is_an_error_with_its_row(fault, column):
+    assert fault({"t": column}).startswith("data.parquet names no task in row 2, column 't' (")
+
+
+@pytest.mark.parametrize("content", ["t,x,y\n2,1,2\n1.5,2,3\n", {"t": [2.0, 1.5, 3.0]}], ids=["csv", "parquet"])
+def test_a_task_is_no_measurement(fault, content):
+    message = fault(content)
+    assert message.startswith("The task column 't' of data.")
+    assert "holds 1.5 in row 2" in message
+    assert message.endswith("tasks are named by whole numbers or by text.")
+
+
+def test_a_task_number_beyond_exact_floats_is_refused_rather_than_merged(fault):
+    assert "holds 1.80144e+16 in row 1" in fault({"t": [2.0**54, 1.0, 2.0]})
+
+
+def test_a_list_is_no_task(fault):
+    assert fault({"t": [[1], [2], [3]]}).endswith("holds values of type list<element: int64>, not labels.")
+
+
+def test_prose_is_no_task(fault):
+    message = fault("t,x,y\na,1,2\n" + "word " * 120 + ",2,3\n")
+    assert "holds a label of 600 characters in row 2 (line 3 of the file)" in message

@@ -1,0 +1,249 @@
+"""The page is whole, safe, self-contained, and the same each time."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from time import process_time
+from typing import Any
+
+import pytest
+
+from patom.report import render_page
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags match, and collects attributes, ids, text and titles."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append((self.open[-1] if self.open else "", data))
+
+    def text(self, *tags: str) -> str:
+        """All text, or that of some tags, with runs of white space as one blank."""
+        chosen = [data for tag, data in self.words if (tag in tags if tags else tag != "style")]
+        return " ".join(" ".join(chosen).split())
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_page_is_complete_html_with_its_sections(report: dict[str, Any]) -> None:
+    page = render_page(report)
+    reader = read(page)
+    assert page.lstrip().startswith("<!DOCTYPE html>")
+    assert Counter(reader.tags)["html"] == Counter(reader.tags)["body"] == Counter(reader.tags)["h1"] == 1
+    assert Counter(reader.tags)["svg"] == 5
+    headings = reader.text("h2")
+    for heading in ("Damage against budget", "Who can hurt whom", "Task relationships", "How to read this"):
+        assert heading in headings
+    assert reader.text("h1") == report["verdict"]["headline"]
+
+
+def test_first_screen_has_number_interval_and_facts(small: dict[str, Any]) -> None:
+    small["verdict"]["worst_damage"] = 0.4137
+    small["verdict"]["worst"] |= {"mean": 0.4137, "low": 0.3512, "high": 0.4749}
+    text = read(render_page(small)).text().split("Damage against budget")[0]
+    for words in ("Risk: high", "41 %", "95 % interval 35 to 47 %", "MTRLClassifier", "0.978", "3-fold", "10⁻⁹"):
+        assert words.replace("\u00a0", " ") in text.replace("\u00a0", " ")
+    assert "Fails : worst relative damage is above 25 %" in text.replace("\u00a0", " ")
+
+
+def test_page_loads_nothing(small: dict[str, Any]) -> None:
+    page = render_page(small)
+    reader = read(page)
+    assert not {"script", "link", "img", "iframe", "image", "object", "base"} & set(reader.tags)
+    for tag, name, value in reader.attributes:
+        if name.startswith("xmlns"):
+            continue
+        assert "http://" not in value, (tag, name)
+        assert "https://" not in value, (tag, name)
+        assert not name.startswith("on"), (tag, name)
+        if name in {"src", "href", "xlink:href", "srcset", "data", "action"}:
+            assert value.startswith("#"), (tag, name, value)
+    assert "@import" not in page
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(make_report: Any) -> None:
+    report = make_report(tasks=3)
+    report["exposure"]["damage"][0][1] = None
+    page = render_page(report)
+    ids = Counter(value for _, name, value in read(page).attributes if name == "id")
+    assert max(ids.values()) == 1
+    references = set(re.findall(r'(?:href="|url\()#([^")]+)', page))
+    assert references
+    assert references <= set(ids)
+
+
+def test_renders_to_the_same_bytes(small: dict[str, Any]) -> None:
+    assert render_page(small).encode() == render_page(small).encode()
+
+
+def test_names_from_the_data_are_escaped(make_report: Any) -> None:
+    evil = '<script>alert("1")</script>'
+    report = make_report(tasks=[evil, '" onload="x', "a & b", "$x^2$"])
+    report["data"] |= {"name": evil, "source": evil, "task_column": evil, "features": [evil], "notes": [evil]}
+    report["verdict"] |= {"headline": evil, "sentences": [evil]}
+    report["curves"][0]["label"] = evil
+    report["relationships"]["label"] = evil
+    page = render_page(report)
+    reader = read(page)
+    assert "script" not in reader.tags
+    assert not [name for _, name, _ in reader.attributes if name.startswith("on")]
+    assert evil in reader.text("h1")
+    assert evil in reader.text("li")
+    assert '" onload="x' in reader.text("text")
+    assert "$x^2$" in reader.text("text")
+
+
+def test_long_names_are_cut_in_figures_and_whole_in_tables(make_report: Any) -> None:
+    name = "a_building_with_a_very_long_name_sensor_17"
+    reader = read(render_page(make_report(tasks=[name, "b"])))
+    assert name in reader.text("bdi")
+    assert name not in reader.text("text")
+    assert "a_building_…sor_17" in reader.text("text")  # 18 characters, both ends of the name
+
+
+def test_any_unicode_renders_without_a_warning(make_report: Any) -> None:
+    shown = ["東京都", "مهمة", "😀🦄", "தமிழ்", "naïve Ωµ"]
+    broken = ["\x00\x07", "\ud800", "𐏿", "", "  ", "a\nb", "\u202eabc"]
+    page = render_page(make_report(tasks=[*shown, *broken], budgets=(0.1,)))
+    read(page)
+    page.encode("utf-8")
+    assert not {"\x00", "\x07", "\ud800", "\u202e"} & set(page)
+    texts = read(page).text("text")
+    assert all(name in texts for name in shown)
+
+
+def test_hover_words_tell_attacker_and_target(make_report: Any) -> None:
+    report = make_report(tasks=["north", "south"])
+    report["exposure"]["damage"] = [[0.5, 0.123], [None, 0.25]]
+    titles = [data for tag, data in read(render_page(report)).words if tag == "title"]
+    assert "north → south: 12\u00a0% (50 rows injected)" in titles
+    assert "south → north: not measurable (50 rows injected)" in titles
+
+
+def test_page_without_exposure_relationships_and_gate(small: dict[str, Any]) -> None:
+    small |= {"exposure": None, "relationships": None, "fail_above": None}
+    reader = read(render_page(small))
+    assert Counter(reader.tags)["svg"] == 2
+    assert "made no map" in reader.text()
+    assert "did not record the task relationships" in reader.text()
+    assert "Fails" not in reader.text()
+    assert "Passes" not in reader.text()
+
+
+def test_missing_numbers_say_so(small: dict[str, Any]) -> None:
+    nothing = {"mean": None, "low": None, "high": None}
+    small["curves"][5] |= {"metric": nothing, "damage": nothing, "bystander_metric": None}
+    small["data"]["tasks"][1]["clean"] = None
+    small["model"] |= {"clean": None, "cross_validation": None}
+    small["verdict"] |= {"worst_damage": None, "worst": None}
+    reader = read(render_page(small))
+    assert reader.text("td").count("n/a") == 6
+    assert "no interval" in reader.text("p")
+
+
+@pytest.mark.parametrize("level", ["low", "moderate", "high", "unknown"])
+def test_level_stands_as_a_word_and_as_a_tone(small: dict[str, Any], level: str) -> None:
+    small["verdict"]["level"] = level
+    page = render_page(small)
+    assert f"Risk: {level}" in page
+    assert f'class="card verdict {level if level != "unknown" else "plain"}"' in page
+
+
+def test_one_task_has_no_maps_but_its_own_damage(make_report: Any) -> None:
+    report = make_report(tasks=["only"])
+    report["exposure"]["damage"] = [[0.31]]
+    reader = read(render_page(report))
+    assert Counter(reader.tags)["svg"] == 2
+    assert "nobody else to hurt" in reader.text()
+    assert "31 %" in reader.text().replace("\u00a0", " ")
+    assert "indirect" not in reader.text("text")
+
+
+def test_strongest_pairs_are_ranked_without_the_diagonal(make_report: Any) -> None:
+    report = make_report(tasks=["p", "q", "r"])
+    report["exposure"]["damage"] = [[0.9, 0.02, 0.11], [None, 0.8, -0.3], [0.05, 0.0, 0.7]]
+    page = render_page(report)
+    table = page[page.index("Most damage from one task to another") :]
+    table = table[: table.index("</table>")]
+    cells = re.findall(r"<td>(?:<bdi>)?([^<]*)", table)
+    assert cells == ["p", "r", "11\u00a0%", "r", "p", "5.0\u00a0%", "p", "q", "2.0\u00a0%"]
+
+
+def test_nearly_rank_one_relationships_are_pointed_out(small: dict[str, Any]) -> None:
+    small["relationships"]["after"]["spectrum"] = [0.995, 0.005]
+    assert "practically of rank 1 after the attack" in read(render_page(small)).text()
+    small["relationships"]["after"]["spectrum"] = [0.9, 0.1]
+    assert "practically of rank 1" not in read(render_page(small)).text()
+
+
+def test_forty_tasks_take_less_than_three_seconds(make_report: Any) -> None:
+    report = make_report(tasks=40, metric="NMSE", scale=50)
+    started = process_time()
+    page = render_page(report)
+    assert process_time() - started < 3
+    reader = read(page)
+    assert "All 40 tasks" in reader.text("summary")
+    assert Counter(reader.tags)["rect"] > 3 * 40**2
+
+
+def test_subset_of_tasks_is_mentioned(make_report: Any) -> None:
+    report = make_report(tasks=4)
+    report["exposure"] |= {"all_tasks_shown": False, "tasks": ["0", "1"], "damage": [[0.1, 0.2], [0.3, 0.4]]}
+    assert "shows 2 of 4 tasks" in read(render_page(report)).text()
+
+
+def test_embedded_data_and_a_table_are_run_again_differently(small: dict[str, Any]) -> None:
+    assert "patom audit --seed 0 --seeds 5 --budgets 0.1,0.3 --iterations" in read(render_page(small)).text("pre")
+    small["data"] |= {"name": "my file", "source": "my file.csv", "task_column": "user id"}
+    small["model"] |= {"lambdas_chosen_by": "given", "lambda_1": 0.25, "lambda_2": 1e-05}
+    command = read(render_page(small)).text("pre")
+    assert command.startswith("patom audit 'my file.csv' --task 'user id' --target is_digit --seed 0")
+    assert command.endswith("--lambda-1 0.25 --lambda-2 1e-05 --fail-above 0.25 --out audit")
+
+
+def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:
+    assert "stopped before" not in read(render_page(small)).text("dd")
+    small["setting"] |= {"attacks_run": 133, "attacks_uncertified": 4}
+    assert "4 of 133 stopped before their tolerance" in read(render_page(small)).text("dd")
+
+
+@pytest.mark.parametrize("schema", [None, 0, 2, "1"])
+def test_other_schema_is_refused(small: dict[str, Any], schema: object) -> None:
+    with pytest.raises(ValueError, match=rf"schema 1; got {schema!r}"):
+        render_page(small | {"schema": schema})
+
+
+def test_missing_sections_are_named(small: dict[str, Any]) -> None:
+    del small["model"], small["verdict"]
+    with pytest.raises(ValueError, match="lack model, verdict"):
+        render_page(small)
