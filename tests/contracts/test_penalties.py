@@ -217,8 +217,7 @@ class TestModel:
 
     def test_curvature_by_finite_differences(self, near):
         model, F, hessian, W, tangents = near
-        for V in tangents:
-            V = V / np.linalg.norm(V)
+        for V in (tangent / np.linalg.norm(tangent) for tangent in tangents):
             h = 1e-4 * min(1.0, np.linalg.norm(W))
             bend = (F(model.retract(h * V)) - 2.0 * F(W) + F(model.retract(-h * V))) / h**2
             predicted = np.vdot(V, hessian(V) + model.curvature(V))

@@ -9,6 +9,7 @@ from patom import metrics
 from patom.audit.scaling import Scaling, fit_scaling
 from patom.audit.split import hold_out
 from patom.audit.table import Table
+from patom.audit.wording import counted
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
@@ -85,6 +86,11 @@ def table_data(
         table's columns have units of their own. Uses training rows only.
     max_rows : int
         A larger table is audited on a random sample of this size, since the attack costs the square of the rows.
+
+    Raises
+    ------
+    ValueError
+        If no test row can be held out, as when every task has a single row, or the training rows cannot be scaled.
     """
     rng = np.random.default_rng([seed, 1])
     notes = list(table.notes)
@@ -93,6 +99,13 @@ def table_data(
         notes.append(note)
     stratify = table.kind == "classification"
     train, test = hold_out(table.y, table.task, fraction=test_fraction, stratify=stratify, rng=rng)
+    if not test.size:
+        kept = "class of each task" if stratify else "task"
+        raise ValueError(
+            f"No test row can be held out at test_fraction {test_fraction:g}: there are {counted(table.y.size, 'row')} "
+            f"in {counted(np.unique(table.task).size, 'task')}, and a row of each {kept} must stay for training, so "
+            "bring more rows of each task, name a coarser task column or raise test_fraction."
+        )
     about = {
         "name": table.name,
         "source": table.source,

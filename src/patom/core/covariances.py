@@ -47,7 +47,7 @@ def graph_covariance(adjacency: npt.ArrayLike, similarity: float = 1.0) -> Float
     """
     _require_non_negative(similarity=similarity)
     A = np.asarray(adjacency, dtype=float)
-    if A.ndim != 2 or A.shape[0] != A.shape[1] or not np.allclose(A, A.T) or not (A >= 0.0).all():
+    if A.ndim != 2 or A.shape[0] != A.shape[1] or not np.allclose(A, A.T) or not (np.isfinite(A) & (A >= 0.0)).all():
         raise ValueError(f"adjacency must be a symmetric (m, m) array of weights >= 0; got shape {A.shape}.")
     laplacian = np.diag(A.sum(axis=1)) - A
     return _trace_one(np.eye(A.shape[0]) + similarity * laplacian)
@@ -67,8 +67,8 @@ def cluster_covariance(
            [0.31, 0.32, 0.27],
            [0.27, 0.27, 0.36]])
     """
-    if not min(mean, between, within) > 0.0:
-        raise ValueError(f"mean, between and within must be positive; got {mean}, {between} and {within}.")
+    if not all(0.0 < weight < np.inf for weight in (mean, between, within)):
+        raise ValueError(f"mean, between and within must be positive and finite; got {mean}, {between} and {within}.")
     codes = np.unique(np.asarray(labels), return_inverse=True)[1]
     one, groups = _averaging(np.zeros(codes.size)), _averaging(codes)
     return _trace_one(mean * one + between * (groups - one) + within * (np.eye(codes.size) - groups))
@@ -88,5 +88,5 @@ def _trace_one(precision: FloatArray) -> FloatArray:
 
 def _require_non_negative(**settings: float) -> None:
     for name, value in settings.items():
-        if not value >= 0.0:
-            raise ValueError(f"{name} must be at least 0; got {value}.")
+        if not 0.0 <= value < np.inf:
+            raise ValueError(f"{name} must be finite and at least 0; got {value}.")

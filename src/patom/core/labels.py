@@ -79,7 +79,7 @@ def _few(tasks: AnyArray, most: int = 5) -> str:
 def _is_missing(labels: AnyArray) -> AnyArray:
     if labels.dtype == object:
         return np.array([_is_gap(label) for label in labels.tolist()], dtype=bool)
-    return np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(labels.size, dtype=bool)
+    return np.isnan(labels) if labels.dtype.kind in "fmM" else np.zeros(labels.size, dtype=bool)
 
 
 def _is_gap(label: Any) -> bool:

@@ -204,7 +204,7 @@ def scientific(value: Any) -> str:
     Returns
     -------
     str
-        Plain between 0.001 and 10,000, else with a power of ten.
+        Plain between 0.0001 and 10,000, else with a power of ten.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def scientific(value: Any) -> str:
     shown = number(value)
     if math.isnan(shown):
         return MISSING
-    if shown == 0 or 1e-3 <= abs(shown) < 1e4:
+    if shown == 0 or 1e-4 <= abs(shown) < 1e4:
         return f"{shown:.4g}".replace("-", "−")
     mantissa, exponent = f"{shown:.1e}".split("e")
     mantissa = mantissa.removesuffix(".0").replace("-", "−")
