@@ -4,12 +4,11 @@ Injected rows do not depend on each other within a sweep and are handled in para
 matters and is kept.
 """
 
-from typing import Any
-
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.compiled import compiled
 from patom.core.regions import Ball, Region
 
 
@@ -47,10 +46,7 @@ def sweep(
     return X
 
 
-_OPTIONS: dict[str, Any] = {"cache": True, "parallel": True, "nogil": True, "fastmath": {"reassoc", "contract"}}
-
-
-@njit(**_OPTIONS)
+@compiled(parallel=True)
 def _sweep_ball(
     X: FloatArray, samples: FloatArray, pushes: FloatArray, sample_group: IntArray, gain: FloatArray, radius: float
 ) -> None:

@@ -60,8 +60,9 @@ class AuditSettings:
             require_at_least(owner, 0.0, strict=True, budget=budget)
         if self.budgets == ():
             raise ValueError("budgets of the audit must hold at least one budget; got none.")
-        require_at_least(owner, 1, n_seeds=self.n_seeds, iterations=self.iterations, shown_tasks=self.shown_tasks)
-        require_at_least(owner, 0, seed=self.seed)
+        counts = {"n_seeds": self.n_seeds, "iterations": self.iterations, "shown_tasks": self.shown_tasks}
+        require_at_least(owner, 1, whole=True, **counts)
+        require_at_least(owner, 0, whole=True, seed=self.seed)
         require_at_least(owner, 0.0, strict=True, exposure_budget=self.exposure_budget)
         if self.step_size is not None:
             require_at_least(owner, 0.0, strict=True, step_size=self.step_size)

@@ -3,13 +3,11 @@
 Every sum runs over one task's rows in order, whatever the number of threads, so results do not depend on it.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.compiled import compiled
 
 # Below this many multiplications, starting threads costs more than they save.
 _PARALLEL_WORK = 4_000_000
@@ -33,14 +31,8 @@ def _weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray, out: Fl
                     out[i, c] += weight[j] * X[j, c]
 
 
-def _compiled(kernel: Callable[..., None]) -> tuple[Any, Any]:
-    # Only the vectorisable reassociation of sums is allowed: NaN and infinity keep their meaning.
-    options: dict[str, Any] = {"cache": True, "fastmath": {"reassoc", "contract"}, "nogil": True}
-    return njit(**options)(kernel), njit(parallel=True, **options)(kernel)
-
-
-_PRODUCTS = _compiled(_row_products)
-_SUMS = _compiled(_weighted_sums)
+_PRODUCTS = (compiled()(_row_products), compiled(parallel=True)(_row_products))
+_SUMS = (compiled()(_weighted_sums), compiled(parallel=True)(_weighted_sums))
 
 
 def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:

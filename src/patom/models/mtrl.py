@@ -97,7 +97,7 @@ class _MTRL(BaseEstimator):
         if self.lambda_1 + self.lambda_2 == 0.0:
             raise ValueError(f"lambda_1 and lambda_2 of {owner} must not both be 0; got 0 and 0.")
         require_at_least(owner, 0.0, strict=True, tol=self.tol)
-        require_at_least(owner, 1, max_iter=self.max_iter)
+        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
         require_choice(owner, self._losses, loss=self.loss)
         require_choice(owner, _SOLVERS, solver=self.solver)
         if self.solver == "alternating" and self.task_covariance is not None:
