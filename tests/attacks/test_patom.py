@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -43,7 +43,7 @@ def problems(draw):
     return data, counts, percent, ThreatModel(targets, attackers, percent / 100, region)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     problem=problems(),
     step_size=st.sampled_from([1.0, 100.0, 1e5]),
@@ -59,9 +59,8 @@ def test_budget_region_and_labels_hold_after_every_iteration(
     (X, y, task), counts, percent, threat = problem
     loss = "squared_hinge" if classify else "squared_error"
     if classify:
-        y = np.where(y > np.median(y), 1, 0) if y.size > 1 else y
-        if np.unique(y).size < 2:
-            return
+        y = (y > np.median(y)).astype(int)
+        assume(np.unique(y).size == 2)
     model = (MTRLClassifier if classify else MTRLRegressor)(loss=loss)
     attack = PATOM(step_size, max_iter=3, batch_ratio=batch_ratio, features=features, labels=labels, n_starts=n_starts)
     seen = []
@@ -310,11 +309,11 @@ def test_only_a_threat_model_is_a_threat(make_tasks, make_victim):
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
-@pytest.mark.parametrize(("step_size", "ahead"), [(100.0, 1.3), (1.0, 2.0)])
+@pytest.mark.parametrize(("step_size", "ahead"), [(100.0, 1.5), (1.0, 3.0)])
 def test_direct_attacks_beat_random_rows(make_tasks, make_victim, loss, step_size, ahead):
     # At a step of 100 rows jump from border to border and a single run can fall behind, so the mean counts.
     rise = []
-    for seed in range(4):
+    for seed in range(6):
         model, data = make_victim(loss), make_tasks(loss, seed=seed, n_features=8, n_rows=25)
         threat = ThreatModel(["a", "b"], ["a", "b"], 0.2)
         results = [poison(attack, model, data, threat, seed=seed) for attack in (PATOM(step_size), RandomAttack())]

@@ -53,7 +53,7 @@ def test_each_sample_takes_the_gain_of_its_group():
     np.testing.assert_allclose(moved, [[0.2, 0.1, 0.2], [0.4, 0.3, 0.4]], atol=1e-15)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     rows=st.integers(1, 6),

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patom import Ball, ThreatModel
@@ -51,6 +51,7 @@ def test_labels_are_kept_as_plain_values(given, kept):
     assert [type(label) for label in threat.targets] == [type(label) for label in kept]
 
 
+@settings(deadline=None, derandomize=True)
 @given(percent=st.integers(1, 250), counts=st.lists(st.integers(1, 10**6), min_size=1, max_size=5))
 def test_counts_are_the_budget_times_the_clean_rows_rounded_down(percent, counts):
     budget = percent / 100

@@ -14,6 +14,8 @@ KINDS = {
     "tuples": [("a", 1), ("b", 0), ("a", 1), ("a", 2)],
     "tuples of different lengths": [("a",), ("b", 0), ("a",), ()],
     "mixed": ["up", 3, "up", ("a", 1)],
+    "numbers and their names": ["3", 3, "3", 4.5],
+    "bytes and strings": [b"up", "up", b"up", "down"],
     "booleans": [True, False, True, False],
     "bytes": [b"a", b"b", b"a", b"c"],
 }
@@ -69,6 +71,8 @@ def test_no_labels_are_one_task():
         ["a", None, "b"],
         [1.0, np.nan, 2.0],
         np.array(["a", np.nan, "b"], dtype=object),
+        ["a", np.nan, "b"],
+        ("a", float("nan"), "b"),
         pd.Series(["a", pd.NA, "b"]),
         pd.Series([1, None, 2], dtype="Int64"),
         pd.Series(["a", None, "b"], dtype="category"),
@@ -77,11 +81,36 @@ def test_no_labels_are_one_task():
         pd.Series(pd.to_datetime(["2020-01-01", None, "2020-01-02"])),
         pl.Series([1, None, 2]),
     ],
-    ids=["None", "NaN", "NaN among strings", "NA", "Int64", "category", "polars", "NaT", "pandas dates", "polars ints"],
+    ids=[
+        "None",
+        "NaN",
+        "NaN among strings",
+        "NaN in a list",
+        "NaN in a tuple",
+        "NA",
+        "Int64",
+        "category",
+        "polars",
+        "NaT",
+        "pandas dates",
+        "polars ints",
+    ],
 )
 def test_a_missing_label_is_refused(missing):
     with pytest.raises(ValueError, match="task holds a missing label in row 1; name a task for every row"):
         as_labels(missing, 3)
+
+
+@pytest.mark.parametrize(("given", "kind"), [("ab", "str"), (5, "int"), ({"a", "b"}, "set"), ({"a": 1}, "dict")])
+def test_one_value_is_no_column(given, kind):
+    with pytest.raises(ValueError, match=f"task must hold one label for each of the 2 rows of X; got a {kind}"):
+        as_labels(given, 2)
+
+
+def test_a_frame_of_several_columns_is_tuples():
+    for frame in (pd.DataFrame, pl.DataFrame):
+        labels = as_labels(frame({"site": ["a", "b"], "user": ["x", "y"]}), 2)
+        assert labels.tolist() == [("a", "x"), ("b", "y")]
 
 
 @pytest.mark.parametrize("given", [[], ["a"], ["a", "b", "c"], np.array([1, 2, 3])])

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class ThreatModel:
         return np.asarray(counts)
 
 
-def _as_tuple(labels: Hashable | Iterable[Hashable]) -> tuple[Hashable, ...]:
+def _as_tuple(labels: Any) -> tuple[Hashable, ...]:
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable) or getattr(labels, "ndim", 1) == 0:
         labels = [labels]
     return tuple(

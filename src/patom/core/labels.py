@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, IntArray
+from patom.core.arrays import AnyArray, BoolArray, IntArray
 
 
 def as_labels(task: Any, n_rows: int) -> AnyArray:
@@ -24,12 +24,15 @@ def as_labels(task: Any, n_rows: int) -> AnyArray:
         labels = np.asarray(task)
     except ValueError:  # tuples of different lengths
         labels = np.empty((0, 0))
-    if labels.ndim != 1:
-        labels = np.empty(len(task), dtype=object)
-        labels[:] = [tuple(label) if isinstance(label, list | np.ndarray) else label for label in task]
+    if labels.ndim == 0:
+        raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got a {type(task).__name__}.")
+    if labels.ndim > 1 or _renamed(task, labels):
+        rows = task if isinstance(task, list | tuple) else labels.tolist()  # a data frame would give its columns
+        labels = np.empty(len(rows), dtype=object)
+        labels[:] = [tuple(label) if isinstance(label, list | np.ndarray) else label for label in rows]
     if labels.size != n_rows:
         raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got {labels.size}.")
-    missing = np.flatnonzero(_is_missing(labels))
+    missing = np.flatnonzero(is_missing(labels))
     if missing.size:
         raise ValueError(f"task holds a missing label in row {missing[0]}; name a task for every row.")
     return labels
@@ -76,7 +79,13 @@ def _few(tasks: AnyArray, most: int = 5) -> str:
     return ", ".join(names) + (f" and {tasks.size - most} more" if tasks.size > most else "")
 
 
-def _is_missing(labels: AnyArray) -> AnyArray:
+def _renamed(task: Any, labels: AnyArray) -> bool:
+    """Whether numpy wrote other labels out as text: it makes "1" of 1 and "nan" of a gap next to a string."""
+    return isinstance(task, list | tuple) and labels.dtype.kind in "US" and len({type(label) for label in task}) > 1
+
+
+def is_missing(labels: AnyArray) -> BoolArray:
+    """Which labels are gaps: None, NaN, or what pandas writes for them; shape (n,)."""
     if labels.dtype == object:
         return np.array([_is_gap(label) for label in labels.tolist()], dtype=bool)
     return np.isnan(labels) if labels.dtype.kind in "fmM" else np.zeros(labels.size, dtype=bool)

@@ -8,8 +8,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from patom.core import losses
 from patom.core.arrays import AnyArray, FloatArray, IntArray
@@ -22,10 +21,20 @@ from patom.core.rows import append_constant, group_rows
 from patom.core.solution import Solution, Status
 from patom.core.spectral import SpectralPenalty
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_choice, require_covariance, require_finite
+from patom.models.settings import (
+    encode_classes,
+    require_at_least,
+    require_choice,
+    require_covariance,
+    require_finite,
+)
 from patom.models.threads import one_blas_thread
 
 _SOLVERS = ("accelerated", "alternating")
+
+# How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
+_FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
+_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
 
 class _MTRL(BaseEstimator):
@@ -63,12 +72,14 @@ class _MTRL(BaseEstimator):
         Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
         """
         self._check_settings()
-        X_, y_ = validate_data(self, X, y, dtype=np.float64, y_numeric=False, ensure_all_finite=False, order="C")
+        X_, y_ = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+        check_consistent_length(X_, y_)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        targets = self._encode_targets(y_)
+        targets = self._encode_targets(column_or_1d(y_, warn=True))
         self.tasks_, index = encode(as_labels(task, X_.shape[0]))
         rows = group_rows(X_, targets, index, self.tasks_.size)
-        penalty = self._penalty(rows.n_tasks)
+        with one_blas_thread():
+            penalty = self._penalty(rows.n_tasks)
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def _take(self, solution: Solution, penalty: Penalty) -> None:
@@ -111,7 +122,7 @@ class _MTRL(BaseEstimator):
 
     def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
         check_is_fitted(self)
-        X_ = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=False, order="C")
+        X_ = validate_data(self, X, reset=False, **_FEATURES)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         index = self._positions(task, X_.shape[0])
         order = np.argsort(index, kind="stable")
@@ -330,17 +341,5 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
         }[self.loss]
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
-        if y.dtype.kind == "f":
-            require_finite(y, name="y")
-        check_classification_targets(y)
-        self.classes_, index = np.unique(y, return_inverse=True)
-        if self.classes_.size > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}, with "
-                f"{self.classes_.size} classes: make one-vs-rest tasks with patom.datasets.one_vs_rest_tasks."
-            )
-        if self.classes_.size < 2:
-            raise ValueError(
-                f"y holds one class only, {self.classes_[0]!r}; a classifier needs two classes over all tasks."
-            )
-        return np.where(index == 1, 1.0, -1.0)
+        self.classes_, targets = encode_classes(y)
+        return targets

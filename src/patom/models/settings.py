@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.labels import is_missing
 
 
 def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: bool = False, **settings: Any) -> None:
@@ -30,7 +32,9 @@ def require_choice(owner: str, choices: Sequence[str], **settings: Any) -> None:
 def require_finite(X: FloatArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
     """Refuse NaN and infinity, naming the first row and column that holds one."""
     values = X.reshape(X.shape[0], -1)
-    if np.isfinite(values.sum()) or np.isfinite(values).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum costs no array; it is finite if all values are
+        total = values.sum()
+    if np.isfinite(total) or np.isfinite(values).all():
         return
     bad = np.argwhere(~np.isfinite(values))
     row, column = bad[0]
@@ -44,7 +48,10 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
     """A given task covariance as a float array, refused unless (m, m), finite, symmetric and positive semi-definite."""
     if issparse(omega):
         raise ValueError("task_covariance must be a dense array; convert it with toarray().")
-    matrix: AnyArray = np.asarray(omega, dtype=float)
+    try:
+        matrix: AnyArray = np.asarray(omega, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("task_covariance must be an (m, m) array of numbers.") from None
     if matrix.shape != (n_tasks, n_tasks):
         raise ValueError(
             f"task_covariance must have shape ({n_tasks}, {n_tasks}), one row a task of the data; got {matrix.shape}."
@@ -58,3 +65,28 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
             f"to {values[-1]:.3g}."
         )
     return 0.5 * (matrix + matrix.T)
+
+
+def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
+    """The two classes of y, sorted, and y as -1 and +1; refused unless there are exactly two and no gaps.
+
+    >>> encode_classes(np.array(["no", "yes", "no"]))
+    (array(['no', 'yes'], dtype='<U3'), array([-1.,  1., -1.]))
+    """
+    if y.dtype.kind == "f":
+        require_finite(y, name="y")
+    gaps = np.flatnonzero(is_missing(y))
+    if gaps.size:
+        raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
+    check_classification_targets(y)
+    classes, index = np.unique(y, return_inverse=True)
+    if classes.size > 2:
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {type_of_target(y)}, with "
+            f"{classes.size} classes: make one-vs-rest tasks with patom.datasets.one_vs_rest_tasks."
+        )
+    if classes.size < 2:
+        raise ValueError(
+            f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs two classes over all tasks."
+        )
+    return classes, np.where(index == 1, 1.0, -1.0)

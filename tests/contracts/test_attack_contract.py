@@ -1,0 +1,191 @@
+"""What every attack promises, for every kind of threat, task type and loss."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from patom import PATOM, AttackResult, Ball, MTRLClassifier, MTRLRegressor, RandomAttack, ThreatModel
+from patom.attacks import AttackStatus
+
+ATTACKS = {"PATOM": PATOM(max_iter=2, n_starts=2), "RandomAttack": RandomAttack(labels="flipped")}
+KINDS = {"direct": (["b", "d"], ["d", "b"]), "indirect": (["a"], ["b", "c"]), "hybrid": (["a", "b"], ["b", "d"])}
+VALUES = {
+    "squared_error": lambda z, y: (y - z) ** 2,
+    "huber": lambda z, y: np.where(np.abs(y - z) < 1.0, (y - z) ** 2, 2.0 * np.abs(y - z) - 1.0),
+    "squared_hinge": lambda z, y: np.maximum(0.0, 1.0 - y * z) ** 2,
+    "logistic": lambda z, y: np.log1p(np.exp(-y * z)),
+    "unclipped_hinge": lambda z, y: (1.0 - y * z) ** 2,
+}
+ROWS = {"a": 9, "b": 14, "c": 20, "d": 11}
+BUDGET, EXPECTED = 0.25, {"b": 3, "c": 5, "d": 2}
+REGION = Ball(1.2)
+
+
+def clean_data(loss):
+    """X, y, task in no order; classes are 3 and 5."""
+    rng = np.random.default_rng(11)
+    task = rng.permutation(np.repeat(list(ROWS), list(ROWS.values())))
+    X = Ball().sample(task.size, 3, rng)
+    y = X @ np.array([1.0, -2.0, 1.5]) + 2.0 * (task == "d") * X[:, 0] + 0.3 + 0.1 * rng.standard_normal(task.size)
+    return X, (y if loss in ("squared_error", "huber") else np.where(y > 0.0, 5, 3)), task
+
+
+class Case:
+    """One attack run: what went in and what came out."""
+
+    def __init__(self, attack, kind, loss):
+        self.attack, self.kind, self.loss = attack, kind, loss
+        self.X, self.y, self.task = clean_data(loss)
+        self.threat = ThreatModel(*KINDS[kind], BUDGET, REGION)
+        self.model = (MTRLRegressor if loss in ("squared_error", "huber") else MTRLClassifier)(0.05, 0.1, loss=loss)
+        self.result = self.run()
+
+    def run(self, model=None, seed=0):
+        model = self.model if model is None else model
+        return self.attack.poison(model, self.X, self.y, task=self.task, threat=self.threat, random_state=seed)
+
+    def target_loss(self, model):
+        """Mean loss of the target tasks' clean rows."""
+        chosen = np.isin(self.task, self.threat.targets)
+        act = model.predict if isinstance(model, MTRLRegressor) else model.decision_function
+        y = self.y if isinstance(model, MTRLRegressor) else np.where(self.y == 5, 1.0, -1.0)
+        return VALUES[self.loss](act(self.X[chosen], task=self.task[chosen]), y[chosen]).mean()
+
+
+@pytest.fixture(scope="module", params=VALUES)
+def loss(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=ATTACKS.values(), ids=ATTACKS.keys())
+def case(request, kind, loss):
+    return Case(request.param, kind, loss)
+
+
+def test_the_threat_is_of_its_kind(case):
+    assert case.result.threat is case.threat
+    assert case.threat.kind == case.kind
+
+
+def test_only_attacking_tasks_get_rows_and_each_its_budget(case):
+    labels, counts = np.unique(case.result.task, return_counts=True)
+    assert dict(zip(labels.tolist(), counts.tolist(), strict=True)) == {
+        label: EXPECTED[label] for label in case.threat.attackers
+    }
+    assert case.result.task.dtype == case.task.dtype
+
+
+def test_features_lie_in_the_region(case):
+    assert case.result.X.dtype == np.float64
+    assert case.result.X.shape == (case.result.task.size, 3)
+    assert (np.linalg.norm(case.result.X, axis=1) <= 1.2 * (1.0 + 1e-12)).all()
+
+
+def test_labels_are_of_the_tasks(case):
+    assert case.result.y.shape == case.result.task.shape
+    assert case.result.y.dtype == case.y.dtype
+    for label in np.unique(case.result.task):
+        own, injected = case.y[case.task == label], case.result.y[case.result.task == label]
+        if case.attack.labels == "resampled":
+            assert np.isin(injected, own).all()
+        assert own.min() - 1e-12 <= injected.min()
+        assert injected.max() <= own.max() + 1e-12
+
+
+def test_utilities_are_the_target_tasks_mean_loss(case):
+    assert case.result.utility == pytest.approx(case.target_loss(case.result.model), rel=1e-3)
+    clean = clone(case.model).fit(case.X, case.y, task=case.task)
+    assert case.result.clean_utility == pytest.approx(case.target_loss(clean), rel=1e-3)
+
+
+def test_history_has_a_record_an_iteration(case):
+    history = case.result.history
+    assert history.dtype.names == ("iteration", "utility", "gap", "solver_steps", "seconds")
+    assert history.iteration.tolist() == list(range(getattr(case.attack, "max_iter", 0) + 1))
+    assert case.result.utility == history.utility[-1] == case.result.start_utilities.max()
+    assert case.result.start_utilities.shape == (getattr(case.attack, "n_starts", 1),)
+    assert ((history.gap >= 0.0) & (history.gap <= 1e-8)).all()
+    assert (history.seconds > 0.0).all()
+
+
+def test_it_is_complete_and_says_what_it_was(case):
+    assert case.result.status is AttackStatus.COMPLETED
+    settings = dict(case.result.attack)
+    assert settings.pop("name") == type(case.attack).__name__
+    assert type(case.attack)(**settings) == case.attack
+
+
+def test_the_model_passed_in_is_untouched(case):
+    before = case.model.get_params()
+    with pytest.raises(NotFittedError):
+        check_is_fitted(case.model)
+    assert vars(case.model) == before
+    fitted = clone(case.model).fit(case.X, case.y, task=case.task)
+    kept, copies = dict(vars(fitted)), {k: v.copy() for k, v in vars(fitted).items() if isinstance(v, np.ndarray)}
+    result = case.run(fitted)
+    assert result.X.tobytes() == case.result.X.tobytes()
+    assert vars(fitted).keys() == kept.keys()
+    assert all(vars(fitted)[name] is value for name, value in kept.items())
+    for name, values in copies.items():
+        np.testing.assert_array_equal(getattr(fitted, name), values)
+
+
+def test_the_data_are_untouched(case):
+    for values, original in zip((case.X, case.y, case.task), clean_data(case.loss), strict=True):
+        np.testing.assert_array_equal(values, original)
+
+
+def test_the_poisoned_model_is_the_victim_fitted_on_clean_plus_injected(case):
+    victim, result = case.result.model, case.result
+    assert type(victim) is type(case.model)
+    assert victim is not case.model
+    assert victim.get_params() == case.model.get_params()
+    replayed = result.replay(case.model, case.X, case.y, task=case.task)
+    by_hand = clone(case.model).fit(
+        np.vstack([case.X, result.X]), np.append(case.y, result.y), task=np.append(case.task, result.task)
+    )
+    for fitted in (replayed, by_hand):
+        np.testing.assert_array_equal(victim.coef_, fitted.coef_)
+        np.testing.assert_array_equal(victim.intercept_, fitted.intercept_)
+    assert victim.duality_gap_ <= 1e-8
+
+
+def test_the_seed_decides(case):
+    again, other = case.run(), case.run(seed=1)
+    assert again.X.tobytes() == case.result.X.tobytes()
+    assert again.y.tobytes() == case.result.y.tobytes()
+    assert not np.array_equal(other.X, case.result.X)
+
+
+def test_it_can_be_saved_and_replayed(case, tmp_path):
+    case.result.save(tmp_path / "attack.npz")
+    loaded = AttackResult.load(tmp_path / "attack.npz")
+    again = loaded.replay(case.model, case.X, case.y, task=case.task)
+    np.testing.assert_array_equal(again.coef_, case.result.model.coef_)
+    assert (loaded.threat, loaded.attack, loaded.status) == (case.threat, case.result.attack, case.result.status)
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+def test_other_models_and_unknown_tasks_are_refused(attack):
+    X, y, task = clean_data("huber")
+    threat = ThreatModel(["a"], ["b"], 0.2)
+    with pytest.raises(TypeError, match=r"^model must be an MTRLRegressor or MTRLClassifier"):
+        attack.poison(BaseEstimator(), X, y, task=task, threat=threat)
+    with pytest.raises(ValueError, match=r"^targets of ThreatModel names the task 'e'"):
+        attack.poison(MTRLRegressor(), X, y, task=task, threat=ThreatModel(["e"], ["b"], 0.2))
+    with pytest.raises(ValueError, match=r"^budget of ThreatModel rounds to no rows"):
+        attack.poison(MTRLRegressor(), X, y, task=task, threat=ThreatModel(["a"], ["b"], 0.07))
+
+
+@pytest.mark.parametrize("attack", [PATOM, RandomAttack])
+@pytest.mark.parametrize("setting", ["features", "labels"])
+def test_unknown_draws_are_refused(attack, setting):
+    with pytest.raises(ValueError, match=f"^{setting} of {attack.__name__} must be one of '.*'; got 'best'"):
+        attack(**{setting: "best"})
