@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from patom.atomic import write_atomically
+from patom.atomic import write_atomically, write_together
 
 
 def test_it_writes_and_replaces(tmp_path):
@@ -72,3 +72,40 @@ def test_the_file_is_as_readable_as_any_other(tmp_path, mask, mode):
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         write_atomically(tmp_path / "nowhere" / "report.json", lambda file: file.write(b"new"))
+
+
+def test_files_written_together_are_replaced_when_all_are_whole(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"old")
+    seen = []
+
+    def write(file):
+        seen.append((one.read_bytes(), two.exists()))
+        file.write(b"2")
+
+    write_together({one: lambda file: file.write(b"1"), two: write})
+    assert seen == [(b"old", False)]
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
+    assert sorted(os.listdir(tmp_path)) == ["one", "two"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_one_failing_write_leaves_all_files_as_they_were(tmp_path, error):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"old")
+
+    def fail(file):
+        file.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_together({one: lambda file: file.write(b"1"), two: fail})
+    assert one.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["one"]
+
+
+def test_a_rename_that_fails_midway_leaves_no_hidden_file(tmp_path):
+    (tmp_path / "two").mkdir()
+    with pytest.raises(OSError, match="two"):
+        write_together({tmp_path / name: lambda file: file.write(b"new") for name in ("one", "two", "three")})
+    assert set(os.listdir(tmp_path)) <= {"one", "two", "three"}

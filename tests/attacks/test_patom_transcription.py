@@ -10,10 +10,13 @@ from patom import PATOM, Ball, ThreatModel, graph_covariance
 from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import draw
 
+DELTA = 0.3
+# The positive part of eq. 16 and Huber's bends must come into play.
+SETTINGS = {"eq. 16": {"lambda_1": 1e-3, "lambda_2": 1e-3}, "huber": {"huber_delta": DELTA}}
 KINDS = {"direct": (["a", "c"], ["a", "c"]), "indirect": (["b"], ["a", "d"]), "hybrid": (["b", "a"], ["a", "d"])}
 SLOPES = {
     "squared_error": lambda z, y: 2.0 * (z - y),
-    "huber": lambda z, y: 2.0 * min(1.0, max(-1.0, z - y)),
+    "huber": lambda z, y: 2.0 * min(DELTA, max(-DELTA, z - y)),
     "squared_hinge": lambda z, y: -2.0 * y * max(0.0, 1.0 - y * z),
     "logistic": lambda z, y: -y / (1.0 + exp(y * z)),
     "unclipped_hinge": lambda z, y: -2.0 * y * (1.0 - y * z),
@@ -103,6 +106,15 @@ class Replay:
             radius=self.threat.region.radius,
         )
 
+    def share_beyond_the_bend(self):
+        """Of the clean target rows and the injected ones, those where the positive part or Huber's bend acts."""
+        victim, result, (X, _, task, signs) = self.result.model, self.result, self.clean
+        X, task = np.vstack([X[self.choices], result.X]), np.append(task[self.choices], result.task)
+        signs = np.append(signs[self.choices], _signs(result.y))
+        if victim.loss == "huber":
+            return (np.abs(victim.predict(X, task=task) - signs) > DELTA).mean()
+        return (victim.decision_function(X, task=task) * signs > 1.0).mean()
+
 
 def _signs(y):
     return np.where(y == "yes", 1.0, -1.0) if y.dtype.kind == "U" else y
@@ -120,7 +132,7 @@ def cold(monkeypatch):
 @pytest.mark.parametrize("form", FORMS)
 def test_three_iterations_follow_the_transcription(make_tasks, make_victim, form, kind):
     loss = LOSS_OF[form]
-    model = make_victim(loss, lambda_1=0.05, lambda_2=0.1)
+    model = make_victim(loss, **({"lambda_1": 0.05, "lambda_2": 0.1} | SETTINGS.get(form, {})))
     threat = ThreatModel(*KINDS[kind], budget=0.2, region=Ball(radius=0.9))
     replay = Replay(PATOM(max_iter=3), model, make_tasks(loss), threat, seed=5)
     moving = replay.start.X
@@ -130,6 +142,8 @@ def test_three_iterations_follow_the_transcription(make_tasks, make_victim, form
         assert np.abs(moving - before).max() > 1e-3
         np.testing.assert_allclose(replay.after[iteration], moving, rtol=0, atol=1e-10)
     np.testing.assert_array_equal(replay.result.X, replay.after[3])
+    if form in SETTINGS:
+        assert 0.05 < replay.share_beyond_the_bend() < 0.95
 
 
 @pytest.mark.usefixtures("cold")
@@ -144,7 +158,7 @@ def test_sweeps_inside_the_region_and_along_its_boundary(make_tasks, make_victim
         np.testing.assert_allclose(replay.after[iteration], moving, rtol=0, atol=1e-10)
 
 
-SETTINGS = {
+COUPLINGS = {
     "graph": {"task_covariance": graph_covariance(np.ones((4, 4)) - np.eye(4))},
     "singular": {"task_covariance": np.ones((4, 4))},
     "no lambda_1": {"lambda_1": 0.0},
@@ -153,10 +167,12 @@ SETTINGS = {
 
 
 @pytest.mark.usefixtures("cold")
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
+@pytest.mark.parametrize("settings", COUPLINGS.values(), ids=COUPLINGS.keys())
 def test_other_couplings(make_tasks, make_victim, settings):
     threat = ThreatModel(["a", "b"], ["b", "c"], budget=0.2)
-    replay = Replay(PATOM(max_iter=2), make_victim("huber", **settings), make_tasks("huber"), threat, seed=2)
+    replay = Replay(
+        PATOM(max_iter=2), make_victim("huber", huber_delta=DELTA, **settings), make_tasks("huber"), threat, seed=2
+    )
     moving = replay.start.X
     for iteration, batch in enumerate(replay.batches(), start=1):
         moving = replay.expect(moving, batch, FORMS["huber"])

@@ -64,6 +64,11 @@ def test_counts_are_the_budget_times_the_clean_rows_rounded_down(percent, counts
             threat.injected_counts(np.array(counts))
 
 
+@pytest.mark.parametrize(("budget", "n", "count"), [(0.29, 100, 29), (0.57, 100, 57), (1.1, 30, 33), (0.3, 9, 2)])
+def test_products_that_are_whole_but_for_rounding_count_as_whole(budget, n, count):
+    assert ThreatModel([0], [0], budget).injected_counts(np.array([n])).tolist() == [count]
+
+
 def test_positions_among_labels_of_several_types():
     tasks = np.empty(3, dtype=object)
     tasks[:] = [1, "a", ("b", 2)]

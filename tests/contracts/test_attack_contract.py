@@ -39,7 +39,7 @@ class Case:
         self.attack, self.kind, self.loss = attack, kind, loss
         self.X, self.y, self.task = clean_data(loss)
         self.threat = ThreatModel(*KINDS[kind], BUDGET, REGION)
-        self.model = (MTRLRegressor if loss in ("squared_error", "huber") else MTRLClassifier)(0.05, 0.1, loss=loss)
+        self.model = (MTRLRegressor if loss in ("squared_error", "huber") else MTRLClassifier)(0.003, 0.002, loss=loss)
         self.result = self.run()
 
     def run(self, model=None, seed=0):

@@ -180,9 +180,7 @@ class TestOneVsRest:
 
     def test_draws_follow_the_random_state(self):
         def drawn(state):
-            return (
-                one_vs_rest_tasks(self.ROWS, self.LABELS, negatives=2, random_state=state).X.ravel().tolist()
-            )
+            return one_vs_rest_tasks(self.ROWS, self.LABELS, negatives=2, random_state=state).X.ravel().tolist()
 
         assert drawn(0) == drawn(0) == drawn(np.random.default_rng(0))
         assert len({tuple(drawn(seed)) for seed in range(8)}) > 1

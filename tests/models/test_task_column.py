@@ -77,9 +77,7 @@ def problem(request, data):
 
 
 def with_column(X, task, position):
-    return np.insert(
-        np.asarray(X, dtype=object if task.dtype.kind in "OU" else float), position, task, axis=1
-    )
+    return np.insert(np.asarray(X, dtype=object if task.dtype.kind in "OU" else float), position, task, axis=1)
 
 
 class TestEquivalence:
@@ -137,9 +135,7 @@ class TestEquivalence:
 
     def test_estimator_gets_the_same_kind_of_frame(self, data):
         X, y, task = data
-        table = pd.DataFrame(
-            {"user": pd.Categorical(np.array(NAMES)[task]), "age": X[:, 0]}, index=range(9, 99)
-        )
+        table = pd.DataFrame({"user": pd.Categorical(np.array(NAMES)[task]), "age": X[:, 0]}, index=range(9, 99))
         wrapped = TaskColumn(LabelEcho(), column="user").fit(table, y)
         pd.testing.assert_frame_equal(wrapped.estimator_.fit_X_, table[["age"]])
         np.testing.assert_array_equal(wrapped.estimator_.fit_task_, np.array(NAMES)[task])
@@ -213,9 +209,7 @@ class TestInsideScikitLearn:
     def test_last_step_after_a_column_transformer(self, problem):
         model, X, y, task = problem
         table = pd.DataFrame({"user": np.array(NAMES)[task], "age": X[:, 0], "height": X[:, 1]})
-        scale = ColumnTransformer(
-            [("scale", StandardScaler(), ["age", "height"]), ("task", "passthrough", ["user"])]
-        )
+        scale = ColumnTransformer([("scale", StandardScaler(), ["age", "height"]), ("task", "passthrough", ["user"])])
         pipe = make_pipeline(scale, TaskColumn(model, column=-1)).fit(table, y)
         scaled = StandardScaler().fit_transform(X)
         expected = clone(model).fit(scaled, y, task=task).predict(scaled, task=task)

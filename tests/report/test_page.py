@@ -219,13 +219,10 @@ def test_subset_of_tasks_is_mentioned(make_report: Any) -> None:
     assert "shows 2 of 4 tasks" in read(render_page(report)).text()
 
 
-def test_embedded_data_and_a_table_are_run_again_differently(small: dict[str, Any]) -> None:
-    assert "patom audit --seed 0 --seeds 5 --budgets 0.1,0.3 --iterations" in read(render_page(small)).text("pre")
-    small["data"] |= {"name": "my file", "source": "my file.csv", "task_column": "user id"}
-    small["model"] |= {"lambdas_chosen_by": "given", "lambda_1": 0.25, "lambda_2": 1e-05}
-    command = read(render_page(small)).text("pre")
-    assert command.startswith("patom audit 'my file.csv' --task 'user id' --target is_digit --seed 0")
-    assert command.endswith("--lambda-1 0.25 --lambda-2 1e-05 --fail-above 0.25 --out audit")
+def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(small: dict[str, Any]) -> None:
+    command = "patom audit 'a & b.csv' --task 'user id' --target y --seed 0"
+    assert read(render_page(small | {"command": command})).text("pre") == command
+    assert "How to run it again" not in read(render_page(small | {"command": None})).text("h2")
 
 
 def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:

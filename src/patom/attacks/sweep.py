@@ -39,14 +39,15 @@ def sweep(
     """
     if isinstance(region, Ball):
         moved = np.array(X, order="C")
-        _sweep_ball(moved, np.ascontiguousarray(samples), pushes, sample_group, gain, region.radius)
+        run = _sweep_ball(X.shape[0] * samples.size)
+        run(moved, np.ascontiguousarray(samples), pushes, sample_group, gain, region.radius)
         return moved
     for sample, push, group in zip(samples, pushes, sample_group, strict=True):
         X = region.project(X + push * gain[:, group, None] * sample)
     return X
 
 
-@compiled(parallel=True)
+@compiled
 def _sweep_ball(
     X: FloatArray, samples: FloatArray, pushes: FloatArray, sample_group: IntArray, gain: FloatArray, radius: float
 ) -> None:

@@ -54,8 +54,8 @@ class Outcome:
     Parameters
     ----------
     cell : Cell
-    metrics : array of shape (m,)
-        Test metric of each task under the attack; NaN where it cannot be measured.
+    decision : array of shape (n_test,)
+        Predictions, or margins, of the test rows under the attack.
     result : AttackResult
         Without its model.
     correlation, spectrum : arrays or None
@@ -65,7 +65,7 @@ class Outcome:
     """
 
     cell: Cell
-    metrics: FloatArray
+    decision: FloatArray
     result: AttackResult
     certified: bool
     correlation: FloatArray | None = None
@@ -112,13 +112,13 @@ def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, 
             threat=threat,
             random_state=cell.rng(settings.seed),
         )
-    metrics = data.score_tasks(decide(result.model, data))
+    decision = decide(result.model, data)
     certified = result.status is not AttackStatus.UNCERTIFIED
     bare = AttackResult(**{**vars(result), "model": None})
     if cell.purpose != "relationships":
-        return Outcome(cell, metrics, bare, certified)
+        return Outcome(cell, decision, bare, certified)
     correlation, spectrum = relationships(result.model, shown)
-    return Outcome(cell, metrics, bare, certified, correlation, spectrum)
+    return Outcome(cell, decision, bare, certified, correlation, spectrum)
 
 
 def relationships(model: MTRL, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:

@@ -1,5 +1,6 @@
 """The data under audit: held-out rows apart, features in the unit ball, and the way back to the user's units."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,9 +11,14 @@ from patom.audit.scaling import Scaling, fit_scaling
 from patom.audit.split import hold_out
 from patom.audit.table import Table
 from patom.audit.wording import counted
-from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
+from patom.models.settings import require_at_least
+
+LEAST_TEST_ROWS = 6
+"""With fewer, the variance under an NMSE is a guess: for normal targets the ratio's own variance is infinite."""
+_LEAST_PER_TASK = 20  # rows in a sample; tasks are left out rather than cut below
 
 
 @dataclass(frozen=True)
@@ -58,20 +64,53 @@ class AuditData:
         """Training rows of each task, shape (m,)."""
         return np.bincount(self.task_train, minlength=self.tasks.size)
 
-    def score_tasks(self, prediction: FloatArray) -> FloatArray:
+    @property
+    def measurable(self) -> BoolArray:
+        """Whether a task's test rows allow a metric of its own, shape (m,)."""
+        return np.isfinite(self.score_tasks(np.zeros(self.y_test.size)))
+
+    @property
+    def pooled(self) -> bool:
+        """Whether most tasks have too few test rows, so that tasks are measured together."""
+        return 2 * int(self.measurable.sum()) < self.tasks.size
+
+    def score_tasks(self, decision: FloatArray) -> FloatArray:
         """Test metric of each task from predictions (or margins) of the test rows, shape (m,).
 
-        NaN where a task's test rows cannot tell: none, one class only, constant targets.
+        NaN where a task's test rows cannot tell: for AUC one class only; for NMSE constant targets or fewer than
+        ``LEAST_TEST_ROWS`` rows.
         """
-        metric = metrics.nmse if self.kind == "regression" else metrics.auc
-        scores = metrics.per_task(metric, self.y_test, prediction, self.task_test)
+        scores = metrics.per_task(self._metric, self.y_test, decision, self.task_test)
         values = np.full(self.tasks.size, np.nan)
         values[scores.tasks.astype(np.int64)] = scores.values
+        if self.kind == "regression":
+            values[np.bincount(self.task_test, minlength=self.tasks.size) < LEAST_TEST_ROWS] = np.nan
         return values
+
+    def score(self, decision: FloatArray, among: BoolArray | None = None) -> float:
+        """Test metric of some tasks (a mask; all by default): the mean of those measurable, or over pooled rows.
+
+        NaN where none can be measured.
+        """
+        mask = np.ones(self.tasks.size, dtype=bool) if among is None else among
+        if self.pooled:
+            rows = mask[self.task_test]
+            return self._metric(self.y_test[rows], decision[rows])
+        return metrics.mean_over_tasks(self.score_tasks(decision)[mask])
+
+    @property
+    def _metric(self) -> metrics.Metric:
+        return metrics.nmse if self.kind == "regression" else metrics.auc
 
 
 def table_data(
-    table: Table, *, seed: int = 0, test_fraction: float = 0.3, standardise: bool = True, max_rows: int = 5_000
+    table: Table,
+    *,
+    seed: int = 0,
+    test_fraction: float = 0.3,
+    standardise: bool = True,
+    max_rows: int = 5_000,
+    keep: Sequence[Hashable] = (),
 ) -> AuditData:
     """Hold out test rows of every task, and scale.
 
@@ -86,17 +125,20 @@ def table_data(
         table's columns have units of their own. Uses training rows only.
     max_rows : int
         A larger table is audited on a random sample of this size, since the attack costs the square of the rows.
+    keep : task labels
+        Tasks that a sample must hold, where it cannot hold all.
 
     Raises
     ------
     ValueError
         If no test row can be held out, as when every task has a single row, or the training rows cannot be scaled.
     """
+    require_at_least("the audit", 0.0, strict=True, test_fraction=test_fraction)
+    require_at_least("the audit", _LEAST_PER_TASK, whole=True, max_rows=max_rows)
+    if test_fraction >= 1.0:
+        raise ValueError(f"test_fraction of the audit must be below 1; got {test_fraction:g}.")
     rng = np.random.default_rng([seed, 1])
-    notes = list(table.notes)
-    table, note = _sample(table, max_rows, rng)
-    if note:
-        notes.append(note)
+    table, sampled = _sample(table, max_rows, keep, rng)
     stratify = table.kind == "classification"
     train, test = hold_out(table.y, table.task, fraction=test_fraction, stratify=stratify, rng=rng)
     if not test.size:
@@ -114,7 +156,7 @@ def table_data(
         "target_column": table.target_column,
         "classes": table.classes,
         "positive_class": None if table.classes is None else table.classes[1],
-        "notes": notes,
+        "notes": [*table.notes, *sampled],
     }
     tasks, index = encode(table.task)
     return _scaled(table.kind, table.X, table.y, index, train, test, tasks, table.features, standardise, about)
@@ -179,20 +221,34 @@ def _constant_note(names: list[str], most: int = 8) -> str:
     return f"Features that are constant over the training rows were left out: {shown}."
 
 
-def _sample(table: Table, max_rows: int, rng: np.random.Generator) -> tuple[Table, str | None]:
-    """At most about ``max_rows`` rows: of every task where that leaves each enough, else whole tasks."""
+def _sample(
+    table: Table, max_rows: int, keep: Sequence[Hashable], rng: np.random.Generator
+) -> tuple[Table, tuple[str, ...]]:
+    """About ``max_rows`` rows at most, and a note: of every task where that leaves each enough, else of some tasks."""
     n = table.y.size
     if n <= max_rows:
-        return table, None
+        return table, ()
     tasks, index = encode(table.task)
-    if max_rows >= 20 * tasks.size:
-        keep, _ = hold_out(table.y, table.task, fraction=1.0 - max_rows / n, stratify=False, rng=rng)
+    if max_rows >= _LEAST_PER_TASK * tasks.size:
+        stratify = table.kind == "classification"
+        rows, _ = hold_out(table.y, table.task, fraction=1.0 - max_rows / n, stratify=stratify, rng=rng)
         what = "rows of every task"
     else:
-        order = rng.permutation(tasks.size)
-        chosen = order[np.cumsum(np.bincount(index)[order]) <= max_rows]
-        chosen = chosen if chosen.size else order[:1]
-        keep = np.flatnonzero(np.isin(index, chosen))
-        what = f"{chosen.size:,} whole tasks of {tasks.size:,}"
-    sampled = replace(table, X=table.X[keep], y=table.y[keep], task=table.task[keep])
-    return sampled, f"A random sample was audited: {keep.size:,} of {n:,} rows ({what}); max_rows sets its size."
+        rows = _some_tasks(index, max_rows, np.isin(tasks.astype(str), [str(label) for label in keep]), rng)
+        what = f"of {np.unique(index[rows]).size:,} of {counted(tasks.size, 'task')}"
+    sampled = replace(table, X=table.X[rows], y=table.y[rows], task=table.task[rows])
+    return sampled, (f"A random sample was audited: {rows.size:,} of {n:,} rows ({what}); max_rows sets its size.",)
+
+
+def _some_tasks(index: IntArray, max_rows: int, kept: BoolArray, rng: np.random.Generator) -> AnyArray:
+    """Rows of the tasks kept and of as many others as fit, in random order; no task fills more than a fiftieth."""
+    cap = max(_LEAST_PER_TASK, max_rows // 50)
+    order = rng.permutation(kept.size)
+    order = order[np.argsort(~kept[order], kind="stable")]
+    counts = np.minimum(np.bincount(index), cap)
+    chosen = np.zeros(kept.size, dtype=bool)
+    chosen[order[np.cumsum(counts[order]) <= max_rows]] = True
+    shuffled = rng.permutation(index.size)
+    shuffled = shuffled[np.argsort(index[shuffled], kind="stable")]
+    rank = np.arange(index.size) - np.repeat(np.cumsum(np.bincount(index)) - np.bincount(index), np.bincount(index))
+    return np.sort(shuffled[(rank < cap) & chosen[index[shuffled]]])

@@ -4,25 +4,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from patom.attacks.bilevel import MTRL
 from patom.audit.cells import Cell, run_cell
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
+from patom.audit.workers import in_order
 
 STEP_SIZES = (100.0, 10.0, 1.0, 0.1, 0.01)
 """The paper's eta = 100 first; at small lambdas it overshoots to the region's edge and a smaller one does better."""
 
 
 def pilots(cells: Sequence[Cell], settings: AuditSettings) -> list[Cell]:
-    """The trial attacks: for direct and for indirect attacks, the largest budget's first, at every step size."""
+    """The trial attacks: for direct and for indirect attacks, the first of the largest budget, at every step size."""
     if settings.step_size is not None:
         return []
     largest: dict[str, Cell] = {}
     for cell in cells:
-        if cell.purpose == "curve" and cell.attack.startswith("patom") and cell.replicate == 0:
-            largest[cell.attack] = cell  # budgets ascend
+        if cell.purpose == "curve" and cell.attack.startswith("patom"):
+            largest[cell.attack] = max(largest.get(cell.attack, cell), cell, key=lambda each: each.budget)
     return [replace(cell, step_size=step) for cell in largest.values() for step in STEP_SIZES]
 
 
@@ -42,7 +43,7 @@ def with_step_sizes(
     trials = pilots(cells, settings)
     best: dict[str, tuple[float, float]] = {}
     jobs = (delayed(run_cell)(data, settings, model, cell, ()) for cell in trials)
-    for cell, outcome in zip(trials, Parallel(n_jobs=n_jobs, return_as="generator")(jobs), strict=True):
+    for cell, outcome in zip(trials, in_order(jobs, n_jobs), strict=True):
         advance()
         best[cell.attack] = max(best.get(cell.attack, (-np.inf, 0.0)), (outcome.result.utility, cell.step_size))
     sizes = {attack: step for attack, (_, step) in best.items()}

@@ -1,5 +1,6 @@
 """Which attacks an audit runs."""
 
+import math
 from collections.abc import Hashable
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from patom.audit.cells import Cell
 from patom.audit.data import AuditData
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
+from patom.core.arrays import IntArray
 from patom.core.labels import as_labels, positions
 
 DIRECT = ("random-direct", "patom-direct")
@@ -14,24 +16,58 @@ INDIRECT = ("random-indirect", "patom-indirect")
 
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
-    """The budgets asked for, or the default ones that inject at least a row into the largest task."""
-    largest = int(data.counts.max())
+    """The budgets asked for, or the default ones; where tasks are too small for these, the smallest of use.
+
+    A default budget is of use if at least half of its rows are left after rounding down in every attacking task.
+    """
+    counts = attacking_counts(data, settings)
     for budget in settings.budgets or ():
-        if not _rounds_to_rows(budget, largest):
+        if not injected(counts, budget).any():
+            most = int(counts.max())
             raise ValueError(
-                f"budget {budget} rounds to no rows: the largest task has {largest} training rows, so the smallest "
-                f"budget that injects one is {1.0 / largest:.3g}."
+                f"budget {budget:g} of the audit rounds to no rows: the largest attacking task has {most} training "
+                f"rows, so {math.ceil(1_000 / most) / 1_000:g} would inject one."
             )
     if settings.budgets is not None:
         return tuple(sorted(set(settings.budgets)))
-    usable = tuple(budget for budget in DEFAULT_BUDGETS if _rounds_to_rows(budget, largest))
-    return usable or (1.0,)
+    usable = [budget for budget in DEFAULT_BUDGETS if _of_use(counts, budget)]
+    one_row = (1.0 / count for count in np.unique(counts)[::-1].tolist())
+    return tuple(usable) or (next(budget for budget in one_row if _of_use(counts, budget)),)
+
+
+def attacking_counts(data: AuditData, settings: AuditSettings) -> IntArray:
+    """Training rows of the tasks through which the curves' attacks go."""
+    targets, others = task_sets(data, settings, 0)
+    return np.asarray(data.counts[sorted({*targets, *others})])
+
+
+def injected(counts: IntArray, budget: float) -> IntArray:
+    """Rows that a budget comes to in tasks of so many rows: rounded down, as in ``ThreatModel``."""
+    return np.asarray(np.floor(budget * counts + 1e-9), dtype=np.int64)
+
+
+def _of_use(counts: IntArray, budget: float) -> bool:
+    return bool(injected(counts, budget).sum() >= 0.5 * budget * counts.sum())
+
+
+def exposure_budget(data: AuditData, settings: AuditSettings) -> float:
+    """The budget of one task against another: as set, or the largest of the curves where tasks are too small for it."""
+    enough = injected(data.counts, settings.exposure_budget).any()
+    return settings.exposure_budget if enough else budgets(data, settings)[-1]
 
 
 def shown_tasks(data: AuditData, settings: AuditSettings) -> tuple[int, ...]:
-    """Positions of the tasks with the most training rows, in the tasks' order."""
-    largest = np.argsort(-data.counts, kind="stable")[: settings.shown_tasks]
-    return tuple(np.sort(largest).tolist())
+    """Positions of the tasks of the maps, ascending: those named in the settings, then those with most rows.
+
+    Tasks whose test rows allow no metric of their own come last.
+    """
+    named = np.zeros(data.tasks.size, dtype=bool)
+    if settings.targets is not None:
+        named[list(task_sets(data, settings, 0)[0])] = True
+    if settings.attackers is not None:
+        named[list(task_sets(data, settings, 0)[1])] = True
+    first = np.lexsort((-data.counts, ~data.measurable, ~named))[: settings.shown_tasks]
+    return tuple(np.sort(first).tolist())
 
 
 def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
@@ -45,17 +81,17 @@ def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
                 cells += [Cell("curve", name, targets, targets, budget, replicate) for name in DIRECT]
             if attackers and _injects(data, attackers, budget):
                 cells += [Cell("curve", name, targets, attackers, budget, replicate) for name in INDIRECT]
-    shown = shown_tasks(data, settings)
+    shown, budget, measurable = shown_tasks(data, settings), exposure_budget(data, settings), data.measurable
     cells += [
-        Cell("exposure", "patom-direct" if i == j else "patom-indirect", (j,), (i,), settings.exposure_budget, 0)
+        Cell("exposure", "patom-direct" if i == j else "patom-indirect", (j,), (i,), budget, 0)
         for i in shown
-        if _injects(data, (i,), settings.exposure_budget)
+        if _injects(data, (i,), budget)
         for j in shown
+        if measurable[j]
     ]
-    everyone = tuple(range(data.tasks.size))
-    name = "patom-direct" if set(task_sets(data, settings, 0)[0]) == set(everyone) else "patom-hybrid"
-    cells.append(Cell("relationships", name, task_sets(data, settings, 0)[0], everyone, grid[-1], 0))
-    return cells
+    everyone, targets = tuple(range(data.tasks.size)), task_sets(data, settings, 0)[0]
+    name = "patom-direct" if targets == everyone else "patom-hybrid"
+    return [*cells, Cell("relationships", name, targets, everyone, grid[-1], 0)]
 
 
 def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -65,7 +101,13 @@ def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple
         targets = _named(data, settings.targets, "targets")
         others = np.setdiff1d(everyone, targets)
         if settings.attackers is not None:
-            others = np.setdiff1d(_named(data, settings.attackers, "attackers"), targets)
+            others = _named(data, settings.attackers, "attackers")
+            if np.isin(others, targets).any():
+                both = data.tasks[np.intersect1d(others, targets)[0]]
+                raise ValueError(
+                    f"attackers of the audit must be other tasks than the targets, but {str(both)!r} is both: direct "
+                    "attacks go through the targets anyway."
+                )
     else:
         drawn = np.random.default_rng([settings.seed, 4, replicate]).permutation(everyone)
         half = (data.tasks.size + 1) // 2
@@ -74,14 +116,10 @@ def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple
 
 
 def _injects(data: AuditData, attackers: tuple[int, ...], budget: float) -> bool:
-    return _rounds_to_rows(budget, int(data.counts[list(attackers)].max()))
+    return bool(injected(data.counts[list(attackers)], budget).any())
 
 
-def _rounds_to_rows(budget: float, count: int) -> bool:
-    return budget * count + 1e-9 >= 1.0
-
-
-def _named(data: AuditData, labels: tuple[Hashable, ...], argument: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _named(data: AuditData, labels: tuple[Hashable, ...], argument: str) -> IntArray:
     # A command line hands over text whatever the labels' type.
     printed = as_labels([str(label) for label in labels], len(labels))
     found = positions(printed, data.tasks.astype(str), argument=f"{argument} of the audit")

@@ -26,9 +26,10 @@ class AuditSettings:
         PATOM's, the paper's eta; None lets pilot attacks choose among ``patom.audit.pilot.STEP_SIZES`` by the
         attacker's own utility.
     exposure_budget : float
-        Budget of each attack of one task on another.
+        Budget of each attack of one task on another; the largest of ``budgets`` where it comes to no row.
     shown_tasks : int
-        Most tasks in the exposure map and the correlation maps: those with the most training rows.
+        Most tasks in the exposure map and the correlation maps: targets and attackers, if given, then those with
+        the most training rows.
     lambda_1, lambda_2 : float, optional
         Given together, or chosen by cross-validation.
     loss : str, optional
@@ -60,13 +61,18 @@ class AuditSettings:
             require_at_least(owner, 0.0, strict=True, budget=budget)
         if self.budgets == ():
             raise ValueError("budgets of the audit must hold at least one budget; got none.")
-        counts = {"n_seeds": self.n_seeds, "iterations": self.iterations, "shown_tasks": self.shown_tasks}
-        require_at_least(owner, 1, whole=True, **counts)
+        require_at_least(owner, 1, whole=True, n_seeds=self.n_seeds, iterations=self.iterations)
+        require_at_least(owner, 1, whole=True, shown_tasks=self.shown_tasks)
         require_at_least(owner, 0, whole=True, seed=self.seed)
         require_at_least(owner, 0.0, strict=True, exposure_budget=self.exposure_budget)
+        if not 0.0 < self.confidence < 1.0:
+            raise ValueError(f"confidence of the audit must be above 0 and below 1; got {self.confidence!r}.")
         if self.step_size is not None:
             require_at_least(owner, 0.0, strict=True, step_size=self.step_size)
         if (self.lambda_1 is None) != (self.lambda_2 is None):
             raise ValueError("lambda_1 and lambda_2 must be given together, or neither for cross-validation.")
+        for name in ("targets", "attackers"):
+            if getattr(self, name) == ():
+                raise ValueError(f"{name} of the audit must name at least one task; got none.")
         if self.attackers is not None and self.targets is None:
             raise ValueError("attackers of the audit need targets: name the tasks they aim at.")

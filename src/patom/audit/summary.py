@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from patom.audit.cells import Outcome
 from patom.audit.data import AuditData
 from patom.core.arrays import FloatArray
-from patom.metrics import mean_over_tasks, relative_damage
+from patom.metrics import relative_damage
 
 LABELS = {
     "random-direct": "random, direct",
@@ -34,16 +34,17 @@ class Effect:
 
 
 def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
-    """Means over the target tasks and over the others; tasks that cannot be measured count in neither.
+    """An outcome measured over the target tasks and over the others; tasks that cannot be measured count in neither.
 
-    ``clean``: (m,), each task's metric without an attack.
+    ``clean``: (n_test,), the predictions or margins without an attack.
     """
-    measured = np.isfinite(clean) & np.isfinite(outcome.metrics)
-    target = np.zeros(clean.size, dtype=bool)
+    target = np.zeros(data.tasks.size, dtype=bool)
     target[list(outcome.cell.targets)] = True
-    values = [_mean(values[measured & part]) for part in (target, ~target) for values in (clean, outcome.metrics)]
-    damage = relative_damage(values[0], values[1], data.metric) if np.isfinite(values[:2]).all() else float("nan")
-    return Effect(outcome, values[0], values[1], damage, values[2], values[3])
+    before, after, others_before, others_after = (
+        data.score(decision, among) for among in (target, ~target) for decision in (clean, outcome.decision)
+    )
+    damage = relative_damage(before, after, data.metric)
+    return Effect(outcome, before, after, damage, others_before, others_after)
 
 
 def interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
@@ -73,6 +74,7 @@ def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]
             "label": LABELS[attack],
             "budget": budget,
             "n_seeds": len(group),
+            "clean": interval((item.clean for item in group), confidence),
             "metric": interval((item.attacked for item in group), confidence),
             "damage": interval((item.damage for item in group), confidence),
             "bystander_metric": interval((item.bystanders for item in group), confidence),
@@ -81,8 +83,10 @@ def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]
     ]
 
 
-def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float) -> dict[str, Any]:
-    """The damage of each task (row) as the only attacker on each task (column) as the only target."""
+def exposure(
+    data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float
+) -> dict[str, Any] | None:
+    """The damage of each task (row) as the only attacker on each task (column) as the only target, if any is known."""
     place = {position: i for i, position in enumerate(shown)}
     damage: list[list[float | None]] = [[None] * len(shown) for _ in shown]
     injected = [0] * len(shown)
@@ -92,6 +96,8 @@ def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...],
             i, j = place[cell.attackers[0]], place[cell.targets[0]]
             damage[i][j] = item.damage if np.isfinite(item.damage) else None
             injected[i] = int(item.outcome.result.y.size)
+    if all(value is None for row in damage for value in row):
+        return None
     return {
         "budget": budget,
         "tasks": names(data, shown),
@@ -121,16 +127,16 @@ def relationships(
     }
 
 
-def curve_rows(effects: Sequence[Effect]) -> list[dict[str, Any]]:
-    """One tidy record for each attack of the curves and the exposure map."""
+def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any]]:
+    """One tidy record for each attack, whatever its purpose."""
     return [
         {
             "purpose": item.outcome.cell.purpose,
             "attack": item.outcome.cell.attack,
             "budget": item.outcome.cell.budget,
             "replicate": item.outcome.cell.replicate,
-            "targets": list(item.outcome.cell.targets),
-            "attackers": list(item.outcome.cell.attackers),
+            "targets": names(data, item.outcome.cell.targets),
+            "attackers": names(data, item.outcome.cell.attackers),
             "rows_injected": int(item.outcome.result.y.size),
             "metric_clean": item.clean,
             "metric": item.attacked,
@@ -148,7 +154,3 @@ def curve_rows(effects: Sequence[Effect]) -> list[dict[str, Any]]:
 def names(data: AuditData, places: Iterable[int]) -> list[str]:
     """Task labels as text."""
     return [str(data.tasks[place]) for place in places]
-
-
-def _mean(values: FloatArray) -> float:
-    return float(mean_over_tasks(values)) if values.size else float("nan")

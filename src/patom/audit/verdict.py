@@ -1,73 +1,160 @@
-"""The audit's answer in plain words."""
+"""The audit's answer in plain words; every sentence is true of the numbers it is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 HIGH, MODERATE = 0.25, 0.10
+_CAVEAT = "These are the attacks that were tried; a cleverer attacker may do worse."
+
+Entry = Mapping[str, Any]
 
 
-def verdict(curves: Sequence[dict[str, Any]], exposure: dict[str, Any], metric: str, targets: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Aim:
+    """Whom the attacks aim at and where the indirect ones come in, in words.
+
+    Parameters
+    ----------
+    whom : str
+        "half of the tasks", "task north".
+    through : str
+        "the other tasks".
+    several : bool
+        Whether ``whom`` is more than one task.
+    """
+
+    whom: str
+    through: str = "the other tasks"
+    several: bool = True
+
+
+def verdict(curves: Sequence[Entry], exposure: Entry | None, *, metric: str, aim: Aim) -> dict[str, Any]:
     """Level, headline and sentences from the curves' worst mean damage and the exposure map.
 
-    Levels: high from 25 % relative damage, moderate from 10 %, low below.
+    Levels: high from 25 % relative damage, moderate from 10 %, low below; unknown where nothing could be measured.
+
+    Parameters
+    ----------
+    curves, exposure
+        As ``summary.curves`` and ``summary.exposure`` make them.
+    metric : {"NMSE", "AUC"}
+    aim : Aim
     """
     measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
     if not measured:
         return {
             "level": "unknown",
-            "headline": "No damage could be measured: the held-out rows of no target task allow it.",
+            "headline": "No damage could be measured: the held-out rows do not allow it for any target.",
             "worst_damage": None,
             "worst": None,
-            "sentences": ["Give the tasks more rows, or hold out a larger part of them."],
+            "sentences": ["More rows of each task, or a larger part held out, would allow it."],
         }
-    worst = max(measured, key=lambda entry: entry["damage"]["mean"])
-    damage = worst["damage"]["mean"]
-    sentences = [*_against_random(worst, measured), *_through_others(measured), *_pairs(exposure), _CAVEAT]
+    worst = max(measured, key=_damage)
+    sentences = [
+        *_from_to(worst, metric),
+        *_by_chance(worst),
+        *_against_random(worst, measured),
+        *_through_others(worst, measured),
+        *_pairs(exposure),
+        _CAVEAT,
+    ]
     return {
-        "level": "high" if damage >= HIGH else "moderate" if damage >= MODERATE else "low",
-        "headline": _headline(worst, metric, targets),
-        "worst_damage": damage,
+        "level": "high" if _damage(worst) >= HIGH else "moderate" if _damage(worst) >= MODERATE else "low",
+        "headline": _headline(worst, metric, aim),
+        "worst_damage": _damage(worst),
         "worst": {key: worst[key] for key in ("attack", "label", "budget")} | worst["damage"],
         "sentences": sentences,
     }
 
 
-_CAVEAT = "These are attacks that were found, so the damage is a lower bound: a stronger attacker may do worse."
+def gate(worst_damage: float | None, threshold: float) -> dict[str, Any]:
+    """Whether the worst mean damage exceeds a threshold; None where no damage could be measured.
+
+    >>> gate(0.3, 0.25), gate(None, 0.25)
+    ({'threshold': 0.25, 'exceeded': True}, {'threshold': 0.25, 'exceeded': None})
+    """
+    return {"threshold": threshold, "exceeded": None if worst_damage is None else worst_damage > threshold}
 
 
-def _headline(worst: dict[str, Any], metric: str, targets: str) -> str:
-    damage, budget = worst["damage"]["mean"], percent(worst["budget"])
-    whose = "the tasks aimed at" if "direct" in worst["attack"] and "indirect" not in worst["attack"] else "other tasks"
-    if damage <= 0.0:
-        return f"No attack tried did harm: the worst, {worst['label']}, at {budget} rows, left {targets} unharmed."
+def _damage(entry: Entry) -> float:
+    return float(entry["damage"]["mean"])
+
+
+def _stands_out(entry: Entry) -> bool:
+    """Whether there is damage on average, and the interval, where there is one, lies above zero."""
+    low = entry["damage"]["low"]
+    return _damage(entry) > 0.0 and (low is None or low > 0.0)
+
+
+def _headline(worst: Entry, metric: str, aim: Aim) -> str:
+    owner = "their" if aim.several else "its"
+    if _damage(worst) <= 0.0:
+        return f"On average no attack on {aim.whom} did harm: none made {owner} {metric} worse."
+    rows = f"{percent(worst['budget'])} {'random' if worst['attack'].startswith('random') else 'more'} rows"
+    damage = percent(_damage(worst)) + (" on average" if worst["n_seeds"] > 1 else "")
+    if worst["attack"].endswith("indirect"):
+        where, owned = aim.through, f"the {metric} of {aim.whom}"
+    else:
+        where, owned = aim.whom, f"{owner} {metric}"
     if metric == "AUC":
-        return f"An attacker who adds {budget} rows to {whose} takes {percent(damage)} of the AUC of {targets}."
-    return f"An attacker who adds {budget} rows to {whose} raises the NMSE of {targets} by {percent(damage)}."
+        return f"An attacker who adds {rows} to {where} lowers {owned} by {damage}."
+    return f"An attacker who adds {rows} to {where} raises {owned} by {damage}."
 
 
-def _against_random(worst: dict[str, Any], measured: Sequence[dict[str, Any]]) -> list[str]:
-    twin = worst["attack"].replace("patom", "random")
-    rival = [e for e in measured if e["attack"] == twin and e["budget"] == worst["budget"]]
-    if not rival or twin == worst["attack"]:
-        return ["No attack did more harm than random rows."] if twin == worst["attack"] else []
-    return [f"As many random rows in the same tasks do {percent(rival[0]['damage']['mean'])} damage."]
-
-
-def _through_others(measured: Sequence[dict[str, Any]]) -> list[str]:
-    indirect = [entry for entry in measured if entry["attack"] == "patom-indirect"]
-    if not indirect:
+def _from_to(worst: Entry, metric: str) -> list[str]:
+    clean, attacked = worst["clean"]["mean"], worst["metric"]["mean"]
+    if clean <= 0.5 if metric == "AUC" else clean >= 1.0:
+        chance = "guessing" if metric == "AUC" else "predicting the mean"
+        return [
+            f"Without an attack the {metric} of the targets is {clean:.3g}, no better than {chance}: there is little "
+            "to damage, and the figures say little."
+        ]
+    if _damage(worst) <= 0.0:
         return []
-    worst = max(indirect, key=lambda entry: entry["damage"]["mean"])
-    low, mean = worst["damage"]["low"], worst["damage"]["mean"]
-    if mean <= 0.0 or (low is not None and low <= 0.0):
-        return ["Through other tasks only (indirect), no damage that stands out from chance was found."]
+    return [f"The {metric} of the targets goes from {clean:.3g} without an attack to {attacked:.3g}."]
+
+
+def _by_chance(worst: Entry) -> list[str]:
+    if _damage(worst) <= 0.0:
+        return []
+    if worst["damage"]["low"] is None:
+        return ["This is a single draw of targets and rows: with more seeds there would be an interval."]
+    if worst["damage"]["low"] > 0.0:
+        return []
+    return ["The interval of this damage includes zero: more seeds would tell harm from chance."]
+
+
+def _against_random(worst: Entry, measured: Sequence[Entry]) -> list[str]:
+    if _damage(worst) <= 0.0:
+        return []
+    if worst["attack"].startswith("random"):
+        return ["No optimised attack did more harm than these random rows."]
+    twin = worst["attack"].replace("patom", "random")
+    for entry in measured:
+        if entry["attack"] == twin and entry["budget"] == worst["budget"]:
+            done = f"{percent(_damage(entry))} damage" if _damage(entry) > 0.0 else "no harm on average"
+            return [f"As many random rows in the same tasks do {done}."]
+    return []
+
+
+def _through_others(worst: Entry, measured: Sequence[Entry]) -> list[str]:
+    indirect = [entry for entry in measured if entry["attack"].endswith("indirect")]
+    if not indirect or (worst["attack"].endswith("indirect") and _damage(worst) > 0.0):
+        return []
+    known = [entry for entry in indirect if _stands_out(entry)]
+    if not known:
+        return ["Attacks through other tasks only (indirect) did no damage that stands out from chance."]
+    most = max(known, key=_damage)
     return [
-        f"Through other tasks only (indirect), without touching a row of the tasks aimed at, the most is "
-        f"{percent(mean)} at {percent(worst['budget'])} rows."
+        f"Through other tasks only (indirect), without a row added to the targets, the most is "
+        f"{percent(_damage(most))} damage, at {percent(most['budget'])} more rows."
     ]
 
 
-def _pairs(exposure: dict[str, Any]) -> list[str]:
+def _pairs(exposure: Entry | None) -> list[str]:
+    if exposure is None:
+        return []
     tasks = exposure["tasks"]
     cells = [
         (value, tasks[i], tasks[j])
@@ -79,20 +166,26 @@ def _pairs(exposure: dict[str, Any]) -> list[str]:
         return []
     value, attacker, target = max(cells)
     if value <= 0.0:
-        return ["No single task could hurt another."]
+        return ["In attacks of one task on one other, none did harm."]
     return [
-        f"The most dangerous pair: task {attacker} alone, with {percent(exposure['budget'])} rows, does "
-        f"{percent(value)} damage to task {target}."
+        f"In attacks of one task on one other, the worst is that of {_short(attacker)} on {_short(target)}: "
+        f"{percent(value)} damage with {percent(exposure['budget'])} more rows, in a single attack."
     ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:37] + "..."
 
 
 def percent(share: float) -> str:
     """A share as a percentage of two sensible digits.
 
-    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(-0.0004)
-    ('41 %', '2.1 %', '1,230 %', '-0.04 %')
+    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9)
+    ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %')
     """
     value = 100.0 * share
-    if abs(value) >= 10.0:
+    if 0.0 < value < 0.01:
+        return "less than 0.01 %"
+    if abs(value) >= 9.95:
         return f"{value:,.0f} %"
     return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"

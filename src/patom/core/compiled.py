@@ -1,4 +1,4 @@
-"""Compile with numba, cached on disk where there is a folder to cache in."""
+"""Compile loops with numba: serial for small work, parallel for large, cached on disk where a folder can be written."""
 
 from collections.abc import Callable
 from types import FunctionType
@@ -8,25 +8,29 @@ from numba import njit
 
 Kernel = Callable[..., None]
 
+PARALLEL_WORK = 4_000_000
+"""Multiplications below which starting threads costs more than they save."""
 
-def compiled(*, parallel: bool = False) -> Callable[[Kernel], Kernel]:
-    """Decorate a kernel of plain loops.
 
-    Sums may be reassociated so that they vectorise; NaN and infinity keep their meaning. Where no folder can be
-    written (a read-only installation without a home), the kernel is compiled anew in each process.
+def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
+    """Compile a kernel of plain loops twice; the result maps an amount of work to the version to call.
+
+    Sums may be reassociated so that they vectorise; NaN and infinity keep their meaning. Which version runs depends
+    on the work alone, so results do not depend on the number of threads.
     """
+    versions = _compile(kernel, parallel=False), _compile(kernel, parallel=True)
+    return lambda work: versions[work > PARALLEL_WORK]
+
+
+def _compile(kernel: Kernel, *, parallel: bool) -> Kernel:
     options: dict[str, Any] = {"parallel": parallel, "nogil": True, "fastmath": {"reassoc", "contract"}}
-
-    def decorate(kernel: Kernel) -> Kernel:
-        if parallel:  # numba's cache knows a kernel by its name, and would mix up the two versions of one
-            kernel = _renamed(kernel, f"{kernel.__qualname__}_parallel")
-        try:
-            fast: Kernel = njit(cache=True, **options)(kernel)
-        except RuntimeError:  # numba found no folder for its cache
-            fast = njit(**options)(kernel)
-        return fast
-
-    return decorate
+    if parallel:  # numba's cache knows a kernel by its name, and would mix up the two versions of one
+        kernel = _renamed(kernel, f"{kernel.__qualname__}_parallel")
+    try:
+        fast: Kernel = njit(cache=True, **options)(kernel)
+    except RuntimeError:  # no folder for the cache: a read-only installation without a home
+        fast = njit(**options)(kernel)
+    return fast
 
 
 def _renamed(kernel: Kernel, name: str) -> Kernel:

@@ -9,10 +9,8 @@ from numba import prange
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.compiled import compiled
 
-# Below this many multiplications, starting threads costs more than they save.
-_PARALLEL_WORK = 4_000_000
 
-
+@compiled
 def _row_products(X: FloatArray, offsets: IntArray, W: FloatArray, out: FloatArray) -> None:
     for i in prange(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1]):
@@ -22,6 +20,7 @@ def _row_products(X: FloatArray, offsets: IntArray, W: FloatArray, out: FloatArr
             out[j] = z
 
 
+@compiled
 def _weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
     for i in prange(offsets.size - 1):
         out[i, :] = 0.0
@@ -31,10 +30,6 @@ def _weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray, out: Fl
                     out[i, c] += weight[j] * X[j, c]
 
 
-_PRODUCTS = (compiled()(_row_products), compiled(parallel=True)(_row_products))
-_SUMS = (compiled()(_weighted_sums), compiled(parallel=True)(_weighted_sums))
-
-
 def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
     """Predictions w_i'x_ij of every row, shape (n,); one pass over ``X``.
 
@@ -42,7 +37,7 @@ def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
     array([3., 4.])
     """
     out = np.empty(X.shape[0])
-    _PRODUCTS[X.size > _PARALLEL_WORK](X, offsets, np.ascontiguousarray(W), out)
+    _row_products(X.size)(X, offsets, np.ascontiguousarray(W), out)
     return out
 
 
@@ -53,5 +48,5 @@ def weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray) -> Float
     array([[3., 4.]])
     """
     out = np.empty((offsets.size - 1, X.shape[1]))
-    _SUMS[X.size > _PARALLEL_WORK](X, offsets, weight, out)
+    _weighted_sums(X.size)(X, offsets, weight, out)
     return out

@@ -91,8 +91,7 @@ class FixedRankModel:
 
     @cached_property
     def gradient(self) -> FloatArray:
-        slope = self.lambda_1 * self.s + self.lambda_2 * self.s.sum()
-        return self.project(self.data_gradient) + _product(self.U, slope, self.Qt)
+        return self.project(self.data_gradient) + _product(self.U, self._slope, self.Qt)
 
     def project(self, V: FloatArray) -> FloatArray:
         UV, VQ = self.U.T @ V, V @ self.Qt.T
@@ -100,19 +99,26 @@ class FixedRankModel:
 
     def curvature(self, V: FloatArray) -> FloatArray:
         A, B, C = self._blocks(V)
-        S, slope = self.s.sum(), self.lambda_1 * self.s + self.lambda_2 * self.s.sum()
-        skew = 0.5 * (A - A.T)
-        inner = self.lambda_1 * A + 2.0 * self.lambda_2 * S / np.add.outer(self.s, self.s) * skew
-        inner += self.lambda_2 * np.trace(A) * np.eye(self.s.size)
-        E, inverse = self._off_support, 1.0 / self.s
-        right = (slope * inverse)[:, None] * B - inverse[:, None] * (C.T @ E)
-        left = C * (slope * inverse) - (E @ B.T) * inverse
+        inner = self.lambda_1 * A + self._skew_weight * (A - A.T)
+        inner.flat[:: self.s.size + 1] += self.lambda_2 * A.trace()
+        E, inverse, ratio = self._off_support, 1.0 / self.s, self._slope / self.s
+        right = ratio[:, None] * B - inverse[:, None] * (C.T @ E)
+        left = C * ratio - (E @ B.T) * inverse
         return np.asarray(self.U @ (inner @ self.Qt + right) + left @ self.Qt)
 
     def retract(self, V: FloatArray) -> FloatArray:
         U, s, Qt = _thin_svd(_product(self.U, self.s, self.Qt) + V)
         k = self.s.size
         return _product(U[:, :k], s[:k], Qt[:k])
+
+    @cached_property
+    def _slope(self) -> FloatArray:
+        """R's derivative in each singular value, r_i."""
+        return np.asarray(self.lambda_1 * self.s + self.lambda_2 * self.s.sum())
+
+    @cached_property
+    def _skew_weight(self) -> FloatArray:
+        return np.asarray(self.lambda_2 * self.s.sum() / np.add.outer(self.s, self.s))
 
     @cached_property
     def _off_support(self) -> FloatArray:

@@ -25,8 +25,8 @@ def render_page(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report : Mapping
-        The audit's results, as stored in ``report.json``. ``exposure``, ``relationships`` and ``fail_above`` may be
-        None or missing, and so may any mean that was not measurable.
+        The audit's results, as stored in ``report.json``. ``exposure``, ``relationships``, ``fail_above`` and
+        ``command`` may be None or missing, and so may any mean that was not measurable.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         groups=sections.curve_groups(report),
         settings=sections.settings(report),
         confidence=sections.confidence(report),
-        command=sections.rerun_command(report),
+        command=report.get("command"),
         **_pictures(report),
     )
     return printable(page)

@@ -1,9 +1,7 @@
 """What each section of the page says: words and numbers, ready to print, from the audit's results."""
 
 import math
-import shlex
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from . import numerals
@@ -78,11 +76,12 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     tasks = len(data["tasks"])
     size = f"{_things(tasks, 'task')}, {_things(data['n_rows'], 'row')}, {_things(data['n_features'], 'feature')}"
     better = "higher is better" if name == "AUC" else "lower is better"
+    measured = f"{model.get('measured', 'mean over tasks')}, test rows; {better}"
     penalties = f"{numerals.scientific(model['lambda_1'])} and {numerals.scientific(model['lambda_2'])}"
     return [
         ("Data", str(data["name"]), size),
         ("Model", str(model["estimator"]), f"{str(model['loss']).replace('_', ' ')} loss"),
-        (f"Clean {name}", numerals.metric(model["clean"], name), f"mean over tasks, test rows; {better}"),
+        (f"Clean {name}", numerals.metric(model["clean"], name), measured),
         ("λ₁ and λ₂", penalties, str(model["lambdas_chosen_by"])),
         ("Duality gap", numerals.scientific(model["duality_gap"]), str(model["status"])),
     ]
@@ -237,15 +236,26 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Targets", setting["targets"]),
         ("Attackers", setting["attackers"]),
         ("Repetitions", f"{_things(setting['n_seeds'], 'seed')}, intervals at {confidence(report)}"),
-        (
-            "Attack",
-            f"{_things(setting['iterations'], 'iteration')}, step size {numerals.scientific(setting['step_size'])}",
-        ),
+        ("Attack", f"PATOM, {_things(setting['iterations'], 'iteration')}, {_step_sizes(report)}"),
         ("Attacked fits", _uncertified(setting)),
         ("Fit", f"objective {numerals.number(model['objective']):.6g}; {model['status']}"),
         ("Seed", str(report["seed"])),
     ]
     return [(term, str(value)) for term, value in listed if value is not None]
+
+
+def _step_sizes(report: Mapping[str, Any]) -> str:
+    """Say the step size, or those that pilot attacks chose and how."""
+    setting = report["setting"]
+    if setting["step_size"] is not None:
+        return f"step size {numerals.scientific(setting['step_size'])}"
+    labels = {point["attack"]: point["label"].removeprefix("PATOM, ") for point in report["curves"]}
+    chosen = [
+        f"{numerals.scientific(size)} ({labels.get(attack, attack)})"
+        for attack, size in (setting.get("step_sizes") or {}).items()
+    ]
+    how = "chosen in pilot attacks by the attacker's own aim, the targets' training loss"
+    return f"step size {', '.join(chosen) or numerals.MISSING}, {how}"
 
 
 def _uncertified(setting: Mapping[str, Any]) -> str | None:
@@ -272,39 +282,3 @@ def confidence(report: Mapping[str, Any]) -> str:
         For example ``"95 %"``, with a no-break space.
     """
     return numerals.budget(report["setting"]["confidence"])
-
-
-def rerun_command(report: Mapping[str, Any]) -> str:
-    """
-    Write the command that repeats the audit.
-
-    Parameters
-    ----------
-    report : Mapping
-        The audit's results.
-
-    Returns
-    -------
-    str
-        A shell command; arguments are quoted where the shell asks for it.
-
-    Examples
-    --------
-    >>> data = {"name": "clicks", "source": "clicks.csv", "task_column": "user id", "target_column": "clicked"}
-    >>> setting = {"budgets": [0.1, 0.2], "n_seeds": 5, "iterations": 10, "step_size": 100.0}
-    >>> print(rerun_command({"data": data, "setting": setting, "seed": 3, "model": {"lambdas_chosen_by": "x"}}))
-    patom audit clicks.csv --task 'user id' --target clicked --seed 3 --seeds 5 --budgets 0.1,0.2 --iterations 10
-    --step-size 100 --out audit
-    """
-    data, model, setting = report["data"], report["model"], report["setting"]
-    words = ["patom", "audit"]
-    if PurePath(str(data["source"])).stem == str(data["name"]):  # a file, not the citation of embedded data
-        words += [str(data["source"]), "--task", str(data["task_column"]), "--target", str(data["target_column"])]
-    budgets = ",".join(f"{budget:g}" for budget in setting["budgets"])
-    words += ["--seed", str(report["seed"]), "--seeds", str(setting["n_seeds"]), "--budgets", budgets]
-    words += ["--iterations", str(setting["iterations"]), "--step-size", f"{setting['step_size']:g}"]
-    if model["lambdas_chosen_by"] == "given":
-        words += ["--lambda-1", f"{model['lambda_1']!r}", "--lambda-2", f"{model['lambda_2']!r}"]
-    if report.get("fail_above"):
-        words += ["--fail-above", f"{report['fail_above']['threshold']:g}"]
-    return shlex.join([*words, "--out", "audit"])

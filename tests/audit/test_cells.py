@@ -1,0 +1,117 @@
+"""One attack: within its threat model, measured on held-out rows, blind to them."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from patom import MTRLClassifier, MTRLRegressor
+from patom.attacks import PATOM, ThreatModel
+from patom.audit import AuditSettings, table_data
+from patom.audit.cells import Cell, decide, fit_quietly, relationships, run_cell, victim
+
+KINDS = ("regression", "classification")
+ATTACKS = {
+    "random-direct": ((0, 1), (0, 1)),
+    "patom-direct": ((0, 1), (0, 1)),
+    "random-indirect": ((0, 1), (2,)),
+    "patom-indirect": ((0, 1), (2,)),
+}
+
+
+@pytest.fixture(name="data", params=KINDS)
+def fixture_data(request, make_table):
+    return table_data(make_table(request.param, sizes=(30, 40, 50)))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_injected_rows_stay_within_budget_tasks_and_ball(data, quick, attack):
+    targets, attackers = ATTACKS[attack]
+    outcome = run_cell(
+        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", attack, targets, attackers, 0.25, 0), ()
+    )
+    result = outcome.result
+    counts = np.bincount(result.task, minlength=3)
+    expected = np.zeros(3, dtype=int)
+    expected[list(attackers)] = np.floor(0.25 * data.counts[list(attackers)])
+    np.testing.assert_array_equal(counts, expected)
+    assert np.linalg.norm(result.X, axis=1).max() <= 1.0 + 1e-12
+    assert set(result.y) <= set(data.y_train)
+    assert result.model is None
+    assert outcome.certified
+    assert outcome.correlation is outcome.spectrum is None
+
+
+def test_an_attack_never_sees_the_held_out_rows(data, quick):
+    cell, model = Cell("curve", "patom-direct", (0, 1), (0, 1), 0.3, 1), victim(data, quick, 0.01, 0.01)
+    seen = run_cell(data, quick, model, cell, ())
+    blind = run_cell(replace(data, y_test=-data.y_test), quick, model, cell, ())
+    np.testing.assert_array_equal(seen.result.X, blind.result.X)
+    np.testing.assert_array_equal(seen.decision, blind.decision)
+
+
+def test_the_victim_is_fitted_on_training_and_injected_rows(data, quick):
+    outcome = run_cell(
+        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", "patom-direct", (0,), (0,), 0.3, 0), ()
+    )
+    poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
+    again = victim(data, quick, 0.01, 0.01).fit(poisoned.X, poisoned.y, task=poisoned.task)
+    np.testing.assert_allclose(outcome.decision, decide(again, data), atol=1e-6)
+
+
+def test_step_size_and_iterations_reach_patom(data):
+    settings = AuditSettings(seed=5, iterations=3)
+    model, cell = (
+        victim(data, settings, 0.01, 0.01),
+        Cell("curve", "patom-indirect", (0,), (1, 2), 0.2, 4, step_size=2.5),
+    )
+    result = run_cell(data, settings, model, cell, ()).result
+    expected = PATOM(step_size=2.5, max_iter=3).poison(
+        model, data.X_train, data.y_train, task=data.task_train,
+        threat=ThreatModel((0,), (1, 2), 0.2), random_state=cell.rng(5),
+    )  # fmt: skip
+    np.testing.assert_array_equal(result.X, expected.X)
+
+
+def test_relationships_are_those_of_the_attacked_model(data, quick):
+    model = victim(data, quick, 0.01, 0.01)
+    outcome = run_cell(data, quick, model, Cell("relationships", "patom-hybrid", (0,), (0, 1, 2), 0.3, 0), (0, 2))
+    poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
+    again = model.fit(poisoned.X, poisoned.y, task=poisoned.task)
+    np.testing.assert_allclose(outcome.correlation, again.task_correlation_[np.ix_([0, 2], [0, 2])], atol=1e-5)
+    np.testing.assert_allclose(outcome.spectrum, again.task_spectrum_, atol=1e-6)
+    assert outcome.spectrum.sum() == pytest.approx(1.0)
+    assert (np.diff(outcome.spectrum) <= 0).all()
+    assert np.diag(outcome.correlation).tolist() == [1.0, 1.0]
+    correlation, spectrum = relationships(again, (0, 2))
+    np.testing.assert_allclose(correlation, outcome.correlation, atol=1e-5)
+    np.testing.assert_allclose(spectrum, outcome.spectrum, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "loss", "estimator"), [
+    ("regression", "huber", MTRLRegressor), ("classification", "logistic", MTRLClassifier),
+])  # fmt: skip
+def test_the_victim_takes_the_loss_and_lambdas(make_table, kind, loss, estimator):
+    data = table_data(make_table(kind))
+    model = victim(data, AuditSettings(loss=loss), 0.3, 0.7)
+    assert isinstance(model, estimator)
+    assert (model.loss, model.lambda_1, model.lambda_2) == (loss, 0.3, 0.7)
+    assert victim(data, AuditSettings(), 0.3, 0.7).loss == estimator().loss
+
+
+def test_tasks_unknown_to_a_model_get_a_blank_decision(make_table, quick):
+    data = table_data(make_table(sizes=(30, 30)))
+    mine = data.task_train == 0
+    model = victim(data, quick, 0.01, 0.01).fit(data.X_train[mine], data.y_train[mine], task=data.task_train[mine])
+    decision = decide(model, data)
+    assert (decision[data.task_test == 1] == 0.0).all()
+    assert (decision[data.task_test == 0] != 0.0).all()
+
+
+def test_a_fit_above_its_tolerance_warns_nobody(make_table):
+    data = table_data(make_table())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit_quietly(MTRLRegressor(max_iter=1, tol=1e-14), data.X_train, data.y_train, data.task_train)
+    assert not caught

@@ -1,0 +1,137 @@
+"""The data under audit: split, scaled, sampled, measured."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from patom.audit import digits_data, table_data
+from patom.audit.data import LEAST_TEST_ROWS
+
+KINDS = ("regression", "classification")
+
+
+def rows(data, part):
+    X = data.X_train if part == "train" else data.X_test
+    return {tuple(row) for row in data.scaling.features_back(X).round(6).tolist()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_is_for_training_or_for_testing(make_table, kind):
+    table = make_table(kind, sizes=(20, 30, 40))
+    data = table_data(table, seed=3)
+    train, test = rows(data, "train"), rows(data, "test")
+    assert not train & test
+    assert train | test == {tuple(row) for row in table.X.round(6).tolist()}
+    assert len(test) == pytest.approx(0.3 * 90, abs=1)
+    assert (data.about["n_rows"], data.about["n_train"], data.about["n_test"]) == (90, len(train), len(test))
+
+
+def test_no_image_of_the_digits_is_in_both_parts():
+    data = digits_data(seed=1)
+    assert not rows(data, "train") & rows(data, "test")
+    assert data.tasks.tolist() == list(range(10))
+
+
+def test_the_seed_draws_the_test_rows(make_table):
+    table = make_table()
+    drawn = [rows(table_data(table, seed=seed), "test") for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_scaling_knows_the_training_rows_only(make_table, standardise):
+    table = make_table(sizes=(30, 30))
+    data = table_data(table, standardise=standardise)
+    norms = np.linalg.norm(data.X_train, axis=1)
+    assert norms.max() == pytest.approx(1.0)
+    X = data.scaling.features_back(data.X_train)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0) if standardise else X
+    np.testing.assert_allclose(data.X_train, Z / np.linalg.norm(Z, axis=1).max(), atol=1e-12)
+    if standardise:
+        assert data.y_train.mean() == pytest.approx(0.0, abs=1e-12)
+        assert data.y_train.std() == pytest.approx(1.0)
+
+
+def test_constant_features_are_left_out_and_said(make_table):
+    table = make_table()
+    table = replace(table, X=np.column_stack([table.X, np.full(table.y.size, 4.0)]), features=(*table.features, "flat"))
+    data = table_data(table)
+    assert data.X_train.shape[1] == 3
+    assert data.about["notes"] == ["Features that are constant over the training rows were left out: flat."]
+    np.testing.assert_array_equal(data.scaling.features_back(data.X_test)[:, 3], 4.0)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "error"), [(0.0, "above 0"), (-1.0, "above 0"), (1.0, "below 1"), (2.0, "below 1")]
+)
+def test_the_test_fraction_is_a_fraction(make_table, fraction, error):
+    with pytest.raises(ValueError, match=f"test_fraction of the audit must be .*{error}"):
+        table_data(make_table(), test_fraction=fraction)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_table_is_sampled_from_every_task(make_table, kind):
+    table = make_table(kind, sizes=(400, 200, 100))
+    data = table_data(table, max_rows=100)
+    assert data.about["n_rows"] == pytest.approx(100, abs=1)
+    assert data.tasks.tolist() == ["t0", "t1", "t2"]
+    counts = data.counts + np.bincount(data.task_test)
+    np.testing.assert_allclose(counts, [57, 29, 14], atol=2)
+    assert data.about["notes"] == [
+        f"A random sample was audited: {data.about['n_rows']} of 700 rows (rows of every task); max_rows sets its size."
+    ]
+    assert rows(data, "train") | rows(data, "test") <= {tuple(row) for row in table.X.round(6).tolist()}
+
+
+def test_a_rare_class_survives_the_sampling(make_table):
+    table = make_table("classification", sizes=(2_000,))
+    y = np.full(2_000, -1.0)
+    y[:3] = 1.0
+    data = table_data(replace(table, y=y), max_rows=20)
+    assert set(data.y_train) == {-1.0, 1.0}
+
+
+def test_many_tasks_are_sampled_as_tasks_the_ones_kept_first(make_table):
+    sizes = [30] * 40
+    sizes[7] = 3_000
+    table = make_table(sizes=sizes)
+    data = table_data(table, max_rows=200, keep=["t7", "t31"])
+    assert {"t7", "t31"} <= set(data.tasks.tolist())
+    counts = data.counts + np.bincount(data.task_test)
+    assert counts.tolist() == [20] * 10  # no task is cut below 20 rows or takes the place of others
+    assert "of 10 of 40 tasks" in data.about["notes"][0]
+    assert table_data(table, max_rows=200, seed=1).tasks.tolist() != data.tasks.tolist()
+
+
+def test_a_task_without_a_verdict_of_its_own_is_nan(make_table):
+    data = table_data(make_table(sizes=(30, 30, 30)))
+    y = data.y_test.copy()
+    y[data.task_test == 1] = 0.5
+    data = replace(data, y_test=y)
+    scores = data.score_tasks(np.zeros(y.size))
+    np.testing.assert_array_equal(np.isnan(scores), [False, True, False])
+    assert data.score(np.zeros(y.size)) == pytest.approx(scores[[0, 2]].mean())
+    assert data.score(np.zeros(y.size), np.array([True, False, False])) == scores[0]
+    assert np.isnan(data.score(np.zeros(y.size), np.array([False, True, False])))
+
+
+def test_nmse_takes_six_test_rows(make_table):
+    data = table_data(make_table(sizes=(22, 15, 22)), test_fraction=0.3)
+    held_out = np.bincount(data.task_test)
+    assert held_out.min() < LEAST_TEST_ROWS <= held_out.max()
+    np.testing.assert_array_equal(data.measurable, held_out >= LEAST_TEST_ROWS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_tasks_are_measured_together(make_table, kind):
+    data = table_data(make_table(kind, sizes=[4] * 30))
+    assert data.pooled
+    decision = np.random.default_rng(0).normal(size=data.y_test.size)
+    among = np.arange(30) < 15
+    chosen = data.task_test < 15
+    y, z = data.y_test[chosen], decision[chosen]
+    nmse, auc = ((y - z) ** 2).mean() / y.var(), np.mean(z[y > 0][:, None] > z[y < 0])
+    assert data.score(decision, among) == pytest.approx(nmse if kind == "regression" else auc)
+    assert not table_data(make_table(kind, sizes=[24] * 3)).pooled

@@ -1,0 +1,238 @@
+"""The audit as a whole: its report is consistent, and its injected rows do the damage it tells of."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from patom.audit import AuditSettings, read_table, run_audit, table_data
+from patom.audit.cells import decide, victim
+from patom.audit.plan import plan, task_sets
+from patom.audit.summary import interval
+from patom.metrics import relative_damage
+
+
+@pytest.fixture(name="tiny")
+def fixture_tiny(quick):
+    """One seed, one budget."""
+    return replace(quick, n_seeds=1, budgets=(0.3,))
+
+
+def records(audit, **wanted):
+    return [row for row in audit.curves if all(row[key] == value for key, value in wanted.items())]
+
+
+def refit(data, settings, X, y, task):
+    return victim(data, settings, settings.lambda_1, settings.lambda_2).fit(X, y, task=task)
+
+
+def test_the_report_has_a_record_for_every_attack_planned(audited, quick):
+    data, audit = audited
+    planned = sorted((cell.purpose, cell.attack, cell.budget, cell.replicate) for cell in plan(data, quick))
+    done = sorted((row["purpose"], row["attack"], row["budget"], row["replicate"]) for row in audit.curves)
+    assert done == planned
+    assert audit.report["setting"]["attacks_run"] == len(planned)
+    assert audit.report["setting"]["attacks_uncertified"] == 0
+
+
+def test_curves_are_the_intervals_of_the_records(audited, quick):
+    _, audit = audited
+    assert len(audit.report["curves"]) == 4 * 2
+    for point in audit.report["curves"]:
+        rows = records(audit, purpose="curve", attack=point["attack"], budget=point["budget"])
+        assert point["n_seeds"] == len(rows) == 2
+        assert point["damage"] == interval([row["damage"] for row in rows], quick.confidence)
+        assert point["metric"] == interval([row["metric"] for row in rows], quick.confidence)
+        for row in rows:
+            name = audit.report["model"]["metric"]
+            assert row["damage"] == pytest.approx(relative_damage(row["metric_clean"], row["metric"], name))
+
+
+def test_clean_is_the_metric_of_the_targets_without_an_attack(audited, quick):
+    data, audit = audited
+    decision = decide(refit(data, quick, data.X_train, data.y_train, data.task_train), data)
+    model = audit.report["model"]
+    assert model["clean"] == pytest.approx(data.score(decision), abs=1e-7)
+    clean = []
+    for replicate in range(quick.n_seeds):
+        among = np.isin(np.arange(data.tasks.size), task_sets(data, quick, replicate)[0])
+        clean.append(data.score(decision, among))
+        rows = records(audit, purpose="curve", replicate=replicate)
+        np.testing.assert_allclose([row["metric_clean"] for row in rows], clean[-1], atol=1e-7)
+    assert model["clean_targets"]["mean"] == pytest.approx(np.mean(clean), abs=1e-7)
+    for point in audit.report["curves"]:
+        assert point["clean"] == model["clean_targets"]
+    told = [row["clean"] for row in audit.report["data"]["tasks"]]
+    np.testing.assert_allclose(told, data.score_tasks(decision), atol=1e-7)
+
+
+def test_the_verdict_is_about_the_largest_mean_damage(audited):
+    _, audit = audited
+    worst = max(point["damage"]["mean"] for point in audit.report["curves"])
+    assert audit.report["verdict"]["worst_damage"] == worst
+    assert worst > 0.0
+
+
+def test_the_map_holds_the_damage_of_one_task_on_one_other(audited):
+    data, audit = audited
+    exposure, names = audit.report["exposure"], data.tasks.tolist()
+    assert exposure["tasks"] == names
+    assert exposure["all_tasks_shown"]
+    assert exposure["rows_injected"] == np.floor(0.2 * data.counts + 1e-9).astype(int).tolist()
+    for i, attacker in enumerate(names):
+        for j, target in enumerate(names):
+            (row,) = records(audit, purpose="exposure", attackers=[attacker], targets=[target])
+            assert exposure["damage"][i][j] == row["damage"]
+
+
+def test_relationships_before_are_those_of_the_clean_model(audited, quick):
+    data, audit = audited
+    clean = refit(data, quick, data.X_train, data.y_train, data.task_train)
+    told = audit.report["relationships"]
+    np.testing.assert_allclose(told["before"]["correlation"], clean.task_correlation_, atol=1e-5)
+    np.testing.assert_allclose(told["before"]["spectrum"], clean.task_spectrum_, atol=1e-6)
+    assert told["after"]["spectrum"] != told["before"]["spectrum"]
+    assert sum(told["after"]["spectrum"]) == pytest.approx(1.0)
+    assert told["attackers"] == told["tasks"] == data.tasks.tolist()
+
+
+def test_the_report_is_strict_json(audited):
+    _, audit = audited
+    assert json.loads(json.dumps(audit.report, allow_nan=False))["curves"] == audit.report["curves"]
+
+
+def test_injected_rows_do_the_worst_damage_in_the_users_file(audited, quick, tmp_path):
+    data, audit = audited
+    classes = np.array(data.about["classes"]) if data.kind == "classification" else None
+    y = data.scaling.target_back(data.y_train) if classes is None else classes[(data.y_train > 0).astype(int)]
+    X, sites = data.scaling.features_back(data.X_train), data.tasks[data.task_train]
+    names = list(data.features)
+    mine = pa.table({"site": sites} | {name: X[:, k] for k, name in enumerate(names)} | {"y": y})
+    poison = pa.table(audit.injected)
+    assert poison.column_names == ["site", *names, "y"]
+    assert poison.schema == mine.schema
+    pq.write_table(pa.concat_tables([mine, poison]), tmp_path / "poisoned.parquet")
+    table = read_table(tmp_path / "poisoned.parquet", task="site", target="y", kind=data.kind)
+    assert table.y.size == len(mine) + len(poison)
+
+    worst = max(records(audit, purpose="curve"), key=lambda row: row["damage"])
+    assert len(poison) == worst["rows_injected"]
+    injected = np.bincount(np.searchsorted(data.tasks, table.task[len(mine) :]), minlength=data.tasks.size)
+    attacking = np.isin(data.tasks, worst["attackers"])
+    np.testing.assert_array_equal(injected, np.where(attacking, np.floor(worst["budget"] * data.counts + 1e-9), 0))
+    scaled = data.scaling.features(table.X)
+    assert np.linalg.norm(scaled[len(mine) :], axis=1).max() <= 1.0 + 1e-9
+
+    targets = table.y if data.kind == "classification" else data.scaling.target(table.y)
+    model = refit(data, quick, scaled, targets, np.searchsorted(data.tasks, table.task))
+    among = np.isin(data.tasks, worst["targets"])
+    attacked = data.score(decide(model, data), among)
+    assert relative_damage(worst["metric_clean"], attacked, data.metric) == pytest.approx(worst["damage"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("classes", "values"),
+    [(("0", "1"), [0, 1]), (("-1", "1"), [-1, 1]), (("0.5", "2"), [0.5, 2.0]), (("False", "True"), [False, True])],
+)
+def test_injected_classes_and_tasks_have_the_users_types(make_table, tiny, classes, values):
+    table = make_table("classification", sizes=(20, 20))
+    table = replace(table, classes=classes, task=np.repeat([3, 11], 20), task_column="user id", target_column="y €")
+    injected = run_audit(table_data(table), tiny).injected
+    assert list(injected) == ["user id", "x0", "x1", "x2", "y €"]
+    assert set(injected["y €"].tolist()) <= set(values)
+    assert injected["y €"].dtype == np.array(values).dtype
+    assert injected["user id"].dtype == np.int64
+
+
+def test_held_out_rows_choose_nothing(make_table):
+    settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
+    data = table_data(make_table(sizes=(20, 20)))
+    rng = np.random.default_rng(0)
+    blind = replace(data, X_test=rng.normal(size=data.X_test.shape), y_test=rng.normal(size=data.y_test.size))
+    seen, unseen = run_audit(data, settings).report, run_audit(blind, settings).report
+    for key in ("lambda_1", "lambda_2", "cross_validation", "objective"):
+        assert seen["model"][key] == unseen["model"][key]
+    assert seen["setting"]["step_sizes"] == unseen["setting"]["step_sizes"]
+    assert seen["relationships"]["after"] == unseen["relationships"]["after"]
+    assert seen["curves"] != unseen["curves"]
+
+
+def test_the_seed_decides(make_table, tiny):
+    data = table_data(make_table(sizes=(20, 20)))
+    first, again, other = (run_audit(data, replace(tiny, seed=seed)) for seed in (0, 0, 7))
+    assert first.report == again.report
+    assert first.curves == again.curves
+    assert first.report["curves"] != other.report["curves"]
+
+
+def test_progress_counts_every_step_to_the_end(make_table):
+    seen = []
+    settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
+    data = table_data(make_table(sizes=(20, 20)))
+    run_audit(data, settings, progress=lambda done, total: seen.append((done, total)))
+    total = 25 + 10 + len(plan(data, settings))
+    assert seen == [(k, total) for k in range(1, total + 1)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "settings", "whom"),
+    [
+        ((40,), {}, "the only task raises its NMSE"),
+        ((40, 40), {}, "one of the two tasks raises its NMSE"),
+        ((30, 30, 30), {}, "2 of the 3 tasks raises their NMSE"),
+        ((30, 30), {"targets": ("t1",)}, "task 't1' raises its NMSE"),
+        ((30, 30, 30), {"targets": ("t1", "t0")}, "the tasks 't1' and 't0' raises their NMSE"),
+    ],
+)
+def test_the_headline_names_whom_it_is_about(make_table, tiny, sizes, settings, whom):
+    report = run_audit(table_data(make_table(sizes=sizes)), replace(tiny, **settings)).report
+    assert re.match(f"An attacker who adds 30 % (more|random) rows to {whom} by ", report["verdict"]["headline"])
+    if len(sizes) == 1:
+        assert {point["attack"] for point in report["curves"]} == {"random-direct", "patom-direct"}
+        assert all(point["bystander_metric"]["mean"] is None for point in report["curves"])
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_tasks_too_small_alone_are_measured_together_and_said_so(make_table, tiny, kind):
+    report = run_audit(table_data(make_table(kind, sizes=[4] * 20)), replace(tiny, budgets=None)).report
+    assert report["model"]["measured"] == "tasks together"
+    assert report["setting"]["budgets"] == pytest.approx([1 / 3])
+    assert all(np.isfinite(point["damage"]["mean"]) for point in report["curves"])
+    notes = " ".join(report["data"]["notes"])
+    assert "tasks are measured together" in notes
+    assert "comes to no row in" in notes
+    json.dumps(report, allow_nan=False)
+
+
+def test_a_task_that_cannot_be_measured_is_counted_in_the_notes(make_table, tiny):
+    report = run_audit(table_data(make_table(sizes=(30, 30, 5))), tiny).report
+    assert report["data"]["tasks"][2]["clean"] is None
+    assert report["data"]["notes"] == [
+        "Tasks that count in no mean, as their test rows are too few or of one value: 1 of 3.",
+        "Even the largest budget comes to no row in 1 of 3 attacking tasks, as it is rounded down.",
+    ]
+
+
+def test_nothing_measurable_is_unknown_and_still_a_report(make_table, tiny):
+    table = make_table("classification", sizes=(30, 30))
+    data = table_data(table)
+    data = replace(data, y_test=np.ones(data.y_test.size))
+    audit = run_audit(data, tiny)
+    assert audit.report["verdict"]["level"] == "unknown"
+    assert audit.report["exposure"] is None
+    assert list(audit.injected) == ["site", "x0", "x1", "x2", "y"]
+    json.dumps(audit.report, allow_nan=False)
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e-6])
+def test_the_scale_of_target_and_features_does_not_matter(make_table, tiny, factor):
+    table = make_table(sizes=(24, 24))
+    plain = run_audit(table_data(table), tiny)
+    scaled = run_audit(table_data(replace(table, y=factor * table.y, X=table.X * factor)), tiny)
+    for a, b in zip(plain.report["curves"], scaled.report["curves"], strict=True):
+        assert b["damage"]["mean"] == pytest.approx(a["damage"]["mean"], rel=1e-4)
+    np.testing.assert_allclose(scaled.injected["y"], factor * plain.injected["y"], rtol=1e-9)

@@ -1,0 +1,58 @@
+"""Work spread over processes comes back in order, and stops without a word when nobody wants the rest."""
+
+import os
+import signal
+import sys
+import time
+import warnings
+
+import pytest
+from joblib import delayed
+
+from patom.audit.workers import in_order
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_order(n_jobs):
+    def odd_ones_wait(k):
+        time.sleep(0.02 * (k % 2))
+        return k
+
+    assert list(in_order((delayed(odd_ones_wait)(k) for k in range(6)), n_jobs)) == list(range(6))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_comes_through_as_it_was(n_jobs):
+    def fail(_):
+        raise ValueError("budget of the audit is odd.")
+
+    with pytest.raises(ValueError, match=r"^budget of the audit is odd\.$"):
+        list(in_order((delayed(fail)(k) for k in range(3)), n_jobs))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_leaving_early_is_silent(n_jobs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        results = in_order((delayed(time.sleep)(0.05) for _ in range(40)), n_jobs)
+        assert next(results) is None
+        results.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system has no signal masks")
+def test_interrupts_are_left_to_the_parent():
+    def blocked():
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    assert list(in_order((delayed(blocked)() for _ in range(2)), 2)) == [True, True]
+    assert not blocked()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_worker_that_dies_is_one_sentence():
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(ChildProcessError, match="A worker process was ended from outside") as caught:
+        list(in_order((delayed(die)() for _ in range(2)), 2))
+    assert caught.value.__suppress_context__
