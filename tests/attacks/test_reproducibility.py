@@ -11,12 +11,13 @@ from patom import PATOM, RandomAttack, ThreatModel
 
 LOSSES = ("squared_error", "squared_hinge")
 
-# Labels in sets: their order changes with the hash seed. Enough rows for the parallel row passes would be slow;
-# the sweep runs in parallel at any size.
+# Labels in sets, whose order changes with the hash seed; every loop in parallel, however small.
 SCRIPT = """
 import sys
 import numpy as np
 from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, ThreatModel
+from patom.core import compiled
+compiled.PARALLEL_WORK *= 0
 rng = np.random.default_rng(0)
 X, task = Ball().sample(120, 12, rng), np.repeat(["north", "east", "south", "west"], 30)
 y = X @ np.arange(12.0) + 0.1 * rng.standard_normal(120)

@@ -69,6 +69,13 @@ def test_compiled_and_generic_sweeps_agree(seed, rows, samples, columns, force, 
     assert Ball(radius).contains(compiled).all()
 
 
+def test_parallel_and_serial_sweeps_agree(monkeypatch):
+    arguments = drawn(3, rows=7)
+    serial = sweep(*arguments, Ball())
+    monkeypatch.setattr("patom.core.compiled.PARALLEL_WORK", 0)
+    np.testing.assert_allclose(sweep(*arguments, Ball()), serial, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("region", [Ball(), Disguised(Ball())], ids=["compiled", "generic"])
 def test_projecting_once_at_the_end_is_another_algorithm(region):
     X, samples, pushes, group, gain = drawn(0)

@@ -126,8 +126,16 @@ def test_given_omega(interior_point_given_omega, omega, lambda_1, lambda_2, loss
     require_certified(model)
     assert model.objective_ == pytest.approx(reference.objective, rel=1e-6)
     np.testing.assert_allclose(model.task_covariance_, OMEGAS[omega], atol=1e-12)
-    if lambda_1 + lambda_2 > 0.1:
-        np.testing.assert_allclose(weights(model), reference.W, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("omega", OMEGAS)
+def test_weights_with_given_omega(interior_point_given_omega, omega, loss):
+    problem = data(SHAPES["unbalanced"], loss)
+    settings = {"loss": loss, "lambda_1": 0.1, "lambda_2": 0.1}
+    model = fitted(*problem, **settings, task_covariance=OMEGAS[omega], tol=1e-12)
+    reference = interior_point_given_omega(*problem, **settings, omega=OMEGAS[omega])
+    np.testing.assert_allclose(weights(model), reference.W, atol=2e-5)
 
 
 def test_singular_omega_without_a_relationship_term(interior_point):

@@ -1,0 +1,128 @@
+"""What the command writes and says."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from command_line import FILES, QUICK, contents, linear_tasks, one_line, write_csv
+
+
+def test_an_audit_says_its_verdict_and_writes_four_files(audit, tmp_path):
+    status, out, err = audit()
+    report = json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"))
+    assert (status, err) == (0, "")
+    assert sorted(os.listdir(tmp_path / "audit")) == sorted(FILES)
+    assert out.splitlines()[0] == report["verdict"]["headline"]
+    assert out.splitlines()[-1] == f"Report: {tmp_path / 'audit' / 'report.html'}"
+    assert report["fail_above"] is None
+    assert report["setting"]["n_seeds"] == 2
+    assert report["data"]["n_rows"] == 48
+
+
+def test_json_is_strict(audit, tmp_path):
+    audit()
+
+    def refuse(token):
+        raise AssertionError(token)
+
+    json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"), parse_constant=refuse)
+
+
+def test_bytes_depend_on_the_seed_and_on_nothing_else(audit, tmp_path):
+    audit(out="first")
+    audit("--jobs", "2", out="deep/second")
+    audit("--seed", "1", out="third")
+    first, second, third = (contents(tmp_path / name) for name in ("first", "deep/second", "third"))
+    assert first == second
+    assert all(first[name] != third[name] for name in FILES)
+
+
+def test_the_command_in_the_report_gives_the_same_report(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "my sites.csv", linear_tasks(sizes=(20, 20, 20)))
+    run(
+        "audit", "my sites.csv", "--task", "site", "--target", "y", *QUICK, "--seed", "4", "--features", "b, a",
+        "--targets", "north", "--attackers", "east", "--no-standardise", "--kind", "regression", "--loss", "huber",
+        "--test-fraction", "0.4", "--max-rows", "50", "--jobs", "1", "--out", "first", "--fail-above", "1e9",
+    )  # fmt: skip
+    first = json.loads(Path("first/report.json").read_text("utf-8"))
+    command = first["command"]
+    assert command.startswith("patom audit 'my sites.csv' --task site --target y --seed 4 --features 'b, a' ")
+    assert not {"--out", "--jobs", "--fail-above"} & set(shlex.split(command))
+    assert "--no-standardise" in command
+    assert command in Path("first/report.html").read_text("utf-8").replace("&#39;", "'")
+    run(*shlex.split(command)[1:], "--out", "second", "--jobs", "1", "--fail-above", "1e9")
+    assert contents(Path("first")) == contents(Path("second"))
+
+
+def test_defaults_are_not_in_the_command(run, table, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("patom.report.render_page", lambda report: seen.append(report["command"]) or "page")
+    monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
+    run("audit", "--out", tmp_path / "digits")
+    run(
+        "audit", table, "--task", "site", "--target", "y", "--seeds", "5", "--max-rows", "5000", "--out", tmp_path / "t"
+    )
+    assert seen == ["patom audit --seed 0", f"patom audit {table} --task site --target y --seed 0"]
+
+
+class Found:
+    """An audit with no numbers in it."""
+
+    curves, injected = [], {}
+
+    def __init__(self):
+        told = {"headline": "Fine.", "sentences": [], "worst_damage": None}
+        self.report = {"verdict": told, "fail_above": None}
+
+
+@pytest.mark.parametrize(("threshold", "status"), [("-1e9", 1), ("1e9", 0)])
+def test_fail_above_guards_a_pipeline(audit, tmp_path, threshold, status):
+    found, out, err = audit("--fail-above", threshold)
+    report = json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"))
+    assert found == status
+    assert report["fail_above"] == {"threshold": float(threshold), "exceeded": bool(status)}
+    assert sorted(os.listdir(tmp_path / "audit")) == sorted(FILES)
+    assert out.startswith(report["verdict"]["headline"])
+    assert err == ("patom: the worst damage is above --fail-above -1e+09.\n" if status else "")
+
+
+def test_damage_that_could_not_be_measured_does_not_pass(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("patom.report.render_page", lambda _: "page")
+    monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
+    status, _, err = run("audit", "--out", tmp_path / "audit", "--fail-above", "0.25")
+    assert status == 1
+    assert one_line(err) == "patom: the worst damage could not be measured, so it may be above --fail-above 0.25.\n"
+
+
+def test_odd_but_sound_tables_are_audited(run, tmp_path):
+    rng = np.random.default_rng(0)
+    n = 60
+    columns = {
+        "<b>wohin</b> & zurück": rng.permutation(np.repeat([7, 1_000_000_007, 3], [40, 18, 2])),
+        "task": rng.normal(size=n) * 1e6,
+        "größe [mm²]": rng.normal(size=n) * 1e-6,
+        "always": np.full(n, 3),
+        "flag": rng.integers(0, 2, n).astype(bool),
+        "sold?": rng.integers(0, 2, n).astype(bool),
+    }
+    columns["twin"] = columns["task"]
+    pq.write_table(pa.table(columns), tmp_path / "odd table.parquet")
+    status, _, err = run(
+        "audit", tmp_path / "odd table.parquet", "--task", "<b>wohin</b> & zurück", "--target", "sold?", *QUICK,
+        "--jobs", "1", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert report["data"]["kind"] == "classification"
+    assert report["data"]["features"] == ["task", "größe [mm²]", "always", "flag", "twin"]
+    assert "<b>wohin" not in (tmp_path / "out" / "report.html").read_text("utf-8")
+    injected = pq.read_table(tmp_path / "out" / "injected.parquet")
+    assert injected.schema.field("sold?").type == pa.bool_()
+    assert injected.schema.field("<b>wohin</b> & zurück").type == pa.int64()
+    assert set(injected["always"].to_pylist()) == {3.0}

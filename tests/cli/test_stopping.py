@@ -1,0 +1,119 @@
+"""How the command stops: Ctrl-C, SIGTERM, kill -9, two at once; and what it shows meanwhile."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import FILES, QUICK, contents, one_line
+
+# Ctrl-C is ignored by what a shell started in the background, as these tests may have been.
+PATOM = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); from patom.cli import main; main()"
+
+
+def start(*arguments):
+    """Start the command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PATOM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def group(pid):
+    """Processes of a group that are alive, and what they run."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            if entry.name.isdigit() and int(stat[2]) == pid and stat[0] != "Z":
+                found[int(entry.name)] = (entry / "cmdline").read_text()
+        except (OSError, IndexError):
+            continue
+    return found
+
+
+def wait_for(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+LONG = ("--seeds", "2000", "--lambda-1", "0.01", "--lambda-2", "0.01", "--step-size", "1")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+
+
+@needs_proc
+def test_ctrl_c_stops_the_workers_and_leaves_an_earlier_report(table, tmp_path):
+    out = tmp_path / "audit"
+    out.mkdir()
+    (out / "report.json").write_text("earlier")
+    process = start("audit", table, "--task", "site", "--target", "y", *LONG, "--jobs", "2", "--out", out)
+    wait_for(lambda: sum("LokyProcess" in line for line in group(process.pid).values()) == 2)
+    time.sleep(0.2)  # the workers are still importing, when they are the least prepared
+    os.killpg(process.pid, signal.SIGINT)
+    printed, err = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    assert one_line(err) == "patom: interrupted; the files of an audit are written all or none.\n"
+    wait_for(lambda: not group(process.pid))
+    assert contents(out) == {"report.json": b"earlier"}
+
+
+@needs_proc
+def test_sigterm_stops_the_workers_and_removes_the_folder(table, tmp_path):
+    out = tmp_path / "new" / "audit"
+    process = start("audit", table, "--task", "site", "--target", "y", *LONG, "--jobs", "2", "--out", out)
+    wait_for(lambda: sum("LokyProcess" in line for line in group(process.pid).values()) == 2)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    one_line(err, "patom: interrupted")
+    wait_for(lambda: not group(process.pid))
+    assert os.listdir(tmp_path) == ["sites.csv"]
+
+
+def test_a_second_audit_is_refused_and_after_kill_9_the_next_one_works(audit, table, tmp_path):
+    audit()
+    before = contents(tmp_path / "audit")
+    process = start(
+        "audit", table, "--task", "site", "--target", "y", *LONG, "--jobs", "1", "--out", tmp_path / "audit"
+    )
+    wait_for((tmp_path / "audit" / ".patom.lock").exists)
+    status, _, err = audit("--seed", "1")
+    assert status == 2
+    assert "Another audit is writing to" in one_line(err)
+    assert process.poll() is None
+    process.kill()
+    process.communicate(timeout=60)
+    assert {name: (tmp_path / "audit" / name).read_bytes() for name in before} == before
+    assert audit("--seed", "1")[0] == 0
+    after = contents(tmp_path / "audit")
+    assert sorted(after) == sorted(FILES)
+    assert after["report.json"] != before["report.json"]
+
+
+def test_a_terminal_shows_the_time_left(table, tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATOM, "audit", str(table), "--task", "site", "--target", "y", *QUICK, "--jobs", "1",
+         "--out", str(tmp_path / "audit")],
+        stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "100"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    assert re.search(rb"Attacking.*\d+/13.*left.*\d:\d\d:\d\d", shown, re.DOTALL)
