@@ -110,8 +110,8 @@ def test_a_start_at_the_optimum_is_recognised(loss):
     first = solve(term, penalty)
     again = solve(term, penalty, start=first.W)
     assert again.n_iter == 0
-    assert again.objective == first.objective
-    np.testing.assert_array_equal(again.W, first.W)
+    assert again.objective == pytest.approx(first.objective, rel=1e-14)
+    np.testing.assert_allclose(again.W, first.W, rtol=0, atol=1e-10)
 
 
 @every_loss
@@ -121,7 +121,8 @@ def test_any_start_leads_to_the_same_optimum(loss):
     kept = start.copy()
     warm, cold = solve(term, penalty, start=start), solve(term, penalty)
     assert warm.status is cold.status is Status.CONVERGED
-    assert warm.objective == pytest.approx(cold.objective, rel=1e-8)
+    assert warm.objective == pytest.approx(cold.objective, rel=1e-12)
+    np.testing.assert_allclose(warm.W, cold.W, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(start, kept)
 
 
