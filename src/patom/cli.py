@@ -218,7 +218,10 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 def _tell(report: dict[str, Any], out: Path) -> None:
     verdict, gate = report["verdict"], report["fail_above"]
     lines = [verdict["headline"], *(f"  {sentence}" for sentence in verdict["sentences"])]
-    typer.echo("\n".join([*lines, f"Report: {out / 'report.html'}"]))
+    try:
+        typer.echo("\n".join([*lines, f"Report: {out / 'report.html'}"]))
+    except BrokenPipeError:  # nobody reads, as before `| head`: the status is the audit's all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if gate is not None and gate["exceeded"] is not False:
         what = "is above" if gate["exceeded"] else "could not be measured, so it may be above"
         typer.echo(f"patom: the worst damage {what} --fail-above {gate['threshold']:g}.", err=True)

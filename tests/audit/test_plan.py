@@ -95,6 +95,8 @@ def test_budgets_are_sorted_and_each_comes_to_a_row(data):
         ([4] * 30, (1 / 3,)),  # 3 rows at most
         ([2] * 30, (0.5,)),  # 12 tasks keep both rows, 18 one
         ((1_000, 4, 4, 4), (0.05, 0.1, 0.2, 0.3)),
+        ((60, *[1] * 40), (0.05, 0.1, 0.2, 0.3)),  # one task in two rows gets its share
+        ((20, *[1] * 200), (1.0,)),
     ],
 )
 def test_default_budgets_are_those_of_use(make_table, sizes, expected):

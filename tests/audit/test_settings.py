@@ -10,6 +10,7 @@ from patom.audit import AuditSettings
     [
         ({"budgets": (0.1, -0.2)}, "budget of the audit must be .* above 0.*-0.2"),
         ({"budgets": (float("nan"),)}, "budget of the audit must be a finite number"),
+        ({"budgets": (0.1, 1e18)}, "budget of the audit must be at most 100.*got 1e\\+18"),
         ({"budgets": ()}, "budgets of the audit must hold at least one"),
         ({"n_seeds": 0}, "n_seeds of the audit"),
         ({"seed": -1}, "seed of the audit"),
@@ -30,3 +31,7 @@ def test_settings_are_checked(settings, error):
     with pytest.raises(ValueError, match=error) as caught:
         AuditSettings(**settings)
     assert ". " not in str(caught.value)
+
+
+def test_a_seed_may_be_as_long_as_one_likes():
+    assert AuditSettings(seed=10**30).seed == 10**30

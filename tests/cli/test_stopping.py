@@ -100,6 +100,14 @@ def test_a_second_audit_is_refused_and_after_kill_9_the_next_one_works(audit, ta
     assert after["report.json"] != before["report.json"]
 
 
+def test_a_verdict_that_nobody_reads_is_no_failure(table, tmp_path):
+    process = start("audit", table, "--task", "site", "--target", "y", *QUICK, "--jobs", "1", "--out", tmp_path / "out")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+    process.stderr.close()
+
+
 def test_a_terminal_shows_the_time_left(table, tmp_path):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

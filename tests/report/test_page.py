@@ -167,7 +167,12 @@ def test_missing_numbers_say_so(small: dict[str, Any]) -> None:
     small["verdict"] |= {"worst_damage": None, "worst": None}
     reader = read(render_page(small))
     assert reader.text("td").count("n/a") == 6
-    assert "no interval" in reader.text("p")
+    assert "no interval" not in reader.text("p")
+
+
+def test_a_single_seed_has_no_interval(small: dict[str, Any]) -> None:
+    small["verdict"]["worst"] |= {"low": None, "high": None}
+    assert "no interval: too few seeds" in read(render_page(small)).text("p")
 
 
 @pytest.mark.parametrize("level", ["low", "moderate", "high", "unknown"])
@@ -223,6 +228,30 @@ def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(smal
     command = "patom audit 'a & b.csv' --task 'user id' --target y --seed 0"
     assert read(render_page(small | {"command": command})).text("pre") == command
     assert "How to run it again" not in read(render_page(small | {"command": None})).text("h2")
+
+
+def test_step_sizes_say_where_they_come_from(small: dict[str, Any]) -> None:
+    assert "PATOM, 10 iterations, step size 100" in read(render_page(small)).text("dd")
+    small["setting"] |= {"step_size": None, "step_sizes": {"patom-direct": 1.0, "patom-indirect": 0.01}}
+    told = read(render_page(small)).text("dd")
+    assert "PATOM, 10 iterations, step size 1 (direct), 0.01 (indirect), chosen in pilot attacks by" in told
+    assert "training loss" in told
+
+
+def test_tasks_measured_together_are_said_so(small: dict[str, Any]) -> None:
+    assert "mean over tasks, test rows" in read(render_page(small)).text("span")
+    small["model"]["measured"] = "tasks together"
+    small["exposure"] = None
+    reader = read(render_page(small))
+    assert "tasks together, test rows" in reader.text("span")
+    assert "no map of who can hurt whom: the test rows of single tasks are too few" in reader.text("p")
+
+
+def test_damage_that_could_not_be_measured_does_not_pass_the_gate(small: dict[str, Any]) -> None:
+    small["fail_above"] = {"threshold": 0.25, "exceeded": None}
+    text = read(render_page(small)).text()
+    assert "Passes" not in text
+    assert "Fails : worst relative damage could not be measured" in text
 
 
 def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:

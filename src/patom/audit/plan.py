@@ -18,7 +18,7 @@ INDIRECT = ("random-indirect", "patom-indirect")
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
     """The budgets asked for, or the default ones; where tasks are too small for these, the smallest of use.
 
-    A default budget is of use if at least half of its rows are left after rounding down in every attacking task.
+    A default budget is of use if a quarter of its rows is left after rounding down in every attacking task.
     """
     counts = attacking_counts(data, settings)
     for budget in settings.budgets or ():
@@ -47,7 +47,7 @@ def injected(counts: IntArray, budget: float) -> IntArray:
 
 
 def _of_use(counts: IntArray, budget: float) -> bool:
-    return bool(injected(counts, budget).sum() >= 0.5 * budget * counts.sum())
+    return bool(injected(counts, budget).sum() >= 0.25 * budget * counts.sum())
 
 
 def exposure_budget(data: AuditData, settings: AuditSettings) -> float:

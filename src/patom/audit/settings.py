@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from patom.models.settings import require_at_least
 
 DEFAULT_BUDGETS = (0.05, 0.1, 0.2, 0.3)
+LARGEST_BUDGET = 100.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class AuditSettings:
         owner = "the audit"
         for budget in self.budgets or ():
             require_at_least(owner, 0.0, strict=True, budget=budget)
+            if budget > LARGEST_BUDGET:
+                raise ValueError(
+                    f"budget of the audit must be at most {LARGEST_BUDGET:g}, so many injected rows for each clean "
+                    f"one; got {budget:g}."
+                )
         if self.budgets == ():
             raise ValueError("budgets of the audit must hold at least one budget; got none.")
         require_at_least(owner, 1, whole=True, n_seeds=self.n_seeds, iterations=self.iterations)

@@ -171,7 +171,7 @@ def _polish(term: DataTerm, penalty: Penalty, point: _Point, L: float, goal: _Go
 
     for _ in range(2):
         model = penalty.model(point.W, point.gradient)
-        W = model.retract(newton_direction(model, term.hessian(point.W), tolerance=1e-8))
+        W = model.retract(newton_direction(model, term.hessian(point.W), tolerance=1e-4))
         ahead = _evaluate(term, penalty, W)
         if not (goal.reached(ahead) and residual(ahead) < residual(point)):
             break

@@ -1,5 +1,6 @@
 """Checks of estimator settings and of the numbers that come in; every refusal is one sentence."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: b
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     for name, value in settings.items():
         number = isinstance(value, kinds) and not isinstance(value, bool)
-        if not (number and np.isfinite(value) and (value > lower or (value == lower and not strict))):
+        if not (number and math.isfinite(value) and (value > lower or (value == lower and not strict))):
             bound = f"above {lower}" if strict else f"at least {lower}"
             kind = "whole" if whole else "finite"
             raise ValueError(f"{name} of {owner} must be a {kind} number {bound}; got {value!r}.")

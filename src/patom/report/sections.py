@@ -52,6 +52,8 @@ def _gate(report: Mapping[str, Any]) -> dict[str, str] | None:
     if gate is None:
         return None
     threshold = numerals.budget(gate["threshold"])
+    if gate["exceeded"] is None:
+        return {"tone": "critical", "word": "Fails", "text": "worst relative damage could not be measured"}
     if gate["exceeded"]:
         return {"tone": "critical", "word": "Fails", "text": f"worst relative damage is above {threshold}"}
     return {"tone": "low", "word": "Passes", "text": f"worst relative damage is not above {threshold}"}
