@@ -1,6 +1,7 @@
 """Multi-task relationship learning as scikit-learn estimators: thin shells over ``patom.core``."""
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -37,7 +38,7 @@ _FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_fini
 _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
 
-class _MTRL(BaseEstimator):
+class _MTRL(BaseEstimator, ABC):
     """What regression and classification share: problem (1), its certificate and its task labels."""
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
@@ -114,11 +115,11 @@ class _MTRL(BaseEstimator):
         if self.solver == "alternating" and self.task_covariance is not None:
             raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
 
-    def _loss(self) -> losses.Loss:
-        raise NotImplementedError
+    @abstractmethod
+    def _loss(self) -> losses.Loss: ...
 
-    def _encode_targets(self, y: AnyArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def _encode_targets(self, y: AnyArray) -> FloatArray: ...
 
     def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
         check_is_fitted(self)
