@@ -45,6 +45,27 @@ def test_targets_of_any_size_are_solved_to_a_small_relative_gap(scale, lambdas):
     assert error <= 1e-2
 
 
+@pytest.mark.parametrize("shift", [0.0, 10.0])
+@pytest.mark.parametrize("lambdas", [(0.0, 0.1), (0.0, 1e-4), (1e-4, 1e-4), (1e-4, 0.0)])
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_large_targets_and_small_lambdas_end_without_a_warning(loss, lambdas, shift):
+    X, y, task = many_tasks(6, rows_each=15, d=5)
+    model = MTRLRegressor(*lambdas, loss=loss, huber_delta=1e6).fit(X + shift, 1e6 * y, task=task)
+    assert model.status_ in (Status.CONVERGED, Status.PRECISION)
+    assert model.duality_gap_ <= 1e-8 * model.objective_
+    assert model.n_iter_ <= 1000
+
+
+@pytest.mark.parametrize("lambdas", [(0.0, 1e-4), (1e-4, 0.0), (1e-4, 1e-4)])
+@pytest.mark.parametrize("shape", [(10, 1, 4), (4, 6, 40), (200, 2, 3), (6, 15, 5)])
+@pytest.mark.parametrize("loss", ["squared_hinge", "unclipped_hinge", "logistic"])
+def test_small_lambdas_take_no_thousands_of_steps(loss, shape, lambdas):
+    X, y, task = many_tasks(*shape)
+    model = MTRLClassifier(*lambdas, loss=loss).fit(X + 1.0, y > 0, task=task)
+    assert model.status_ is Status.CONVERGED
+    assert model.n_iter_ <= 1000
+
+
 @pytest.mark.parametrize("delta", [1e-3, 1.0, 1e6])
 def test_huber_with_outliers(delta):
     X, y, task = many_tasks(5, rows_each=8)
@@ -58,7 +79,7 @@ def test_huber_with_outliers(delta):
 def test_unscaled_columns_are_solved_or_owned_up_to(estimator, scale):
     X, y, task = many_tasks(4, rows_each=10)
     X[:, 0] *= scale
-    model = estimator(max_iter=300)
+    model = estimator(max_iter=100)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y if estimator is MTRLRegressor else np.sign(y), task=task)

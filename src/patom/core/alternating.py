@@ -43,7 +43,7 @@ def alternate(
         omega = learned.relationship(W)
         value, gradient = term.value_and_gradient(W)
         last, objective = objective, value + learned.value(W)
-        gap = max(fenchel_gap(learned, W, gradient), 0.0)
+        gap = fenchel_gap(learned, W, gradient)
         sweep += 1
         if gap <= tol * min(1.0, objective):
             status = Status.CONVERGED

@@ -55,6 +55,7 @@ class Penalty(Protocol):
 def fenchel_gap(penalty: Penalty, W: FloatArray, gradient: FloatArray) -> float:
     """R(W) + R*(V) - <W, V> with V = -grad f(W): how far the objective can be above its optimum.
 
-    f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out.
+    f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out. Only rounding can make the
+    sum negative; its size then says how far the certificate can be trusted, so it counts as a gap.
     """
-    return penalty.value(W) + penalty.conjugate(-gradient) + float((W * gradient).sum())
+    return abs(penalty.value(W) + penalty.conjugate(-gradient) + float((W * gradient).sum()))

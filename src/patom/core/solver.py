@@ -11,6 +11,7 @@ from patom.core.penalty import Penalty, fenchel_gap
 from patom.core.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
+_NEWTON_LENGTHS = tuple(0.25**k for k in range(6))
 
 
 @dataclass(frozen=True)
@@ -50,32 +51,39 @@ def solve(
     """
     zero = np.zeros(term.shape)
     scale = term.value_and_gradient(zero)[0]
-    rounding = 8.0 * float(np.finfo(float).eps) * scale
     steps, L = 0, term.smoothness
     W = zero if start is None else start
     for factor in _falling(0.1 * L / sum(penalty.weights)) if start is None else ():
-        step = _descend(term, penalty.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, rounding))
+        step = _descend(term, penalty.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
         W, L, steps = step.point.W, step.L, steps + step.steps
-    goal = _Goal(tol, rounding)
+    goal = _Goal(tol, 1.0, scale, L)
     last = _descend(term, penalty, W, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
-    if goal.reached(point):
+    if goal.status(point) is not Status.MAX_ITER:
         point = _polish(term, penalty, point, last.L, goal)
-    return Solution(point.W, point.objective, max(point.gap, 0.0), steps, goal.status(point))
+    return Solution(point.W, point.objective, point.gap, steps, goal.status(point))
 
 
 @dataclass(frozen=True)
 class _Goal:
+    """A gap of ``tol`` times the objective, which counts as ``ceiling`` at most."""
+
     tol: float
-    rounding: float
+    ceiling: float
+    scale: float
+    L: float
 
     def reached(self, point: _Point) -> bool:
-        return self.status(point) is not Status.MAX_ITER
+        return point.gap <= self.tol * min(self.ceiling, point.objective)
 
     def status(self, point: _Point) -> Status:
-        if point.gap <= self.tol * min(1.0, point.objective):
+        if self.reached(point):
             return Status.CONVERGED
-        return Status.PRECISION if point.gap <= self.rounding else Status.MAX_ITER
+        return Status.PRECISION if point.gap <= self.rounding(point) else Status.MAX_ITER
+
+    def rounding(self, point: _Point) -> float:
+        """What float64 may add to the gap: its terms cancel, and f(0) and L ||W||^2 bound what they are made of."""
+        return 64.0 * float(np.finfo(float).eps) * (self.scale + self.L * float(np.vdot(point.W, point.W)))
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,11 @@ def _falling(largest: float) -> list[float]:
 
 def _descend(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
-    point, steps, stretch = _evaluate(term, penalty, W), 0, _FIRST_STRETCH
+    point, steps, stretch, last = _evaluate(term, penalty, W), 0, _FIRST_STRETCH, np.inf
     while not goal.reached(point) and steps < max_iter:
-        length = min(stretch, max_iter - steps)
+        if 0.5 * last < point.gap <= goal.rounding(point):  # rounding, and no longer falling
+            break
+        last, length = point.gap, min(stretch, max_iter - steps)
         ahead = _evaluate(term, penalty, _accelerate(term, penalty, point.W, L, length))
         steps += length
         if ahead.objective <= point.objective or ahead.gap < point.gap:
@@ -147,11 +157,12 @@ def _newton(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: in
         model = penalty.model(point.W, point.gradient)
         direction = newton_direction(model, term.hessian(point.W))
         taken += 1
-        for length in (1.0, 0.25, 0.05):
+        slope = float(np.vdot(model.gradient, direction))
+        for length in _NEWTON_LENGTHS:
             W = model.retract(length * direction)
             _, gradient = term.value_and_gradient(W)
             ahead = _evaluate(term, penalty, penalty.prox(W - gradient / L, L))
-            if _gains(point, ahead, goal):
+            if ahead.objective <= point.objective + 0.1 * length * slope or _gains(point, ahead, goal):
                 break
         else:
             return point, taken
@@ -173,7 +184,7 @@ def _polish(term: DataTerm, penalty: Penalty, point: _Point, L: float, goal: _Go
         model = penalty.model(point.W, point.gradient)
         W = model.retract(newton_direction(model, term.hessian(point.W), tolerance=1e-4))
         ahead = _evaluate(term, penalty, W)
-        if not (goal.reached(ahead) and residual(ahead) < residual(point)):
+        if not (goal.status(ahead) is goal.status(point) and residual(ahead) < residual(point)):
             break
         point = ahead
     return point
@@ -182,7 +193,7 @@ def _polish(term: DataTerm, penalty: Penalty, point: _Point, L: float, goal: _Go
 def _gains(point: _Point, ahead: _Point, goal: _Goal) -> bool:
     """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
     descent = point.objective - ahead.objective
-    return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding)
+    return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding(point))
 
 
 def _evaluate(term: DataTerm, penalty: Penalty, W: FloatArray) -> _Point:
