@@ -1,9 +1,8 @@
 """The main job: measure how badly somebody could hurt a model by feeding it data.
 
 ``table`` (over ``table_file`` and ``table_columns``), ``split`` and ``scaling`` prepare a table, ``data`` holds it;
-``selection`` picks the lambdas, ``pilot`` the attack's step size; ``workers`` spreads the work; ``plan``
-lists the attacks, ``cells`` runs one, ``run`` all of them; ``summary`` and ``verdict`` say what came out, ``output``
-writes it down.
+``selection`` picks the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one,
+``run`` all of them; ``summary`` and ``verdict`` say what came out, ``output`` writes it down.
 """
 
 from patom.audit.data import AuditData, digits_data, table_data

@@ -10,7 +10,7 @@ from patom.attacks.bilevel import MTRL
 from patom.audit.cells import Cell, run_cell
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
-from patom.audit.workers import in_order
+from patom.workers import in_order
 
 STEP_SIZES = (100.0, 10.0, 1.0, 0.1, 0.01)
 """The paper's eta = 100 first; at small lambdas it overshoots to the region's edge and a smaller one does better."""

@@ -19,8 +19,9 @@ from patom.audit.selection import GRID, Selection, select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim, verdict
 from patom.audit.wording import counted, listed, quoted
-from patom.audit.workers import in_order
 from patom.core.arrays import AnyArray, FloatArray
+from patom.intervals import interval
+from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all, after each."""
@@ -194,7 +195,7 @@ def _about_model(
         "metric": data.metric,
         "measured": "tasks together" if data.pooled else "mean over tasks",
         "clean": _finite(data.score(clean)),
-        "clean_targets": summary.interval(targets.values(), settings.confidence),
+        "clean_targets": interval(targets.values(), settings.confidence),
         "objective": fitted.objective_,
         "duality_gap": fitted.duality_gap_,
         "status": fitted.status_.value,

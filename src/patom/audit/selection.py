@@ -10,9 +10,9 @@ from joblib import delayed
 from patom.audit.cells import decide, fit_quietly, victim
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
-from patom.audit.workers import in_order
 from patom.core.arrays import FloatArray, IntArray
 from patom.metrics import mean_over_tasks
+from patom.workers import in_order
 
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 N_FOLDS = 3

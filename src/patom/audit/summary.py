@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from patom.audit.cells import Outcome
 from patom.audit.data import AuditData
 from patom.core.arrays import FloatArray
+from patom.intervals import interval
 from patom.metrics import relative_damage
 
 LABELS = {
@@ -45,19 +45,6 @@ def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
     )
     damage = relative_damage(before, after, data.metric)
     return Effect(outcome, before, after, damage, others_before, others_after)
-
-
-def interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
-    """Mean and Student's t interval over the finite values; None where there are too few.
-
-    >>> interval([1.0, 2.0, 3.0], 0.95)["mean"]
-    2.0
-    """
-    x = np.array([value for value in values if np.isfinite(value)])
-    if x.size < 2:
-        return {"mean": float(x[0]) if x.size else None, "low": None, "high": None}
-    half = float(student.ppf(0.5 + confidence / 2.0, x.size - 1)) * float(x.std(ddof=1)) / x.size**0.5
-    return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}
 
 
 def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import warnings
 import pytest
 from joblib import delayed
 
-from patom.audit.workers import in_order
+from patom.workers import in_order
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -1,0 +1,82 @@
+"""The application: what all commands share, and how each of them ends."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import patom
+
+app = typer.Typer(
+    name="patom",
+    help="How badly could somebody hurt your multi-task model by feeding it data?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_ABOVE, EXIT_BAD_INPUT = 1, 2
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # click's, wherever Typer keeps it
+
+
+def main() -> None:
+    """Entry point: one sentence and status 2 for bad input, 128 and the signal's number for Ctrl-C or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _stop)
+    try:
+        status = app(standalone_mode=False)
+    except UsageError as error:
+        refuse(error.format_message())  # type: ignore[attr-defined]
+    except (ValueError, OSError) as error:
+        refuse(str(error))
+    except MemoryError:
+        refuse("The memory does not suffice: fewer --jobs, fewer rows or smaller budgets need less.")
+    except Stopped as stopped:
+        typer.echo(f"patom: interrupted; {stopped.sentence}", err=True)
+        raise
+    sys.exit(status)
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Print one line on standard error and exit with status 2."""
+    typer.echo("patom: " + " ".join(sentence.split()), err=True)
+    sys.exit(EXIT_BAD_INPUT)
+
+
+class Stopped(SystemExit):
+    """A signal asked to stop; its status is 128 and the signal's number."""
+
+    sentence = "nothing was written."
+
+
+@contextmanager
+def when_interrupted(sentence: str) -> Iterator[None]:
+    """Say ``sentence`` of what is left behind, should a signal end what is inside."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.sentence = sentence
+        raise
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Unwind what is under way, so that no worker and no half-written file stays behind."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # a second one would disturb the cleaning up
+    raise Stopped(128 + number)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"patom {patom.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -1,0 +1,116 @@
+"""Spread work over processes, and leave Ctrl-C to the process that was started."""
+
+import signal
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from multiprocessing import resource_tracker
+from typing import Any
+
+from joblib import Parallel, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+IDLE_SECONDS = 60.0
+"""How long a worker whose parent was killed waits for work before it leaves."""
+
+
+def in_order(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
+    """Results of joblib's delayed calls, in their order, each as soon as it and all before it are done.
+
+    Workers start with interrupts blocked: a Ctrl-C at the terminal reaches them too, and the parent, which stops
+    them, should be the only one to say so. Leaving early stops the work that is under way.
+
+    Raises
+    ------
+    ChildProcessError
+        If a worker was ended from outside.
+
+    Examples
+    --------
+    >>> from joblib import delayed
+    >>> list(in_order((delayed(pow)(2, k) for k in range(4)), n_jobs=1))
+    [1, 2, 4, 8]
+    """
+    return _results(jobs, n_jobs, "generator")
+
+
+def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None) -> Iterator[Any]:
+    """Results of joblib's delayed calls, each as soon as it is done, in any order; otherwise as ``in_order``.
+
+    Parameters
+    ----------
+    jobs : iterable of joblib.delayed calls
+    n_jobs : int
+        Processes of this machine, unless ``dask`` is given.
+    dask : str, optional
+        Address of a dask scheduler, whose workers then do the work.
+
+    Raises
+    ------
+    ConnectionError
+        No scheduler answers at the address, or it has no workers.
+    ModuleNotFoundError
+        dask.distributed is not installed.
+
+    Examples
+    --------
+    >>> from joblib import delayed
+    >>> sorted(as_they_finish((delayed(pow)(2, k) for k in range(4)), n_jobs=1))
+    [1, 2, 4, 8]
+    """
+    if dask is None:
+        yield from _results(jobs, n_jobs, "generator_unordered")
+        return
+    with _dask_client(dask) as client, parallel_config("dask", client=client):
+        yield from _results(jobs, -1, "generator_unordered")
+
+
+def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
+    # One job at a time to a worker, or a finished one would wait for others of its batch.
+    options: dict[str, Any] = {"return_as": order, "batch_size": 1}
+    if n_jobs > 1:
+        options["idle_worker_timeout"] = IDLE_SECONDS
+    with _interrupts_blocked() if n_jobs > 1 else nullcontext():
+        results = Parallel(n_jobs=n_jobs, **options)(jobs)
+    try:
+        for result in results:  # noqa: UP028  (`yield from` would close the results outside of the finally below)
+            yield result
+    except TerminatedWorkerError:
+        raise ChildProcessError(
+            "A worker process was ended from outside, as happens when memory runs out: fewer jobs or a smaller "
+            "max_rows need less."
+        ) from None
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joblib's, of results nobody took
+            results.close()
+
+
+@contextmanager
+def _dask_client(address: str) -> Iterator[Any]:
+    try:
+        from dask.distributed import Client  # noqa: PLC0415  (an extra)
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("dask.distributed is not installed; install patom[dask] to use a cluster.") from None
+    try:
+        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"No dask scheduler answers at {address!r} ({error}); start one, or mend it.") from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise ConnectionError(f"The dask scheduler at {address!r} has no workers; start one at least.")
+        yield client
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started meanwhile inherit the mask; an interrupt comes through to this one afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no masks
+        yield
+        return
+    resource_tracker.ensure_running()  # joblib starts it too, and starting it resets the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
