@@ -1,8 +1,13 @@
-"""Shared by the command line's tests: tables, quick settings, what a refusal looks like."""
+"""Shared by the command line's tests: tables, quick settings, what a refusal looks like, processes of its own."""
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 FILES = ("report.html", "report.json", "curves.parquet", "injected.parquet")
 QUICK = (
@@ -33,3 +38,41 @@ def one_line(err, start="patom: "):
     assert err.count("\n") == 1
     assert "Traceback" not in err
     return err
+
+
+# Ctrl-C is ignored by what a shell started in the background, as these tests may have been.
+PATOM = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); from patom.cli import main; main()"
+
+
+def start(*arguments):
+    """Start the command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PATOM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def group(pid):
+    """Processes of a group that are alive, and what they run."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            if entry.name.isdigit() and int(stat[2]) == pid and stat[0] != "Z":
+                found[int(entry.name)] = (entry / "cmdline").read_text()
+        except (OSError, IndexError):
+            continue
+    return found
+
+
+def wait_for(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")

@@ -12,6 +12,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 IDLE_SECONDS = 60.0
 """How long a worker whose parent was killed waits for work before it leaves."""
+CONNECT_SECONDS = 10.0
+"""How long a dask scheduler may take to answer."""
 
 
 def in_order(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
@@ -77,8 +79,8 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
             yield result
     except TerminatedWorkerError:
         raise ChildProcessError(
-            "A worker process was ended from outside, as happens when memory runs out: fewer jobs or a smaller "
-            "max_rows need less."
+            "A worker process was ended from outside, as happens when memory runs out: fewer jobs or fewer rows "
+            "need less."
         ) from None
     finally:
         with warnings.catch_warnings():
@@ -89,17 +91,20 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
 @contextmanager
 def _dask_client(address: str) -> Iterator[Any]:
     try:
-        from dask.distributed import Client  # noqa: PLC0415  (an extra)
+        from dask.distributed import Client, KilledWorker  # noqa: PLC0415  (an extra)
     except ModuleNotFoundError:
         raise ModuleNotFoundError("dask.distributed is not installed; install patom[dask] to use a cluster.") from None
     try:
-        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ConnectionError(f"No dask scheduler answers at {address!r} ({error}); start one, or mend it.") from None
     with client:
         if not client.scheduler_info()["workers"]:
             raise ConnectionError(f"The dask scheduler at {address!r} has no workers; start one at least.")
-        yield client
+        try:
+            yield client
+        except KilledWorker as error:
+            raise ChildProcessError(f"Workers of the dask cluster were ended from outside: {error}") from None
 
 
 @contextmanager

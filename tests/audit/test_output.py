@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from patom.audit import Audit, AuditFolder, output
-from patom.audit.output import FILES, LOCK
+from patom.audit.output import FILES
+from patom.folder import LOCK
 
 AUDIT = Audit(
     report={"schema": 1, "task": "Nürnberg"},

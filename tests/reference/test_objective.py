@@ -25,11 +25,11 @@ def data(shape, loss, seed=0, rank=2):
     index = np.repeat(np.arange(m), counts)
     X, B = rng.standard_normal((index.size, d)), rng.standard_normal((m, rank)) @ rng.standard_normal((rank, d))
     z = (X * B[index]).sum(axis=1) + 0.5 * rng.standard_normal(index.size) + 0.3
-    return X, (z if loss in MTRLRegressor._losses else np.where(z > 0, 1.0, -1.0)), index
+    return X, (z if loss in MTRLRegressor.LOSSES else np.where(z > 0, 1.0, -1.0)), index
 
 
 def fitted(X, y, index, loss, **settings):
-    estimator = MTRLRegressor if loss in MTRLRegressor._losses else MTRLClassifier
+    estimator = MTRLRegressor if loss in MTRLRegressor.LOSSES else MTRLClassifier
     return estimator(loss=loss, **settings).fit(X, y, task=index)
 
 

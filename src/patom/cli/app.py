@@ -1,8 +1,9 @@
 """The application: what all commands share, and how each of them ends."""
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_ABOVE, EXIT_BAD_INPUT = 1, 2
+EXIT_FAIL, EXIT_BAD_INPUT = 1, 2
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # click's, wherever Typer keeps it
 
 
@@ -39,6 +40,14 @@ def main() -> None:
         typer.echo(f"patom: interrupted; {stopped.sentence}", err=True)
         raise
     sys.exit(status)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print on standard output; if nobody reads, as before ``| head``, work and status stay the same."""
+    try:
+        typer.echo("\n".join(lines))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(sentence: str) -> NoReturn:

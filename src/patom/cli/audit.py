@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Hashable
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patom.cli.app import EXIT_ABOVE, app, when_interrupted
+from patom.cli.app import EXIT_FAIL, app, say, when_interrupted
 from patom.cli.progress import progress
 from patom.cli.words import command_again, numbers, words
 
@@ -102,7 +101,7 @@ def audit(
         folder.write(found, render_page(found.report))
     _tell(found.report, out)
     if fail_above is not None and found.report["fail_above"]["exceeded"] is not False:
-        raise typer.Exit(EXIT_ABOVE)
+        raise typer.Exit(EXIT_FAIL)
 
 
 def _load(
@@ -135,10 +134,7 @@ def _load(
 def _tell(report: dict[str, Any], out: Path) -> None:
     verdict, gate = report["verdict"], report["fail_above"]
     lines = [verdict["headline"], *(f"  {sentence}" for sentence in verdict["sentences"])]
-    try:
-        typer.echo("\n".join([*lines, f"Report: {out / 'report.html'}"]))
-    except BrokenPipeError:  # nobody reads, as before `| head`: the status is the audit's all the same
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say([*lines, f"Report: {out / 'report.html'}"])
     if gate is not None and gate["exceeded"] is not False:
         what = "is above" if gate["exceeded"] else "could not be measured, so it may be above"
         typer.echo(f"patom: the worst damage {what} --fail-above {gate['threshold']:g}.", err=True)

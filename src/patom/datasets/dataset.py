@@ -1,7 +1,11 @@
 """What a data set is: two tables in long format and the words that go with them."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
 
@@ -64,11 +68,17 @@ class Dataset:
         Citation or address of the origin.
     feature_scale : float, default 1.0
         The features were divided by this number; multiply by it to return to the original units.
+    files : mapping of str to str, default empty
+        The files that the rows were read from: name relative to the data home, and sha256 of the bytes that were
+        read (of a gzip file, of what it holds). Empty for embedded and generated data.
+    weights : array of shape (m, d + 1), optional
+        The true weights of generated data, tasks in sorted order of their labels, the intercept last.
 
     Raises
     ------
     ValueError
-        When the tables and ``feature_names`` disagree on the number of features, or ``kind`` is unknown.
+        When the tables, ``feature_names`` and ``weights`` disagree on the number of features, or ``kind`` is
+        unknown.
 
     Examples
     --------
@@ -88,6 +98,8 @@ class Dataset:
     description: str
     source: str = ""
     feature_scale: float = 1.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    weights: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("regression", "classification"):
@@ -98,3 +110,68 @@ class Dataset:
                 f"Dataset {self.name!r}: train has {widths[0]} features, test {widths[1]} and feature_names "
                 f"{widths[2]} names; all three must be equal"
             )
+        if self.weights is not None and (self.weights.ndim != 2 or self.weights.shape[1] != widths[0] + 1):
+            raise ValueError(
+                f"Dataset {self.name!r}: weights have shape {self.weights.shape}; they must be (tasks, {widths[0]} + 1)"
+            )
+
+
+def divide_by_largest_norm(train: LongTable, test: LongTable) -> tuple[LongTable, LongTable, float]:
+    """Divide all features by the largest Euclidean norm of a training row, so that these lie in the unit ball.
+
+    Parameters
+    ----------
+    train, test : LongTable
+
+    Returns
+    -------
+    train, test : LongTable
+        Test rows may lie slightly outside of the ball.
+    scale : float
+        The divisor; 1 where all training features are zero.
+
+    Examples
+    --------
+    >>> rows = LongTable(np.array([[3.0, 4.0]]), np.zeros(1), np.zeros(1))
+    >>> divide_by_largest_norm(rows, rows)[2]
+    5.0
+    """
+    scale = float(np.linalg.norm(train.X, axis=1).max()) or 1.0
+    return train._replace(X=train.X / scale), test._replace(X=test.X / scale), scale
+
+
+def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Subtract the mean of the training rows and divide by their standard deviation, column by column.
+
+    Parameters
+    ----------
+    train, test : arrays of shape (n, k) and (n', k)
+
+    Returns
+    -------
+    train, test : arrays
+        Both with the training rows' numbers; a column that is constant there is only centred.
+
+    Examples
+    --------
+    >>> standardise(np.array([[1.0], [3.0]]), np.array([[5.0]]))[1].tolist()
+    [[3.0]]
+    """
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    deviation = np.where(train.max(axis=0) > train.min(axis=0), deviation, 1.0)
+    return (train - mean) / deviation, (test - mean) / deviation
+
+
+def check_count(value: Any, name: str, *, least: int = 1) -> int:
+    """Refuse what is no whole number of at least ``least``; ``name`` starts the sentence.
+
+    Examples
+    --------
+    >>> check_count(0, "load_sarcos: n_train")
+    Traceback (most recent call last):
+        ...
+    ValueError: load_sarcos: n_train is 0; it must be a whole number of at least 1
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return int(value)

@@ -1,1 +1,13 @@
-"""Grids of attacks: described in TOML, run over processes, kept cell by cell, summarised and judged."""
+"""Grids of attacks: described in TOML, computed cell by cell, kept, tabulated, judged.
+
+``grid`` (over ``data``) reads the TOML and validates it, ``plan`` lists its ``cell``s, ``compute`` computes one,
+``run`` all of them; ``store`` keeps them and writes the ``table`` with its ``provenance``; ``findings`` says what the
+table shows. ``presets`` holds the paper's figures.
+"""
+
+from patom.experiments.findings import findings
+from patom.experiments.grid import Grid, parse_grid, presets, read_grid
+from patom.experiments.run import Run, run_grid
+from patom.experiments.store import read_run
+
+__all__ = ["Grid", "Run", "findings", "parse_grid", "presets", "read_grid", "read_run", "run_grid"]

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +110,7 @@ class _MTRL(BaseEstimator, ABC):
             raise ValueError(f"lambda_1 and lambda_2 of {owner} must not both be 0; got 0 and 0.")
         require_at_least(owner, 0.0, strict=True, tol=self.tol)
         require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
-        require_choice(owner, self._losses, loss=self.loss)
+        require_choice(owner, self.LOSSES, loss=self.loss)
         require_choice(owner, _SOLVERS, solver=self.solver)
         if self.solver == "alternating" and self.task_covariance is not None:
             raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
@@ -221,7 +221,7 @@ class MTRLRegressor(RegressorMixin, _MTRL):
            [-1.,  1.]])
     """
 
-    _losses = ("squared_error", "huber")
+    LOSSES: ClassVar[tuple[str, ...]] = ("squared_error", "huber")
 
     def __init__(
         self,
@@ -296,7 +296,7 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
     array(['no', 'yes', 'yes', 'no'], dtype='<U3')
     """
 
-    _losses = ("squared_hinge", "logistic", "unclipped_hinge")
+    LOSSES: ClassVar[tuple[str, ...]] = ("squared_hinge", "logistic", "unclipped_hinge")
 
     def __init__(
         self,

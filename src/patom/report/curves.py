@@ -127,21 +127,81 @@ def draw_panel(figure: Figure, report: Mapping[str, Any], field: str, *, left: f
     """
     lines, quantity = curves(report, field), Quantity.of(report, field)
     styles = line_styles(point["attack"] for point in report["curves"])
-    names = [f"{shorten(line.label, 20)} {quantity.write(line.last)}" for line in lines]
-    margin = max([text_width(name, TEXT) / 72 for name in names], default=0.0) + 0.24
-    width, height = PANEL_WIDTH - 0.62 - margin, PANEL_HEIGHT - 0.94
-    axes = place(figure, left + 0.62, 0.42, width, height)
-    _frame(axes, lines)
-    means = np.array([value for line in lines for value in line.mean])
-    ends = np.array([value for line in lines for value in (*line.low, *line.high)])
-    logarithmic = scale_axis(axes, quantity, means, ends)
+    room = Room(left, 0.42, PANEL_WIDTH, PANEL_HEIGHT - 0.94)
+    axes, logarithmic, hovers = draw_lines(figure, lines, quantity, styles, room, gate=report.get("fail_above"))
+    width = figure.get_figwidth() * axes.get_position().width
     axes.set_title(quantity.title(logarithmic=logarithmic), x=-0.6 / width)
-    _references(axes, quantity, report.get("fail_above"))
+    return hovers
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where lines and their names may be drawn, in inches: left edge, top and height of the axes, width of all."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    beside: float = 0.62
+    """Room for the numbers left of the axes."""
+
+
+def draw_lines(
+    figure: Figure,
+    lines: Sequence[Curve],
+    quantity: Quantity,
+    styles: Mapping[str, LineStyle],
+    room: Room,
+    *,
+    among: Sequence[Curve] | None = None,
+    gate: Mapping[str, Any] | None = None,
+) -> tuple[Axes, bool, list[Hover]]:
+    """
+    Draw lines with their bands over budgets, each named at its end.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where.
+    lines : sequence of Curve
+        The lines.
+    quantity : Quantity
+        What is on the vertical axis.
+    styles : Mapping
+        How each attack looks.
+    room : Room
+        Where in the figure.
+    among : sequence of Curve or None, default None
+        Lines of all panels that share their axes and margins; None is this panel alone.
+    gate : Mapping or None, default None
+        The threshold that a build fails above.
+
+    Returns
+    -------
+    axes : Axes
+        The panel.
+    logarithmic : bool
+        Whether the vertical axis is logarithmic.
+    hovers : list of Hover
+        A title for each point.
+    """
+    shared = lines if among is None else among
+    margin = max([text_width(name, TEXT) / 72 for name in _end_names(shared, quantity)], default=0.0) + 0.24
+    axes = place(figure, room.left + room.beside, room.top, room.width - room.beside - margin, room.height)
+    _frame(axes, shared)
+    means = np.array([value for line in shared for value in line.mean])
+    ends = np.array([value for line in shared for value in (*line.low, *line.high)])
+    logarithmic = scale_axis(axes, quantity, means, ends)
+    _references(figure, axes, quantity, lines, gate)
     hovers = []
     for line in sorted(lines, key=lambda line: not styles[line.attack].hollow):
         hovers += _draw_line(axes, quantity, line, styles[line.attack])
-    _name_lines(axes, 72 * height, lines, names, [styles[line.attack] for line in lines])
-    return hovers
+    _name_lines(axes, 72 * room.height, lines, _end_names(lines, quantity), [styles[line.attack] for line in lines])
+    return axes, logarithmic, hovers
+
+
+def _end_names(lines: Sequence[Curve], quantity: Quantity) -> list[str]:
+    return [f"{shorten(line.label, 20)} {quantity.write(line.last)}" for line in lines]
 
 
 def _frame(axes: Axes, lines: Sequence[Curve]) -> None:
@@ -162,7 +222,9 @@ def _frame(axes: Axes, lines: Sequence[Curve]) -> None:
     axes.set_xlabel("budget: injected rows per clean row", labelpad=6, fontsize=SMALL)
 
 
-def _references(axes: Axes, quantity: Quantity, gate: Mapping[str, Any] | None) -> None:
+def _references(
+    figure: Figure, axes: Axes, quantity: Quantity, lines: Sequence[Curve], gate: Mapping[str, Any] | None
+) -> None:
     """Thin lines for what the numbers should be compared with, where they and their names have room."""
     if quantity.field == "damage":
         axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1.5)
@@ -179,7 +241,28 @@ def _references(axes: Axes, quantity: Quantity, gate: Mapping[str, Any] | None) 
         if lowest < height < 0.97:
             axes.axhline(value, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1.5)
             where = ("axes fraction", "data")
-            axes.annotate(text, (0, value), (2, 3), where, "offset points", color=FAINT, fontsize=SMALL)
+            left, under = _clear_of(figure, axes, lines, height, text)
+            away, edge = ((2, -3), "top") if under else ((2, 3), "baseline")
+            axes.annotate(text, (left, value), away, where, "offset points", color=FAINT, fontsize=SMALL, va=edge)
+
+
+def _clear_of(figure: Figure, axes: Axes, lines: Sequence[Curve], height: float, text: str) -> tuple[float, bool]:
+    """Find where the name of a level line hides least of the curves: from where on, and whether under the line."""
+    box = axes.get_position()
+    width, full = figure.get_size_inches() * (box.width, box.height) * 72
+    across, up = text_width(text, SMALL) / width, 14 / full
+    to_axes = axes.transData + axes.transAxes.inverted()
+    paths = [to_axes.transform(np.column_stack([line.budget, line.mean])) for line in lines]
+
+    def hidden(place: tuple[float, bool]) -> int:
+        left, under = place
+        middle = height + (-0.4 if under else 0.4) * up
+        steps = np.linspace(left, left + across, 17)
+        levels = np.array([np.interp(steps, *path[np.isfinite(path[:, 1])].T) for path in paths])
+        return int((abs(levels - middle) < 0.6 * up).sum())
+
+    lefts = np.arange(0.0, max(1.0 - across, 0.01), 0.05)
+    return min(((float(left), under) for under in (False, True) for left in lefts), key=hidden)
 
 
 def _draw_line(axes: Axes, quantity: Quantity, line: Curve, style: LineStyle) -> list[Hover]:

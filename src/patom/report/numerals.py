@@ -153,8 +153,8 @@ def metric(value: Any, name: str) -> str:
 
     Examples
     --------
-    >>> metric(0.97812, "AUC"), metric(0.04321, "NMSE"), metric(1234.5, "NMSE"), metric(None, "AUC")
-    ('0.978', '0.0432', '1,234', 'n/a')
+    >>> metric(0.97812, "AUC"), metric(0.04321, "NMSE"), metric(331.4, "NMSE"), metric(1234.5, "NMSE")
+    ('0.978', '0.0432', '331', '1,234')
     """
     shown = number(value)
     if math.isnan(shown):
@@ -163,7 +163,7 @@ def metric(value: Any, name: str) -> str:
         return f"{shown:.3f}"
     if abs(shown) >= 1000:
         return f"{shown:,.0f}"
-    return f"{shown:#.3g}" if abs(shown) >= 1e-4 else scientific(shown)
+    return f"{shown:#.3g}".removesuffix(".") if abs(shown) >= 1e-4 else scientific(shown)
 
 
 def metric_interval(low: Any, high: Any, name: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import numerals, sections
@@ -12,6 +11,7 @@ from .exposure import exposure_picture
 from .labels import printable
 from .relationships import relationship_picture
 from .svg import Picture, inline_svg
+from .templates import environment
 
 SCHEMA = 1
 """Version of the results that this page can show."""
@@ -46,20 +46,12 @@ def render_page(report: Mapping[str, Any]) -> str:
     ValueError: report: this version reads results of schema 1; got 7. Run the audit again to get such results.
     """
     _check(report)
-    environment = Environment(
-        loader=PackageLoader("patom.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment()
     metric = str(report["model"]["metric"])
-    environment.filters["metric"] = lambda value: numerals.metric(value, metric)
-    environment.filters["count"] = numerals.count
-    environment.filters["budget"] = numerals.budget
-    environment.filters["scientific"] = numerals.scientific
-    environment.filters["tidy"] = lambda text: str(text).replace(" %", f"{numerals.NBSP}%")
-    page = environment.get_template("page.html.jinja").render(
+    templates.filters["metric"] = lambda value: numerals.metric(value, metric)
+    templates.filters["budget"] = numerals.budget
+    templates.filters["scientific"] = numerals.scientific
+    page = templates.get_template("page.html.jinja").render(
         report=report,
         metric=metric,
         several=len(report["data"]["tasks"]) > 1,

@@ -17,6 +17,10 @@ _IDENTIFIER = re.compile(r'\sid="([^"]*)"')
 _REFERENCE = re.compile(r'(?:href="|url\()#([^")]+)')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 _LEFT_OUT = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL)
+_BACKGROUND = (
+    "<style>* { stroke-linejoin: round; stroke-linecap: butt; }</style>"
+    '<rect width="100%" height="100%" fill="#ffffff"/>'
+)
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -63,17 +67,55 @@ def inline_svg(picture: Picture, salt: str) -> str:
     >>> inline_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a")[:37]
     '<svg role="img" aria-label="Nothing."'
     """
+    text = _draw(picture, salt)
+    used = set(_REFERENCE.findall(text))
+    text = _TAG.sub(lambda tag: _follow_page(_trim(tag.group(), used)), text)
+    return _assemble(picture, text, "")
+
+
+def standalone_svg(picture: Picture, salt: str) -> str:
+    """
+    Write a picture as an SVG file of its own: on white, in its own colours, text as text.
+
+    Parameters
+    ----------
+    picture : Picture
+        What to draw.
+    salt : str
+        Enters every id.
+
+    Returns
+    -------
+    str
+        An XML document, the same bytes each time.
+
+    Examples
+    --------
+    >>> standalone_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a").splitlines()[0]
+    '<?xml version="1.0" encoding="utf-8"?>'
+    """
+    text = _draw(picture, salt)
+    used = set(_REFERENCE.findall(text))
+    text = _TAG.sub(lambda tag: _name_fonts(_trim(tag.group(), used)), text)
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{_assemble(picture, text, spaces, _BACKGROUND)}\n'
+
+
+def _draw(picture: Picture, salt: str) -> str:
+    """Matplotlib's ``<svg>`` element, without metadata and style sheet."""
     buffer = io.StringIO()
     with drawing(svg__hashsalt=salt, svg__fonttype="none"):
         picture.figure.savefig(buffer, format="svg", metadata=_NO_METADATA, transparent=True)
     text = buffer.getvalue()
-    text = _LEFT_OUT.sub("", text[text.index("<svg") :])
-    used = set(_REFERENCE.findall(text))
-    text = _TAG.sub(lambda tag: _trim(tag.group(), used), text)
+    return _LEFT_OUT.sub("", text[text.index("<svg") :])
+
+
+def _assemble(picture: Picture, text: str, spaces: str, background: str = "") -> str:
+    """Give the element its size, its sentence and its hover words."""
     width, height = 96 * picture.figure.get_size_inches()
     opening = (
-        f'<svg role="img" aria-label="{html.escape(printable(picture.description))}" '
-        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {0.75 * width:.6g} {0.75 * height:.6g}">'
+        f'<svg {spaces}role="img" aria-label="{html.escape(printable(picture.description))}" '
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {0.75 * width:.6g} {0.75 * height:.6g}">{background}'
     )
     body = text[text.index(">") + 1 :].replace("</svg>", _hover_layer(picture) + "</svg>")
     lines = (line.strip() for line in (opening + body).splitlines())
@@ -81,12 +123,21 @@ def inline_svg(picture: Picture, salt: str) -> str:
 
 
 def _trim(tag: str, used: set[str]) -> str:
-    """Drop an id that nothing refers to, round coordinates to 1/100 point, let colours follow the page."""
+    """Drop an id that nothing refers to, round coordinates to 1/100 point."""
     tag = _IDENTIFIER.sub(lambda match: match.group() if match[1] in used else "", tag)
-    tag = _LONG_DECIMAL.sub(lambda match: f"{float(match.group()):.2f}".rstrip("0").rstrip("."), tag)
+    return _LONG_DECIMAL.sub(lambda match: f"{float(match.group()):.2f}".rstrip("0").rstrip("."), tag)
+
+
+def _follow_page(tag: str) -> str:
+    """Let colours follow the page."""
     for colour, name in THEMED.items():
         tag = tag.replace(colour, f"var(--{name}, {colour})")
     return tag
+
+
+def _name_fonts(tag: str) -> str:
+    """Verdana is as wide as the font that the figure was laid out with."""
+    return tag.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
 
 
 def _hover_layer(picture: Picture) -> str:

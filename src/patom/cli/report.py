@@ -1,0 +1,69 @@
+"""``patom report``: the page of a run, or of an audit, from its files."""
+
+import json
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from patom.cli.app import app, say
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs (several make one page), or an audit's.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the page. [default: the first folder]", show_default=False)
+    ] = None,
+) -> None:
+    """Show results beside the paper's claims.
+
+    Writes report.html (self-contained), findings.json (all that the page shows) and each figure as SVG.
+    """
+    into = out or folders[0]
+    if len(folders) == 1 and (folders[0] / "report.json").is_file():
+        written = _audit_page(folders[0], into)
+    else:
+        written = _run_page(folders, into)
+    say([f"Report: {written}"])
+
+
+def _audit_page(folder: Path, into: Path) -> Path:
+    from patom.report import render_page
+
+    try:
+        found = json.loads((folder / "report.json").read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{folder / 'report.json'} is not what an audit writes: {error}.") from None
+    return _write(into, {"report.html": render_page(found)})
+
+
+def _run_page(folders: list[Path], into: Path) -> Path:
+    from patom.experiments import findings, read_run
+    from patom.report import render_experiments, save_experiment_figures
+
+    typed = shlex.join(["patom", "report", *map(str, folders)])
+    found = findings([read_run(folder) for folder in folders], command=typed)
+    page = _write(into, {"report.html": render_experiments(found), "findings.json": _json(found)})
+    save_experiment_figures(found, into)
+    return page
+
+
+def _json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(into: Path, texts: dict[str, str]) -> Path:
+    from patom.atomic import write_together
+    from patom.folder import OutputFolder
+
+    with OutputFolder(into, "report", list(texts)):
+        write_together({into / name: partial(_put, text) for name, text in texts.items()})
+    return into / "report.html"
+
+
+def _put(text: str, file: IO[bytes]) -> None:
+    file.write(text.encode())

@@ -1,0 +1,143 @@
+"""Compute one cell; nothing but the cell and the data files is read, so order and workers do not matter."""
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+from sklearn.exceptions import ConvergenceWarning
+
+from patom.attacks import PATOM, AttackResult, AttackStatus, RandomAttack, ThreatModel
+from patom.attacks.bilevel import MTRL
+from patom.core.arrays import BoolArray, FloatArray
+from patom.core.regions import Ball
+from patom.datasets.dataset import Dataset
+from patom.experiments.cell import Cell, canonical
+from patom.experiments.data import Data
+from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
+from patom.models import MTRLClassifier, MTRLRegressor
+from patom.models.threads import one_thread
+
+METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
+ATTACKS: dict[str, type[PATOM] | type[RandomAttack]] = {"patom": PATOM, "random": RandomAttack}
+Record = dict[str, Any]
+_TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
+
+
+@dataclass(frozen=True)
+class Clean:
+    """The model without an attack, and its test scores by task."""
+
+    model: MTRL
+    scores: dict[Any, float]
+
+
+def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
+    """Attack, refit, measure.
+
+    Parameters
+    ----------
+    cell : Cell
+    home : str, optional
+        The data home.
+
+    Returns
+    -------
+    record : dict
+        What the cell's row of the table says, of plain values; ``error`` alone is set where it failed.
+    seconds : float
+        Wall time. No part of the record, which is the same each time.
+    """
+    begin = time.perf_counter()
+    with _TURN, one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the record says which fits are certified
+        try:
+            record = _record(cell, home)
+        except Exception as error:
+            record = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+    return record, time.perf_counter() - begin
+
+
+def load(data: dict[str, Any], seed: int, home: str | None) -> Dataset:
+    """The data of a cell; the last few draws are kept."""
+    return _load(canonical(data), seed, home)
+
+
+@lru_cache(maxsize=4)
+def _load(data: str, seed: int, home: str | None) -> Dataset:
+    described: Any = TypeAdapter(Data).validate_json(data)
+    dataset: Dataset = described.load(seed, home)
+    return dataset
+
+
+def _record(cell: Cell, home: str | None) -> Record:
+    data = load(cell.data, cell.seed, home)
+    clean = _clean(canonical(cell.data), cell.seed, home, canonical(cell.model))
+    result = _attack(cell, data)
+    scores = _scores(result.model, data)
+    metric = METRICS[data.kind][0]
+    is_target = np.isin(np.array(list(scores)), list(cell.targets))
+    before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
+    record = {
+        "rows_injected": int(result.y.size),
+        "metric": metric,
+        "metric_clean": before,
+        "metric_attacked": after,
+        "damage": relative_damage(before, after, metric),  # type: ignore[arg-type]
+        "others_clean": _mean(clean.scores, ~is_target),
+        "others_attacked": _mean(scores, ~is_target),
+        "task_metric_clean": [clean.scores[task] for task in cell.targets],
+        "task_metric_attacked": [scores[task] for task in cell.targets],
+        "utility_clean": result.clean_utility,
+        "utility": result.history["utility"].tolist(),
+        "gap": float(max(result.history["gap"].max(), result.model.duality_gap_, clean.model.duality_gap_)),
+        "certified": result.status is not AttackStatus.UNCERTIFIED,
+        "status": result.status.value,
+        "spectrum_clean": clean.model.task_spectrum_.tolist(),
+        "spectrum": result.model.task_spectrum_.tolist(),
+    }
+    if cell.figure == "correlations":
+        record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
+        record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
+        record["correlation"] = result.model.task_correlation_.ravel().tolist()
+    return record
+
+
+@lru_cache(maxsize=8)
+def _clean(data: str, seed: int, home: str | None, model: str) -> Clean:
+    dataset = _load(data, seed, home)
+    victim = _victim(dataset, TypeAdapter(dict[str, Any]).validate_json(model))
+    fitted = victim.fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+    return Clean(fitted, _scores(fitted, dataset))
+
+
+def _attack(cell: Cell, data: Dataset) -> AttackResult:
+    settings = {name: value for name, value in cell.attack.items() if name != "name"}
+    attack: PATOM | RandomAttack = ATTACKS[cell.attack["name"]](**settings)
+    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius))
+    X, y, task = data.train
+    return attack.poison(_victim(data, cell.model), X, y, task=task, threat=threat, random_state=cell.rng())
+
+
+def _victim(data: Dataset, model: dict[str, Any]) -> MTRL:
+    settings = {name: value for name, value in model.items() if value is not None}
+    return MTRLRegressor(**settings) if data.kind == "regression" else MTRLClassifier(**settings)
+
+
+def _scores(model: MTRL, data: Dataset) -> dict[Any, float]:
+    """The test metric of each task."""
+    X, y, task = data.test
+    decision: FloatArray
+    decision = (
+        model.predict(X, task=task) if isinstance(model, MTRLRegressor) else model.decision_function(X, task=task)
+    )
+    return per_task(METRICS[data.kind][1], y, decision, task).as_dict()
+
+
+def _mean(scores: dict[Any, float], among: BoolArray) -> float:
+    return mean_over_tasks(np.array(list(scores.values()))[among])

@@ -1,0 +1,68 @@
+"""What a run's table says: three figures and the paper's claims, judged by rules.
+
+``rows`` groups and averages, ``claim`` holds the rule of a verdict; one file a figure: ``convergence`` (Fig. 1),
+``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from patom.experiments.findings import budgets, convergence, correlations
+from patom.experiments.findings.rows import CONFIDENCE, Row
+
+__all__ = ["findings"]
+
+
+def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str | None = None) -> dict[str, Any]:
+    """Everything the report shows, computed from the tables of one run or more.
+
+    Parameters
+    ----------
+    runs : sequence of (rows, provenance)
+        As ``read_run`` gives them.
+    command : str, optional
+        What to type to get the same again.
+
+    Returns
+    -------
+    dict
+        Of plain values.
+    """
+    rows = [row for table, _ in runs for row in table]
+    told = [provenance for _, provenance in runs]
+    claims = [*convergence.claims(rows), *budgets.claims(rows), *correlations.claims(rows)]
+    return {
+        "schema": 1,
+        "kind": "experiments",
+        "title": "; ".join(dict.fromkeys(part["results"]["title"] for part in told)),
+        "patom_version": told[0]["results"]["versions"]["patom"],
+        "command": command,
+        "confidence": CONFIDENCE,
+        "n_seeds": max(len(part["results"]["seeds"]) for part in told),
+        "notes": list(dict.fromkeys(note for part in told for note in part["results"]["notes"])),
+        "provenance": _together(told),
+        "convergence": convergence.convergence(rows),
+        "budgets": budgets.budgets(rows),
+        "correlations": correlations.correlations(rows),
+        "claims": [claim.as_dict() for claim in claims if claim.evidence],
+        "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],
+    }
+
+
+def _together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    runs = [part["run"] for part in told]
+    gaps = [run["worst_gap"] for run in runs if run["worst_gap"] is not None]
+    return {
+        **{name: sum(run[name] for run in runs) for name in ("cells", "failed", "uncertified")},
+        "worst_gap": max(gaps, default=None),
+        "commit": ", ".join(dict.fromkeys(at for run in runs for at in run["commits"])) or None,
+        "versions": told[0]["results"]["versions"],
+        "files": {name: sha for part in told for name, sha in part["results"]["files"].items()},
+    }
+
+
+def _name(row: Row) -> str:
+    return (
+        f"{row['experiment']}; seed {row['seed']}; pair {row['pair']}; {budgets.LABELS[row['method']]}; "
+        f"budget {row['budget']:g}; start {row['start']}"
+    )

@@ -1,0 +1,57 @@
+"""A claim of the paper, what bears on it, and the one rule by which it is judged."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Verdict = Literal["reproduced", "partly", "not reproduced", "open"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one setting says.
+
+    Parameters
+    ----------
+    setting : str
+    value : str
+        What was measured, with its interval.
+    holds : bool or None
+        Whether the claim's criterion is met; None where one seed cannot tell.
+    """
+
+    setting: str
+    value: str
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, the paper's figure, the criterion and the evidence from every setting that was run."""
+
+    claim: str
+    paper: str
+    criterion: str
+    evidence: list[Evidence]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Reproduced: the criterion is met in every setting that can tell. Partly: in some. Not reproduced: in none.
+
+        >>> Claim("c", "p", "r", [Evidence("a", "1", True), Evidence("b", "2", False)]).verdict
+        'partly'
+        """
+        answers = [item.holds for item in self.evidence if item.holds is not None]
+        if not answers:
+            return "open"
+        return "reproduced" if all(answers) else "partly" if any(answers) else "not reproduced"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The claim as the report shows it."""
+        told = [item for item in self.evidence if item.holds is not None]
+        met = sum(item.holds is True for item in told)
+        ours = self.evidence[0].value if len(self.evidence) == 1 else f"met in {met} of {len(told)} settings"
+        return {
+            "claim": self.claim, "paper": self.paper, "ours": ours, "verdict": self.verdict,
+            "rule": f"{self.criterion} Reproduced if so in every setting, partly if in some.",
+            "evidence": [asdict(item) for item in self.evidence],
+        }  # fmt: skip

@@ -1,0 +1,106 @@
+"""From a grid to its cells."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from patom.experiments.cell import Cell, Label
+from patom.experiments.grid import DrawnPairs, Experiment, Grid, Pair
+from patom.models import MTRLClassifier, MTRLRegressor
+
+LOSSES = {"regression": MTRLRegressor.LOSSES, "classification": MTRLClassifier.LOSSES}
+
+
+def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], seeds: int | None = None) -> list[Cell]:
+    """List the cells of a grid, in the order of the table.
+
+    Parameters
+    ----------
+    grid : Grid
+    kinds : sequence of str
+        Regression or classification, for each experiment.
+    tasks : sequence of sequences of labels
+        The tasks of each experiment's data.
+    seeds : int, optional
+        In place of the grid's number.
+
+    Raises
+    ------
+    ValueError
+        For tasks that the data do not have, more tasks in a pair than there are, a loss of the other kind, or an
+        indirect attack without attackers.
+    """
+    cells = []
+    for experiment, kind, labels in zip(grid.experiments, kinds, tasks, strict=True):
+        _check(experiment, kind)
+        pairs = list(_pairs(experiment, labels))
+        for seed in range(grid.seeds if seeds is None else seeds):
+            for name, pair in zip(_letters(len(pairs)), pairs, strict=True):
+                cells += list(_cells(experiment, seed, name, pair))
+    return cells
+
+
+def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator[Cell]:
+    for method in experiment.attacks:
+        attack, _, kind = method.partition("-")
+        targets, others = _sorted(pair.targets), _sorted(pair.attackers)
+        attackers = {"direct": targets, "indirect": others, "hybrid": _sorted((*targets, *others))}[kind]
+        settings: dict[str, Any] = {"name": attack, **experiment.start.model_dump()}
+        if attack == "patom":
+            settings |= experiment.patom.model_dump()
+        for budget in experiment.budgets:
+            for start in range(experiment.starts):
+                yield Cell(
+                    experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
+                    settings, budget, start, experiment.model.model_dump(), experiment.radius,
+                )  # fmt: skip
+
+
+def _pairs(experiment: Experiment, labels: Sequence[Label]) -> Iterator[Pair]:
+    if isinstance(experiment.pairs, DrawnPairs):
+        drawn = experiment.pairs
+        if drawn.targets + drawn.attackers > len(labels):
+            raise ValueError(
+                f"Experiment {experiment.name!r}: pairs of {drawn.targets} targets and {drawn.attackers} attackers "
+                f"need more than the {len(labels)} tasks of the data."
+            )
+        rng = np.random.default_rng(drawn.seed)
+        for _ in range(drawn.count):
+            order = [labels[k] for k in rng.permutation(len(labels))]
+            yield Pair(
+                targets=tuple(order[: drawn.targets]),
+                attackers=tuple(order[drawn.targets : drawn.targets + drawn.attackers]),
+            )
+        return
+    for pair in experiment.pairs:
+        unknown = [label for label in (*pair.targets, *pair.attackers) if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"Experiment {experiment.name!r}: the data have no task {unknown[0]!r}; "
+                f"they have {', '.join(map(repr, labels))}."
+            )
+        yield pair
+
+
+def _check(experiment: Experiment, kind: str) -> None:
+    loss = experiment.model.loss
+    if loss is not None and loss not in LOSSES[kind]:
+        raise ValueError(
+            f"Experiment {experiment.name!r}: the loss {loss!r} is not for {kind}; "
+            f"choose from {', '.join(LOSSES[kind])}."
+        )
+    pairs = experiment.pairs
+    alone = pairs.attackers == 0 if isinstance(pairs, DrawnPairs) else any(not pair.attackers for pair in pairs)
+    if alone and any(not method.endswith("-direct") for method in experiment.attacks):
+        raise ValueError(f"Experiment {experiment.name!r}: indirect and hybrid attacks need attackers in each pair.")
+
+
+def _sorted(labels: Sequence[Label]) -> tuple[Label, ...]:
+    return tuple(sorted(labels, key=lambda label: (isinstance(label, str), label)))
+
+
+def _letters(count: int) -> Iterator[str]:
+    """A, B, ..., Z, A1, B1, ..."""
+    for k in range(count):
+        yield "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k % 26] + (str(k // 26) if k >= 26 else "")

@@ -1,0 +1,77 @@
+"""The tidy table of a run: a row a cell, in the grid's order, the same bytes whoever computed them."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from patom.experiments.cell import Cell, canonical
+
+_TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
+SCHEMA = pa.schema(
+    [
+        # what was asked for
+        *[(name, pa.string()) for name in ("experiment", "figure", "data", "data_options")],
+        ("seed", pa.int64()),
+        ("pair", pa.string()),
+        *[("targets", _TEXTS), ("attackers", _TEXTS)],
+        *[(name, pa.string()) for name in ("method", "attack", "kind")],
+        *[("budget", pa.float64()), ("radius", pa.float64()), ("start", pa.int64())],
+        *[("loss", pa.string()), ("lambda_1", pa.float64()), ("lambda_2", pa.float64())],
+        *[("features", pa.string()), ("labels", pa.string())],
+        *[("step_size", pa.float64()), ("max_iter", pa.int64()), ("batch_ratio", pa.float64())],
+        # what came out
+        ("rows_injected", pa.int64()),
+        ("metric", pa.string()),
+        *[(name, pa.float64()) for name in ("metric_clean", "metric_attacked", "damage", "others_clean")],
+        ("others_attacked", pa.float64()),
+        *[("task_metric_clean", _NUMBERS), ("task_metric_attacked", _NUMBERS)],
+        *[("utility_clean", pa.float64()), ("utility", _NUMBERS)],
+        *[("gap", pa.float64()), ("certified", pa.bool_()), ("status", pa.string())],
+        *[("tasks", _TEXTS), ("spectrum_clean", _NUMBERS), ("spectrum", _NUMBERS)],
+        *[("correlation_clean", _NUMBERS), ("correlation", _NUMBERS)],
+        ("error", pa.string()),
+        ("key", pa.string()),
+    ]
+)
+
+
+def row(cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell and its record as one row."""
+    options = {name: value for name, value in cell.data.items() if name != "name"}
+    attack = {name: value for name, value in cell.attack.items() if name != "name"}
+    asked = {
+        "experiment": cell.experiment, "figure": cell.figure, "data": cell.data["name"],
+        "data_options": canonical(options), "seed": cell.seed, "pair": cell.pair,
+        "targets": [str(task) for task in cell.targets], "attackers": [str(task) for task in cell.attackers],
+        "method": cell.method, "attack": cell.attack["name"], "kind": cell.kind, "budget": cell.budget,
+        "radius": cell.radius, "start": cell.start, "key": cell.key,
+    }  # fmt: skip
+    return asked | cell.model | attack | dict(record)
+
+
+def write_table(rows: Iterable[Mapping[str, Any]], provenance: Mapping[str, Any], file: IO[bytes]) -> None:
+    """Write rows as Parquet, the provenance as its metadata."""
+    schema = SCHEMA.with_metadata({"patom": json.dumps(provenance, sort_keys=True)})
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Rows of a table."""
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as JSON holds it: numbers that are not finite become None."""
+    return {name: _plain(value) for name, value in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,153 @@
+"""The attack's aim after each iteration: single runs, their mean and its band, one panel a kind of attack."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from . import numerals
+from .labels import shorten
+from .panels import HEAD, Multiples, Panel, head, row_of
+from .quantity import Quantity, scale_axis
+from .style import FAINT, RULE, SMALL, TEXT, LineStyle, line_styles, place
+from .svg import Hover
+
+PANEL_WIDTH, PANEL_HEIGHT = 3.2, 3.0  # inches
+_RISE = Quantity("damage", "training loss", math.nan)
+_KINDS = ("direct", "indirect", "hybrid")
+
+
+@dataclass(frozen=True)
+class Course:
+    """
+    One kind of attack: relative rises by iteration, NaN where not measurable.
+
+    Parameters
+    ----------
+    label : str
+        Name of the kind.
+    iterations, mean, low, high : ndarray, (t,)
+        Iterations, 0 first, and the mean over seeds with its interval.
+    runs : ndarray, (r, t)
+        Single runs.
+    """
+
+    label: str
+    iterations: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    runs: np.ndarray
+
+    @classmethod
+    def of(cls, panel: Mapping[str, Any]) -> "Course":
+        """Take a panel of the results; runs of another length than the iterations are cut or filled with NaN."""
+        length = len(panel["iterations"])
+        mean, low, high = (_fit(row_of(panel.get(name)), length) for name in ("mean", "low", "high"))
+        runs = [_fit(row_of(run), length) for run in panel.get("runs") or ()]
+        single = np.array(runs).reshape(len(runs), length)
+        return cls(str(panel["label"]), row_of(panel["iterations"]), mean, low, high, single)
+
+    @property
+    def last(self) -> int:
+        """Index of the last measurable mean, -1 if there is none."""
+        measurable = np.flatnonzero(np.isfinite(self.mean))
+        return int(measurable[-1]) if measurable.size else -1
+
+    def words(self, index: int) -> str:
+        """Write the mean at an iteration with its interval."""
+        interval = _RISE.write_interval(float(self.low[index]), float(self.high[index]))
+        return f"{_RISE.write(float(self.mean[index]))} ({interval})"
+
+
+def _fit(values: np.ndarray, length: int) -> np.ndarray:
+    return np.concatenate([values[:length], np.full(max(length - values.size, 0), math.nan)])
+
+
+def convergence_multiples(experiment: Mapping[str, Any]) -> Multiples:
+    """
+    Show how the attacks of an experiment converge.
+
+    Parameters
+    ----------
+    experiment : Mapping
+        An entry of the results' ``convergence``.
+
+    Returns
+    -------
+    Multiples
+        One panel a kind of attack, each with its own vertical axis: indirect effects are far smaller.
+
+    Examples
+    --------
+    >>> panel = {"kind": "direct", "label": "direct", "iterations": [0, 1], "mean": [0.1, 0.4], "runs": []}
+    >>> shown = convergence_multiples({"title": "SARCOS", "settings": "lambda 0.1", "panels": [panel]})
+    >>> shown.panels[0].description.replace(numerals.NBSP, " ")
+    'direct: rise of the training loss over clean 40 % (no interval) at iteration 1.'
+    """
+    kinds = dict.fromkeys([*_KINDS, *(str(panel["kind"]) for panel in experiment["panels"])])
+    styles = line_styles(f"patom-{kind}" for kind in kinds)
+    panels = []
+    for told in experiment["panels"]:
+        course = Course.of(told)
+        draw = partial(_draw_panel, course=course, style=styles[f"patom-{told['kind']}"])
+        panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(course)))
+    caption = (
+        f"Relative rise of the {experiment.get('quantity') or 'training loss of the target tasks over clean'}, "
+        "by iteration. Thin: single runs; bold: their mean, with its band. Vertical axes differ."
+    )
+    return Multiples(str(experiment["title"]), str(experiment.get("settings") or ""), caption, panels, columns=3)
+
+
+def _describe(course: Course) -> str:
+    if course.last < 0:
+        return f"{course.label}: nothing was measurable."
+    iteration = numerals.count(course.iterations[course.last])
+    return f"{course.label}: rise of the training loss over clean {course.words(course.last)} at iteration {iteration}."
+
+
+def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, style: LineStyle) -> list[Hover]:
+    margin = 0.62
+    axes = place(figure, left + 0.6, top + HEAD, PANEL_WIDTH - 0.6 - margin, PANEL_HEIGHT - HEAD - 0.48)
+    _frame(axes, course)
+    ends = np.concatenate([course.low, course.high, course.runs.ravel()])
+    logarithmic = scale_axis(axes, _RISE, np.append(course.mean, 0.0), ends)  # clean is always in sight
+    if logarithmic and not (ends < 0).any():
+        axes.set_ylim(bottom=-0.1)
+    title = shorten(course.label[:1].upper() + course.label[1:], 32)
+    head(figure, left, top, title, _RISE.title(logarithmic=logarithmic))
+    if course.last < 0:
+        axes.text(0.5, 0.5, "not measurable", transform=axes.transAxes, ha="center", color=FAINT)
+        return []
+    alpha = min(max(5.0 / max(len(course.runs), 1), 0.16), 0.5)
+    lines = [np.column_stack([course.iterations, run]) for run in course.runs]
+    axes.add_collection(LineCollection(lines, colors=style.colour, linewidths=0.7, alpha=alpha), autolim=False)
+    axes.fill_between(course.iterations, course.low, course.high, color=style.colour, alpha=0.2, linewidth=0)
+    axes.plot(course.iterations, course.mean, color=style.colour, linewidth=2.0, label="mean", zorder=3, clip_on=False)
+    point = course.iterations[course.last], course.mean[course.last]
+    text = _RISE.write(float(point[1]))
+    axes.annotate(text, point, (6, 0), textcoords="offset points", va="center", color=style.colour, fontsize=TEXT)
+    return [
+        Hover(axes, ((step, mean), (step, mean)), f"{course.label}, iteration {step:.0f}: {course.words(index)}", 5.0)
+        for index, (step, mean) in enumerate(zip(course.iterations, course.mean, strict=True))
+        if np.isfinite(mean)
+    ]
+
+
+def _frame(axes: Axes, course: Course) -> None:
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0, pad=5)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    last = float(course.iterations[-1]) if course.iterations.size else 1.0
+    axes.set_xlim(-0.02 * max(last, 1.0), 1.02 * max(last, 1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    axes.set_xlabel("iteration", labelpad=5, fontsize=SMALL)
+    axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1.5)

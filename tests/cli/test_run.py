@@ -1,0 +1,152 @@
+"""``patom run`` and ``patom report``: a grid in, a table and a page out; one sentence for what is wrong."""
+
+import json
+import os
+import signal
+
+import pytest
+from command_line import group, needs_proc, one_line, start, wait_for
+from small_grid import CELLS, FAILING, GRID, TABLES, kept, write_grid
+
+
+@pytest.fixture(name="grid")
+def fixture_grid(tmp_path):
+    return write_grid(tmp_path / "small.toml")
+
+
+def test_a_run_and_its_report(run, grid, tmp_path):
+    out = tmp_path / "out"
+    status, said, err = run("run", grid, "--out", out, "--jobs", "1")
+    assert (status, err) == (0, "")
+    assert said.startswith(f"{CELLS} cells; ")
+    assert said.endswith(f"Next: patom report {out}\n")
+    assert sorted(name for name in os.listdir(out) if name != "cells") == sorted(TABLES)
+    status, said, err = run("report", out)
+    assert (status, said, err) == (0, f"Report: {out / 'report.html'}\n", "")
+    page = (out / "report.html").read_text()
+    found = json.loads((out / "findings.json").read_text())
+    assert found["title"] == "small"
+    assert found["title"] in page
+    for claim in found["claims"]:
+        assert claim["claim"] in page
+    (figure,) = [name for name in os.listdir(out) if name.endswith(".svg")]
+    assert (out / figure).read_text().count("<svg") == 1
+
+
+def test_a_second_run_says_what_it_took_up(run, grid, tmp_path):
+    run("run", grid, "--out", tmp_path / "out", "--jobs", "1", "--seeds", "1")
+    status, said, _ = run("run", grid, "--out", tmp_path / "out", "--jobs", "1")
+    assert status == 0
+    assert said.startswith(f"{CELLS} cells, {CELLS // 2} of them from before; ")
+
+
+def test_several_runs_make_one_page(run, tmp_path):
+    other = (
+        GRID.replace('"small"', '"other"')
+        .replace('"budgets"', '"correlations"')
+        .replace('name = "related"', 'name = "maps"', 1)
+    )
+    for name, text in (("one", GRID), ("two", other)):
+        run("run", write_grid(tmp_path / f"{name}.toml", text), "--out", tmp_path / name, "--jobs", "1", "--seeds", "1")
+    status, _, err = run("report", tmp_path / "one", tmp_path / "two", "--out", tmp_path / "both")
+    assert (status, err) == (0, "")
+    found = json.loads((tmp_path / "both" / "findings.json").read_text())
+    assert (found["title"], len(found["budgets"]), len(found["correlations"])) == ("small; other", 1, 1)
+    assert not (tmp_path / "one" / "report.html").exists()
+
+
+def test_the_report_of_an_audit_is_made_again(audit, run, tmp_path):
+    audit()
+    page = (tmp_path / "audit" / "report.html").read_bytes()
+    (tmp_path / "audit" / "report.html").unlink()
+    assert run("report", tmp_path / "audit")[0] == 0
+    assert (tmp_path / "audit" / "report.html").read_bytes() == page
+
+
+def test_failing_cells_give_status_1(run, tmp_path):
+    grid = write_grid(tmp_path / "failing.toml", FAILING)
+    status, said, err = run("run", grid, "--out", tmp_path / "out", "--jobs", "1")
+    assert status == 1
+    assert said.startswith(f"{CELLS} cells; ")
+    assert one_line(err, f"patom: {CELLS // 2} of {CELLS} cells failed; the first, related; seed 0; patom-direct")
+    assert run("report", tmp_path / "out")[0] == 0
+    assert "rounds to no rows" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "fig9", "--out", "out"], "neither a preset nor a file 'fig9'; the presets are fig1, fig2, fig3"),
+        (["run", "small.toml"], "Missing option '--out'"),
+        (["run", "small.toml", "--out", "out", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["run", "small.toml", "--out", "out", "--jobs", "2", "--dask", "x"], "--jobs is for processes of this"),
+        (["run", "small.toml", "--out", "small.toml"], "The output folder small.toml cannot be written"),
+        (["run", "typo.toml", "--out", "out"], "typo.toml: experiments[0].budget: unknown key"),
+        (["report", "nowhere"], "nowhere holds no run; `patom run PRESET --out nowhere` makes one."),
+        (["report", "begun"], "begun holds a run that has not finished: run the same command again"),
+        (["report", "odd"], "odd/report.json is not what an audit writes"),
+    ],
+)  # fmt: skip
+def test_refusals_are_one_sentence_and_leave_nothing(run, tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    write_grid(tmp_path / "small.toml")
+    write_grid(tmp_path / "typo.toml", GRID.replace("budgets =", "budget ="))
+    (tmp_path / "begun" / "cells").mkdir(parents=True)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "report.json").write_text("{")
+    before = sorted(os.listdir(tmp_path))
+    status, said, err = run(*arguments)
+    assert (status, said) == (2, "")
+    assert sentence in one_line(err)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_one_sentence(run, grid, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    status, _, err = run("run", grid, "--out", tmp_path / "closed" / "out")
+    assert status == 2
+    assert "cannot be written: Permission denied" in one_line(err)
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_signal_leaves_whole_cells_and_no_workers(tmp_path, number, status, jobs):
+    grid, out = write_grid(tmp_path / "long.toml", GRID.replace("seeds = 2", "seeds = 200")), tmp_path / "out"
+    process = start("run", grid, "--out", out, "--jobs", jobs)
+    wait_for(lambda: len(kept(out)) > 3)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    sentence = f"finished cells are kept in {out}, and the same command goes on from there."
+    assert one_line(err) == f"patom: interrupted; {sentence}\n"
+    wait_for(lambda: not group(process.pid))
+    for name in kept(out):
+        assert json.loads((out / "cells" / name).read_text())["record"]["metric"] == "NMSE"
+    assert not [name for name in os.listdir(out / "cells") if name.endswith(".partial")]
+    assert not (out / ".patom.lock").exists()
+
+
+def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
+    from patom.experiments import store
+
+    written = []
+
+    def write_until_full(path, write):
+        if len(written) == 4:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        return real(path, write)
+
+    real = store.write_atomically
+    monkeypatch.setattr(store, "write_atomically", write_until_full)
+    status, _, err = run("run", grid, "--out", tmp_path / "out", "--jobs", "1")
+    assert status == 2
+    assert "could not be kept in" in one_line(err)
+    assert "No space left on device" in err
+    assert len(kept(tmp_path / "out")) == 4
+    monkeypatch.undo()
+    assert run("run", grid, "--out", tmp_path / "out", "--jobs", "1")[1].startswith(
+        f"{CELLS} cells, 4 of them from before"
+    )

@@ -1,0 +1,36 @@
+"""Means over seeds and Student's intervals."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from patom.intervals import interval
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_the_interval_is_students(count, confidence):
+    values = np.random.default_rng(count).normal(3.0, 2.0, size=count)
+    low, high = stats.t.interval(confidence, count - 1, loc=values.mean(), scale=stats.sem(values))
+    assert interval(values, confidence) == pytest.approx({"mean": values.mean(), "low": low, "high": high})
+
+
+def test_equal_values_leave_no_doubt():
+    assert interval([0.25, 0.25, 0.25], 0.95) == {"mean": 0.25, "low": 0.25, "high": 0.25}
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_left_out(nothing):
+    assert interval([1.0, nothing, 2.0, 4.0], 0.95) == interval([1.0, 2.0, 4.0], 0.95)
+
+
+def test_one_value_has_a_mean_only_and_none_has_nothing():
+    assert interval([2.0], 0.95) == {"mean": 2.0, "low": None, "high": None}
+    assert interval([2.0, np.nan], 0.95) == {"mean": 2.0, "low": None, "high": None}
+    assert interval([], 0.95) == {"mean": None, "low": None, "high": None}
+    assert interval([np.nan, np.inf], 0.95) == {"mean": None, "low": None, "high": None}
+
+
+def test_any_iterable_gives_plain_floats():
+    found = interval((value for value in (1.0, 2.0)), 0.95)
+    assert {type(value) for value in found.values()} == {float}
