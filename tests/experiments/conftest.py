@@ -96,7 +96,7 @@ def fixture_cell():
     base = {
         "experiment": "made", "figure": "budgets", "pair": "A", "data": RELATED, "seed": 0, "targets": (0, 2),
         "attackers": (1, 3), "attack": patom, "budget": 0.2, "start": 0,
-        "model": {"loss": None, "lambda_1": 0.1, "lambda_2": 0.1}, "radius": 1.0,
+        "model": {"loss": None, "lambda_1": 0.1, "lambda_2": 0.1, "constant": "after"}, "radius": 1.0,
     }  # fmt: skip
 
     def build(**changes):
@@ -125,7 +125,8 @@ def fixture_row():
             "experiment": "E", "figure": "budgets", "data": "sarcos", "data_options": "{}", "seed": 0, "pair": "A",
             "targets": ["1", "2"], "attackers": ["1", "2"] if kind == "direct" else ["3", "4"],
             "method": method, "attack": attack, "kind": kind, "budget": 0.1, "radius": 1.0, "start": 0,
-            "loss": None, "lambda_1": 0.1, "lambda_2": 0.1, "features": "uniform", "labels": "resampled", "key": "k",
+            "loss": None, "lambda_1": 0.1, "lambda_2": 0.1, "constant": "after",
+            "features": "uniform", "labels": "resampled", "key": "k",
         }  # fmt: skip
         came = {
             "rows_injected": 3, "metric": "NMSE", "metric_clean": 0.5, "metric_attacked": 0.6, "damage": 0.2,

@@ -291,6 +291,14 @@ def test_a_rise_needs_budget_01_and_a_larger_one(row, claim):
     assert claim([each | {"data": "landmine"} for each in rows], RECOVERS) is None
 
 
+def test_starts_are_compared_one_by_one(row, claim):
+    rows = [
+        each for start in (0, 1) for each in aucs(row, [0.5 + 0.2 * start] * 2, [0.6 + 0.2 * start] * 2, start=start)
+    ]  # fmt: skip
+    (evidence,) = claim(rows, RECOVERS)["evidence"]
+    assert evidence["value"] == "change of the AUC +0.100 (+0.100 to +0.100)"
+
+
 def test_a_seed_without_its_partner_is_not_compared(row, failed, claim):
     rows = aucs(row, [0.5, 0.5, 0.9], [0.6, 0.6, 0.9])
     rows[-1] = failed(seed=2, budget=0.5, data="mnist")

@@ -6,7 +6,7 @@ import re
 import numba
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, RandomAttack, ThreatModel
 from patom.datasets import load_digits_tasks, make_related_tasks
@@ -165,6 +165,23 @@ def test_the_record_does_not_depend_on_the_number_of_threads(cell):
             assert json.dumps(record_of(made)) == free
     finally:
         numba.set_num_threads(before)
+
+
+def test_a_cell_keeps_to_one_thread(cell, random_attack, monkeypatch):
+    seen = []
+
+    def watched(self, X, y, task=None):
+        pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        seen.append((numba.get_num_threads(), *pools))
+        return fit(self, X, y, task=task)
+
+    fit = MTRLRegressor.fit
+    monkeypatch.setattr(MTRLRegressor, "fit", watched)
+    before = numba.get_num_threads()
+    with threadpool_limits(2):
+        assert "error" not in record_of(cell(seed=78, attack=random_attack))
+    assert {count for counts in seen for count in counts} == {1}
+    assert numba.get_num_threads() == before
 
 
 def test_tasks_whose_test_rows_have_one_class_have_no_metric(cell):

@@ -38,6 +38,8 @@ def converging_at(iteration, length=21):
         ([0.0, 5.0, 1.0, 1.0, 1.0], 2),
         ([1.0, 1.0, 1.0, 0.0, 1.0], 4),
         ([5.0, 10.0, 9.5, 10.0, 9.5], 1),
+        ([0.0, 10.0, 8.95, 10.0], 3),
+        ([0.0, 10.0, 9.05, 10.0], 1),
     ],
 )
 def test_a_run_has_converged_once_it_stays_within_a_tenth_of_its_range(utility, iteration):

@@ -12,7 +12,7 @@ def test_defaults_are_the_papers(grid):
     assert (read.patom.step_size, read.patom.max_iter, read.patom.batch_ratio) == (100.0, 10, 3.0)
     assert (read.model.loss, read.model.lambda_1, read.model.lambda_2) == (None, 0.1, 0.1)
     assert (read.start.features, read.start.labels) == ("uniform", "resampled")
-    assert (read.radius, read.starts) == (1.0, 1)
+    assert (read.radius, read.starts, read.model.constant) == (1.0, 1, "after")
 
 
 def test_seeds_default_to_ten(as_toml, experiment):
@@ -111,6 +111,7 @@ def test_what_is_missing_is_said(fault, changes, said):
         ("attacks", {"attacks": "patom-direct"}),
         ("model", {"model": 3}),
         ("model.loss", {"model": {"loss": "hinge"}}),
+        ("model.constant", {"model": {"constant": "never"}}),
         ("model.lambda_1", {"model": {"lambda_1": -0.1}}),
         ("model.lambda_1", {"model": {"lambda_1": True}}),
         ("model.lambda_2", {"model": {"lambda_2": float("inf")}}),

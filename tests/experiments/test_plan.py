@@ -44,11 +44,11 @@ def test_kinds_of_attack_come_through_the_tasks_they_should(cells):
 
 def test_a_cell_holds_what_the_experiment_says(cells):
     listed = cells(
-        model={"loss": "huber", "lambda_1": 0.5, "lambda_2": 2}, start={"labels": "flipped"},
+        model={"loss": "huber", "lambda_1": 0.5, "lambda_2": 2, "constant": "before"}, start={"labels": "flipped"},
         patom={"step_size": 3, "max_iter": 4, "batch_ratio": 1}, radius=2,
     )  # fmt: skip
     for cell in listed:
-        assert cell.model == {"loss": "huber", "lambda_1": 0.5, "lambda_2": 2.0}
+        assert cell.model == {"loss": "huber", "lambda_1": 0.5, "lambda_2": 2.0, "constant": "before"}
         assert cell.radius == 2.0
         assert cell.data["n_tasks"] == 5
         assert cell.data["noise"] == 0.1

@@ -1,5 +1,6 @@
 """Compute one cell; nothing but the cell and the data files is read, so order and workers do not matter."""
 
+import json
 import threading
 import time
 import warnings
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import PATOM, AttackResult, AttackStatus, RandomAttack, ThreatModel
@@ -18,6 +20,7 @@ from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
 from patom.datasets.dataset import Dataset
 from patom.experiments.cell import Cell, canonical
+from patom.experiments.constant import appended_before
 from patom.experiments.data import Data
 from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
 from patom.models import MTRLClassifier, MTRLRegressor
@@ -30,11 +33,17 @@ _TURN = threading.Lock()  # a dask worker may have many threads: the caches and 
 
 
 @dataclass(frozen=True)
-class Clean:
-    """The model without an attack, and its test scores by task."""
+class Setting:
+    """What cells share: the data, the model without an attack and its test scores by task.
 
+    ``norm`` is what radius and step are to be multiplied with, see ``constant``.
+    """
+
+    data: Dataset
+    victim: MTRL
     model: MTRL
     scores: dict[Any, float]
+    norm: float
 
 
 def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
@@ -76,11 +85,10 @@ def _load(data: str, seed: int, home: str | None) -> Dataset:
 
 
 def _record(cell: Cell, home: str | None) -> Record:
-    data = load(cell.data, cell.seed, home)
-    clean = _clean(canonical(cell.data), cell.seed, home, canonical(cell.model))
-    result = _attack(cell, data)
-    scores = _scores(result.model, data)
-    metric = METRICS[data.kind][0]
+    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model))
+    result = _attack(cell, clean)
+    scores = _scores(result.model, clean.data)
+    metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
     record = {
@@ -108,25 +116,26 @@ def _record(cell: Cell, home: str | None) -> Record:
     return record
 
 
-@lru_cache(maxsize=8)
-def _clean(data: str, seed: int, home: str | None, model: str) -> Clean:
-    dataset = _load(data, seed, home)
-    victim = _victim(dataset, TypeAdapter(dict[str, Any]).validate_json(model))
-    fitted = victim.fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
-    return Clean(fitted, _scores(fitted, dataset))
+@lru_cache(maxsize=4)
+def _setting(data: str, seed: int, home: str | None, model: str) -> Setting:
+    dataset, norm = _load(data, seed, home), 1.0
+    settings = {name: value for name, value in json.loads(model).items() if value is not None}
+    if settings.pop("constant", "after") == "before":
+        dataset, norm = appended_before(dataset)
+        settings |= {name: norm**2 * settings[name] for name in ("lambda_1", "lambda_2")}
+    victim = MTRLRegressor(**settings) if dataset.kind == "regression" else MTRLClassifier(**settings)
+    fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+    return Setting(dataset, victim, fitted, _scores(fitted, dataset), norm)
 
 
-def _attack(cell: Cell, data: Dataset) -> AttackResult:
+def _attack(cell: Cell, clean: Setting) -> AttackResult:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
+    if "step_size" in settings:
+        settings["step_size"] *= clean.norm**2
     attack: PATOM | RandomAttack = ATTACKS[cell.attack["name"]](**settings)
-    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius))
-    X, y, task = data.train
-    return attack.poison(_victim(data, cell.model), X, y, task=task, threat=threat, random_state=cell.rng())
-
-
-def _victim(data: Dataset, model: dict[str, Any]) -> MTRL:
-    settings = {name: value for name, value in model.items() if value is not None}
-    return MTRLRegressor(**settings) if data.kind == "regression" else MTRLClassifier(**settings)
+    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius * clean.norm))
+    X, y, task = clean.data.train
+    return attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())
 
 
 def _scores(model: MTRL, data: Dataset) -> dict[Any, float]:

@@ -28,11 +28,15 @@ class _Table(BaseModel):
 
 
 class Model(_Table):
-    """The learner; ``loss`` defaults to the paper's, by the kind of the data."""
+    """The learner; ``loss`` defaults to the paper's, by the kind of the data.
+
+    ``constant`` says whether it is appended after or before the features are divided by the largest norm.
+    """
 
     loss: Literal["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"] | None = None
     lambda_1: NotNegative = 0.1
     lambda_2: NotNegative = 0.1
+    constant: Literal["after", "before"] = "after"
 
 
 class Start(_Table):

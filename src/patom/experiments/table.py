@@ -21,7 +21,7 @@ SCHEMA = pa.schema(
         *[("targets", _TEXTS), ("attackers", _TEXTS)],
         *[(name, pa.string()) for name in ("method", "attack", "kind")],
         *[("budget", pa.float64()), ("radius", pa.float64()), ("start", pa.int64())],
-        *[("loss", pa.string()), ("lambda_1", pa.float64()), ("lambda_2", pa.float64())],
+        *[("loss", pa.string()), ("lambda_1", pa.float64()), ("lambda_2", pa.float64()), ("constant", pa.string())],
         *[("features", pa.string()), ("labels", pa.string())],
         *[("step_size", pa.float64()), ("max_iter", pa.int64()), ("batch_ratio", pa.float64())],
         # what came out
