@@ -23,21 +23,32 @@ class Loss:
     name : str
     value, slope, curvature : callables (z, y) -> array
         l(z, y) and its first and (generalised) second derivative in z.
+    cross : callable (z, y) -> array
+        Derivative of the slope in y. A margin loss at a y between -1 and +1 stands for a row of both classes in
+        proportion, so there it is half the difference of the two slopes.
     curvature_bound : float
         Largest value of ``curvature``.
     quadratic : bool
         Whether l is (y - z)^2, so that second moments of the rows are all that matters.
     margin : bool
         Whether y must be -1 or +1.
+    corner_distance : callable (z, y) -> float
+        How close the nearest row is to a jump of the curvature; 1 for a smooth loss.
     """
 
     name: str
     value: _Pointwise
     slope: _Pointwise
     curvature: _Pointwise
+    cross: _Pointwise
     curvature_bound: float
     quadratic: bool = False
     margin: bool = False
+    corner_distance: Callable[[FloatArray, FloatArray], float] = lambda _z, _y: 1.0
+
+
+def _between_classes(slope: _Pointwise) -> _Pointwise:
+    return lambda z, y: 0.5 * (slope(z, np.ones_like(y)) - slope(z, -np.ones_like(y)))
 
 
 squared_error = Loss(
@@ -45,6 +56,7 @@ squared_error = Loss(
     value=lambda z, y: (y - z) ** 2,
     slope=lambda z, y: 2.0 * (z - y),
     curvature=lambda z, _: np.full_like(z, 2.0),
+    cross=lambda z, _: np.full_like(z, -2.0),
     curvature_bound=2.0,
     quadratic=True,
 )
@@ -55,6 +67,7 @@ unclipped_hinge = Loss(
     value=lambda z, y: (1.0 - y * z) ** 2,
     slope=lambda z, y: 2.0 * (z - y),
     curvature=lambda z, _: np.full_like(z, 2.0),
+    cross=lambda z, _: np.full_like(z, -2.0),
     curvature_bound=2.0,
     quadratic=True,
     margin=True,
@@ -65,8 +78,10 @@ squared_hinge = Loss(
     value=lambda z, y: np.maximum(0.0, 1.0 - y * z) ** 2,
     slope=lambda z, y: -2.0 * y * np.maximum(0.0, 1.0 - y * z),
     curvature=lambda z, y: np.where(y * z < 1.0, 2.0, 0.0),
+    cross=_between_classes(lambda z, y: -2.0 * y * np.maximum(0.0, 1.0 - y * z)),
     curvature_bound=2.0,
     margin=True,
+    corner_distance=lambda z, y: float(np.abs(1.0 - y * z).min()),
 )
 
 logistic = Loss(
@@ -74,6 +89,7 @@ logistic = Loss(
     value=lambda z, y: np.logaddexp(0.0, -y * z),
     slope=lambda z, y: -y * expit(-y * z),
     curvature=lambda z, _: expit(z) * expit(-z),
+    cross=lambda z, _: np.full_like(z, -0.5),  # of expit(z) - y/2 - 1/2
     curvature_bound=0.25,
     margin=True,
 )
@@ -90,5 +106,7 @@ def huber(delta: float) -> Loss:
         value=lambda z, y: np.where(np.abs(z - y) <= delta, (z - y) ** 2, 2.0 * delta * np.abs(z - y) - delta**2),
         slope=lambda z, y: 2.0 * np.clip(z - y, -delta, delta),
         curvature=lambda z, y: np.where(np.abs(z - y) <= delta, 2.0, 0.0),
+        cross=lambda z, y: np.where(np.abs(z - y) <= delta, -2.0, 0.0),
         curvature_bound=2.0,
+        corner_distance=lambda z, y: float(np.abs(np.abs(z - y) - delta).min()) / delta,
     )

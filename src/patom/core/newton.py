@@ -1,13 +1,37 @@
-"""Newton's step on the penalty's manifold: (H + K) v = -gradient by conjugate gradients.
+"""Linear systems in the second derivative H + K along the penalty's manifold: Newton's step, and the adjoint.
 
-First-order steps grow in number as lambda falls; once the rank has settled, this converges fast at any lambda.
+First-order steps grow in number as lambda falls; once the rank has settled, Newton's converge fast at any lambda.
+The same operator carries a change of the data to the optimum, which is what an attacker differentiates.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
 from patom.core.penalty import Model
+
+
+@dataclass(frozen=True)
+class LinearSolution:
+    """A solution of (H + K) v = g on the tangent space.
+
+    Parameters
+    ----------
+    v : array of shape (m, p)
+    residual : float
+        Norm of what is left of the equation over the norm of g.
+    products : int
+        Products with the operator.
+    positive : bool
+        Whether no direction of non-positive curvature was met.
+    """
+
+    v: FloatArray
+    residual: float
+    products: int
+    positive: bool
 
 
 def newton_direction(
@@ -18,17 +42,25 @@ def newton_direction(
     Stops at the first direction of non-positive curvature (the rank is not the optimum's yet) and returns what
     it has: still a direction of descent. Each product costs one Hessian product and O(m p k).
     """
+    return solve_tangent(model, hessian, -model.gradient, tolerance=tolerance, max_products=max_products).v
+
+
+def solve_tangent(
+    model: Model, hessian: Operator, g: FloatArray, *, tolerance: float, max_products: int
+) -> LinearSolution:
+    """Solve P (H + K) v = g for a tangent g by conjugate gradients, to a relative residual of ``tolerance``."""
 
     def system(V: FloatArray) -> FloatArray:
         return model.project(hessian(V)) + model.curvature(V)
 
-    residual = -model.gradient
+    residual, positive, products = g, True, 0
     v, direction = np.zeros_like(residual), residual
-    square = float(np.vdot(residual, residual))
+    square = start = float(np.vdot(residual, residual))
     stop = tolerance**2 * square
     for _ in range(min(max_products, 2 * residual.size)):
         image = system(direction)
-        bend = float(np.vdot(direction, image))
+        bend, products = float(np.vdot(direction, image)), products + 1
+        positive = positive and (bend > 0.0 or square <= stop)
         if square <= stop or bend <= 0.0:
             break
         step = square / bend
@@ -36,4 +68,4 @@ def newton_direction(
         residual = residual - step * image
         last, square = square, float(np.vdot(residual, residual))
         direction = residual + (square / last) * direction
-    return v
+    return LinearSolution(v, float(np.sqrt(square / start)) if start > 0.0 else 0.0, products, positive)

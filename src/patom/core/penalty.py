@@ -13,6 +13,10 @@ class Model(Protocol):
     def gradient(self) -> FloatArray:
         """Gradient of F along the manifold, shape (m, p)."""
 
+    @property
+    def rank_margin(self) -> float:
+        """How far, relatively, W is from a change of rank, where the model would be another; at most 1."""
+
     def project(self, V: FloatArray) -> FloatArray:
         """Orthogonal projection onto the tangent space."""
 

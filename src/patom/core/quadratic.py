@@ -65,6 +65,10 @@ class RangeModel:
     def gradient(self) -> FloatArray:
         return self.project(self.data_gradient) + self.curvature(self.W)
 
+    @property
+    def rank_margin(self) -> float:
+        return 1.0
+
     def project(self, V: FloatArray) -> FloatArray:
         U = self.penalty.omega.vectors
         return U @ (U.T @ V)

@@ -93,6 +93,14 @@ class FixedRankModel:
     def gradient(self) -> FloatArray:
         return self.project(self.data_gradient) + _product(self.U, self._slope, self.Qt)
 
+    @property
+    def rank_margin(self) -> float:
+        # A singular value appears once one of -grad f off the support reaches lambda_2 ||W||_*.
+        if self.s.size == 0:
+            return 0.0
+        off, bound = float(_singular_values(self._off_support)[0]), self.lambda_2 * float(self.s.sum())
+        return min(1.0 - off / bound, float(self.s[-1] / self.s[0]))
+
     def project(self, V: FloatArray) -> FloatArray:
         UV, VQ = self.U.T @ V, V @ self.Qt.T
         return np.asarray(self.U @ UV + (VQ - self.U @ (UV @ self.Qt.T)) @ self.Qt)

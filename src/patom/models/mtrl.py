@@ -265,6 +265,10 @@ class MTRLRegressor(RegressorMixin, _MTRL):
         require_finite(targets, name="y")
         return targets
 
+    def known_targets(self, y: AnyArray) -> FloatArray:
+        """Targets as the lower level has them."""
+        return self._encode_targets(y)
+
 
 class MTRLClassifier(ClassifierMixin, _MTRL):
     """Multi-task relationship learning for two classes.
@@ -344,3 +348,12 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         self.classes_, targets = encode_classes(y)
         return targets
+
+    def known_targets(self, y: AnyArray) -> FloatArray:
+        """Labels among ``classes_`` as -1 and +1; refused if one is another."""
+        strange = np.flatnonzero(~np.isin(y, self.classes_))
+        if strange.size:
+            raise ValueError(
+                f"y holds the label {y[strange[0]]!r} in row {strange[0]}; the classes are {self.classes_.tolist()}."
+            )
+        return np.where(y == self.classes_[1], 1.0, -1.0)

@@ -1,0 +1,189 @@
+"""The gradient of the attacker's utility through the learner's optimum: exact, and two that freeze parts of it.
+
+All three are one formula, dU/dx^_ij = -(1/(n_i + n^_i)) [l'(z, y^) v_i + l''(z, y^) (x^'v_i) w_i], z = w_i'x^_ij,
+where v answers "how would W follow": (H + K) v = dU/dW on the manifold that W moves along. The paper's drops H and
+the second term and has v = Phi dU/dW (eq. 6 and 7); a frozen Omega has K = lambda_1 I + lambda_2 Omega^+.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.threat import ThreatModel
+from patom.core.arrays import AnyArray, FloatArray
+from patom.core.data_term import data_term
+from patom.core.kernels import row_products, weighted_sums
+from patom.core.labels import as_labels, positions
+from patom.core.newton import LinearSolution, solve_tangent
+from patom.core.quadratic import QuadraticPenalty
+from patom.core.rows import append_constant, inject_rows
+from patom.models.settings import require_choice
+from patom.models.threads import one_blas_thread
+
+Gradient = Literal["paper", "frozen_covariance", "exact"]
+GRADIENTS = get_args(Gradient)
+KINK = 1e-9
+"""Relative distance from a corner of the loss or a change of rank below which the map counts as not smooth."""
+
+
+class GradientStatus(Enum):
+    """How far a gradient can be trusted. The value is a sentence."""
+
+    SMOOTH = "The optimum moves smoothly with the injected rows here, and the linear system was solved."
+    KINK = "The optimum has a kink here (a change of rank, or a row at the loss's corner): one of its slopes."
+    UNSOLVED = "The linear system was not solved to its tolerance, or the fit is not at its optimum: an approximation."
+
+
+@dataclass(frozen=True)
+class Hypergradient:
+    """Derivatives of U, the summed loss of the target tasks' clean rows.
+
+    Parameters
+    ----------
+    features : array of shape (r, d)
+        By the injected rows' features.
+    labels : array of shape (r,)
+        By their targets; for a classifier by y in -1 to +1, where a value in between stands for a row of both
+        classes in proportion.
+    adjoint : array of shape (m, p)
+        v, how dU/dW is carried back.
+    products : int
+        Products with the second derivative that v took.
+    status : GradientStatus
+    """
+
+    features: FloatArray
+    labels: FloatArray
+    adjoint: FloatArray
+    products: int
+    status: GradientStatus
+
+
+def hypergradient(
+    model: Any,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    task: Any = None,
+    X_poison: npt.ArrayLike,
+    y_poison: npt.ArrayLike,
+    task_poison: Any = None,
+    targets: Any,
+    gradient: Gradient = "exact",
+    full: bool = False,
+) -> FloatArray | Hypergradient:
+    """Differentiate the attacker's utility by the injected rows, at rows of your choice.
+
+    Parameters
+    ----------
+    model : MTRLRegressor or MTRLClassifier
+        The victim's settings; its ``tol`` bounds how well the optimum is known, so keep it at 1e-8 or below.
+    X, y, task
+        Clean data, as for ``fit``.
+    X_poison, y_poison, task_poison
+        Injected rows: shapes (r, d), (r,) and (r,), in the labels of the data.
+    targets : task labels
+        Whose clean rows' summed loss U is.
+    gradient : {"exact", "frozen_covariance", "paper"}
+        Of the whole bilevel map; with Omega held fixed; or with Omega and the duals held fixed (eq. 6 and 7).
+    full : bool, default False
+        Return a ``Hypergradient``, with the derivatives by labels and a status, in place of the features' alone.
+
+    Returns
+    -------
+    array of shape (r, d), or Hypergradient
+        One solve of (1) and one linear system; the exact gradient agrees with finite differences to rounding
+        where the optimum moves smoothly.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As ``PATOM.poison``.
+
+    Examples
+    --------
+    >>> from patom import MTRLRegressor
+    >>> X, y = np.linspace(-1, 1, 8).reshape(-1, 1), np.linspace(-1, 1, 8)
+    >>> row = {"X_poison": [[0.5]], "y_poison": [-0.5], "targets": [0]}
+    >>> bool(hypergradient(MTRLRegressor(), X, y, **row)[0, 0] > 0.0)  # further out it does more harm
+    True
+    """
+    require_choice("hypergradient", GRADIENTS, gradient=gradient)
+    X_, y_, task_ = _injected(X_poison, y_poison, task_poison)
+    attackers = tuple(dict.fromkeys(task_.tolist()))
+    threat = ThreatModel(targets, attackers, budget=1.0 + task_.size)
+    program = bilevel(model, X, y, task, threat)
+    index = positions(task_, program.problem.tasks, argument="task_poison")
+    injection = Injection(X_, program.victim.known_targets(y_), index)
+    with one_blas_thread():
+        solution = program.solve(injection, start=program.problem.solve().W)
+        found = implicit_gradient(program, injection, solution.W, gradient)
+    return found if full else found.features
+
+
+def implicit_gradient(
+    program: Bilevel,
+    injection: Injection,
+    W: FloatArray,
+    gradient: str = "exact",
+    *,
+    tolerance: float = 1e-12,
+    max_products: int = 2_000,
+) -> Hypergradient:
+    """The gradient at the optimum ``W`` of clean and injected rows together.
+
+    Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper".
+    """
+    dU = _utility_gradient(program, W)
+    adjoint, status = _adjoint(program, injection, W, dU, gradient, tolerance, max_products)
+    task, x, y = injection.task_index, append_constant(injection.X), injection.y
+    z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, adjoint.v[task])
+    weight = -1.0 / (program.problem.rows.counts + np.bincount(task, minlength=W.shape[0]))[task]
+    loss = program.problem.loss
+    features = (weight * loss.slope(z, y))[:, None] * adjoint.v[task, :-1]
+    if gradient != "paper":
+        features += (weight * loss.curvature(z, y) * along)[:, None] * W[task, :-1]
+    return Hypergradient(features, weight * loss.cross(z, y) * along, adjoint.v, adjoint.products, status)
+
+
+def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:
+    rows = check_array(X, dtype=np.float64, input_name="X_poison")
+    targets = column_or_1d(y)
+    check_consistent_length(rows, targets)
+    return rows, targets, as_labels(task, rows.shape[0])
+
+
+def _utility_gradient(program: Bilevel, W: FloatArray) -> FloatArray:
+    """dU/dW, shape (m, p): rows of the target tasks only."""
+    rows, loss = program.problem.rows, program.problem.loss
+    slopes = loss.slope(row_products(rows.X, rows.offsets, W), rows.y)
+    aimed = np.zeros(rows.n_tasks)
+    aimed[program.targets] = 1.0
+    return weighted_sums(rows.X, rows.offsets, slopes * aimed[rows.task_index])
+
+
+def _adjoint(
+    program: Bilevel, injection: Injection, W: FloatArray, dU: FloatArray, gradient: str, tolerance: float, most: int
+) -> tuple[LinearSolution, GradientStatus]:
+    """v: how W would follow a change of the rows, seen through dU/dW."""
+    penalty = program.problem.penalty
+    if gradient == "paper":
+        tasks = np.arange(W.shape[0])
+        v = penalty.relationship(W).coupling(tasks, program.targets) @ dU[program.targets]
+        return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
+    rows = inject_rows(program.problem.rows, append_constant(injection.X), injection.y, injection.task_index)
+    term = data_term(rows, program.problem.loss)
+    if gradient == "frozen_covariance" or penalty.weights[1] == 0.0:
+        penalty = QuadraticPenalty(penalty.relationship(W))
+    model = penalty.model(W, term.value_and_gradient(W)[1])
+    found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=most)
+    if found.residual > max(tolerance, 1e-6) or not found.positive:
+        return found, GradientStatus.UNSOLVED
+    z = row_products(rows.X, rows.offsets, W)
+    smooth = model.rank_margin > KINK and program.problem.loss.corner_distance(z, rows.y) > KINK
+    return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK
