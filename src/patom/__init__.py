@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from patom.attacks import PATOM, AttackResult, RandomAttack, ThreatModel
+    from patom.attacks import PATOM, AttackResult, ProjectedAscent, RandomAttack, ThreatModel
     from patom.core.covariances import (
         cluster_covariance,
         graph_covariance,
@@ -25,6 +25,7 @@ __all__ = [
     "Ball",
     "MTRLClassifier",
     "MTRLRegressor",
+    "ProjectedAscent",
     "RandomAttack",
     "TaskColumn",
     "ThreatModel",
@@ -36,7 +37,7 @@ __all__ = [
 
 # Names load on first use: scikit-learn and numba take a second to import, `patom --help` should not.
 _HOMES = {
-    "patom.attacks": ("PATOM", "AttackResult", "RandomAttack", "ThreatModel"),
+    "patom.attacks": ("PATOM", "AttackResult", "ProjectedAscent", "RandomAttack", "ThreatModel"),
     "patom.core.covariances": (
         "cluster_covariance",
         "graph_covariance",

@@ -42,11 +42,18 @@ def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator)
 def _labels(
     program: Bilevel, labels: str, source: IntArray, task_index: IntArray, rng: np.random.Generator
 ) -> FloatArray:
-    rows, y = program.problem.rows, program.problem.rows.y[source]
+    y = program.problem.rows.y[source]
     if labels == "resampled":
         return y
     if program.problem.loss.margin:
         return -y if labels == "flipped" else rng.choice([-1.0, 1.0], size=y.size)
-    low = np.minimum.reduceat(rows.y, rows.offsets[:-1])[task_index]
-    high = np.maximum.reduceat(rows.y, rows.offsets[:-1])[task_index]
+    low, high = label_bounds(program, task_index)
     return low + high - y if labels == "flipped" else low + (high - low) * rng.random(y.size)
+
+
+def label_bounds(program: Bilevel, task_index: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest clean target of the task of each injected row."""
+    rows = program.problem.rows
+    low = np.minimum.reduceat(rows.y, rows.offsets[:-1])
+    high = np.maximum.reduceat(rows.y, rows.offsets[:-1])
+    return low[task_index], high[task_index]

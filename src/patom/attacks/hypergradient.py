@@ -21,6 +21,7 @@ from patom.core.kernels import row_products, weighted_sums
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
+from patom.core.relationship import uniform_relationship
 from patom.core.rows import append_constant, inject_rows
 from patom.models.settings import require_choice
 from patom.models.threads import one_blas_thread
@@ -178,7 +179,9 @@ def _adjoint(
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
     rows = inject_rows(program.problem.rows, append_constant(injection.X), injection.y, injection.task_index)
     term = data_term(rows, program.problem.loss)
-    if gradient == "frozen_covariance" or penalty.weights[1] == 0.0:
+    if penalty.weights[1] == 0.0:  # nothing confines W to a rank
+        penalty = QuadraticPenalty(uniform_relationship(W.shape[0], *penalty.weights))
+    elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
     model = penalty.model(W, term.value_and_gradient(W)[1])
     found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=most)
