@@ -160,3 +160,13 @@ def test_losses_must_be_of_the_kind_of_the_data(cells):
 def test_direct_attacks_need_no_attackers(cells):
     listed = cells(pairs={"targets": 5, "attackers": 0}, attacks=["patom-direct", "random-direct"], seeds=1)
     assert {cell.targets for cell in listed} == {cell.attackers for cell in listed} == {(0, 1, 2, 3, 4)}
+
+
+def test_an_ascent_cell_has_the_ascents_settings(cells):
+    listed = cells(attacks=["ascent-direct", "patom-direct"], ascent={"gradient": "paper", "max_iter": 7})
+    settings = {cell.attack["name"]: cell.attack for cell in listed}
+    start = {"features": "uniform", "labels": "resampled"}
+    assert settings["ascent"] == {
+        "name": "ascent", "gradient": "paper", "max_iter": 7, "optimise_labels": False, **start
+    }  # fmt: skip
+    assert "gradient" not in settings["patom"]

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import PATOM, AttackResult, AttackStatus, RandomAttack, ThreatModel
+from patom.attacks import PATOM, AttackResult, AttackStatus, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
@@ -26,8 +26,9 @@ from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
 from patom.models import MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_thread
 
+Attack = PATOM | ProjectedAscent | RandomAttack
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
-ATTACKS: dict[str, type[PATOM] | type[RandomAttack]] = {"patom": PATOM, "random": RandomAttack}
+ATTACKS: dict[str, type[Attack]] = {"patom": PATOM, "ascent": ProjectedAscent, "random": RandomAttack}
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
 
@@ -132,7 +133,7 @@ def _attack(cell: Cell, clean: Setting) -> AttackResult:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
     if "step_size" in settings:
         settings["step_size"] *= clean.norm**2
-    attack: PATOM | RandomAttack = ATTACKS[cell.attack["name"]](**settings)
+    attack: Attack = ATTACKS[cell.attack["name"]](**settings)
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius * clean.norm))
     X, y, task = clean.data.train
     return attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())

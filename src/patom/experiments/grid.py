@@ -14,11 +14,15 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from pydantic_core import ErrorDetails
 
 from patom.attacks.draws import Features, Labels
+from patom.attacks.hypergradient import Gradient
 from patom.experiments.data import Data
 
 Label = str | int
 Figure = Literal["convergence", "budgets", "correlations"]
-Attack = Literal["patom-direct", "patom-indirect", "patom-hybrid", "random-direct", "random-indirect", "random-hybrid"]
+Attack = Literal[
+    "ascent-direct", "ascent-indirect", "ascent-hybrid", "patom-direct", "patom-indirect", "patom-hybrid",
+    "random-direct", "random-indirect", "random-hybrid",
+]  # fmt: skip
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -52,6 +56,14 @@ class Patom(_Table):
     step_size: Positive = 100.0
     max_iter: Annotated[int, Field(ge=1)] = 10
     batch_ratio: Positive = 3.0
+
+
+class Ascent(_Table):
+    """Settings of ``ProjectedAscent``."""
+
+    gradient: Gradient = "exact"
+    max_iter: Annotated[int, Field(ge=1)] = 40
+    optimise_labels: bool = False
 
 
 class Pair(_Table):
@@ -101,6 +113,7 @@ class Experiment(_Table):
     model: Model = Model()
     start: Start = Start()
     patom: Patom = Patom()
+    ascent: Ascent = Ascent()
 
 
 class Grid(_Table):

@@ -47,8 +47,8 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
         targets, others = _sorted(pair.targets), _sorted(pair.attackers)
         attackers = {"direct": targets, "indirect": others, "hybrid": _sorted((*targets, *others))}[kind]
         settings: dict[str, Any] = {"name": attack, **experiment.start.model_dump()}
-        if attack == "patom":
-            settings |= experiment.patom.model_dump()
+        if attack != "random":
+            settings |= getattr(experiment, attack).model_dump()
         for budget in experiment.budgets:
             for start in range(experiment.starts):
                 yield Cell(

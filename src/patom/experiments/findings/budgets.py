@@ -24,7 +24,7 @@ from patom.experiments.findings.wording import percent, points, told
 
 LABELS = {
     f"{attack}-{kind}": f"{name}, {kind}"
-    for attack, name in (("patom", "PATOM"), ("random", "random"))
+    for attack, name in (("ascent", "ascent"), ("patom", "PATOM"), ("random", "random"))
     for kind in ("direct", "indirect", "hybrid")
 }
 PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
@@ -106,7 +106,8 @@ def _evidence(tested: dict[str, Methods], judge: Callable[[Methods], tuple[str, 
 
 
 def _direct_leads(methods: Methods) -> tuple[str, bool | None] | None:
-    others = {method: rows for method, rows in methods.items() if method not in (PATOM_DIRECT, "patom-hybrid")}
+    rivals = (PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT, "random-hybrid")  # of the paper's own
+    others = {method: methods[method] for method in rivals if method in methods}
     if PATOM_DIRECT not in methods or not others:
         return None
     leads = {method: lead(methods[PATOM_DIRECT], rows, damage) for method, rows in others.items()}
