@@ -53,8 +53,14 @@ def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
     assert set(told) == {"claim", "paper", "ours", "verdict", "rule", "evidence"}
     assert told["evidence"][0] == {"setting": "s0", "value": "v0", "holds": answers[0]}
     counted = f"met in {answers.count(True)} of {len(answers) - answers.count(None)} settings"
-    assert told["ours"] == ("v0" if len(answers) == 1 else counted)
+    each = "; ".join(f"s{k}: v{k}" for k in range(len(answers)))
+    assert told["ours"] == ("v0" if len(answers) == 1 else f"{counted}: {each}")
     assert told["rule"].startswith("It must be so. ")
+
+
+def test_of_many_settings_only_the_number_is_told():
+    evidence = [Evidence(f"s{k}", "v", k < 2) for k in range(5)]
+    assert Claim("it is so", "so", "It must be so.", evidence).as_dict()["ours"] == "met in 2 of 5 settings"
 
 
 def test_claims_come_in_the_papers_order_and_with_what_bears_on_them(row, found):

@@ -18,13 +18,27 @@ from patom.attacks.hypergradient import Gradient
 from patom.experiments.data import Data
 
 Label = str | int
-Figure = Literal["convergence", "budgets", "correlations"]
+Figure = Literal["convergence", "budgets", "correlations", "attacks"]
 Attack = Literal[
     "ascent-direct", "ascent-indirect", "ascent-hybrid", "patom-direct", "patom-indirect", "patom-hybrid",
     "random-direct", "random-indirect", "random-hybrid",
 ]  # fmt: skip
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+def _how_many(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+StepSizes = Annotated[
+    Annotated[Positive, Tag("one")] | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_how_many),
+]
+Gradients = Annotated[
+    Annotated[Gradient, Tag("one")] | Annotated[tuple[Gradient, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_how_many),
+]
 
 
 class _Table(BaseModel):
@@ -51,17 +65,17 @@ class Start(_Table):
 
 
 class Patom(_Table):
-    """PATOM's settings; the defaults are the paper's."""
+    """PATOM's settings; the defaults are the paper's. Several step sizes are for the figure "attacks"."""
 
-    step_size: Positive = 100.0
+    step_size: StepSizes = 100.0
     max_iter: Annotated[int, Field(ge=1)] = 10
     batch_ratio: Positive = 3.0
 
 
 class Ascent(_Table):
-    """Settings of ``ProjectedAscent``."""
+    """Settings of ``ProjectedAscent``. Several gradients are for the figure "attacks"."""
 
-    gradient: Gradient = "exact"
+    gradient: Gradients = "exact"
     max_iter: Annotated[int, Field(ge=1)] = 40
     optimise_labels: bool = False
 
@@ -115,6 +129,13 @@ class Experiment(_Table):
     patom: Patom = Patom()
     ascent: Ascent = Ascent()
 
+    @model_validator(mode="after")
+    def _one_variant(self) -> "Experiment":
+        several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent.gradient, tuple)
+        if several and self.figure != "attacks":
+            raise ValueError('several step sizes or gradients need figure = "attacks"; elsewhere use vary')
+        return self
+
 
 class Grid(_Table):
     """A whole run."""
@@ -136,7 +157,7 @@ def presets() -> tuple[str, ...]:
     """Names of the grids that come with the package.
 
     >>> presets()
-    ('fig1', 'fig2', 'fig3', 'settings')
+    ('attacks', 'fig1', 'fig2', 'fig3', 'settings')
     """
     folder = resources.files("patom.experiments") / "presets"
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
@@ -278,9 +299,13 @@ def _place(complaint: ErrorDetails, origins: list[int]) -> str:
     last = [location.pop()] if complaint["type"] == "extra_forbidden" else []
     if complaint["type"] == "union_tag_not_found":
         last = ["name"]
-    alternatives = {"digits", "landmine", "sarcos", "mnist", "related", "drawn", "listed", "str", "int"}
-    keys = [part for part in location if part not in alternatives] + last
+    keys = [part for part in location if part not in _ALTERNATIVES] + last
     return "".join(f"[{key}]" if isinstance(key, int) else f".{_quoted(key)}" for key in keys).lstrip(".")
+
+
+_ALTERNATIVES = frozenset(
+    ("digits", "landmine", "sarcos", "mnist", "related", "drawn", "listed", "one", "several", "str", "int")
+)
 
 
 def _quoted(key: str) -> str:

@@ -1,5 +1,6 @@
 """From a grid to its cells."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -46,15 +47,24 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
         attack, _, kind = method.partition("-")
         targets, others = _sorted(pair.targets), _sorted(pair.attackers)
         attackers = {"direct": targets, "indirect": others, "hybrid": _sorted((*targets, *others))}[kind]
-        settings: dict[str, Any] = {"name": attack, **experiment.start.model_dump()}
-        if attack != "random":
-            settings |= getattr(experiment, attack).model_dump()
-        for budget in experiment.budgets:
-            for start in range(experiment.starts):
-                yield Cell(
-                    experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
-                    settings, budget, start, experiment.model.model_dump(), experiment.radius,
-                )  # fmt: skip
+        for settings, budget, start in itertools.product(
+            _variants(experiment, attack), experiment.budgets, range(experiment.starts)
+        ):
+            yield Cell(
+                experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
+                settings, budget, start, experiment.model.model_dump(), experiment.radius,
+            )  # fmt: skip
+
+
+def _variants(experiment: Experiment, attack: str) -> list[dict[str, Any]]:
+    """An attack's settings, one for each step size or gradient."""
+    shared: dict[str, Any] = {"name": attack, **experiment.start.model_dump()}
+    if attack == "random":
+        return [shared]
+    settings = getattr(experiment, attack).model_dump()
+    lists = {name: value for name, value in settings.items() if isinstance(value, tuple)}
+    chosen = itertools.product(*lists.values())
+    return [shared | settings | dict(zip(lists, values, strict=True)) for values in chosen]
 
 
 def _pairs(experiment: Experiment, labels: Sequence[Label]) -> Iterator[Pair]:

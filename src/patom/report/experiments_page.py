@@ -31,7 +31,7 @@ def render_experiments(results: Mapping[str, Any]) -> str:
     ----------
     results : Mapping
         ``schema``, ``kind`` (``"experiments"``), ``title``, ``patom_version``, ``n_seeds``, and as far as the run
-        has them ``confidence``, ``claims``, ``convergence``, ``budgets``, ``correlations``, ``notes``,
+        has them ``confidence``, ``claims``, ``convergence``, ``budgets``, ``correlations``, ``attacks``, ``notes``,
         ``provenance``, ``failures`` and ``command``. Numbers that were not measurable are None.
 
     Returns
@@ -63,6 +63,7 @@ def render_experiments(results: Mapping[str, Any]) -> str:
         facts=words.facts(results),
         means=words.means(results),
         sections={kind: _experiments(results, kind) for kind in KINDS},
+        attacks=results.get("attacks") or [],
         notes=results.get("notes") or [],
         provenance=words.provenance(results),
         files=told.get("files") or {},

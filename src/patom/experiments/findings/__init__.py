@@ -1,13 +1,13 @@
-"""What a run's table says: three figures and the paper's claims, judged by rules.
+"""What a run's table says: figures and the paper's claims, judged by rules.
 
 ``rows`` groups and averages, ``claim`` holds the rule of a verdict; one file a figure: ``convergence`` (Fig. 1),
-``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims.
+``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patom.experiments.findings import budgets, convergence, correlations
+from patom.experiments.findings import attacks, budgets, convergence, correlations
 from patom.experiments.findings.rows import CONFIDENCE, Row
 
 __all__ = ["findings"]
@@ -44,6 +44,7 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         "convergence": convergence.convergence(rows),
         "budgets": budgets.budgets(rows),
         "correlations": correlations.correlations(rows),
+        "attacks": attacks.attacks(rows),
         "claims": [claim.as_dict() for claim in claims if claim.evidence],
         "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],
     }

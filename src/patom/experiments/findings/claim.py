@@ -6,6 +6,10 @@ from typing import Any, Literal
 Verdict = Literal["reproduced", "partly", "not reproduced", "open"]
 
 
+FEW = 4
+"""Settings that are told one by one in a claim's row."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What one setting says.
@@ -47,11 +51,18 @@ class Claim:
 
     def as_dict(self) -> dict[str, Any]:
         """The claim as the report shows it."""
-        told = [item for item in self.evidence if item.holds is not None]
-        met = sum(item.holds is True for item in told)
-        ours = self.evidence[0].value if len(self.evidence) == 1 else f"met in {met} of {len(told)} settings"
         return {
-            "claim": self.claim, "paper": self.paper, "ours": ours, "verdict": self.verdict,
+            "claim": self.claim, "paper": self.paper, "ours": self._ours(), "verdict": self.verdict,
             "rule": f"{self.criterion} Reproduced if so in every setting, partly if in some.",
             "evidence": [asdict(item) for item in self.evidence],
         }  # fmt: skip
+
+    def _ours(self) -> str:
+        """What was measured, setting by setting; of many settings only in how many the criterion is met."""
+        if len(self.evidence) == 1:
+            return self.evidence[0].value
+        told = [item for item in self.evidence if item.holds is not None]
+        met = f"met in {sum(item.holds is True for item in told)} of {len(told)} settings"
+        if len(self.evidence) > FEW:
+            return met
+        return f"{met}: " + "; ".join(f"{item.setting}: {item.value}" for item in self.evidence)

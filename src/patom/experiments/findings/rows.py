@@ -100,8 +100,8 @@ def both(*answers: bool | None) -> bool | None:
     return None if any(answer is None for answer in answers) else True
 
 
-def settings(rows: Sequence[Row]) -> str:
-    """What an experiment's rows have in common, in a phrase."""
+def settings(rows: Sequence[Row], *, steps: bool = True) -> str:
+    """What an experiment's rows have in common, in a phrase; PATOM's step size only if there is one."""
     patom = next((row for row in rows if row["attack"] == "patom"), None)
     first = rows[0]
     lambdas = [f"{first[name]:g}" for name in ("lambda_1", "lambda_2")]
@@ -109,6 +109,7 @@ def settings(rows: Sequence[Row]) -> str:
     if first["loss"]:
         words.append(first["loss"].replace("_", " "))
     if patom is not None:
-        words.append(f"step {patom['step_size']:g}, {patom['max_iter']} iterations")
+        step = f"step {patom['step_size']:g}, " if steps else "PATOM "
+        words.append(f"{step}{patom['max_iter']} iterations")
     words.append(f"labels {first['labels']}")
     return ", ".join(words)
