@@ -16,23 +16,45 @@ if TYPE_CHECKING:
         independent_covariance,
         mean_regularised_covariance,
     )
-    from patom.core.regions import Ball
+    from patom.core.regions import (
+        Ball,
+        Box,
+        Ellipsoid,
+        Fixed,
+        Intersection,
+        Slab,
+        ellipsoid_around,
+        own_data,
+        round_features,
+        slab_between,
+        sphere_around,
+    )
     from patom.models import MTRLClassifier, MTRLRegressor, TaskColumn
 
 __all__ = [
     "PATOM",
     "AttackResult",
     "Ball",
+    "Box",
+    "Ellipsoid",
+    "Fixed",
+    "Intersection",
     "MTRLClassifier",
     "MTRLRegressor",
     "ProjectedAscent",
     "RandomAttack",
+    "Slab",
     "TaskColumn",
     "ThreatModel",
     "cluster_covariance",
+    "ellipsoid_around",
     "graph_covariance",
     "independent_covariance",
     "mean_regularised_covariance",
+    "own_data",
+    "round_features",
+    "slab_between",
+    "sphere_around",
 ]
 
 # Names load on first use: scikit-learn and numba take a second to import, `patom --help` should not.
@@ -44,7 +66,19 @@ _HOMES = {
         "independent_covariance",
         "mean_regularised_covariance",
     ),
-    "patom.core.regions": ("Ball",),
+    "patom.core.regions": (
+        "Ball",
+        "Box",
+        "Ellipsoid",
+        "Fixed",
+        "Intersection",
+        "Slab",
+        "ellipsoid_around",
+        "own_data",
+        "round_features",
+        "slab_between",
+        "sphere_around",
+    ),
     "patom.models": ("MTRLClassifier", "MTRLRegressor", "TaskColumn"),
 }
 

@@ -59,6 +59,59 @@ def test_curvature_by_finite_differences(loss, points):
 
 
 @every_loss
+def test_cross_is_the_slopes_derivative_in_y(loss, points):
+    z, y, h = points[0], targets(loss, points[1]), 1e-5
+    if loss.margin:  # y in between: a row of both classes, (1 + y)/2 of the positive one; linear, so h may be 1
+
+        def slope(y):
+            one = np.ones_like(z)
+            return 0.5 * (1 + y) * loss.slope(z, one) + 0.5 * (1 - y) * loss.slope(z, -one)
+
+        h = 1.0
+    else:
+        smooth = loss.curvature(z - h, y) == loss.curvature(z + h, y)
+        z, y = z[smooth], y[smooth]
+
+        def slope(y):
+            return loss.slope(z, y)
+
+    difference = (slope(y + h) - slope(y - h)) / (2 * h)
+    assert loss.cross(z, y).shape == z.shape
+    np.testing.assert_allclose(loss.cross(z, y), difference, rtol=1e-9, atol=1e-9)
+
+
+CORNERS = {  # predictions at which the curvature jumps, for a target
+    "squared_hinge": lambda y: [1.0 / y],
+    "huber, -0.6": lambda y: [y - 0.3, y + 0.3],
+    "huber, -4": lambda y: [y - 2.0, y + 2.0],
+}
+
+
+def name_of(loss):
+    return f"{loss.name}, {loss.slope(0.0, 9.0):.2g}" if loss.name == "huber" else loss.name
+
+
+@every_loss
+def test_corner_distance(loss, points):
+    z, y = points[0], targets(loss, points[1])
+    if name_of(loss) not in CORNERS:
+        assert loss.corner_distance(z, y) == 1.0
+        return
+    corners = CORNERS[name_of(loss)]
+    for target in (-1.0, 1.0):
+        for corner in corners(target):
+            far = np.array([corner + 9.0, corner - 9.0])
+            assert loss.corner_distance(np.array([corner]), np.array([target])) < 1e-15
+            away = [
+                loss.corner_distance(np.append(far, corner + off), np.full(3, target)) for off in (1e-3, -1e-3, 1e-6)
+            ]
+            assert min(away) > 0.0
+            assert away[:2] == pytest.approx([1e3 * away[2]] * 2, rel=1e-6)  # in proportion, on either side
+            below, above = (loss.curvature(np.array([corner + off]), np.array([target])) for off in (-1e-9, 1e-9))
+            assert below != above
+
+
+@every_loss
 @few
 @given(z=numbers, other=numbers, y=numbers, share=st.floats(0, 1))
 def test_convex(loss, z, other, y, share):
@@ -93,7 +146,7 @@ def test_quadratic_means_squared_error(loss, points):
 @every_loss
 def test_far_from_the_target_nothing_overflows(loss):
     z, y = np.array([-1e4, 1e4, -1e4, 1e4]), np.array([1.0, 1.0, -1.0, -1.0])
-    for part in (loss.value, loss.slope, loss.curvature):
+    for part in (loss.value, loss.slope, loss.curvature, loss.cross):
         assert np.isfinite(part(z, y)).all()
 
 

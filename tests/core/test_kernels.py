@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patom.core import compiled
-from patom.core.kernels import row_products, weighted_sums
+from patom.core.kernels import gram_products, row_products, weighted_sums
 
 COUNTS = np.array([3, 1, 0, 40, 7])
 OFFSETS = np.concatenate([[0], np.cumsum(COUNTS)])
@@ -36,6 +36,15 @@ def test_sums(case):
     np.add.at(expected, index, weight[:, None] * X)
     np.testing.assert_allclose(weighted_sums(X, OFFSETS, weight), expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_array_equal(weighted_sums(X, OFFSETS, weight)[2], 0.0)  # a task without rows
+
+
+@pytest.mark.usefixtures("either_form")
+def test_products_and_sums_in_one_pass(case):
+    X, V, index, rng = case
+    weight = rng.standard_normal(index.size) * (rng.random(index.size) < 0.5)
+    expected = weighted_sums(X, OFFSETS, weight * row_products(X, OFFSETS, V))
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        np.testing.assert_allclose(gram_products(X, OFFSETS, weight, order(V)), expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.usefixtures("either_form")

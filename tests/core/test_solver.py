@@ -115,6 +115,20 @@ def test_a_start_at_the_optimum_is_recognised(loss):
 
 
 @every_loss
+def test_unpolished_weights_are_certified_and_polished_ones_nearer_to_a_fixed_point(loss):
+    term, penalty = term_of(loss), SpectralPenalty(1e-2, 1e-2)
+    rough, polished = (solve(term, penalty, tol=1e-4, polish=polish) for polish in (False, True))
+
+    def residual(W):
+        L = term.smoothness
+        return np.linalg.norm(W - penalty.prox(W - term.value_and_gradient(W)[1] / L, L))
+
+    assert rough.status is polished.status is Status.CONVERGED
+    assert rough.duality_gap <= 1e-4
+    assert residual(polished.W) < 0.1 * residual(rough.W)
+
+
+@every_loss
 def test_any_start_leads_to_the_same_optimum(loss):
     term, penalty = term_of(loss), SpectralPenalty(1e-2, 1e-2)
     start = 10.0 * np.random.default_rng(0).standard_normal(term.shape)

@@ -1,6 +1,6 @@
 """The attacker: what she may do (``threat``), how she does it (one file an attack), what comes of it (``result``)."""
 
-from patom.attacks.hypergradient import Hypergradient, hypergradient
+from patom.attacks.gradients import Hypergradient, hypergradient
 from patom.attacks.patom import PATOM
 from patom.attacks.projected_ascent import ProjectedAscent
 from patom.attacks.random_attack import RandomAttack

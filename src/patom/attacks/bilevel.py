@@ -62,11 +62,11 @@ class Bilevel:
     counts: IntArray
     region: Region
 
-    def solve(self, injection: Injection, start: FloatArray) -> Solution:
+    def solve(self, injection: Injection, start: FloatArray, *, polish: bool = True) -> Solution:
         """The lower level: problem (1) on clean and injected rows together (eq. 3)."""
         X = append_constant(injection.X)
         rows = inject_rows(self.problem.rows, X, injection.y, injection.task_index)
-        return self.problem.solve(rows, start)
+        return self.problem.solve(rows, start, polish=polish)
 
     def target_rows(self) -> IntArray:
         """Positions of the target tasks' clean rows among the grouped rows."""

@@ -15,10 +15,11 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
 from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.promises import require_kept
 from patom.attacks.threat import ThreatModel
-from patom.core import regions
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.labels import as_labels, encode, positions
+from patom.core.regions import describe, restore
 from patom.core.solution import Solution, Status
 
 HISTORY = np.dtype([("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")])
@@ -127,20 +128,17 @@ class AttackResult:
         TypeError
             For task or class labels other than numbers, strings and booleans, or a region that is not patom's.
         """
-        name = type(self.threat.region).__name__
-        if type(self.threat.region) is not getattr(regions, name, None):
-            raise TypeError(f"region of ThreatModel is a {name}, which load would not know; only patom's can be saved.")
-        region = {"name": name, **vars(self.threat.region)}
+        shape: dict[str, AnyArray] = {}  # of the region
         notes = {
-            "attack": self.attack, "region": region, "budget": self.threat.budget, "status": self.status.name,
-            "clean_utility": self.clean_utility,
+            "attack": self.attack, "region": describe(self.threat.region, shape), "budget": self.threat.budget,
+            "status": self.status.name, "clean_utility": self.clean_utility,
         }  # fmt: skip
         arrays = {
             "X": self.X, "y": _plain("y", self.y), "task": _plain("task", self.task),
             "history": np.asarray(self.history), "start_utilities": self.start_utilities,
             "targets": _plain("targets", np.array(self.threat.targets, dtype=object)),
             "attackers": _plain("attackers", np.array(self.threat.attackers, dtype=object)),
-            "notes": np.array(json.dumps(notes, default=np.generic.item)),
+            "notes": np.array(json.dumps(notes, default=np.generic.item)), **shape,
         }  # fmt: skip
         write_atomically(Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
@@ -150,7 +148,7 @@ class AttackResult:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         notes = json.loads(str(arrays["notes"]))
-        region = getattr(regions, notes["region"].pop("name"))(**notes["region"])
+        region = restore(notes["region"], arrays)
         threat = ThreatModel(
             tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"], region
         )
@@ -198,9 +196,16 @@ def assemble(
     runs: list[Recorder],
     data: tuple[Any, Any, Any],
 ) -> AttackResult:
-    """The best run as a result, with the victim fitted from scratch on clean plus injected rows."""
+    """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
+
+    Raises
+    ------
+    RuntimeError
+        For rows that the threat model does not allow: no attack passes by here.
+    """
     best = max(runs, key=lambda run: run.utility)
     injection, classes = best.injection, getattr(program.victim, "classes_", None)
+    require_kept(program, threat, injection, settings["name"])
     y = injection.y if classes is None else classes[(injection.y > 0.0).astype(int)]
     result = AttackResult(
         X=injection.X,

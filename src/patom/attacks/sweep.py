@@ -30,14 +30,14 @@ def sweep(
     gain : array of shape (r, t)
         Dual times coupling, a^_r Phi_ip.
     region : Region
-        Compiled for the ball; any other region runs through its ``project``.
+        Compiled for a ball around 0; any other region runs through its ``project``.
 
     Returns
     -------
     array of shape (r, d)
         Costs O(r b d).
     """
-    if isinstance(region, Ball):
+    if isinstance(region, Ball) and region.around_zero:
         moved = np.array(X, order="C")
         run = _sweep_ball(X.shape[0] * samples.size)
         run(moved, np.ascontiguousarray(samples), pushes, sample_group, gain, region.radius)

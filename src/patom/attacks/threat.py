@@ -27,7 +27,9 @@ class ThreatModel:
     budget : float
         Injected rows of an attacking task over its clean rows, above 0; the number is rounded down.
     region : Region, default Ball(radius=1.0)
-        Where the features of injected rows must lie, in the units of X.
+        Where the features of injected rows must lie, in the units of X: a ``Ball``, ``Box``, ``Ellipsoid`` or
+        ``Slab``, features that cannot change (``Fixed``), an ``Intersection`` of these, or any convex set with the
+        methods of ``patom.core.regions.Region``. One for all attacking tasks.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.kernels import row_products, weighted_sums
+from patom.core.kernels import gram_products, row_products, weighted_sums
 from patom.core.losses import Loss
 from patom.core.rows import TaskRows
 
@@ -111,7 +111,7 @@ def _moments(rows: TaskRows) -> tuple[FloatArray, FloatArray, float]:
 
 
 def _row_operator(rows: TaskRows, weight: FloatArray) -> Operator:
-    return lambda V: weighted_sums(rows.X, rows.offsets, weight * row_products(rows.X, rows.offsets, V))
+    return lambda V: gram_products(rows.X, rows.offsets, weight, V)
 
 
 def _power(blocks: Operator, shape: tuple[int, ...], steps: int = 20) -> float:

@@ -30,6 +30,20 @@ def _weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray, out: Fl
                     out[i, c] += weight[j] * X[j, c]
 
 
+@compiled
+def _gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: FloatArray, out: FloatArray) -> None:
+    for i in prange(offsets.size - 1):
+        out[i, :] = 0.0
+        for j in range(offsets[i], offsets[i + 1]):
+            if weight[j] != 0.0:
+                z = 0.0
+                for c in range(X.shape[1]):
+                    z += X[j, c] * V[i, c]
+                z *= weight[j]
+                for c in range(X.shape[1]):
+                    out[i, c] += z * X[j, c]
+
+
 def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
     """Predictions w_i'x_ij of every row, shape (n,); one pass over ``X``.
 
@@ -49,4 +63,18 @@ def weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray) -> Float
     """
     out = np.empty((offsets.size - 1, X.shape[1]))
     _weighted_sums(X.size)(X, offsets, weight, out)
+    return out
+
+
+def gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: FloatArray) -> FloatArray:
+    """Per-task sums of weighted rows times their products with v_i, sum_j weight_j (v_i'x_ij) x_ij, shape (m, p).
+
+    One pass over the rows of ``X`` whose weight is not zero.
+
+    >>> gram_products(np.eye(2), np.array([0, 1, 2]), np.array([2.0, 0.0]), np.array([[3.0, 0.0], [0.0, 4.0]]))
+    array([[6., 0.],
+           [0., 0.]])
+    """
+    out = np.empty((offsets.size - 1, X.shape[1]))
+    _gram_products(X.size)(X, offsets, weight, np.ascontiguousarray(V), out)
     return out

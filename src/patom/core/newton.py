@@ -57,11 +57,11 @@ def solve_tangent(
     v, direction = np.zeros_like(residual), residual
     square = start = float(np.vdot(residual, residual))
     stop = tolerance**2 * square
-    for _ in range(min(max_products, 2 * residual.size)):
+    while square > stop and products < min(max_products, 2 * residual.size):
         image = system(direction)
         bend, products = float(np.vdot(direction, image)), products + 1
-        positive = positive and (bend > 0.0 or square <= stop)
-        if square <= stop or bend <= 0.0:
+        positive = bend > 0.0
+        if not positive:
             break
         step = square / bend
         v = v + step * direction

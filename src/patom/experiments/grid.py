@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from pydantic_core import ErrorDetails
 
 from patom.attacks.draws import Features, Labels
-from patom.attacks.hypergradient import Gradient
+from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data
 
 Label = str | int
@@ -78,6 +78,7 @@ class Ascent(_Table):
     gradient: Gradients = "exact"
     max_iter: Annotated[int, Field(ge=1)] = 40
     optimise_labels: bool = False
+    n_starts: Annotated[int, Field(ge=1)] = 3
 
 
 class Pair(_Table):

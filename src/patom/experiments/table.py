@@ -24,7 +24,7 @@ SCHEMA = pa.schema(
         *[("loss", pa.string()), ("lambda_1", pa.float64()), ("lambda_2", pa.float64()), ("constant", pa.string())],
         *[("features", pa.string()), ("labels", pa.string())],
         *[("step_size", pa.float64()), ("max_iter", pa.int64()), ("batch_ratio", pa.float64())],
-        *[("gradient", pa.string()), ("optimise_labels", pa.bool_())],
+        *[("gradient", pa.string()), ("optimise_labels", pa.bool_()), ("n_starts", pa.int64())],
         # what came out
         ("rows_injected", pa.int64()),
         ("metric", pa.string()),

@@ -37,9 +37,9 @@ class Problem:
     max_iter: int
     solver: str = "accelerated"
 
-    def solve(self, rows: TaskRows | None = None, start: FloatArray | None = None) -> Solution:
+    def solve(self, rows: TaskRows | None = None, start: FloatArray | None = None, *, polish: bool = True) -> Solution:
         """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold)."""
         term = data_term(self.rows if rows is None else rows, self.loss)
         if self.solver == "alternating":
             return alternate(term, *self.penalty.weights, tol=self.tol, max_iter=self.max_iter)
-        return solve(term, self.penalty, tol=self.tol, max_iter=self.max_iter, start=start)
+        return solve(term, self.penalty, tol=self.tol, max_iter=self.max_iter, start=start, polish=polish)

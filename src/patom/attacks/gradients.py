@@ -23,13 +23,15 @@ from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import uniform_relationship
 from patom.core.rows import append_constant, inject_rows
-from patom.models.settings import require_choice
+from patom.models.settings import require_choice, require_finite
 from patom.models.threads import one_blas_thread
 
 Gradient = Literal["paper", "frozen_covariance", "exact"]
 GRADIENTS = get_args(Gradient)
 KINK = 1e-9
 """Relative distance from a corner of the loss or a change of rank below which the map counts as not smooth."""
+LOOSE = 1e-6
+"""Relative residual of the optimum or of the linear system above which the gradient counts as not solved."""
 
 
 class GradientStatus(Enum):
@@ -116,9 +118,9 @@ def hypergradient(
     """
     require_choice("hypergradient", GRADIENTS, gradient=gradient)
     X_, y_, task_ = _injected(X_poison, y_poison, task_poison)
-    attackers = tuple(dict.fromkeys(task_.tolist()))
-    threat = ThreatModel(targets, attackers, budget=1.0 + task_.size)
-    program = bilevel(model, X, y, task, threat)
+    program = bilevel(model, X, y, task, ThreatModel(targets, targets, budget=1.0))  # the rows are given below
+    if X_.shape[1] != program.problem.rows.n_columns - 1:
+        raise ValueError(f"X_poison has {X_.shape[1]} columns; X has {program.problem.rows.n_columns - 1}.")
     index = positions(task_, program.problem.tasks, argument="task_poison")
     injection = Injection(X_, program.victim.known_targets(y_), index)
     with one_blas_thread():
@@ -153,7 +155,8 @@ def implicit_gradient(
 
 
 def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:
-    rows = check_array(X, dtype=np.float64, input_name="X_poison")
+    rows = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X_poison")
+    require_finite(rows, name="X_poison")
     targets = column_or_1d(y)
     check_consistent_length(rows, targets)
     return rows, targets, as_labels(task, rows.shape[0])
@@ -183,10 +186,14 @@ def _adjoint(
         penalty = QuadraticPenalty(uniform_relationship(W.shape[0], *penalty.weights))
     elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
-    model = penalty.model(W, term.value_and_gradient(W)[1])
+    slope = term.value_and_gradient(W)[1]
+    model = penalty.model(W, slope)
     found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=most)
-    if found.residual > max(tolerance, 1e-6) or not found.positive:
+    scale = float(np.linalg.norm(model.project(slope)))
+    astray = float(np.linalg.norm(model.gradient)) / scale if scale > 0.0 else 0.0  # from the optimum, relatively
+    solved = found.positive and found.residual <= max(tolerance, LOOSE)
+    if not solved or max(astray, -model.rank_margin) > LOOSE:
         return found, GradientStatus.UNSOLVED
     z = row_products(rows.X, rows.offsets, W)
-    smooth = model.rank_margin > KINK and program.problem.loss.corner_distance(z, rows.y) > KINK
+    smooth = min(model.rank_margin, program.problem.loss.corner_distance(z, rows.y)) > max(KINK, astray)
     return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK

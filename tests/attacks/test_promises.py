@@ -1,0 +1,135 @@
+"""No attack passes by the check of what it returns; regions of every kind hold, and survive a file."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from patom import (
+    PATOM,
+    AttackResult,
+    Ball,
+    Box,
+    Ellipsoid,
+    Fixed,
+    Intersection,
+    MTRLClassifier,
+    MTRLRegressor,
+    RandomAttack,
+    Slab,
+    ThreatModel,
+)  # fmt: skip
+from patom.attacks import patom, random_attack
+from patom.core.regions import own_data
+
+REGIONS = {
+    "ball": Ball(0.8),
+    "ball elsewhere": Ball(0.5, [0.4, 0.0, 0.2, 0.0]),
+    "box": Box([-1.0, 0.0, 0.0, -0.5], 0.5),
+    "ball and open box": Intersection(Ball(0.9), Box(0.0, [np.inf, 1.0, np.inf, 0.3])),
+    "ball and fixed": Intersection(Ball(0.9), Fixed([2, 0], [0.5, -0.1])),
+    "ellipsoid": Ellipsoid(np.diag([0.5, 0.1, 0.1, 0.2]), 1.2, 0.1),
+    "ball and slab": Intersection(Ball(0.9), Slab([1.0, 0.0, 1.0, 0.0], 0.1)),
+}
+ATTACKS = {"patom": PATOM(max_iter=1), "random_attack": RandomAttack()}
+
+
+@pytest.fixture(params=REGIONS)
+def region(request):
+    return REGIONS[request.param]
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+def test_attacks_stay_in_any_region_which_survives_a_file(attack, region, make_tasks, tmp_path):
+    X, y, task = make_tasks("squared_error")
+    threat = ThreatModel(["a"], ["b"], 0.3, region)
+    result = attack.poison(MTRLRegressor(), X, y, task=task, threat=threat, random_state=0)
+    assert region.contains(result.X).all()
+    result.save(tmp_path / "attack.npz")
+    loaded = AttackResult.load(tmp_path / "attack.npz")
+    assert loaded.threat == threat
+    assert hash(loaded.threat) == hash(threat)
+    X_new = np.random.default_rng(0).standard_normal((5, 4))
+    np.testing.assert_array_equal(loaded.threat.region.project(X_new), region.project(X_new))
+
+
+def test_a_region_from_clean_data_goes_with_an_attack(make_tasks):
+    X, y, task = make_tasks("squared_hinge")
+    own, other = (X[(task == "b") & (y == label)] for label in ("yes", "no"))
+    threat = ThreatModel(["a"], ["b"], 0.3, own_data(own, other))
+    result = PATOM(max_iter=2).poison(MTRLClassifier(), X, y, task=task, threat=threat, random_state=0)
+    assert threat.region.contains(result.X).all()
+
+
+def spoil_features(injection):
+    X = injection.X.copy()
+    X[1] *= 2.0 / np.linalg.norm(X[1])
+    return replace(injection, X=X)
+
+
+def spoil_with_nan(injection):
+    X = injection.X.copy()
+    X[1, 0] = np.nan
+    return replace(injection, X=X)
+
+
+def spoil_label(injection):
+    y = injection.y.copy()
+    y[1] = 1e3
+    return replace(injection, y=y)
+
+
+def spoil_label_with_nan(injection):
+    return replace(injection, y=np.where(np.arange(injection.y.size) == 1, np.nan, injection.y))
+
+
+def one_too_many(injection):
+    more = np.append(np.arange(injection.y.size), 0)
+    return replace(injection, X=injection.X[more], y=injection.y[more], task_index=injection.task_index[more])
+
+
+def another_task(injection):
+    return replace(injection, task_index=np.where(injection.task_index == 1, 2, injection.task_index))
+
+
+def a_column_short(injection):
+    return replace(injection, X=injection.X[:, :-1])
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (spoil_features, "row 1 outside the threat's region, Ball"),
+        (spoil_with_nan, "row 1 outside the threat's region, Ball"),
+        (spoil_label, "row 1 with the label 1000.0, which its task does not allow"),
+        (spoil_label_with_nan, "row 1 with the label nan, which its task does not allow"),
+        (one_too_many, "5 rows in task b, which may have 4"),
+        (another_task, "4 rows in task c, which may have 0"),
+        (a_column_short, r"features of shape \(4, 3\) and labels of shape \(4,\) for 4 tasks"),
+    ],
+)
+def test_a_broken_attack_is_caught(loss, name, spoil, what, make_tasks, make_victim, monkeypatch):
+    X, y, task = make_tasks(loss)
+    module = {"patom": patom, "random_attack": random_attack}[name]
+    given = module.assemble
+
+    def assemble(program, threat, settings, clean, runs, data):
+        for run in runs:
+            run.injection = spoil(run.injection)
+        return given(program, threat, settings, clean, runs, data)
+
+    monkeypatch.setattr(module, "assemble", assemble)
+    threat = ThreatModel(["a"], ["b"], 0.3, Ball(1.0))
+    message = rf"^{type(ATTACKS[name]).__name__} broke the threat model: it returned {what}; this is a mistake in the "
+    with pytest.raises(RuntimeError, match=message + r"attack\.$"):
+        ATTACKS[name].poison(make_victim(loss), X, y, task=task, threat=threat, random_state=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_flipped_labels_at_the_end_of_the_range_are_no_break(make_tasks, seed):
+    X, y, task = make_tasks("squared_error")
+    threat, attack = ThreatModel(["a"], ["b", "c"], 2.0), RandomAttack(labels="flipped")
+    far = 1e6 + y / 3.0  # so that low + high - y rounds
+    assert attack.poison(MTRLRegressor(), X, far, task=task, threat=threat, random_state=seed).y.size == 60
