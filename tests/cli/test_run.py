@@ -40,6 +40,14 @@ def test_a_second_run_says_what_it_took_up(run, grid, tmp_path):
     assert said.startswith(f"{CELLS} cells, {CELLS // 2} of them from before; ")
 
 
+def test_a_part_of_a_grid_can_be_run(run, tmp_path):
+    second = GRID[GRID.index("[[") :].replace('"related"', '"Others"', 1)
+    grid = write_grid(tmp_path / "two.toml", GRID + second)
+    assert run("run", grid, "--out", tmp_path / "out", "--jobs", "1", "--only", "other")[0] == 0
+    provenance = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert provenance["run"]["cells"] == CELLS
+
+
 def test_several_runs_make_one_page(run, tmp_path):
     other = (
         GRID.replace('"small"', '"other"')
@@ -82,6 +90,7 @@ def test_failing_cells_give_status_1(run, tmp_path):
         (["run", "small.toml", "--out", "out", "--jobs", "2", "--dask", "x"], "--jobs is for processes of this"),
         (["run", "small.toml", "--out", "small.toml"], "The output folder small.toml cannot be written"),
         (["run", "typo.toml", "--out", "out"], "typo.toml: experiments[0].budget: unknown key"),
+        (["run", "fig2", "--out", "out", "--only", "iris"], "No experiment is called like 'iris'; they are SARCOS, raw"),
         (["report", "nowhere"], "nowhere holds no run; `patom run PRESET --out nowhere` makes one."),
         (["report", "begun"], "begun holds a run that has not finished: run the same command again"),
         (["report", "odd"], "odd/report.json is not what an audit writes"),

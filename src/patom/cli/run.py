@@ -18,6 +18,9 @@ def run(
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes. [default: all cores]", show_default=False)] = 0,
     dask: Annotated[str | None, typer.Option(help="Address of a dask scheduler, in place of processes.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds. [default: the grid's]")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Experiments whose names hold this; may be repeated. [default: all]")
+    ] = None,
     data_home: Annotated[
         Path | None, typer.Option(help="Where data files are kept. [default: PATOM_DATA_HOME, or a cache folder]")
     ] = None,
@@ -28,13 +31,14 @@ def run(
     """
     if dask is not None and jobs:
         raise ValueError("--jobs is for processes of this machine and --dask for a cluster: give one of them.")
-    from patom.experiments import read_grid, run_grid
+    from patom import experiments
 
-    read = read_grid(grid)
+    read = experiments.read_grid(grid)
+    chosen = experiments.only(read, only) if only else read
     stopped = f"finished cells are kept in {out}, and the same command goes on from there."
     with when_interrupted(stopped), progress("Computing") as show:
-        went = run_grid(
-            read,
+        went = experiments.run_grid(
+            chosen,
             out,
             seeds=seeds,
             n_jobs=jobs or os.cpu_count() or 1,

@@ -6,8 +6,8 @@ table shows. ``presets`` holds the paper's figures.
 """
 
 from patom.experiments.findings import findings
-from patom.experiments.grid import Grid, parse_grid, presets, read_grid
+from patom.experiments.grid import Grid, only, parse_grid, presets, read_grid
 from patom.experiments.run import Run, run_grid
 from patom.experiments.store import read_run
 
-__all__ = ["Grid", "Run", "findings", "parse_grid", "presets", "read_grid", "read_run", "run_grid"]
+__all__ = ["Grid", "Run", "findings", "only", "parse_grid", "presets", "read_grid", "read_run", "run_grid"]

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from importlib import resources
 from pathlib import Path
@@ -152,6 +152,23 @@ class Grid(_Table):
         if twice is not None:
             raise ValueError(f"two experiments have the name {twice!r}; give each its own")
         return self
+
+
+def only(grid: Grid, words: Sequence[str]) -> Grid:
+    """The experiments whose names hold one of the words, whatever their case.
+
+    >>> [experiment.name for experiment in only(read_grid("fig2"), ["mnist"]).experiments]
+    ['MNIST']
+    """
+    chosen = tuple(
+        experiment
+        for experiment in grid.experiments
+        if any(word.casefold() in experiment.name.casefold() for word in words)
+    )
+    if not chosen:
+        names = "; ".join(experiment.name for experiment in grid.experiments)
+        raise ValueError(f"No experiment is called like {', '.join(map(repr, words))}; they are {names}.")
+    return grid.model_copy(update={"experiments": chosen})
 
 
 def presets() -> tuple[str, ...]:
