@@ -24,6 +24,7 @@ from patom.core.spectral import SpectralPenalty
 from patom.models.problem import Problem
 from patom.models.settings import (
     encode_classes,
+    known_classes,
     require_at_least,
     require_choice,
     require_covariance,
@@ -265,9 +266,7 @@ class MTRLRegressor(RegressorMixin, _MTRL):
         require_finite(targets, name="y")
         return targets
 
-    def known_targets(self, y: AnyArray) -> FloatArray:
-        """Targets as the lower level has them."""
-        return self._encode_targets(y)
+    known_targets = _encode_targets
 
 
 class MTRLClassifier(ClassifierMixin, _MTRL):
@@ -339,11 +338,8 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
         return float(accuracy_score(y, self.predict(X, task=task)))
 
     def _loss(self) -> losses.Loss:
-        return {
-            "squared_hinge": losses.squared_hinge,
-            "logistic": losses.logistic,
-            "unclipped_hinge": losses.unclipped_hinge,
-        }[self.loss]
+        named = (losses.squared_hinge, losses.logistic, losses.unclipped_hinge)
+        return next(loss for loss in named if loss.name == self.loss)
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         self.classes_, targets = encode_classes(y)
@@ -351,9 +347,4 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
 
     def known_targets(self, y: AnyArray) -> FloatArray:
         """Labels among ``classes_`` as -1 and +1; refused if one is another."""
-        strange = np.flatnonzero(~np.isin(y, self.classes_))
-        if strange.size:
-            raise ValueError(
-                f"y holds the label {y[strange[0]]!r} in row {strange[0]}; the classes are {self.classes_.tolist()}."
-            )
-        return np.where(y == self.classes_[1], 1.0, -1.0)
+        return known_classes(y, self.classes_)

@@ -91,3 +91,15 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
             f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs two classes over all tasks."
         )
     return classes, np.where(index == 1, 1.0, -1.0)
+
+
+def known_classes(y: AnyArray, classes: AnyArray) -> FloatArray:
+    """Labels as -1 and +1; refused if one is neither of the two classes.
+
+    >>> known_classes(np.array(["yes", "no"]), np.array(["no", "yes"]))
+    array([ 1., -1.])
+    """
+    strange = np.flatnonzero(~np.isin(y, classes))
+    if strange.size:
+        raise ValueError(f"y holds the label {y[strange[0]]!r} in row {strange[0]}; the classes are {classes.tolist()}.")
+    return np.where(y == classes[1], 1.0, -1.0)
