@@ -11,7 +11,7 @@ import pytest
 
 FILES = ("report.html", "report.json", "curves.parquet", "injected.parquet")
 QUICK = (
-    *("--seeds", "2", "--lambda-1", "0.01", "--lambda-2", "0.01", "--step-size", "1"),
+    *("--seeds", "2", "--lambda-1", "0.01", "--lambda-2", "0.01"),
     *("--iterations", "2", "--budgets", "0.3"),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
+from patom.attacks import AttackStatus
 
 STEPS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -88,6 +89,16 @@ def test_every_gradient_gives_an_attack_that_never_falls(gradient):
     assert (np.diff(result.history.utility) > 0.0).all()
     assert result.utility > 2.0 * result.history.utility[0]
     assert result.history.iteration[-1] <= 40
+
+
+def test_the_status_tells_a_local_optimum_from_the_end_of_the_iterations():
+    X, y, task = problem(4)
+    run = {"model": MTRLRegressor(0.01, 0.01), "X": X, "y": y, "task": task, "threat": threat("direct")}
+    short = ProjectedAscent(max_iter=3, n_starts=1).poison(**run, random_state=0)
+    assert short.status is AttackStatus.COMPLETED
+    long = ProjectedAscent(max_iter=500, n_starts=1).poison(**run, random_state=0)
+    assert long.status is AttackStatus.LOCAL_OPTIMUM
+    assert long.utility >= short.utility
 
 
 def test_uncoupled_tasks_cannot_be_hurt_through_each_other():

@@ -1,5 +1,7 @@
 """Small tables, written to a file and read back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,7 +80,7 @@ def fixture_make_table():
     return make
 
 
-QUICK = AuditSettings(n_seeds=2, iterations=2, lambda_1=0.01, lambda_2=0.01, step_size=1.0, budgets=(0.1, 0.3))
+QUICK = AuditSettings(n_seeds=2, iterations=2, lambda_1=0.01, lambda_2=0.01, budgets=(0.1, 0.3))
 
 
 @pytest.fixture(name="quick", scope="session")
@@ -92,3 +94,10 @@ def fixture_audited(request, make_table):
     """Data of four tasks and their quick audit."""
     data = table_data(make_table(request.param, sizes=(24, 26, 28, 30)))
     return data, run_audit(data, QUICK)
+
+
+@pytest.fixture(name="audited_by_patom", scope="session")
+def fixture_audited_by_patom(make_table):
+    """Settings and quick audit by PATOM, its step size from pilots, of three tasks."""
+    settings = replace(QUICK, attack="patom", budgets=(0.3,))
+    return settings, run_audit(table_data(make_table(sizes=(24, 24, 24))), settings)

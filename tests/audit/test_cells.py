@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.attacks import PATOM, ThreatModel
+from patom.attacks import PATOM, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, table_data
 from patom.audit.cells import Cell, decide, fit_quietly, relationships, run_cell, victim
 
@@ -15,8 +15,10 @@ KINDS = ("regression", "classification")
 ATTACKS = {
     "random-direct": ((0, 1), (0, 1)),
     "patom-direct": ((0, 1), (0, 1)),
+    "ascent-direct": ((0, 1), (0, 1)),
     "random-indirect": ((0, 1), (2,)),
     "patom-indirect": ((0, 1), (2,)),
+    "ascent-indirect": ((0, 1), (2,)),
 }
 
 
@@ -44,7 +46,7 @@ def test_injected_rows_stay_within_budget_tasks_and_ball(data, quick, attack):
 
 
 def test_an_attack_never_sees_the_held_out_rows(data, quick):
-    cell, model = Cell("curve", "patom-direct", (0, 1), (0, 1), 0.3, 1), victim(data, quick, 0.01, 0.01)
+    cell, model = Cell("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 1), victim(data, quick, 0.01, 0.01)
     seen = run_cell(data, quick, model, cell, ())
     blind = run_cell(replace(data, y_test=-data.y_test), quick, model, cell, ())
     np.testing.assert_array_equal(seen.result.X, blind.result.X)
@@ -53,7 +55,7 @@ def test_an_attack_never_sees_the_held_out_rows(data, quick):
 
 def test_the_victim_is_fitted_on_training_and_injected_rows(data, quick):
     outcome = run_cell(
-        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", "patom-direct", (0,), (0,), 0.3, 0), ()
+        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", "ascent-direct", (0,), (0,), 0.3, 0), ()
     )
     poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
     again = victim(data, quick, 0.01, 0.01).fit(poisoned.X, poisoned.y, task=poisoned.task)
@@ -61,7 +63,7 @@ def test_the_victim_is_fitted_on_training_and_injected_rows(data, quick):
 
 
 def test_step_size_and_iterations_reach_patom(data):
-    settings = AuditSettings(seed=5, iterations=3)
+    settings = AuditSettings(seed=5, attack="patom", iterations=3)
     model, cell = (
         victim(data, settings, 0.01, 0.01),
         Cell("curve", "patom-indirect", (0,), (1, 2), 0.2, 4, step_size=2.5),
@@ -74,9 +76,46 @@ def test_step_size_and_iterations_reach_patom(data):
     np.testing.assert_array_equal(result.X, expected.X)
 
 
+@pytest.mark.parametrize("reach", ["direct", "indirect"])
+def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(data, reach):
+    settings = AuditSettings(seed=5)
+    model = victim(data, settings, 0.01, 0.01)
+    random, ascent = (
+        run_cell(data, settings, model, Cell("curve", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4), ())
+        for method in ("random", "ascent")
+    )
+    assert ascent.result.history.utility[0] == pytest.approx(random.result.utility, rel=1e-12)
+    assert (np.diff(ascent.result.history.utility) > 0.0).all()
+    np.testing.assert_array_equal(ascent.result.y, random.result.y)
+    np.testing.assert_array_equal(ascent.result.task, random.result.task)
+    start = ProjectedAscent(max_iter=0, n_starts=1).poison(
+        model, data.X_train, data.y_train, task=data.task_train, threat=ascent.result.threat,
+        random_state=ascent.cell.rng(5),
+    )  # fmt: skip
+    np.testing.assert_array_equal(start.X, random.result.X)
+    assert np.abs(ascent.result.X - random.result.X).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("attack", "iterations", "expected"),
+    [
+        ("ascent", None, ProjectedAscent(n_starts=1)),
+        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=1)),
+        ("patom", None, PATOM(step_size=2.5)),
+        ("patom", 7, PATOM(step_size=2.5, max_iter=7)),
+    ],
+)
+def test_iterations_left_out_are_the_attacks_own(make_table, attack, iterations, expected):
+    data = table_data(make_table(sizes=(20, 20)))
+    settings = AuditSettings(attack=attack, iterations=iterations)
+    cell = Cell("curve", f"{attack}-direct", (0,), (0,), 0.1, 0, step_size=2.5)
+    ran = run_cell(data, settings, victim(data, settings, 0.01, 0.01), cell, ()).result.attack
+    assert ran == {"name": type(expected).__name__, **vars(expected)}
+
+
 def test_relationships_are_those_of_the_attacked_model(data, quick):
     model = victim(data, quick, 0.01, 0.01)
-    outcome = run_cell(data, quick, model, Cell("relationships", "patom-hybrid", (0,), (0, 1, 2), 0.3, 0), (0, 2))
+    outcome = run_cell(data, quick, model, Cell("relationships", "ascent-hybrid", (0,), (0, 1, 2), 0.3, 0), (0, 2))
     poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
     again = model.fit(poisoned.X, poisoned.y, task=poisoned.task)
     np.testing.assert_allclose(outcome.correlation, again.task_correlation_[np.ix_([0, 2], [0, 2])], atol=1e-5)

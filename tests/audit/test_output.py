@@ -15,7 +15,7 @@ from patom.folder import LOCK
 
 AUDIT = Audit(
     report={"schema": 1, "task": "Nürnberg"},
-    curves=[{"attack": "patom-direct", "targets": ["a", "b"], "damage": float("nan")}],
+    curves=[{"attack": "ascent-direct", "targets": ["a", "b"], "damage": float("nan")}],
     injected={"site": ["a"], "x": [0.5], "y": [2.0]},
 )
 OLD = Audit({"schema": 0}, [{"attack": "old"}], {"site": ["old"]})

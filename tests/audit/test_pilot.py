@@ -16,6 +16,9 @@ def fixture_data(make_table):
     return table_data(make_table(sizes=(24, 24, 24)))
 
 
+PATOM = AuditSettings(attack="patom")
+
+
 def choose(data, settings, cells):
     steps = []
     model = victim(data, settings, 0.01, 0.01)
@@ -25,13 +28,20 @@ def choose(data, settings, cells):
 
 
 def test_a_step_size_that_is_given_is_used_everywhere(data, quick):
-    cells, sizes = choose(data, quick, plan(data, quick))
+    settings = replace(quick, attack="patom", step_size=1.5)
+    cells, sizes = choose(data, settings, plan(data, settings))
     assert sizes == {}
-    assert {cell.step_size for cell in cells} == {quick.step_size}
+    assert {cell.step_size for cell in cells} == {1.5}
+
+
+def test_the_ascent_needs_no_pilot(data, quick):
+    cells = plan(data, quick)
+    assert pilots(cells, quick) == []
+    assert choose(data, quick, cells)[1] == {}
 
 
 def test_pilots_are_the_first_attacks_of_the_largest_budget_at_every_size(data):
-    settings = AuditSettings(n_seeds=3, budgets=(0.1, 0.3))
+    settings = replace(PATOM, n_seeds=3, budgets=(0.1, 0.3))
     trials = pilots(plan(data, settings), settings)
     assert [(cell.attack, cell.step_size) for cell in trials] == [
         (attack, size) for attack in ("patom-direct", "patom-indirect") for size in STEP_SIZES
@@ -41,12 +51,12 @@ def test_pilots_are_the_first_attacks_of_the_largest_budget_at_every_size(data):
 
 def test_a_pilot_is_found_where_the_first_seed_has_none():
     cells = [Cell("curve", "patom-direct", (1,), (1,), budget, 2) for budget in (0.1, 0.3)]
-    assert {(cell.budget, cell.replicate) for cell in pilots(cells, AuditSettings())} == {(0.3, 2)}
+    assert {(cell.budget, cell.replicate) for cell in pilots(cells, PATOM)} == {(0.3, 2)}
 
 
 def test_the_size_with_the_largest_training_loss_is_chosen(data, monkeypatch):
     monkeypatch.setattr(pilot, "STEP_SIZES", (10.0, 1.0, 1e-9))
-    settings = AuditSettings(n_seeds=1, budgets=(0.3,), iterations=2)
+    settings = replace(PATOM, n_seeds=1, budgets=(0.3,), iterations=2)
     cells, sizes = choose(data, settings, plan(data, settings))
     model = victim(data, settings, 0.01, 0.01)
     for attack, size in sizes.items():
@@ -63,7 +73,7 @@ def test_the_size_with_the_largest_training_loss_is_chosen(data, monkeypatch):
 
 def test_every_attack_gets_the_size_of_its_kind(data, monkeypatch):
     monkeypatch.setattr(pilot, "in_order", lambda *_: [Fake(loss) for loss in (1, 5, 2, 0, 0, 1, 2, 3, 9, 4)])
-    settings = AuditSettings(n_seeds=1)
+    settings = replace(PATOM, n_seeds=1)
     cells, sizes = choose(data, settings, plan(data, settings))
     assert sizes == {"patom-direct": STEP_SIZES[1], "patom-indirect": STEP_SIZES[3]}
     for cell in cells:
@@ -72,7 +82,7 @@ def test_every_attack_gets_the_size_of_its_kind(data, monkeypatch):
 
 
 def test_held_out_rows_play_no_part(data):
-    settings = AuditSettings(n_seeds=1, budgets=(0.3,), iterations=2)
+    settings = replace(PATOM, n_seeds=1, budgets=(0.3,), iterations=2)
     cells = plan(data, settings)
     blind = replace(data, X_test=data.X_test[::-1], y_test=np.flip(-data.y_test))
     assert choose(data, settings, cells) == choose(blind, settings, cells)

@@ -149,7 +149,7 @@ def test_injected_classes_and_tasks_have_the_users_types(make_table, tiny, class
 
 
 def test_held_out_rows_choose_nothing(make_table):
-    settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
+    settings = AuditSettings(n_seeds=1, attack="patom", iterations=1, budgets=(0.3,))
     data = table_data(make_table(sizes=(20, 20)))
     rng = np.random.default_rng(0)
     blind = replace(data, X_test=rng.normal(size=data.X_test.shape), y_test=rng.normal(size=data.y_test.size))
@@ -161,6 +161,25 @@ def test_held_out_rows_choose_nothing(make_table):
     assert seen["curves"] != unseen["curves"]
 
 
+def test_the_report_names_the_attack_and_its_iterations(audited, audited_by_patom):
+    ours = audited[1].report["setting"]
+    assert (ours["attack"], ours["iterations"], ours["step_size"], ours["step_sizes"]) == ("ascent", 2, None, {})
+    papers, audit = audited_by_patom
+    told = audit.report["setting"]
+    assert (told["attack"], told["iterations"], told["step_size"]) == ("patom", papers.iterations, None)
+    assert set(told["step_sizes"]) == {"patom-direct", "patom-indirect"}
+    for report, name in ((audited[1].report, "optimised"), (audit.report, "PATOM")):
+        assert {point["label"].partition(",")[0] for point in report["curves"]} == {"random", name}
+        assert report["relationships"]["label"] == f"{name}, hybrid"
+
+
+def test_patoms_random_twins_are_those_of_the_ascent(make_table, audited_by_patom):
+    settings, audit = audited_by_patom
+    ours = run_audit(table_data(make_table(sizes=(24, 24, 24))), replace(settings, attack="ascent"))
+    twins = [[row for row in found.curves if row["attack"].startswith("random")] for found in (audit, ours)]
+    assert twins[0] == twins[1] != []
+
+
 def test_the_seed_decides(make_table, tiny):
     data = table_data(make_table(sizes=(20, 20)))
     first, again, other = (run_audit(data, replace(tiny, seed=seed)) for seed in (0, 0, 7))
@@ -169,12 +188,13 @@ def test_the_seed_decides(make_table, tiny):
     assert first.report["curves"] != other.report["curves"]
 
 
-def test_progress_counts_every_step_to_the_end(make_table):
+@pytest.mark.parametrize(("attack", "n_pilots"), [("ascent", 0), ("patom", 10)])
+def test_progress_counts_every_step_to_the_end(make_table, attack, n_pilots):
     seen = []
-    settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
+    settings = AuditSettings(n_seeds=1, attack=attack, iterations=1, budgets=(0.3,))
     data = table_data(make_table(sizes=(20, 20)))
     run_audit(data, settings, progress=lambda done, total: seen.append((done, total)))
-    total = 25 + 10 + len(plan(data, settings))
+    total = 25 + n_pilots + len(plan(data, settings))
     assert seen == [(k, total) for k in range(1, total + 1)]
 
 
@@ -192,7 +212,7 @@ def test_the_headline_names_whom_it_is_about(make_table, tiny, sizes, settings, 
     report = run_audit(table_data(make_table(sizes=sizes)), replace(tiny, **settings)).report
     assert re.match(f"An attacker who adds 30 % (more|random) rows to {whom} by ", report["verdict"]["headline"])
     if len(sizes) == 1:
-        assert {point["attack"] for point in report["curves"]} == {"random-direct", "patom-direct"}
+        assert {point["attack"] for point in report["curves"]} == {"random-direct", "ascent-direct"}
         assert all(point["bystander_metric"]["mean"] is None for point in report["curves"])
 
 

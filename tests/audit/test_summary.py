@@ -19,7 +19,9 @@ class Result:
     utility: float = 0.2
 
 
-def outcome(decision, *, purpose="curve", attack="patom-direct", targets=(0,), attackers=(0,), budget=0.1, replicate=0):
+def outcome(
+    decision, *, purpose="curve", attack="ascent-direct", targets=(0,), attackers=(0,), budget=0.1, replicate=0
+):
     cell = Cell(purpose, attack, targets, attackers, budget, replicate)
     return Outcome(cell, decision, Result(np.zeros(3)), certified=True)
 
@@ -89,14 +91,14 @@ def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
     clean = off_by(data, 0.1, 0.1, 0.1)
     effects = [
         effect(data, clean, outcome(off_by(data, error, 0.1, 0.1), attack=attack, budget=budget, replicate=replicate))
-        for attack in ("patom-indirect", "random-direct")
+        for attack in ("ascent-indirect", "random-direct")
         for budget in (0.3, 0.1)
         for replicate, error in enumerate((0.2, 0.3))
     ]
     effects.append(effect(data, clean, outcome(clean, purpose="exposure")))
     found = summary.curves(effects, 0.95)
     assert [(entry["attack"], entry["budget"]) for entry in found] == [
-        ("random-direct", 0.1), ("random-direct", 0.3), ("patom-indirect", 0.1), ("patom-indirect", 0.3),
+        ("random-direct", 0.1), ("random-direct", 0.3), ("ascent-indirect", 0.1), ("ascent-indirect", 0.3),
     ]  # fmt: skip
     for entry in found:
         assert entry["n_seeds"] == 2
@@ -110,7 +112,9 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
     blank = outcome(np.zeros(18), purpose="exposure")
     effects = [
         Effect(
-            replace(blank, cell=Cell("exposure", "patom-indirect", (j,), (i,), 0.2, 0), result=Result(np.zeros(i + 1))),
+            replace(
+                blank, cell=Cell("exposure", "ascent-indirect", (j,), (i,), 0.2, 0), result=Result(np.zeros(i + 1))
+            ),
             *(0.5, 0.5, 10.0 * i + j if (i, j) != (0, 2) else float("nan"), 0.5, 0.5),
         )
         for i in (0, 2)
@@ -130,12 +134,12 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
 def test_relationships_keep_the_twenty_largest_eigenvalues(data):
     correlation, spectrum = np.eye(2), np.linspace(1.0, 0.0, 30)
     after = replace(
-        outcome(np.zeros(18), purpose="relationships", attack="patom-hybrid", targets=(1,), attackers=(0, 1, 2)),
+        outcome(np.zeros(18), purpose="relationships", attack="ascent-hybrid", targets=(1,), attackers=(0, 1, 2)),
         correlation=-correlation,
         spectrum=spectrum / 2,
     )
     found = summary.relationships(data, (correlation, spectrum), after, (0, 2))
-    assert (found["label"], found["targets"], found["attackers"]) == ("PATOM, hybrid", ["t1"], ["t0", "t1", "t2"])
+    assert (found["label"], found["targets"], found["attackers"]) == ("optimised, hybrid", ["t1"], ["t0", "t1", "t2"])
     assert found["tasks"] == ["t0", "t2"]
     assert found["before"] == {"correlation": [[1.0, 0.0], [0.0, 1.0]], "spectrum": spectrum[:20].tolist()}
     assert found["after"]["correlation"] == [[-1.0, 0.0], [0.0, -1.0]]

@@ -60,13 +60,35 @@ def test_the_command_in_the_report_gives_the_same_report(run, tmp_path, monkeypa
     assert contents(Path("first")) == contents(Path("second"))
 
 
+def test_the_papers_attack_is_run_on_request(audit, tmp_path):
+    audit("--attack", "patom", "--step-size", "2")
+    report = json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"))
+    assert {point["attack"] for point in report["curves"]} >= {"random-direct", "patom-direct"}
+    assert (report["setting"]["attack"], report["setting"]["step_size"]) == ("patom", 2.0)
+    assert "--attack patom" in report["command"]
+    assert "--step-size 2.0" in report["command"]
+
+
 def test_defaults_are_not_in_the_command(run, table, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("patom.report.render_page", lambda report: seen.append(report["command"]) or "page")
     monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
     run("audit", "--out", tmp_path / "digits")
     run(
-        "audit", table, "--task", "site", "--target", "y", "--seeds", "5", "--max-rows", "5000", "--out", tmp_path / "t"
+        "audit",
+        table,
+        "--task",
+        "site",
+        "--target",
+        "y",
+        "--seeds",
+        "5",
+        "--max-rows",
+        "5000",
+        "--attack",
+        "ascent",
+        "--out",
+        tmp_path / "t",
     )
     assert seen == ["patom audit --seed 0", f"patom audit {table} --task site --target y --seed 0"]
 

@@ -10,7 +10,7 @@ import time
 
 from command_line import FILES, PATOM, QUICK, contents, group, needs_proc, one_line, start, wait_for
 
-LONG = ("--seeds", "2000", "--lambda-1", "0.01", "--lambda-2", "0.01", "--step-size", "1")
+LONG = ("--seeds", "2000", "--lambda-1", "0.01", "--lambda-2", "0.01")
 
 
 @needs_proc

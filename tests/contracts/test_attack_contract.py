@@ -128,7 +128,8 @@ def test_history_has_a_record_an_iteration(case):
 
 
 def test_it_is_complete_and_says_what_it_was(case):
-    assert case.result.status is AttackStatus.COMPLETED
+    local = (AttackStatus.LOCAL_OPTIMUM,) if isinstance(case.attack, ProjectedAscent) else ()
+    assert case.result.status in (AttackStatus.COMPLETED, *local)
     settings = dict(case.result.attack)
     assert settings.pop("name") == type(case.attack).__name__
     assert type(case.attack)(**settings) == case.attack

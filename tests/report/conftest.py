@@ -10,8 +10,8 @@ import pytest
 ATTACKS = {
     "random-direct": ("random, direct", 0.28),
     "random-indirect": ("random, indirect", 0.01),
-    "patom-direct": ("PATOM, direct", 1.35),
-    "patom-indirect": ("PATOM, indirect", 0.16),
+    "ascent-direct": ("optimised, direct", 1.35),
+    "ascent-indirect": ("optimised, indirect", 0.16),
 }
 
 
@@ -38,8 +38,10 @@ def build_report(
         "setting": {
             "budgets": list(budgets),
             "n_seeds": 5,
-            "iterations": 10,
-            "step_size": 100.0,
+            "attack": "ascent",
+            "iterations": 40,
+            "step_size": None,
+            "step_sizes": {},
             "confidence": 0.95,
             "targets": "a random half of the tasks, drawn anew for each seed",
             "attackers": "direct: the targets themselves; indirect: the other tasks",
@@ -165,8 +167,8 @@ def _relationships(rng: np.random.Generator, names: list[str], budget: float) ->
         }
 
     return {
-        "attack": "patom-hybrid",
-        "label": "PATOM, hybrid",
+        "attack": "ascent-hybrid",
+        "label": "optimised, hybrid",
         "budget": budget,
         "targets": names[: (size + 1) // 2],
         "attackers": names,

@@ -34,7 +34,7 @@ def test_curves_are_the_means_from_the_clean_value_on(
     report: dict[str, Any], panel: int, field: str, start: float
 ) -> None:
     shown = lines(damage_curves(report).axes[panel])
-    assert set(shown) == {"random-direct", "random-indirect", "patom-direct", "patom-indirect"}
+    assert set(shown) == {"random-direct", "random-indirect", "ascent-direct", "ascent-indirect"}
     for attack, line in shown.items():
         points = [point for point in report["curves"] if point["attack"] == attack]
         np.testing.assert_array_equal(line.get_xdata(), [0.0, *(point["budget"] for point in points)])
@@ -43,13 +43,13 @@ def test_curves_are_the_means_from_the_clean_value_on(
 
 def test_curves_start_at_the_clean_value_of_the_targets_if_that_is_known(small: dict[str, Any]) -> None:
     small["model"]["clean_targets"] = {"mean": 0.961, "low": 0.95, "high": 0.97}
-    assert lines(damage_curves(small).axes[0])["patom-direct"].get_ydata()[0] == 0.961
-    assert lines(damage_curves(small).axes[1])["patom-direct"].get_ydata()[0] == 0.0
+    assert lines(damage_curves(small).axes[0])["ascent-direct"].get_ydata()[0] == 0.961
+    assert lines(damage_curves(small).axes[1])["ascent-direct"].get_ydata()[0] == 0.0
 
 
 def test_bands_reach_from_low_to_high(report: dict[str, Any]) -> None:
     axes = damage_curves(report).axes[1]
-    point = next(p for p in report["curves"] if p["attack"] == "patom-direct" and p["budget"] == 0.3)
+    point = next(p for p in report["curves"] if p["attack"] == "ascent-direct" and p["budget"] == 0.3)
     corners = np.concatenate([band.get_paths()[0].vertices for band in axes.collections])
     at_end = corners[corners[:, 0] == 0.3][:, 1]
     assert point["damage"]["low"] in at_end
@@ -57,9 +57,9 @@ def test_bands_reach_from_low_to_high(report: dict[str, Any]) -> None:
 
 
 def test_curves_given_in_any_order_run_from_left_to_right(report: dict[str, Any]) -> None:
-    expected = lines(damage_curves(report).axes[0])["patom-direct"].get_xydata()
+    expected = lines(damage_curves(report).axes[0])["ascent-direct"].get_xydata()
     report["curves"].reverse()
-    np.testing.assert_array_equal(lines(damage_curves(report).axes[0])["patom-direct"].get_xydata(), expected)
+    np.testing.assert_array_equal(lines(damage_curves(report).axes[0])["ascent-direct"].get_xydata(), expected)
 
 
 def test_line_ends_are_named_with_their_value_and_do_not_touch(make_report: Any) -> None:
@@ -67,8 +67,8 @@ def test_line_ends_are_named_with_their_value_and_do_not_touch(make_report: Any)
     axes = damage_curves(report).axes[1]
     names = [text for text in axes.texts if "direct" in text.get_text()]
     assert len(names) == 4
-    last = next(p for p in report["curves"] if p["attack"] == "patom-direct" and p["budget"] == 0.3)
-    assert f"PATOM, direct {100 * last['damage']['mean']:.1f}\u00a0%" in words(axes)
+    last = next(p for p in report["curves"] if p["attack"] == "ascent-direct" and p["budget"] == 0.3)
+    assert f"optimised, direct {100 * last['damage']['mean']:.1f}\u00a0%" in words(axes)
     height = axes.bbox.height * 72 / axes.figure.dpi
     stands = sorted(text.xy[1] * height + text.xyann[1] for text in names)
     assert min(np.diff(stands)) >= 12 - 1e-6
@@ -79,9 +79,9 @@ def test_styles_differ_in_more_than_colour(report: dict[str, Any]) -> None:
     looks = {
         attack: (line.get_linestyle(), line.get_markerfacecolor() == line.get_color()) for attack, line in shown.items()
     }
-    assert looks["random-direct"] != looks["patom-direct"]
-    assert shown["random-direct"].get_color() == shown["patom-direct"].get_color()
-    assert shown["patom-indirect"].get_color() != shown["patom-direct"].get_color()
+    assert looks["random-direct"] != looks["ascent-direct"]
+    assert shown["random-direct"].get_color() == shown["ascent-direct"].get_color()
+    assert shown["ascent-indirect"].get_color() != shown["ascent-direct"].get_color()
 
 
 def test_missing_mean_is_a_gap_and_a_missing_attack_no_line(report: dict[str, Any]) -> None:
@@ -91,17 +91,17 @@ def test_missing_mean_is_a_gap_and_a_missing_attack_no_line(report: dict[str, An
     report["curves"][-1]["damage"] = None
     shown = lines(damage_curves(report).axes[1])
     assert "random-direct" not in shown
-    assert np.isnan(shown["patom-indirect"].get_ydata()[-1])
+    assert np.isnan(shown["ascent-indirect"].get_ydata()[-1])
 
 
 def test_one_budget_makes_a_line_from_the_clean_value(make_report: Any) -> None:
     report = make_report(budgets=(0.2,))
-    np.testing.assert_array_equal(lines(damage_curves(report).axes[1])["patom-direct"].get_xdata(), [0.0, 0.2])
+    np.testing.assert_array_equal(lines(damage_curves(report).axes[1])["ascent-direct"].get_xdata(), [0.0, 0.2])
 
 
 def test_one_task_has_direct_curves_only(make_report: Any) -> None:
     shown = lines(damage_curves(make_report(tasks=1)).axes[1])
-    assert set(shown) == {"random-direct", "patom-direct"}
+    assert set(shown) == {"random-direct", "ascent-direct"}
 
 
 def test_small_damages_are_linear_and_huge_ones_logarithmic_and_say_so(make_report: Any) -> None:

@@ -230,8 +230,31 @@ def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(smal
     assert "How to run it again" not in read(render_page(small | {"command": None})).text("h2")
 
 
-def test_step_sizes_say_where_they_come_from(small: dict[str, Any]) -> None:
-    assert "PATOM, 10 iterations, step size 100" in read(render_page(small)).text("dd")
+def test_the_page_explains_the_optimised_attack_and_promises_no_bound(small: dict[str, Any]) -> None:
+    reader = read(render_page(small))
+    assert "projected ascent on the exact gradient, 40 iterations" in reader.text("dd")
+    assert "step size" not in reader.text("dd")
+    assert "Random and optimised" in reader.text("dt")
+    for words in ("starts at the same random rows", "exact gradient", "strongest attack of this package", "no bound"):
+        assert words in reader.text("dd")
+    assert "The threat is that of “Data Poisoning Attacks" in reader.text("footer")
+    assert "optimised, direct" in reader.text("bdi")
+    assert "PATOM" not in reader.text()
+
+
+@pytest.mark.parametrize("setting", [{"attack": "patom"}, {}])
+def test_step_sizes_say_where_they_come_from(small: dict[str, Any], setting: dict[str, str]) -> None:
+    del small["setting"]["attack"]  # reports of the time before there was a choice have none
+    small["setting"] |= {"iterations": 10, "step_size": 100.0} | setting
+    for point in small["curves"]:
+        method, _, reach = point["attack"].partition("-")
+        if method == "ascent":
+            point |= {"attack": f"patom-{reach}", "label": f"PATOM, {reach}"}
+    reader = read(render_page(small))
+    assert "PATOM, 10 iterations, step size 100" in reader.text("dd")
+    assert "Random and PATOM" in reader.text("dt")
+    assert "not the strongest of this package" in reader.text("dd")
+    assert "The attack is PATOM, from “Data Poisoning Attacks" in reader.text("footer")
     small["setting"] |= {"step_size": None, "step_sizes": {"patom-direct": 1.0, "patom-indirect": 0.01}}
     told = read(render_page(small)).text("dd")
     assert "PATOM, 10 iterations, step size 1 (direct), 0.01 (indirect), chosen in pilot attacks by" in told

@@ -109,6 +109,7 @@ class ProjectedAscent:
                 record.note(iteration, reached, solution)
                 slopes, step = self._slopes(program, moved, solution), min(2.0 * step, 1.0)
             elif (step := 0.25 * step) < _SMALLEST_STEP:
+                record.settle(AttackStatus.LOCAL_OPTIMUM)
                 break
         return record
 

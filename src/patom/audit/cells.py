@@ -1,13 +1,13 @@
 """One attack of an audit: a cell in, its outcome out; nothing else is read, so order and workers do not matter."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import PATOM, AttackResult, AttackStatus, RandomAttack, ThreatModel
+from patom.attacks import PATOM, AttackResult, AttackStatus, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
@@ -24,7 +24,7 @@ class Cell:
     ----------
     purpose : {"curve", "exposure", "relationships"}
     attack : str
-        ``"random-direct"``, ``"patom-indirect"`` and so on.
+        ``"random-direct"``, ``"ascent-indirect"`` and so on: a method and its reach.
     targets, attackers : tuples of positions among the tasks
     budget : float
     replicate : int
@@ -42,7 +42,7 @@ class Cell:
     step_size: float = 100.0
 
     def rng(self, seed: int) -> np.random.Generator:
-        """The cell's generator, from what it attacks and not from how: PATOM starts at the random attack's rows."""
+        """The cell's generator, from what it attacks and not from how: all attacks start at the random one's rows."""
         key = (*self.targets, -1, *self.attackers, -1, round(self.budget * 1e9), self.replicate)
         return np.random.default_rng([seed, 3, *(value + 1 for value in key)])
 
@@ -100,11 +100,9 @@ def decide(model: MTRL, data: AuditData) -> FloatArray:
 def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, shown: tuple[int, ...]) -> Outcome:
     """Attack, refit, and measure on the held-out rows; ``shown``: the tasks whose correlations are kept."""
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=1.0))
-    patom = PATOM(step_size=cell.step_size, max_iter=settings.iterations)
-    attack = RandomAttack() if cell.attack.startswith("random") else patom
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        result = attack.poison(
+        result = _attack(cell, settings).poison(
             model,
             data.X_train,
             data.y_train,
@@ -119,6 +117,15 @@ def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, 
         return Outcome(cell, decision, bare, certified)
     correlation, spectrum = relationships(result.model, shown)
     return Outcome(cell, decision, bare, certified, correlation, spectrum)
+
+
+def _attack(cell: Cell, settings: AuditSettings) -> RandomAttack | ProjectedAscent | PATOM:
+    method = cell.attack.partition("-")[0]
+    if method == "random":
+        return RandomAttack()
+    # One start: the audit's seeds are starts of their own, and its intervals should run over them.
+    attack = ProjectedAscent(n_starts=1) if method == "ascent" else PATOM(step_size=cell.step_size)
+    return attack if settings.iterations is None else replace(attack, max_iter=settings.iterations)
 
 
 def relationships(model: MTRL, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:

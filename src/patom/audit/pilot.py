@@ -17,7 +17,7 @@ STEP_SIZES = (100.0, 10.0, 1.0, 0.1, 0.01)
 
 
 def pilots(cells: Sequence[Cell], settings: AuditSettings) -> list[Cell]:
-    """The trial attacks: for direct and for indirect attacks, the first of the largest budget, at every step size."""
+    """The trial attacks: the first direct and indirect PATOM attacks of the largest budget, at every step size."""
     if settings.step_size is not None:
         return []
     largest: dict[str, Cell] = {}
@@ -36,7 +36,7 @@ def with_step_sizes(
     n_jobs: int,
     advance: Callable[[], None],
 ) -> tuple[list[Cell], dict[str, float]]:
-    """The cells with their step sizes, and the sizes by attack: as set, or the pilots' best by training loss.
+    """The cells with PATOM's step sizes, and the sizes by attack: as set, or the pilots' best by training loss.
 
     Held-out rows play no part in the choice.
     """

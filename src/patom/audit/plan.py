@@ -11,9 +11,6 @@ from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
 from patom.core.arrays import IntArray
 from patom.core.labels import as_labels, positions
 
-DIRECT = ("random-direct", "patom-direct")
-INDIRECT = ("random-indirect", "patom-indirect")
-
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
     """The budgets asked for, or the default ones; where tasks are too small for these, the smallest of use.
@@ -72,26 +69,26 @@ def shown_tasks(data: AuditData, settings: AuditSettings) -> tuple[int, ...]:
 
 def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
     """Every attack of the audit: damage curves, exposure map, and one hybrid attack for the relationships."""
-    grid = budgets(data, settings)
+    grid, methods = budgets(data, settings), ("random", settings.attack)
     cells = []
     for replicate in range(settings.n_seeds):
         targets, attackers = task_sets(data, settings, replicate)
         for budget in grid:
             if _injects(data, targets, budget):
-                cells += [Cell("curve", name, targets, targets, budget, replicate) for name in DIRECT]
+                cells += [Cell("curve", f"{how}-direct", targets, targets, budget, replicate) for how in methods]
             if attackers and _injects(data, attackers, budget):
-                cells += [Cell("curve", name, targets, attackers, budget, replicate) for name in INDIRECT]
+                cells += [Cell("curve", f"{how}-indirect", targets, attackers, budget, replicate) for how in methods]
     shown, budget, measurable = shown_tasks(data, settings), exposure_budget(data, settings), data.measurable
     cells += [
-        Cell("exposure", "patom-direct" if i == j else "patom-indirect", (j,), (i,), budget, 0)
+        Cell("exposure", f"{settings.attack}-{'direct' if i == j else 'indirect'}", (j,), (i,), budget, 0)
         for i in shown
         if _injects(data, (i,), budget)
         for j in shown
         if measurable[j]
     ]
     everyone, targets = tuple(range(data.tasks.size)), task_sets(data, settings, 0)[0]
-    name = "patom-direct" if targets == everyone else "patom-hybrid"
-    return [*cells, Cell("relationships", name, targets, everyone, grid[-1], 0)]
+    reach = "direct" if targets == everyone else "hybrid"
+    return [*cells, Cell("relationships", f"{settings.attack}-{reach}", targets, everyone, grid[-1], 0)]
 
 
 def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -87,7 +87,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
         "curves": curves,
         "exposure": exposure,
         "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
-        "verdict": verdict(curves, exposure, metric=data.metric, aim=_aim(data, settings)),
+        "verdict": verdict(curves, exposure, settings.attack, metric=data.metric, aim=_aim(data, settings)),
         "fail_above": None,
     }
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
@@ -213,7 +213,8 @@ def _about_setting(
     return {
         "budgets": list(budgets(data, settings)),
         "n_seeds": settings.n_seeds,
-        "iterations": settings.iterations,
+        "attack": settings.attack,
+        "iterations": outcomes[-1].result.attack["max_iter"],
         "step_size": settings.step_size,
         "step_sizes": step_sizes,
         "confidence": settings.confidence,

@@ -2,8 +2,12 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_choice
+
+AttackName = Literal["ascent", "patom"]
+ATTACKS = get_args(AttackName)
 
 DEFAULT_BUDGETS = (0.05, 0.1, 0.2, 0.3)
 LARGEST_BUDGET = 100.0
@@ -11,7 +15,7 @@ LARGEST_BUDGET = 100.0
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """Settings of an audit; the defaults take about a minute on two cores for the digits.
+    """Settings of an audit; the defaults take one to two minutes on two cores for the digits.
 
     Parameters
     ----------
@@ -21,11 +25,14 @@ class AuditSettings:
         Attacks of each kind and budget, each with its own draw of target tasks and starting rows.
     seed : int
         All draws follow from it.
-    iterations : int
-        PATOM's; the paper's 10 by default.
+    attack : {"ascent", "patom"}
+        How injected rows are optimised: ``ProjectedAscent`` on the exact gradient, the strongest attack of this
+        package, or the paper's.
+    iterations : int, optional
+        The attack's ``max_iter``; None leaves it at the attack's own default.
     step_size : float, optional
-        PATOM's, the paper's eta; None lets pilot attacks choose among ``patom.audit.pilot.STEP_SIZES`` by the
-        attacker's own utility.
+        The paper's eta, for ``attack="patom"`` only; None lets pilot attacks choose among
+        ``patom.audit.pilot.STEP_SIZES`` by the attacker's own utility.
     exposure_budget : float
         Budget of each attack of one task on another; the largest of ``budgets`` where it comes to no row.
     shown_tasks : int
@@ -45,7 +52,8 @@ class AuditSettings:
     budgets: tuple[float, ...] | None = None
     n_seeds: int = 5
     seed: int = 0
-    iterations: int = 10
+    attack: AttackName = "ascent"
+    iterations: int | None = None
     step_size: float | None = None
     exposure_budget: float = 0.2
     shown_tasks: int = 12
@@ -67,14 +75,21 @@ class AuditSettings:
                 )
         if self.budgets == ():
             raise ValueError("budgets of the audit must hold at least one budget; got none.")
-        require_at_least(owner, 1, whole=True, n_seeds=self.n_seeds, iterations=self.iterations)
-        require_at_least(owner, 1, whole=True, shown_tasks=self.shown_tasks)
+        require_choice(owner, ATTACKS, attack=self.attack)
+        require_at_least(owner, 1, whole=True, n_seeds=self.n_seeds, shown_tasks=self.shown_tasks)
+        if self.iterations is not None:
+            require_at_least(owner, 1, whole=True, iterations=self.iterations)
         require_at_least(owner, 0, whole=True, seed=self.seed)
         require_at_least(owner, 0.0, strict=True, exposure_budget=self.exposure_budget)
         if not 0.0 < self.confidence < 1.0:
             raise ValueError(f"confidence of the audit must be above 0 and below 1; got {self.confidence!r}.")
         if self.step_size is not None:
             require_at_least(owner, 0.0, strict=True, step_size=self.step_size)
+            if self.attack != "patom":
+                raise ValueError(
+                    f"step_size of the audit is PATOM's, and the attack {self.attack!r} has none: choose the attack "
+                    "'patom' or leave the step size out."
+                )
         if (self.lambda_1 is None) != (self.lambda_2 is None):
             raise ValueError("lambda_1 and lambda_2 must be given together, or neither for cross-validation.")
         for name in ("targets", "attackers"):

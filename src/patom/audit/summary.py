@@ -18,6 +18,9 @@ LABELS = {
     "patom-direct": "PATOM, direct",
     "patom-indirect": "PATOM, indirect",
     "patom-hybrid": "PATOM, hybrid",
+    "ascent-direct": "optimised, direct",
+    "ascent-indirect": "optimised, indirect",
+    "ascent-hybrid": "optimised, hybrid",
 }
 
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 HIGH, MODERATE = 0.25, 0.10
-_CAVEAT = "These are the attacks that were tried; a cleverer attacker may do worse."
+_CAVEATS = {
+    "ascent": "The optimised rows are those of the strongest attack of this package, which is no bound: a cleverer "
+    "attacker may do worse.",
+    "patom": "PATOM is the paper's attack and not the strongest of this package: a cleverer attacker may do worse.",
+}
 
 Entry = Mapping[str, Any]
 
@@ -29,7 +33,7 @@ class Aim:
     several: bool = True
 
 
-def verdict(curves: Sequence[Entry], exposure: Entry | None, *, metric: str, aim: Aim) -> dict[str, Any]:
+def verdict(curves: Sequence[Entry], exposure: Entry | None, attack: str, *, metric: str, aim: Aim) -> dict[str, Any]:
     """Level, headline and sentences from the curves' worst mean damage and the exposure map.
 
     Levels: high from 25 % relative damage, moderate from 10 %, low below; unknown where nothing could be measured.
@@ -38,6 +42,8 @@ def verdict(curves: Sequence[Entry], exposure: Entry | None, *, metric: str, aim
     ----------
     curves, exposure
         As ``summary.curves`` and ``summary.exposure`` make them.
+    attack : {"ascent", "patom"}
+        What optimised the rows.
     metric : {"NMSE", "AUC"}
     aim : Aim
     """
@@ -57,7 +63,7 @@ def verdict(curves: Sequence[Entry], exposure: Entry | None, *, metric: str, aim
         *_against_random(worst, measured),
         *_through_others(worst, measured),
         *_pairs(exposure),
-        _CAVEAT,
+        _CAVEATS[attack],
     ]
     return {
         "level": "high" if _damage(worst) >= HIGH else "moderate" if _damage(worst) >= MODERATE else "low",
@@ -130,7 +136,7 @@ def _against_random(worst: Entry, measured: Sequence[Entry]) -> list[str]:
         return []
     if worst["attack"].startswith("random"):
         return ["No optimised attack did more harm than these random rows."]
-    twin = worst["attack"].replace("patom", "random")
+    twin = f"random-{worst['attack'].rpartition('-')[2]}"
     for entry in measured:
         if entry["attack"] == twin and entry["budget"] == worst["budget"]:
             done = f"{percent(_damage(entry))} damage" if _damage(entry) > 0.0 else "no harm on average"

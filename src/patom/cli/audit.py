@@ -25,6 +25,13 @@ class Kind(StrEnum):
     classification = "classification"
 
 
+class Attack(StrEnum):
+    """How injected rows are optimised."""
+
+    ascent = "ascent"
+    patom = "patom"
+
+
 @app.command()
 def audit(
     context: typer.Context,
@@ -58,7 +65,12 @@ def audit(
     test_fraction: Annotated[float, typer.Option(help="Part of each task held out to measure damage.")] = 0.3,
     standardise: Annotated[bool, typer.Option(help="Bring a table's columns to one scale first.")] = True,
     max_rows: Annotated[int, typer.Option(min=20, help="Audit a random sample of a larger table.")] = 5_000,
-    iterations: Annotated[int, typer.Option(min=1, help="PATOM's iterations.")] = 10,
+    attack: Annotated[
+        Attack, typer.Option(help="How rows are optimised: the strongest attack of this package, or the paper's.")
+    ] = Attack.ascent,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")
+    ] = None,
     step_size: Annotated[
         float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
     ] = None,
@@ -80,6 +92,7 @@ def audit(
         budgets=None if budgets is None else tuple(numbers(budgets, "--budgets")),
         n_seeds=seeds,
         seed=seed,
+        attack=attack.value,
         iterations=iterations,
         step_size=step_size,
         lambda_1=lambda_1,

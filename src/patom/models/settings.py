@@ -101,5 +101,6 @@ def known_classes(y: AnyArray, classes: AnyArray) -> FloatArray:
     """
     strange = np.flatnonzero(~np.isin(y, classes))
     if strange.size:
-        raise ValueError(f"y holds the label {y[strange[0]]!r} in row {strange[0]}; the classes are {classes.tolist()}.")
+        first = strange[0]
+        raise ValueError(f"y holds the label {y[first]!r} in row {first}; the classes are {classes.tolist()}.")
     return np.where(y == classes[1], 1.0, -1.0)

@@ -59,6 +59,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         facts=sections.facts(report),
         groups=sections.curve_groups(report),
         settings=sections.settings(report),
+        attack=sections.attack(report),
         confidence=sections.confidence(report),
         command=report.get("command"),
         **_pictures(report),

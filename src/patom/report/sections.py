@@ -14,6 +14,25 @@ _LEVELS = (
     ({"critical", "severe", "very high", "extreme"}, "critical"),
 )
 _RANKED = 5
+_ATTACKS = {
+    "ascent": {
+        "term": "Random and optimised",
+        "method": "projected ascent on the exact gradient",
+        "text": "The optimised attack starts at the same random rows and moves them to where they do the most harm, "
+        "knowing the model and the data. It follows the exact gradient of the targets’ training loss through the "
+        "training that the rows change (projected ascent on a bilevel problem), and keeps a move only if that loss "
+        "rises. It is the strongest attack of this package and no bound on what others could do.",
+        "credit": "The threat is that of",
+    },
+    "patom": {
+        "term": "Random and PATOM",
+        "method": "PATOM",
+        "text": "PATOM starts at the same random rows and moves them to where they do the most harm, knowing the model "
+        "and the data. It is the paper’s attack and not the strongest of this package, which an audit uses unless "
+        "told otherwise.",
+        "credit": "The attack is PATOM, from",
+    },
+}
 
 
 def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +227,28 @@ def leading_eigenvalues(report: Mapping[str, Any]) -> dict[str, str]:
     return {moment: f"{value:.2f}" for moment, value in first.items()} | {"rank_one": rank_one}
 
 
+def attack(report: Mapping[str, Any]) -> Mapping[str, str]:
+    """
+    Explain what optimised the injected rows.
+
+    Parameters
+    ----------
+    report : Mapping
+        The audit's results; those that name no attack are PATOM's.
+
+    Returns
+    -------
+    Mapping
+        Words only: ``term``, ``method``, ``text``, ``credit``.
+
+    Examples
+    --------
+    >>> attack({"setting": {"attack": "ascent"}})["method"]
+    'projected ascent on the exact gradient'
+    """
+    return _ATTACKS[report["setting"].get("attack", "patom")]
+
+
 def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     List how the audit was done.
@@ -238,7 +279,7 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Targets", setting["targets"]),
         ("Attackers", setting["attackers"]),
         ("Repetitions", f"{_things(setting['n_seeds'], 'seed')}, intervals at {confidence(report)}"),
-        ("Attack", f"PATOM, {_things(setting['iterations'], 'iteration')}, {_step_sizes(report)}"),
+        ("Attack", f"{attack(report)['method']}, {_things(setting['iterations'], 'iteration')}{_step_sizes(report)}"),
         ("Attacked fits", _uncertified(setting)),
         ("Fit", f"objective {numerals.number(model['objective']):.6g}; {model['status']}"),
         ("Seed", str(report["seed"])),
@@ -247,17 +288,19 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _step_sizes(report: Mapping[str, Any]) -> str:
-    """Say the step size, or those that pilot attacks chose and how."""
+    """Say the step size, or those that pilot attacks chose and how; nothing of an attack that has none."""
     setting = report["setting"]
+    if attack(report) is not _ATTACKS["patom"]:
+        return ""
     if setting["step_size"] is not None:
-        return f"step size {numerals.scientific(setting['step_size'])}"
+        return f", step size {numerals.scientific(setting['step_size'])}"
     labels = {point["attack"]: point["label"].removeprefix("PATOM, ") for point in report["curves"]}
     chosen = [
         f"{numerals.scientific(size)} ({labels.get(attack, attack)})"
         for attack, size in (setting.get("step_sizes") or {}).items()
     ]
     how = "chosen in pilot attacks by the attacker's own aim, the targets' training loss"
-    return f"step size {', '.join(chosen) or numerals.MISSING}, {how}"
+    return f", step size {', '.join(chosen) or numerals.MISSING}, {how}"
 
 
 def _uncertified(setting: Mapping[str, Any]) -> str | None:
