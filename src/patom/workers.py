@@ -4,6 +4,7 @@ import signal
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -91,11 +92,11 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
 @contextmanager
 def _dask_client(address: str) -> Iterator[Any]:
     try:
-        from dask.distributed import Client, KilledWorker  # noqa: PLC0415  (an extra)
+        distributed = import_module("dask.distributed")  # an extra
     except ModuleNotFoundError:
         raise ModuleNotFoundError("dask.distributed is not installed; install patom[dask] to use a cluster.") from None
     try:
-        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise ConnectionError(f"No dask scheduler answers at {address!r} ({error}); start one, or mend it.") from None
     with client:
@@ -103,7 +104,7 @@ def _dask_client(address: str) -> Iterator[Any]:
             raise ConnectionError(f"The dask scheduler at {address!r} has no workers; start one at least.")
         try:
             yield client
-        except KilledWorker as error:
+        except distributed.KilledWorker as error:
             raise ChildProcessError(f"Workers of the dask cluster were ended from outside: {error}") from None
 
 
