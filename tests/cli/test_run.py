@@ -159,3 +159,10 @@ def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
     assert run("run", grid, "--out", tmp_path / "out", "--jobs", "1")[1].startswith(
         f"{CELLS} cells, 4 of them from before"
     )
+
+
+def test_the_help_says_what_is_left_out(run):
+    status, said, _ = run("run", "--help")
+    assert status == 0
+    for default in ("[default: all cores]", "[default: the grid's]", "[default: all]"):
+        assert default in " ".join(said.split())

@@ -17,6 +17,7 @@ app = typer.Typer(
     help="How badly could somebody hurt your multi-task model by feeding it data?",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # or "[default: ...]" in a help text would be taken for markup
 )
 
 EXIT_FAIL, EXIT_BAD_INPUT = 1, 2

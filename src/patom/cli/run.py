@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Run the experiments of a grid, cell by cell; each finished cell is kept at once.
 
-    Writes results.parquet (a row a cell), timings.parquet and provenance.json. ``patom report`` shows them.
+    Writes results.parquet (a row a cell), timings.parquet and provenance.json. `patom report` shows them.
     """
     if dask is not None and jobs:
         raise ValueError("--jobs is for processes of this machine and --dask for a cluster: give one of them.")
