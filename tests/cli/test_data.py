@@ -142,7 +142,7 @@ def test_an_interrupted_fetch_keeps_the_part_and_the_next_goes_on(data, server, 
     @contextmanager
     def interrupted(name):
         with transfer(name):
-            yield lambda *_: signal.raise_signal(signal.SIGTERM)  # after the first block; a shell may have us ignore Ctrl-C
+            yield lambda *_: signal.raise_signal(signal.SIGTERM)  # a shell may have us ignore Ctrl-C
 
     monkeypatch.setattr(commands, "_transfer", interrupted)
     status, _, err = data("fetch", "one")
