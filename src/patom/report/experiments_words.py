@@ -54,11 +54,13 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         Text, not yet escaped.
     """
     told = results.get("provenance") or {}
-    titles = {str(experiment["title"]) for kind in KINDS for experiment in results.get(kind) or ()}
-    figures = sum(len(results.get(kind) or ()) for kind in KINDS)
+    tables = results.get("attacks") or []
+    shown = [experiment for kind in KINDS for experiment in results.get(kind) or ()]
+    titles = {str(experiment["title"]) for experiment in (*shown, *tables)}
+    detail = things(len(shown), "figure") if shown or not tables else things(len(tables), "table")
     seeds = int(results["n_seeds"])
     spread = f"{level(results)} intervals" if seeds > 1 else "no intervals"
-    listed = [("Experiments", numerals.count(len(titles)), things(figures, "figure")), ("Seeds", str(seeds), spread)]
+    listed = [("Experiments", numerals.count(len(titles)), detail), ("Seeds", str(seeds), spread)]
     if told.get("cells") is not None:
         failed = f"{numerals.count(told['failed'])} failed" if told.get("failed") else "none failed"
         listed.append(("Cells", numerals.count(told["cells"]), failed))

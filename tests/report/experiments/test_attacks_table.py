@@ -26,3 +26,4 @@ def test_a_run_of_attacks_alone_does_not_say_that_it_has_no_figures(bare):
     assert "no results to draw" not in with_table
     assert "Attacks side by side" in with_table
     assert "Attacks side by side" not in without
+    assert "1 table" in with_table
