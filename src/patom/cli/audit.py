@@ -32,51 +32,59 @@ class Attack(StrEnum):
     patom = "patom"
 
 
+Table = Annotated[
+    Path | None, typer.Argument(help="CSV or Parquet file; the embedded digits if left out.", show_default=False)
+]
+Features = Annotated[
+    str | None, typer.Option(help="Feature columns, separated by commas. [default: the other numeric columns]")
+]
+Budgets = Annotated[
+    str | None, typer.Option(help="Injected rows per clean row, separated by commas. [default: 0.05,0.1,0.2,0.3]")
+]
+Targets = Annotated[
+    str | None, typer.Option(help="Tasks to hurt, separated by commas. [default: a random half for each seed]")
+]
+Attackers = Annotated[
+    str | None, typer.Option(help="Tasks the indirect attacks go through. [default: all but the targets]")
+]
+Lambda = Annotated[float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")]
+AttackOption = Annotated[
+    Attack, typer.Option(help="How rows are optimised: the strongest attack of this package, or the paper's.")
+]
+Iterations = Annotated[int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")]
+StepSize = Annotated[
+    float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
+]
+FailAbove = Annotated[
+    float | None, typer.Option(help="Exit with status 1 if the worst mean relative damage is above this.")
+]
+
+
 @app.command()
 def audit(
     context: typer.Context,
-    table: Annotated[
-        Path | None, typer.Argument(help="CSV or Parquet file; the embedded digits if left out.", show_default=False)
-    ] = None,
+    table: Table = None,
     *,
     task: Annotated[str | None, typer.Option(help="Column that names each row's task.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Feature columns, separated by commas. [default: the other numeric columns]")
-    ] = None,
+    features: Features = None,
     kind: Annotated[Kind, typer.Option(help="What the target is.")] = Kind.auto,
     out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("audit"),
-    budgets: Annotated[
-        str | None, typer.Option(help="Injected rows per clean row, separated by commas. [default: 0.05,0.1,0.2,0.3]")
-    ] = None,
+    budgets: Budgets = None,
     seeds: Annotated[int, typer.Option(min=1, help="Attacks of each kind and budget.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="All random draws follow from it.")] = 0,
-    targets: Annotated[
-        str | None, typer.Option(help="Tasks to hurt, separated by commas. [default: a random half for each seed]")
-    ] = None,
-    attackers: Annotated[
-        str | None, typer.Option(help="Tasks the indirect attacks go through. [default: all but the targets]")
-    ] = None,
-    lambda_1: Annotated[
-        float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")
-    ] = None,
+    targets: Targets = None,
+    attackers: Attackers = None,
+    lambda_1: Lambda = None,
     lambda_2: Annotated[float | None, typer.Option("--lambda-2")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the estimator. [default: squared error or hinge]")] = None,
     test_fraction: Annotated[float, typer.Option(help="Part of each task held out to measure damage.")] = 0.3,
     standardise: Annotated[bool, typer.Option(help="Bring a table's columns to one scale first.")] = True,
     max_rows: Annotated[int, typer.Option(min=20, help="Audit a random sample of a larger table.")] = 5_000,
-    attack: Annotated[
-        Attack, typer.Option(help="How rows are optimised: the strongest attack of this package, or the paper's.")
-    ] = Attack.ascent,
-    iterations: Annotated[
-        int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")
-    ] = None,
-    step_size: Annotated[
-        float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
-    ] = None,
-    fail_above: Annotated[
-        float | None, typer.Option(help="Exit with status 1 if the worst mean relative damage is above this.")
-    ] = None,
+    attack: AttackOption = Attack.ascent,
+    iterations: Iterations = None,
+    step_size: StepSize = None,
+    fail_above: FailAbove = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes. [default: all cores]", show_default=False)] = 0,
 ) -> None:
     """Measure how much damage injected training rows can do to a multi-task model.
@@ -90,17 +98,11 @@ def audit(
 
     settings = AuditSettings(
         budgets=None if budgets is None else tuple(numbers(budgets, "--budgets")),
-        n_seeds=seeds,
-        seed=seed,
-        attack=attack.value,
-        iterations=iterations,
-        step_size=step_size,
-        lambda_1=lambda_1,
-        lambda_2=lambda_2,
-        loss=loss,
+        n_seeds=seeds, seed=seed, attack=attack.value, iterations=iterations, step_size=step_size,
+        lambda_1=lambda_1, lambda_2=lambda_2, loss=loss,
         targets=None if targets is None else tuple(words(targets)),
         attackers=None if attackers is None else tuple(words(attackers)),
-    )
+    )  # fmt: skip
     if fail_above is not None and not math.isfinite(fail_above):
         raise ValueError(f"--fail-above must be a finite number; got {fail_above}.")
     keep = [*(settings.targets or ()), *(settings.attackers or ())]

@@ -1,5 +1,6 @@
 """Which data a cell runs on: one validated description a data set, each with the keys that its loader has."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,7 +9,7 @@ from patom import datasets
 from patom.datasets.dataset import Dataset
 
 
-class _Data(BaseModel):
+class _Data(BaseModel, ABC):
     """Keys shared by all data sets; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -17,9 +18,9 @@ class _Data(BaseModel):
         """Arguments of the loader."""
         return self.model_dump(exclude={"name"})
 
+    @abstractmethod
     def load(self, seed: int, home: str | None) -> Dataset:
         """Draw the rows of one split seed."""
-        raise NotImplementedError
 
 
 class Digits(_Data):
