@@ -2,10 +2,10 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
+import page_reader
 import pytest
 
 LINES = {
@@ -206,47 +206,6 @@ def make_correlations() -> Callable[..., dict[str, Any]]:
     return correlations
 
 
-class Reader(HTMLParser):
-    """Checks that tags match, and collects attributes and text."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words: list[tuple[str, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag not in {"meta", "link", "br", "hr", "img", "input"}:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append((self.open[-1] if self.open else "", data))
-
-    def text(self, *tags: str) -> str:
-        """All text, or that of some tags, with plain blanks."""
-        chosen = [data for tag, data in self.words if (tag in tags if tags else tag != "style")]
-        return " ".join(" ".join(chosen).split())
-
-
 @pytest.fixture(scope="session")
-def read() -> Callable[[str], Reader]:
-    """Parse a page, which must be well-formed."""
-
-    def reading(page: str) -> Reader:
-        reader = Reader()
-        reader.feed(page)
-        reader.close()
-        assert reader.open == []
-        return reader
-
-    return reading
+def read() -> Callable[[str], page_reader.Reader]:
+    return page_reader.read
