@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         slab_between,
         sphere_around,
     )
-    from patom.models import MTRLClassifier, MTRLRegressor, TaskColumn
+    from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
 
 __all__ = [
     "PATOM",
@@ -39,6 +39,7 @@ __all__ = [
     "Ellipsoid",
     "Fixed",
     "Intersection",
+    "LambdaSearch",
     "MTRLClassifier",
     "MTRLRegressor",
     "ProjectedAscent",
@@ -79,7 +80,7 @@ _HOMES = {
         "slab_between",
         "sphere_around",
     ),
-    "patom.models": ("MTRLClassifier", "MTRLRegressor", "TaskColumn"),
+    "patom.models": ("LambdaSearch", "MTRLClassifier", "MTRLRegressor", "TaskColumn"),
 }
 
 

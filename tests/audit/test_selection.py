@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from patom.audit import AuditSettings, selection, table_data
-from patom.audit.selection import GRID, N_FOLDS, select_lambdas
+from patom.audit.selection import select_lambdas
+from patom.models.lambda_search import GRID, N_FOLDS
 
 KINDS = ("regression", "classification")
 
@@ -105,22 +106,3 @@ def test_held_out_rows_play_no_part(make_table, kind):
     data = table_data(make_table(kind, sizes=(20, 20)))
     blind = replace(data, X_test=data.X_test[::-1] * 9.0, y_test=-data.y_test)
     assert select(data) == select(blind)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_folds_are_even_and_keep_a_row_of_every_task_in(make_table, kind):
-    data = table_data(make_table(kind, sizes=(40, 25, 6, 1)))
-    fold = selection._folds(data, np.random.default_rng(0))
-    for place in range(4):
-        mine = fold[data.task_train == place]
-        assert (mine == -1).any()
-        sizes = [(mine == held).sum() for held in range(N_FOLDS)]
-        assert max(sizes) - min(sizes) <= (1 if kind == "regression" else 2)
-        assert sum(sizes) == mine.size - (mine == -1).sum()
-
-
-def test_small_tasks_fill_every_fold(make_table):
-    data = table_data(make_table(sizes=[3] * 30))  # two training rows each, one of which stays in
-    fold = selection._folds(data, np.random.default_rng(0))
-    counts = np.bincount(fold + 1, minlength=4)
-    assert counts[1:].min() >= 8

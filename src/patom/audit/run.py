@@ -15,12 +15,13 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships,
 from patom.audit.data import AuditData
 from patom.audit.pilot import pilots, with_step_sizes
 from patom.audit.plan import attacking_counts, budgets, exposure_budget, injected, plan, shown_tasks
-from patom.audit.selection import GRID, Selection, select_lambdas
+from patom.audit.selection import Selection, select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim, verdict
 from patom.audit.wording import counted, listed, quoted
 from patom.core.arrays import AnyArray, FloatArray
 from patom.intervals import interval
+from patom.models.lambda_search import GRID
 from patom.workers import in_order
 
 Progress = Callable[[int, int], None]

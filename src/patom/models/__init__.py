@@ -1,6 +1,7 @@
-"""Estimators: multi-task relationship learning and the task-column shell around it."""
+"""Estimators: multi-task relationship learning, its lambdas by cross-validation, the task-column shell around both."""
 
+from patom.models.lambda_search import LambdaSearch
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.task_column import TaskColumn
 
-__all__ = ["MTRLClassifier", "MTRLRegressor", "TaskColumn"]
+__all__ = ["LambdaSearch", "MTRLClassifier", "MTRLRegressor", "TaskColumn"]

@@ -81,7 +81,7 @@ class _MTRL(BaseEstimator, ABC):
         self.tasks_, index = encode(as_labels(task, X_.shape[0]))
         rows = group_rows(X_, targets, index, self.tasks_.size)
         with one_blas_thread():
-            penalty = self._penalty(rows.n_tasks)
+            penalty = self.penalty(rows.n_tasks)
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def _take(self, solution: Solution, penalty: Penalty) -> None:
@@ -98,7 +98,9 @@ class _MTRL(BaseEstimator, ABC):
                 stacklevel=3,
             )
 
-    def _penalty(self, n_tasks: int) -> Penalty:
+    def penalty(self, n_tasks: int) -> Penalty:
+        """The penalty of (1) for so many tasks, Omega learned or given; checks the settings."""
+        self._check_settings()
         if self.task_covariance is None:
             return SpectralPenalty(self.lambda_1, self.lambda_2)
         omega = require_covariance(self.task_covariance, n_tasks)

@@ -37,9 +37,19 @@ class Problem:
     max_iter: int
     solver: str = "accelerated"
 
-    def solve(self, rows: TaskRows | None = None, start: FloatArray | None = None, *, polish: bool = True) -> Solution:
-        """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold)."""
-        term = data_term(self.rows if rows is None else rows, self.loss)
+    def solve(
+        self,
+        rows: TaskRows | None = None,
+        start: FloatArray | None = None,
+        *,
+        polish: bool = True,
+        tol: float = 0.0,
+    ) -> Solution:
+        """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold).
+
+        ``tol`` loosens the problem's own tolerance where it is larger.
+        """
+        term, tol = data_term(self.rows if rows is None else rows, self.loss), max(tol, self.tol)
         if self.solver == "alternating":
-            return alternate(term, *self.penalty.weights, tol=self.tol, max_iter=self.max_iter)
-        return solve(term, self.penalty, tol=self.tol, max_iter=self.max_iter, start=start, polish=polish)
+            return alternate(term, *self.penalty.weights, tol=tol, max_iter=self.max_iter)
+        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=polish)
