@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from patom.attacks import PATOM, AttackResult, ProjectedAscent, RandomAttack, ThreatModel
+    from patom.attacks import (
+        PATOM,
+        AttackResult,
+        Availability,
+        ByTask,
+        GreyBox,
+        OwnData,
+        ProjectedAscent,
+        RandomAttack,
+        Sparing,
+        Targeted,
+        ThreatModel,
+    )
     from patom.core.covariances import (
         cluster_covariance,
         graph_covariance,
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
     from patom.core.regions import (
         Ball,
         Box,
+        Columns,
         Ellipsoid,
         Fixed,
         Intersection,
@@ -34,17 +47,24 @@ if TYPE_CHECKING:
 __all__ = [
     "PATOM",
     "AttackResult",
+    "Availability",
     "Ball",
     "Box",
+    "ByTask",
+    "Columns",
     "Ellipsoid",
     "Fixed",
+    "GreyBox",
     "Intersection",
     "LambdaSearch",
     "MTRLClassifier",
     "MTRLRegressor",
+    "OwnData",
     "ProjectedAscent",
     "RandomAttack",
     "Slab",
+    "Sparing",
+    "Targeted",
     "TaskColumn",
     "ThreatModel",
     "cluster_covariance",
@@ -60,7 +80,19 @@ __all__ = [
 
 # Names load on first use: scikit-learn and numba take a second to import, `patom --help` should not.
 _HOMES = {
-    "patom.attacks": ("PATOM", "AttackResult", "ProjectedAscent", "RandomAttack", "ThreatModel"),
+    "patom.attacks": (
+        "PATOM",
+        "AttackResult",
+        "Availability",
+        "ByTask",
+        "GreyBox",
+        "OwnData",
+        "ProjectedAscent",
+        "RandomAttack",
+        "Sparing",
+        "Targeted",
+        "ThreatModel",
+    ),
     "patom.core.covariances": (
         "cluster_covariance",
         "graph_covariance",
@@ -70,6 +102,7 @@ _HOMES = {
     "patom.core.regions": (
         "Ball",
         "Box",
+        "Columns",
         "Ellipsoid",
         "Fixed",
         "Intersection",

@@ -56,7 +56,7 @@ def test_the_papers_is_one_sweep_over_all_target_rows(loss, kind):
     order = np.argsort(attack.task_poison, kind="stable")
     fitted, rows = attack.fit(), program.problem.rows
     W = np.column_stack([fitted.coef_, fitted.intercept_])
-    chosen = program.target_rows()
+    chosen = np.isin(rows.task_index, program.targets)
     task = rows.task_index[chosen]
     slopes = program.problem.loss.slope((rows.X[chosen] * W[task]).sum(axis=1), rows.y[chosen])
     coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.targets)

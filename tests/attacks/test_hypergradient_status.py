@@ -114,7 +114,7 @@ def rank_change(loss, kind):
         step = 1e-4 if before is None else 0.95 * margin * (t - before) / (last - margin)
         before, t = t, t + step
     assert margin > 0.0
-    return along, before, implicit_gradient(program, injection, W)
+    return along, before, implicit_gradient(program, injection, W).times(program.aim.size)  # of the sum
 
 
 @pytest.mark.parametrize("kind", ["direct", "indirect"])

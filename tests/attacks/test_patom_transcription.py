@@ -124,7 +124,7 @@ def _signs(y):
 def cold(monkeypatch):
     """Solve (1) from zero as ``fit`` does: a warm start moves the last digits of W, which a step of 100 magnifies."""
     solve = Bilevel.solve
-    monkeypatch.setattr(Bilevel, "solve", lambda program, injection, start: solve(program, injection, None))  # noqa: ARG005
+    monkeypatch.setattr(Bilevel, "solve", lambda program, injection, start=None: solve(program, injection, None))  # noqa: ARG005
 
 
 @pytest.mark.usefixtures("cold")

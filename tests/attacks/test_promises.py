@@ -115,10 +115,10 @@ def test_a_broken_attack_is_caught(loss, name, spoil, what, make_tasks, make_vic
     module = {"patom": patom, "random_attack": random_attack}[name]
     given = module.assemble
 
-    def assemble(program, threat, settings, clean, runs, data):
+    def assemble(program, threat, settings, clean, runs, *rest):
         for run in runs:
             run.injection = spoil(run.injection)
-        return given(program, threat, settings, clean, runs, data)
+        return given(program, threat, settings, clean, runs, *rest)
 
     monkeypatch.setattr(module, "assemble", assemble)
     threat = ThreatModel(["a"], ["b"], 0.3, Ball(1.0))

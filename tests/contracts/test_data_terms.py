@@ -21,8 +21,7 @@ def rows_for(loss, counts=COUNTS, d=3, seed=0):
 def term_of(form, loss):
     """The term in the form asked for; ``data_term`` would choose by size."""
     rows = rows_for(loss)
-    chosen = data_term(rows, loss)
-    return chosen if form == "moments" else RowTerm(rows, loss, chosen.smoothness)
+    return data_term(rows, loss) if form == "moments" else RowTerm(rows, loss)
 
 
 CASES = [("rows", loss) for loss in LOSSES] + [("moments", loss) for loss in LOSSES if loss.quadratic]

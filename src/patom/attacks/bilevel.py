@@ -1,18 +1,21 @@
 """The bilevel program (paper, eq. 2 and 3): the attacker's utility above, problem (1) on poisoned rows below."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from patom.attacks.aim import Aim
+from patom.attacks.places import Places, Rule
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.kernels import row_products
+from patom.core.labels import positions
 from patom.core.regions import Region
-from patom.core.rows import append_constant, inject_rows
+from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solution import Solution
+from patom.models.lambda_search import LambdaSearch
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 
@@ -38,46 +41,86 @@ class Injection:
     task_index: IntArray
 
 
+@dataclass
+class Tally:
+    """What an attack has cost so far.
+
+    Parameters
+    ----------
+    solves, solver_steps : int
+        Solves of (1), and their steps.
+    adjoint_solves, products : int
+        Linear systems of gradients, and their products with the second derivative.
+    """
+
+    solves: int = 0
+    solver_steps: int = 0
+    adjoint_solves: int = 0
+    products: int = 0
+
+
 @dataclass(frozen=True)
 class Bilevel:
-    """Clean rows, the victim's problem (1) and the attacker's aims.
+    """Clean rows, the victim's problem (1) and the attacker's aims, as the attacker sees them.
 
     Parameters
     ----------
     victim : MTRLRegressor or MTRLClassifier
         An unfitted clone that knows the labels of tasks and classes.
     problem : Problem
-        Problem (1) on the clean rows.
+        Problem (1) on the clean rows that she knows.
+    aim : Aim
+        Her utility.
     targets, attackers : arrays of positions, ascending
         Of the attackers, those whose budget comes to a row.
     counts : array
         Rows to inject into each attacker, at least 1.
-    region : Region
+    places : Places
+        Where they may lie.
+    label_bounds : pair of arrays of shape (m,)
+        Smallest and largest target of each task's injected rows.
+    truth : Bilevel, optional
+        The true victim's program, where she knows less than everything.
+    theirs : array of positions, optional
+        Where her tasks are among the true victim's.
+    tally : Tally
+        Counts on, so that no attack's cost is missed.
     """
 
     victim: MTRL
     problem: Problem
+    aim: Aim
     targets: IntArray
     attackers: IntArray
     counts: IntArray
-    region: Region
+    places: Places
+    label_bounds: tuple[FloatArray, FloatArray]
+    truth: "Bilevel | None" = None
+    theirs: IntArray | None = None
+    tally: Tally = field(default_factory=Tally, compare=False)
 
-    def solve(self, injection: Injection, start: FloatArray, *, polish: bool = True) -> Solution:
-        """The lower level: problem (1) on clean and injected rows together (eq. 3)."""
-        X = append_constant(injection.X)
-        rows = inject_rows(self.problem.rows, X, injection.y, injection.task_index)
-        return self.problem.solve(rows, start, polish=polish)
+    def solve(
+        self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
+    ) -> Solution:
+        """The lower level: problem (1) on clean and injected rows together (eq. 3).
 
-    def target_rows(self) -> IntArray:
-        """Positions of the target tasks' clean rows among the grouped rows."""
-        offsets = self.problem.rows.offsets
-        return np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in self.targets])
+        ``tol`` loosens the victim's own tolerance; ``start``, shape (m, p), is a warm start.
+        """
+        solution = self.problem.solve(self.rows(injection), start, polish=polish, tol=tol)
+        self.tally.solves += 1
+        self.tally.solver_steps += solution.n_iter
+        return solution
+
+    def rows(self, injection: Injection | None) -> TaskRows:
+        """Clean and injected rows together."""
+        clean = self.problem.rows
+        if injection is None:
+            return clean
+        return inject_rows(clean, append_constant(injection.X), injection.y, injection.task_index)
 
     def utility(self, W: FloatArray) -> float:
-        """Mean loss of the target tasks' clean rows (eq. 2 sums it)."""
-        rows, chosen = self.problem.rows, self.target_rows()
-        z = row_products(rows.X, rows.offsets, W)
-        return float(self.problem.loss.value(z[chosen], rows.y[chosen]).mean())
+        """The attacker's utility; by default the mean loss of the target tasks' clean rows (eq. 2 sums it)."""
+        return self.aim.utility(W)
 
     def duals(self, injection: Injection, W: FloatArray) -> FloatArray:
         """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,) (eq. 5)."""
@@ -85,21 +128,83 @@ class Bilevel:
         n = self.problem.rows.counts + np.bincount(injection.task_index, minlength=W.shape[0])
         return -self.problem.loss.slope(z, injection.y) / n[injection.task_index]
 
+    def project(self, X: FloatArray, injection: Injection) -> FloatArray:
+        """The nearest allowed features for rows of the injection's tasks and labels."""
+        return self.places.project(X, injection.task_index, injection.y)
+
+    def truly(self, injection: Injection) -> Injection:
+        """The rows as the true victim's program names their tasks."""
+        return injection if self.theirs is None else replace(injection, task_index=self.theirs[injection.task_index])
+
+    def sample(self, injection: Injection, rng: np.random.Generator) -> FloatArray:
+        """Features drawn uniformly from where rows of the injection's tasks and labels may lie."""
+        return self.places.sample(injection.task_index, injection.y, self.problem.rows.n_columns - 1, rng)
+
 
 def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: ThreatModel) -> Bilevel:
     """Check model, data and threat against each other; the model passed in is left untouched."""
-    if not isinstance(model, MTRL):
+    if not isinstance(model, MTRL | LambdaSearch):
         raise TypeError(
             f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(model).__name__}. "
             "Attack one of these, then replay the result against any other model."
         )
     if not isinstance(threat, ThreatModel):
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")
-    victim = clone(model)
+    victim = _fixed(model, X, y, task)
     problem = victim.problem(X, y, task=task)
     # Sorted: the answer must not depend on the order of the labels, which in a set differs from run to run.
     targets = np.sort(threat.target_positions(problem.tasks))
     attackers = np.sort(threat.attacker_positions(problem.tasks))
     counts = threat.injected_counts(problem.rows.counts[attackers])
-    active = counts > 0
-    return Bilevel(victim, problem, targets, attackers[active], counts[active], threat.region)
+    attackers, counts = attackers[counts > 0], counts[counts > 0]
+    truth = Bilevel(
+        victim, problem, threat.objective.aim(problem, targets, victim.known_targets), targets, attackers, counts,
+        _places(threat.region, problem, attackers), _label_bounds(problem, threat.label_range),
+    )  # fmt: skip
+    return truth if threat.knowledge is None else _surrogate(truth, threat)
+
+
+def _fixed(model: MTRL | LambdaSearch, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> MTRL:
+    """The victim with the lambdas that it has on clean data."""
+    if isinstance(model, LambdaSearch):
+        fitted = clone(model).fit(X, y, task=task)
+        chosen: MTRL = clone(model.estimator).set_params(lambda_1=fitted.lambda_1_, lambda_2=fitted.lambda_2_)
+        return chosen
+    victim: MTRL = clone(model)
+    return victim
+
+
+def _places(region: Region | Rule, problem: Problem, attackers: IntArray) -> Places:
+    return region.places(problem, attackers) if isinstance(region, Rule) else Places((region,))
+
+
+def _label_bounds(problem: Problem, given: tuple[float, float] | None) -> tuple[FloatArray, FloatArray]:
+    rows = problem.rows
+    if given is not None and not problem.loss.margin:
+        return np.full(rows.n_tasks, given[0]), np.full(rows.n_tasks, given[1])
+    starts = rows.offsets[:-1]
+    return np.minimum.reduceat(rows.y, starts), np.maximum.reduceat(rows.y, starts)
+
+
+def _surrogate(truth: Bilevel, threat: ThreatModel) -> Bilevel:
+    """The program as a grey-box attacker sees it; what she may inject, and where, is the truth's."""
+    assert threat.knowledge is not None
+    problem = threat.knowledge.surrogate(truth.victim, truth.problem)
+    theirs = positions(problem.tasks, truth.problem.tasks, argument="task of GreyBox")
+    targets = np.sort(threat.target_positions(problem.tasks))
+    threat.attacker_positions(problem.tasks)  # refuses a sample without an attacking task
+    hers = np.full(truth.problem.tasks.size, -1)
+    hers[theirs] = np.arange(theirs.size)
+    number, (low, high) = truth.places.number, truth.label_bounds
+    return replace(
+        truth,
+        problem=problem,
+        aim=threat.objective.aim(problem, targets, truth.victim.known_targets),
+        targets=targets,
+        attackers=hers[truth.attackers],
+        places=truth.places if number is None else replace(truth.places, number=number[theirs]),
+        label_bounds=(low[theirs], high[theirs]),
+        truth=truth,
+        theirs=theirs,
+        tally=Tally(),
+    )

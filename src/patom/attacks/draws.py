@@ -3,6 +3,7 @@
 The paper does not say how it draws labels; the choices here are the ones an attacker would think of first.
 """
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,19 +11,21 @@ import numpy as np
 from patom.attacks.bilevel import Bilevel, Injection
 from patom.core.arrays import FloatArray, IntArray
 
-Features = Literal["uniform", "resampled"]
+Features = Literal["uniform", "resampled", "corners", "clusters"]
 Labels = Literal["resampled", "uniform", "flipped"]
 FEATURES, LABELS = get_args(Features), get_args(Labels)
+_FAR = 1e3  # times a standard normal direction: beyond any region of the data's scale
 
 
 def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator) -> Injection:
-    """Random injected rows within budget and region.
+    """Random injected rows within budget, region and range of labels.
 
     Parameters
     ----------
     program : Bilevel
-    features : {"uniform", "resampled"}
-        Uniform in the region, or clean rows of the task, projected onto the region.
+    features : {"uniform", "resampled", "corners", "clusters"}
+        Uniform in the region; clean rows of the task, projected onto the region; the region's far ends in random
+        directions; or all rows of a task at two opposite far ends, those of the lower labels and those of the higher.
     labels : {"resampled", "uniform", "flipped"}
         Those of clean rows of the task (of the same rows as the features, where both are resampled); uniform
         between the task's smallest and largest target, or either class with equal chance; or mirrored: the
@@ -32,28 +35,38 @@ def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator)
     task_index = np.repeat(program.attackers, program.counts)
     first, count = rows.offsets[task_index], rows.counts[task_index]
     source = first + (rng.random(task_index.size) * count).astype(np.int64)
+    y = _labels(program, labels, rows.y[source], task_index, rng)
+    return at_features(program, Injection(rows.X[source, :-1], y, task_index), features, rng)
+
+
+def at_features(program: Bilevel, injection: Injection, features: str, rng: np.random.Generator) -> Injection:
+    """The injection's labels with features drawn as ``draw`` says; "resampled" keeps its own, projected."""
+    if features == "uniform":
+        return replace(injection, X=program.sample(injection, rng))
     if features == "resampled":
-        X = program.region.project(rows.X[source, :-1])
+        return replace(injection, X=program.project(injection.X, injection))
+    n, d = injection.X.shape
+    if features == "corners":
+        ahead = rng.standard_normal((n, d))
     else:
-        X = program.region.sample(task_index.size, rows.n_columns - 1, rng)
-    return Injection(X, _labels(program, labels, source, task_index, rng), task_index)
+        axis = rng.standard_normal((program.problem.rows.n_tasks, d))[injection.task_index]
+        low, high = bounds(program, injection.task_index)
+        ahead = np.where(injection.y > 0.5 * (low + high), 1.0, -1.0)[:, None] * axis
+    return replace(injection, X=program.project(injection.X + _FAR * ahead, injection))
 
 
-def _labels(
-    program: Bilevel, labels: str, source: IntArray, task_index: IntArray, rng: np.random.Generator
-) -> FloatArray:
-    y = program.problem.rows.y[source]
-    if labels == "resampled":
-        return y
-    if program.problem.loss.margin:
-        return -y if labels == "flipped" else rng.choice([-1.0, 1.0], size=y.size)
-    low, high = label_bounds(program, task_index)
-    return low + high - y if labels == "flipped" else low + (high - low) * rng.random(y.size)
-
-
-def label_bounds(program: Bilevel, task_index: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest clean target of the task of each injected row."""
-    rows = program.problem.rows
-    low = np.minimum.reduceat(rows.y, rows.offsets[:-1])
-    high = np.maximum.reduceat(rows.y, rows.offsets[:-1])
+def bounds(program: Bilevel, task_index: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest target that each injected row may have."""
+    low, high = program.label_bounds
     return low[task_index], high[task_index]
+
+
+def _labels(program: Bilevel, labels: str, y: FloatArray, task_index: IntArray, rng: np.random.Generator) -> FloatArray:
+    if program.problem.loss.margin:
+        if labels == "uniform":
+            return rng.choice([-1.0, 1.0], size=y.size)
+        return -y if labels == "flipped" else y
+    low, high = bounds(program, task_index)
+    if labels == "uniform":
+        return low + (high - low) * rng.random(y.size)
+    return np.clip(low + high - y if labels == "flipped" else y, low, high)

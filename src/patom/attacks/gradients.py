@@ -5,7 +5,7 @@ where v answers "how would W follow": (H + K) v = dU/dW on the manifold that W m
 the second term and has v = Phi dU/dW (eq. 6 and 7); a frozen Omega has K = lambda_1 I + lambda_2 Omega^+.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal, get_args
 
@@ -14,15 +14,16 @@ import numpy.typing as npt
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.objectives import Availability, Objective
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
-from patom.core.kernels import row_products, weighted_sums
+from patom.core.kernels import row_products
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import uniform_relationship
-from patom.core.rows import append_constant, inject_rows
+from patom.core.rows import append_constant
 from patom.models.settings import require_choice, require_finite
 from patom.models.threads import one_blas_thread
 
@@ -38,13 +39,13 @@ class GradientStatus(Enum):
     """How far a gradient can be trusted. The value is a sentence."""
 
     SMOOTH = "The optimum moves smoothly with the injected rows here, and the linear system was solved."
-    KINK = "The optimum has a kink here (a change of rank, or a row at the loss's corner): one of its slopes."
+    KINK = "The utility has a kink here (a change of rank, a row at the loss's corner, a tie): one of its slopes."
     UNSOLVED = "The linear system was not solved to its tolerance, or the fit is not at its optimum: an approximation."
 
 
 @dataclass(frozen=True)
 class Hypergradient:
-    """Derivatives of U, the summed loss of the target tasks' clean rows.
+    """Derivatives of the attacker's utility by the injected rows.
 
     Parameters
     ----------
@@ -66,6 +67,12 @@ class Hypergradient:
     products: int
     status: GradientStatus
 
+    def times(self, factor: float) -> "Hypergradient":
+        """Derivatives of the utility times ``factor``."""
+        return replace(
+            self, features=factor * self.features, labels=factor * self.labels, adjoint=factor * self.adjoint
+        )
+
 
 def hypergradient(
     model: Any,
@@ -77,6 +84,7 @@ def hypergradient(
     y_poison: npt.ArrayLike,
     task_poison: Any = None,
     targets: Any,
+    objective: Objective | None = None,
     gradient: Gradient = "exact",
     full: bool = False,
 ) -> FloatArray | Hypergradient:
@@ -91,7 +99,9 @@ def hypergradient(
     X_poison, y_poison, task_poison
         Injected rows: shapes (r, d), (r,) and (r,), in the labels of the data.
     targets : task labels
-        Whose clean rows' summed loss U is.
+        Whose clean rows' summed loss U is (eq. 2).
+    objective : Objective, optional
+        Differentiate the utility of this one in place of the summed loss.
     gradient : {"exact", "frozen_covariance", "paper"}
         Of the whole bilevel map; with Omega held fixed; or with Omega and the duals held fixed (eq. 6 and 7).
     full : bool, default False
@@ -118,7 +128,8 @@ def hypergradient(
     """
     require_choice("hypergradient", GRADIENTS, gradient=gradient)
     X_, y_, task_ = _injected(X_poison, y_poison, task_poison)
-    program = bilevel(model, X, y, task, ThreatModel(targets, targets, budget=1.0))  # the rows are given below
+    aimed = ThreatModel(targets, targets, budget=1.0, objective=Availability() if objective is None else objective)
+    program = bilevel(model, X, y, task, aimed)  # the rows are given below
     if X_.shape[1] != program.problem.rows.n_columns - 1:
         raise ValueError(f"X_poison has {X_.shape[1]} columns; X has {program.problem.rows.n_columns - 1}.")
     index = positions(task_, program.problem.tasks, argument="task_poison")
@@ -126,6 +137,8 @@ def hypergradient(
     with one_blas_thread():
         solution = program.solve(injection, start=program.problem.solve().W)
         found = implicit_gradient(program, injection, solution.W, gradient)
+    if objective is None:  # a sum, where the aim is a mean
+        found = found.times(program.aim.size)
     return found if full else found.features
 
 
@@ -142,7 +155,7 @@ def implicit_gradient(
 
     Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper".
     """
-    dU = _utility_gradient(program, W)
+    dU = program.aim.gradient(W)
     adjoint, status = _adjoint(program, injection, W, dU, gradient, tolerance, max_products)
     task, x, y = injection.task_index, append_constant(injection.X), injection.y
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, adjoint.v[task])
@@ -162,25 +175,16 @@ def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray
     return rows, targets, as_labels(task, rows.shape[0])
 
 
-def _utility_gradient(program: Bilevel, W: FloatArray) -> FloatArray:
-    """dU/dW, shape (m, p): rows of the target tasks only."""
-    rows, loss = program.problem.rows, program.problem.loss
-    slopes = loss.slope(row_products(rows.X, rows.offsets, W), rows.y)
-    aimed = np.zeros(rows.n_tasks)
-    aimed[program.targets] = 1.0
-    return weighted_sums(rows.X, rows.offsets, slopes * aimed[rows.task_index])
-
-
 def _adjoint(
     program: Bilevel, injection: Injection, W: FloatArray, dU: FloatArray, gradient: str, tolerance: float, most: int
 ) -> tuple[LinearSolution, GradientStatus]:
     """v: how W would follow a change of the rows, seen through dU/dW."""
     penalty = program.problem.penalty
     if gradient == "paper":
-        tasks = np.arange(W.shape[0])
-        v = penalty.relationship(W).coupling(tasks, program.targets) @ dU[program.targets]
+        tasks, aimed = np.arange(W.shape[0]), program.aim.tasks
+        v = penalty.relationship(W).coupling(tasks, aimed) @ dU[aimed]
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
-    rows = inject_rows(program.problem.rows, append_constant(injection.X), injection.y, injection.task_index)
+    rows = program.rows(injection)
     term = data_term(rows, program.problem.loss)
     if penalty.weights[1] == 0.0:  # nothing confines W to a rank
         penalty = QuadraticPenalty(uniform_relationship(W.shape[0], *penalty.weights))
@@ -189,11 +193,14 @@ def _adjoint(
     slope = term.value_and_gradient(W)[1]
     model = penalty.model(W, slope)
     found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=most)
+    program.tally.adjoint_solves += 1
+    program.tally.products += found.products
     scale = float(np.linalg.norm(model.project(slope)))
     astray = float(np.linalg.norm(model.gradient)) / scale if scale > 0.0 else 0.0  # from the optimum, relatively
     solved = found.positive and found.residual <= max(tolerance, LOOSE)
     if not solved or max(astray, -model.rank_margin) > LOOSE:
         return found, GradientStatus.UNSOLVED
     z = row_products(rows.X, rows.offsets, W)
-    smooth = min(model.rank_margin, program.problem.loss.corner_distance(z, rows.y)) > max(KINK, astray)
+    margins = (model.rank_margin, program.problem.loss.corner_distance(z, rows.y), program.aim.lead(W))
+    smooth = min(margins) > max(KINK, astray)
     return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
-from patom.attacks.result import AttackResult, AttackStatus, Recorder, assemble
+from patom.attacks.recording import Recorder, assemble
+from patom.attacks.result import AttackResult, AttackStatus
 from patom.attacks.sweep import sweep
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
@@ -34,7 +35,7 @@ class PATOM:
     max_iter : int, default 10
         Iterations, each with one solve of (1).
     batch_ratio : float, default 3.0
-        Samples of an iteration over the target tasks' clean rows; drawn with replacement.
+        Samples of an iteration over the rows aimed at, the target tasks' clean ones; drawn with replacement.
     features, labels : str, default "uniform" and "resampled"
         How the injected rows are drawn at the start, see ``patom.attacks.draws.draw``. Labels stay.
     n_starts : int, default 1
@@ -101,13 +102,13 @@ class PATOM:
         program = bilevel(model, X, y, task, threat)
         rngs = np.random.default_rng(random_state).spawn(self.n_starts)
         with one_blas_thread():
-            clean = program.problem.solve()
+            clean = program.solve(None)
             runs = [self._ascend(program, clean.W, rng, callback) for rng in rngs]
         settings = {"name": "PATOM", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task))
+        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
 
     def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None) -> Recorder:
-        record = Recorder(draw(program, self.features, self.labels, rng), AttackStatus.COMPLETED)
+        record = Recorder(draw(program, self.features, self.labels, rng))
         for iteration in range(self.max_iter + 1):
             if iteration > 0:
                 record.injection = self._move(program, record.injection, W, rng)
@@ -122,17 +123,17 @@ class PATOM:
         return record
 
     def _move(self, program: Bilevel, injection: Injection, W: FloatArray, rng: np.random.Generator) -> Injection:
-        """One pass of eq. 6 over a batch of target rows; W, Phi and the duals stay those of the last solve."""
-        rows = program.problem.rows
-        chosen = program.target_rows()
-        batch = rng.choice(chosen, size=max(1, round(self.batch_ratio * chosen.size)))
-        task = rows.task_index[batch]
-        slopes = program.problem.loss.slope(np.einsum("bp,bp->b", rows.X[batch], W[task]), rows.y[batch])
-        coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.targets)
+        """One pass of eq. 6 over a batch of the rows aimed at; W, Phi and the duals stay those of the last solve."""
+        X, task = program.aim.rows
+        batch = rng.choice(np.arange(task.size), size=max(1, round(self.batch_ratio * task.size)))
+        slopes = program.aim.size * program.aim.slopes(W)  # of eq. 2's sum
+        coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.aim.tasks)
         per_row = coupling[np.repeat(np.arange(program.attackers.size), program.counts)]
         gain = program.duals(injection, W)[:, None] * per_row
-        group = np.searchsorted(program.targets, task)
-        moved = sweep(injection.X, rows.X[batch, :-1], self.step_size * slopes, group, gain, program.region)
+        group = np.searchsorted(program.aim.tasks, task)
+        samples, pushes, moved = X[batch, :-1], self.step_size * slopes[batch], np.empty(injection.X.shape)
+        for chosen, region in program.places.groups(injection.task_index, injection.y):
+            moved[chosen] = sweep(injection.X[chosen], samples, pushes, group[batch], gain[chosen], region)
         return replace(injection, X=moved)
 
 
@@ -141,4 +142,4 @@ def _couples(program: Bilevel, W: FloatArray) -> bool:
     top = relationship.spectrum[0]
     norm = top / (relationship.lambda_1 * top + relationship.lambda_2)  # of Phi
     # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.
-    return bool(np.abs(relationship.coupling(program.attackers, program.targets)).max() > 1e-12 * norm)
+    return bool(np.abs(relationship.coupling(program.attackers, program.aim.tasks)).max() > 1e-12 * norm)

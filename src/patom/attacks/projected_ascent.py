@@ -6,43 +6,46 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.draws import FEATURES, LABELS, draw, label_bounds
-from patom.attacks.gradients import GRADIENTS, Gradient, Hypergradient, implicit_gradient
-from patom.attacks.result import AttackResult, AttackStatus, Recorder, assemble
+from patom.attacks.bilevel import Bilevel, bilevel
+from patom.attacks.charts import Chart, typical_distance
+from patom.attacks.climb import Climb
+from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.gradients import GRADIENTS, Gradient
+from patom.attacks.recording import Recorder, assemble
+from patom.attacks.result import AttackResult
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
-from patom.core.solution import Solution
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
-_SMALLEST_STEP = 1e-4  # of the region's size
-_TOLERANCE, _PRODUCTS = 1e-3, 500  # of the gradient's linear system: the step's length matters more
+_FURTHER_STARTS = ("corners", "clusters", "resampled", "uniform")
 
 
 @dataclass(frozen=True)
 class ProjectedAscent:
-    """Move all injected rows along the gradient at once, and keep a move only if the utility rises.
+    """Move all injected rows along the gradient at once, in spectral projected steps that need no tuning.
 
-    Every row moves the same distance along its own gradient and is projected, so the scales of losses, targets
-    and lambdas drop out. The distance starts at the size of the region, doubles after a move that was kept and
-    falls to a quarter after one that was not. The utility never falls, and the last iterate kept is the best.
+    Steps have the length of Barzilai and Borwein, for each row its own or for all rows one, whichever gets on, and
+    are shortened until the utility is above the lowest of the last five (Birgin, Martinez and Raydan 2000). So the
+    scales of losses, targets and lambdas drop out. The iterates that are kept are those that reach a new highest
+    utility: it never falls from one to the next, and the last is the best.
 
     Parameters
     ----------
     gradient : {"exact", "frozen_covariance", "paper"}, default "exact"
         See ``patom.attacks.gradients``. The paper's is the cheapest and, for indirect attacks, poor.
     max_iter : int, default 40
-        Moves tried, each with one solve of (1) from the optimum before; every move that is kept costs a linear
-        system besides, but for the paper's gradient.
+        Moves tried in each start, each with one solve of (1) from the optimum before; every move that is made costs a
+        linear system besides, but for the paper's gradient.
     optimise_labels : bool, default False
-        Move targets too: between the smallest and largest clean target of the task; classes flip where the
+        Move targets too: within the threat's range of labels together with the features; classes flip where the
         gradient says that flipping pays, the most promising first. Otherwise they stay as drawn.
     features, labels : str, default "uniform" and "resampled"
-        How the injected rows are drawn at the start, see ``patom.attacks.draws.draw``.
+        How the injected rows of the first start are drawn, see ``patom.attacks.draws.draw``; it is the random attack's.
     n_starts : int, default 3
-        Independent starts, of which the first is the random attack's; the one with the highest utility is kept. An
-        ascent ends in a local optimum, and with few rows to inject they differ.
+        Starts, of which the one with the highest utility is kept: an ascent ends in a local optimum, and with few rows
+        to inject they differ. After the first come rows in far corners of the region, in clusters there, and clean
+        rows; with ``optimise_labels`` every other start has its labels flipped.
 
     Examples
     --------
@@ -83,68 +86,21 @@ class ProjectedAscent:
     ) -> AttackResult:
         """Compute the rows to inject; arguments and errors as in ``PATOM.poison``.
 
-        ``history`` has a row for the start and one for each move that was kept, numbered as it was tried.
+        ``history`` has a row for the start and one for each move that reached a new highest utility, numbered as it
+        was tried.
         """
         program = bilevel(model, X, y, task, threat)
         rngs = np.random.default_rng(random_state).spawn(self.n_starts)
         with one_blas_thread():
-            clean = program.problem.solve()
-            runs = [self._ascend(program, clean.W, rng) for rng in rngs]
+            clean = program.solve(None)
+            runs = [self._climb(program, clean.W, number, rng) for number, rng in enumerate(rngs)]
         settings = {"name": "ProjectedAscent", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task))
+        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
 
-    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Recorder:
-        record = Recorder(draw(program, self.features, self.labels, rng), AttackStatus.COMPLETED)
-        size = _size(program, record.injection, rng)
-        solution = program.solve(record.injection, start=W)
-        record.note(0, program.utility(solution.W), solution)
-        slopes, step = self._slopes(program, record.injection, solution), 1.0
-        for iteration in range(1, self.max_iter + 1):
-            moved = self._move(program, record.injection, slopes, step, size)
-            # The last digits of W, which polishing brings, move the utility less than a kept step by far.
-            ahead = program.solve(moved, start=solution.W, polish=False)
-            reached = program.utility(ahead.W)
-            if reached > record.utility:
-                record.injection, solution = moved, ahead
-                record.note(iteration, reached, solution)
-                slopes, step = self._slopes(program, moved, solution), min(2.0 * step, 1.0)
-            elif (step := 0.25 * step) < _SMALLEST_STEP:
-                record.settle(AttackStatus.LOCAL_OPTIMUM)
-                break
-        return record
-
-    def _slopes(self, program: Bilevel, injection: Injection, solution: Solution) -> Hypergradient:
-        return implicit_gradient(
-            program, injection, solution.W, self.gradient, tolerance=_TOLERANCE, max_products=_PRODUCTS
-        )
-
-    def _move(
-        self, program: Bilevel, injection: Injection, slopes: Hypergradient, step: float, size: float
-    ) -> Injection:
-        X = program.region.project(injection.X + step * size * _directions(slopes.features))
-        y = _move_labels(program, injection, slopes.labels, step) if self.optimise_labels else injection.y
-        return Injection(X, y, injection.task_index)
-
-
-def _directions(G: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(G, axis=1, keepdims=True)
-    return np.asarray(np.divide(G, lengths, out=np.zeros_like(G), where=lengths > 0.0))
-
-
-def _move_labels(program: Bilevel, injection: Injection, slopes: FloatArray, step: float) -> FloatArray:
-    """Targets a step further; of the classes for which flipping pays, the share ``step`` that pays most."""
-    if not program.problem.loss.margin:
-        low, high = label_bounds(program, injection.task_index)
-        return np.clip(injection.y + step * (high - low) * np.sign(slopes), low, high)
-    gain = -injection.y * slopes
-    chosen = np.argsort(-gain, kind="stable")[: int(np.ceil(step * np.count_nonzero(gain > 0.0)))]
-    y = injection.y.copy()
-    y[chosen] *= -1.0
-    return y
-
-
-def _size(program: Bilevel, injection: Injection, rng: np.random.Generator) -> float:
-    """How far two rows of the region lie apart, root mean square."""
-    n, d = injection.X.shape
-    other = program.region.sample(n, d, rng)
-    return float(np.sqrt(((injection.X - other) ** 2).sum(axis=1).mean()))
+    def _climb(self, program: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Recorder:
+        features = self.features if number == 0 else _FURTHER_STARTS[(number - 1) % len(_FURTHER_STARTS)]
+        injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
+        classes = program.problem.loss.margin
+        chart = Chart(program, typical_distance(program, injection, rng), self.optimise_labels and not classes)
+        climb = Climb(program, chart, self.gradient, self.max_iter, flips=self.optimise_labels and classes)
+        return climb.run(injection, W, per_row=number % 2 == 0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from patom.attacks.bilevel import Bilevel, Injection
-from patom.attacks.draws import label_bounds
+from patom.attacks.draws import bounds
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import BoolArray
 
@@ -13,8 +13,8 @@ _ROUNDING = 1e-9  # of a task's targets: low + high - y may leave the range by a
 def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, attack: str) -> None:
     """Refuse injected rows that the threat model does not allow; costs one pass over them.
 
-    Features must lie in the region, labels be one of the classes or between the smallest and the largest target of
-    their task's clean rows, and no task may have more rows than its budget.
+    Features must lie in the region, with whole numbers and one-hot groups where asked for; labels must be one of the
+    classes, or in the range of the threat model; and no task may have more rows than its budget.
 
     Raises
     ------
@@ -33,9 +33,12 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
         first = excess[0]
         count = np.count_nonzero(task == first)
         raise _broken(attack, f"{count} rows in task {labels[first]!s}, which may have {allowed[first]}")
-    outside = np.flatnonzero(~threat.region.contains(X))
+    outside = np.flatnonzero(~program.places.contains(X, task, y))
     if outside.size > 0:
         raise _broken(attack, f"row {outside[0]} outside the threat's region, {type(threat.region).__name__}")
+    broken = np.flatnonzero(~threat.columns.hold(X)) if threat.columns is not None else outside
+    if broken.size > 0:
+        raise _broken(attack, f"row {broken[0]} with a column that should be a whole number or one-hot")
     wrong = np.flatnonzero(~_allowed_labels(program, injection))
     if wrong.size > 0:
         raise _broken(attack, f"row {wrong[0]} with the label {y[wrong[0]]!s}, which its task does not allow")
@@ -44,7 +47,7 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
 def _allowed_labels(program: Bilevel, injection: Injection) -> BoolArray:
     if program.problem.loss.margin:
         return np.isin(injection.y, [-1.0, 1.0])
-    low, high = label_bounds(program, injection.task_index)
+    low, high = bounds(program, injection.task_index)
     slack = _ROUNDING * np.maximum(np.abs(low), np.abs(high))
     return np.asarray((injection.y >= low - slack) & (injection.y <= high + slack))
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
-from patom.attacks.result import AttackResult, AttackStatus, Recorder, assemble
+from patom.attacks.recording import Recorder, assemble
+from patom.attacks.result import AttackResult
 from patom.attacks.threat import ThreatModel
 from patom.models.settings import require_choice
 from patom.models.threads import one_blas_thread
@@ -54,9 +55,9 @@ class RandomAttack:
         program = bilevel(model, X, y, task, threat)
         (rng,) = np.random.default_rng(random_state).spawn(1)
         with one_blas_thread():
-            clean = program.problem.solve()
-            record = Recorder(draw(program, self.features, self.labels, rng), AttackStatus.COMPLETED)
+            clean = program.solve(None)
+            record = Recorder(draw(program, self.features, self.labels, rng))
             solution = program.solve(record.injection, start=clean.W)
             record.note(0, program.utility(solution.W), solution)
         settings = {"name": "RandomAttack", **asdict(self)}
-        return assemble(program, threat, settings, clean, [record], (X, y, task))
+        return assemble(program, threat, settings, clean, [record], (X, y, task), model)

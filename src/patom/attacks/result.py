@@ -1,8 +1,7 @@
 """What an attack returns: the injected rows, how they came about, and the victim fitted on them."""
 
 import json
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -14,15 +13,36 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
-from patom.attacks.bilevel import Bilevel, Injection
-from patom.attacks.promises import require_kept
+from patom.attacks.bilevel import Tally
+from patom.attacks.knowledge import GreyBox
+from patom.attacks.objectives import Availability, Sparing, Targeted
+from patom.attacks.places import ByTask, OwnData
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.labels import as_labels, encode, positions
-from patom.core.regions import describe, restore
-from patom.core.solution import Solution, Status
+from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
+from patom.core.stored import describe, known, restore
 
 HISTORY = np.dtype([("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")])
+TASK_LOSSES = np.dtype([("clean", "f8"), ("attacked", "f8"), ("target", "?"), ("attacker", "?")])
+_STORED = known(
+    [
+        Availability,
+        Ball,
+        Box,
+        ByTask,
+        Columns,
+        Ellipsoid,
+        Fixed,
+        GreyBox,
+        Intersection,
+        OwnData,
+        Slab,
+        Sparing,
+        Targeted,
+    ]
+)
+_ASIDE = ("region", "objective", "label_range", "columns", "knowledge")  # of the threat model, stored by ``describe``
 
 
 class AttackStatus(Enum):
@@ -53,16 +73,26 @@ class AttackResult:
         Features of the injected rows, within the threat's region.
     y, task : arrays of shape (r,)
         Their targets and tasks, in the labels of the data.
-    history : record array
-        One record an iteration, 0 being the random start: ``iteration``, ``utility`` (mean loss of the target
-        tasks' clean rows), ``gap`` (duality gap of that fit), ``solver_steps``, ``seconds`` since the start.
+    utility : float
+        The attacker's utility (by default the mean loss of the target tasks' clean rows), measured on ``model``: after
+        columns were rounded, and on the true victim, whatever the attacker knew.
     clean_utility : float
-        The utility without an attack.
+        The same without an attack.
+    task_losses : record array of shape (m,)
+        Mean loss of each task's clean training rows, ``clean`` and ``attacked``, and whether it is a ``target`` or an
+        ``attacker``; in the order of ``tasks``.
+    tasks : array of shape (m,)
+        Labels of all tasks, sorted.
+    history : record array
+        One record an iteration, 0 being the random start, as the attacker saw them: ``iteration``, ``utility``,
+        ``gap`` (duality gap of that fit), ``solver_steps``, ``seconds`` since the start.
     start_utilities : array of shape (n_starts,)
-        Final utility of every start; the result is that of the highest.
+        Final utility of every start, as the attacker saw it; the rows are those of the highest.
     threat : ThreatModel
     attack : dict
         The attack's name and settings.
+    cost : Tally
+        Solves and linear systems that it took, all starts together.
     status : AttackStatus
     model : estimator or None
         The victim fitted on clean plus injected rows; None after ``load``, see ``replay``.
@@ -71,18 +101,29 @@ class AttackResult:
     X: FloatArray
     y: AnyArray
     task: AnyArray
-    history: np.recarray[Any, Any]
+    utility: float
     clean_utility: float
+    task_losses: np.recarray[Any, Any]
+    tasks: AnyArray
+    history: np.recarray[Any, Any]
     start_utilities: FloatArray
     threat: ThreatModel
     attack: dict[str, Any]
+    cost: Tally
     status: AttackStatus
     model: Any = field(default=None, repr=False)
 
     @property
-    def utility(self) -> float:
-        """Mean loss of the target tasks' clean rows under the attack."""
+    def expected_utility(self) -> float:
+        """What the attacker expected, before rounding columns and meeting the true victim."""
         return float(self.history["utility"][-1])
+
+    @property
+    def collateral(self) -> float:
+        """Relative rise of the mean training loss of the tasks that are not targets; NaN where all are."""
+        others = self.task_losses[~self.task_losses["target"]]
+        before = float(others["clean"].mean()) if others.size else 0.0
+        return float(others["attacked"].mean()) / before - 1.0 if before > 0.0 else float("nan")
 
     @property
     def spread(self) -> float:
@@ -90,7 +131,7 @@ class AttackResult:
         if self.start_utilities.size < 2:
             return float("nan")
         deviation = float(self.start_utilities.std(ddof=1))
-        return deviation / float(self.start_utilities.mean()) if deviation > 0.0 else 0.0
+        return deviation / abs(float(self.start_utilities.mean())) if deviation > 0.0 else 0.0
 
     def combine(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Poisoned:
         """Append the injected rows to clean data; the last array marks them.
@@ -127,19 +168,22 @@ class AttackResult:
         Raises
         ------
         TypeError
-            For task or class labels other than numbers, strings and booleans, or a region that is not patom's.
+            For task or class labels other than numbers, strings and booleans, or a region or objective that is not
+            patom's.
         """
-        shape: dict[str, AnyArray] = {}  # of the region
+        aside: dict[str, AnyArray] = {}
         notes = {
-            "attack": self.attack, "region": describe(self.threat.region, shape), "budget": self.threat.budget,
-            "status": self.status.name, "clean_utility": self.clean_utility,
+            "attack": self.attack, "budget": self.threat.budget, "status": self.status.name, "cost": asdict(self.cost),
+            "utility": self.utility, "clean_utility": self.clean_utility,
+            "threat": {name: _described(name, getattr(self.threat, name), aside) for name in _ASIDE},
         }  # fmt: skip
         arrays = {
             "X": self.X, "y": _plain("y", self.y), "task": _plain("task", self.task),
             "history": np.asarray(self.history), "start_utilities": self.start_utilities,
             "targets": _plain("targets", np.array(self.threat.targets, dtype=object)),
             "attackers": _plain("attackers", np.array(self.threat.attackers, dtype=object)),
-            "notes": np.array(json.dumps(notes, default=np.generic.item)), **shape,
+            "tasks": _plain("tasks", self.tasks), "task_losses": np.asarray(self.task_losses),
+            "notes": np.array(json.dumps(notes, default=np.generic.item)), **aside,
         }  # fmt: skip
         write_atomically(Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
@@ -149,79 +193,25 @@ class AttackResult:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         notes = json.loads(str(arrays["notes"]))
-        region = restore(notes["region"], arrays)
         threat = ThreatModel(
-            tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"], region
-        )
+            tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"],
+            **{name: restore(part, arrays, _STORED) for name, part in notes["threat"].items()},
+        )  # fmt: skip
         return cls(
-            arrays["X"], arrays["y"], arrays["task"], arrays["history"].view(np.recarray), notes["clean_utility"],
-            arrays["start_utilities"], threat, notes["attack"], AttackStatus[notes["status"]],
+            **{name: arrays[name] for name in ("X", "y", "task", "tasks", "start_utilities")},
+            **{name: arrays[name].view(np.recarray) for name in ("history", "task_losses")},
+            **{name: notes[name] for name in ("utility", "clean_utility", "attack")},
+            threat=threat, cost=Tally(**notes["cost"]), status=AttackStatus[notes["status"]],
         )  # fmt: skip
 
 
-_LOOSE = {Status.MAX_ITER, Status.STALLED}
-
-
-@dataclass
-class Recorder:
-    """One start under way: its rows and its history."""
-
-    injection: Injection
-    status: AttackStatus
-    records: list[tuple[int, float, float, int, float]] = field(default_factory=list)
-    begin: float = field(default_factory=time.perf_counter)
-
-    def note(self, iteration: int, utility: float, solution: Solution) -> None:
-        """Add an iteration's record."""
-        elapsed = time.perf_counter() - self.begin
-        self.records.append((iteration, utility, solution.duality_gap, solution.n_iter, elapsed))
-        if solution.status in _LOOSE:
-            self.status = AttackStatus.UNCERTIFIED
-
-    def settle(self, status: AttackStatus) -> None:
-        """End with ``status``, unless a fit was uncertified."""
-        if self.status is not AttackStatus.UNCERTIFIED:
-            self.status = status
-
-    @property
-    def utility(self) -> float:
-        """Utility of the last iteration."""
-        return self.records[-1][1]
-
-
-def assemble(
-    program: Bilevel,
-    threat: ThreatModel,
-    settings: dict[str, Any],
-    clean: Solution,
-    runs: list[Recorder],
-    data: tuple[Any, Any, Any],
-) -> AttackResult:
-    """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
-
-    Raises
-    ------
-    RuntimeError
-        For rows that the threat model does not allow: no attack passes by here.
-    """
-    best = max(runs, key=lambda run: run.utility)
-    injection, classes = best.injection, getattr(program.victim, "classes_", None)
-    require_kept(program, threat, injection, settings["name"])
-    y = injection.y if classes is None else classes[(injection.y > 0.0).astype(int)]
-    result = AttackResult(
-        X=injection.X,
-        y=y,
-        task=program.problem.tasks[injection.task_index],
-        history=np.array(best.records, dtype=HISTORY).view(np.recarray),
-        clean_utility=program.utility(clean.W),
-        start_utilities=np.array([run.utility for run in runs]),
-        threat=threat,
-        attack=settings,
-        status=best.status,
-    )
-    model = result.replay(program.victim, *data)
-    loose = {clean.status, model.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
-    return replace(result, model=model, status=AttackStatus.UNCERTIFIED if loose else best.status)
+def _described(name: str, value: Any, arrays: dict[str, AnyArray]) -> Any:
+    try:
+        return describe(value, arrays, _STORED)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} of ThreatModel is a {error}, which load would not know; only patom's can be saved."
+        ) from None
 
 
 def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:

@@ -26,7 +26,7 @@ def sweep(
     pushes : array of shape (b,)
         Step size times the loss slope l'(w_p'x_q, y_q).
     sample_group : array of shape (b,)
-        Which target task p each sample belongs to, as a column of ``gain``.
+        Which task p each sample belongs to, as a column of ``gain``.
     gain : array of shape (r, t)
         Dual times coupling, a^_r Phi_ip.
     region : Region

@@ -1,4 +1,4 @@
-"""The threat model: whom the attacker aims at, through which tasks, with how many rows, and where they may lie."""
+"""The threat model: what the attacker wants, what she knows, and what she may inject where."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -6,9 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from patom.attacks.knowledge import GreyBox
+from patom.attacks.objectives import Availability, Objective
+from patom.attacks.places import Rule
 from patom.core.arrays import AnyArray, IntArray
 from patom.core.labels import positions
-from patom.core.regions import Ball, Region
+from patom.core.regions import Ball, Columns, Region
 from patom.models.settings import require_at_least
 
 Kind = Literal["direct", "indirect", "hybrid"]
@@ -16,20 +19,31 @@ Kind = Literal["direct", "indirect", "hybrid"]
 
 @dataclass(frozen=True)
 class ThreatModel:
-    """What an attacker wants and may do (paper, section 4.1).
+    """What an attacker wants, knows and may do (paper, section 4.1).
 
     Parameters
     ----------
     targets : task labels
-        The tasks whose training loss she wants high. One label or several.
+        The tasks that she wants to hurt. One label or several.
     attackers : task labels
         The tasks into which she can inject rows.
     budget : float
         Injected rows of an attacking task over its clean rows, above 0; the number is rounded down.
-    region : Region, default Ball(radius=1.0)
+    region : Region or Rule, default Ball(radius=1.0)
         Where the features of injected rows must lie, in the units of X: a ``Ball``, ``Box``, ``Ellipsoid`` or
         ``Slab``, features that cannot change (``Fixed``), an ``Intersection`` of these, or any convex set with the
-        methods of ``patom.core.regions.Region``. One for all attacking tasks.
+        methods of ``patom.core.regions.Region``; for all attacking tasks, or one for each (``ByTask``), or what
+        looks like the task's own data (``OwnData``).
+    objective : Objective, default Availability()
+        What she maximises: the targets' loss, or predictions on chosen rows (``Targeted``), with or without
+        ``Sparing`` the other tasks.
+    label_range : pair of floats, optional
+        Smallest and largest target of an injected row, for regression; None for those of the task's clean rows.
+        Classes are never others than the two.
+    columns : Columns, optional
+        Columns of whole numbers and one-hot groups. Attacks ignore them on the way and round at the end.
+    knowledge : GreyBox, optional
+        What she knows of the victim; None for everything (white box).
 
     Raises
     ------
@@ -45,7 +59,11 @@ class ThreatModel:
     targets: tuple[Hashable, ...]
     attackers: tuple[Hashable, ...]
     budget: float
-    region: Region = field(default_factory=Ball)
+    region: Region | Rule = field(default_factory=Ball)
+    objective: Objective = field(default_factory=Availability)
+    label_range: tuple[float, float] | None = None
+    columns: Columns | None = None
+    knowledge: GreyBox | None = None
 
     def __post_init__(self) -> None:
         for name in ("targets", "attackers"):
@@ -58,8 +76,19 @@ class ThreatModel:
                 raise ValueError(f"{name} of ThreatModel must name each task once; got {labels!r}.")
             object.__setattr__(self, name, labels)
         require_at_least("ThreatModel", 0.0, strict=True, budget=self.budget)
-        if isinstance(self.region, type) or not isinstance(self.region, Region):
-            raise ValueError(f"region of ThreatModel must be a region such as Ball; got {self.region!r}.")
+        self._require("region", "a region such as Ball", Region, Rule)
+        self._require("objective", "an objective such as Availability()", Objective)
+        if self.columns is not None:
+            self._require("columns", "a Columns", Columns)
+        if self.knowledge is not None:
+            self._require("knowledge", "a GreyBox", GreyBox)
+        if self.label_range is not None:
+            object.__setattr__(self, "label_range", _bounds(self.label_range))
+
+    def _require(self, name: str, what: str, *kinds: type) -> None:
+        value = getattr(self, name)
+        if isinstance(value, type) or not isinstance(value, kinds):
+            raise ValueError(f"{name} of ThreatModel must be {what}; got {value!r}.")
 
     @property
     def kind(self) -> Kind:
@@ -99,6 +128,16 @@ def _as_tuple(labels: Any) -> tuple[Hashable, ...]:
     return tuple(
         label.item() if isinstance(label, np.generic | np.ndarray) and label.ndim == 0 else label for label in labels
     )
+
+
+def _bounds(given: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in given)
+    except (TypeError, ValueError):
+        raise ValueError(f"label_range of ThreatModel must be a pair of numbers; got {given!r}.") from None
+    if not (np.isfinite(low) and np.isfinite(high) and low <= high):
+        raise ValueError(f"label_range of ThreatModel must be finite, the smaller number first; got {given!r}.")
+    return low, high
 
 
 def _positions(labels: tuple[Hashable, ...], tasks: AnyArray, argument: str) -> IntArray:

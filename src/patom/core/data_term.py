@@ -6,6 +6,7 @@ depends on n), by rows otherwise.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -43,7 +44,10 @@ class MomentTerm:
     A: FloatArray
     b: FloatArray
     constant: float
-    smoothness: float
+
+    @cached_property
+    def smoothness(self) -> float:
+        return _power(lambda V: _apply_blocks(self.A, V), self.b.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,7 +67,10 @@ class RowTerm:
 
     rows: TaskRows
     loss: Loss
-    smoothness: float
+
+    @cached_property
+    def smoothness(self) -> float:
+        return _power(_row_operator(self.rows, self.rows.weights * self.loss.curvature_bound), self.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,10 +90,8 @@ class RowTerm:
 def data_term(rows: TaskRows, loss: Loss) -> DataTerm:
     """The cheaper form of f: an iteration costs m p^2 by moments, 2 n p by rows."""
     if loss.quadratic and rows.n_tasks * rows.n_columns <= 2 * rows.y.size:
-        A, b, constant = _moments(rows)
-        return MomentTerm(A, b, constant, _power(lambda V: _apply_blocks(A, V), b.shape))
-    steepest = _row_operator(rows, rows.weights * loss.curvature_bound)
-    return RowTerm(rows, loss, _power(steepest, (rows.n_tasks, rows.n_columns)))
+        return MomentTerm(*_moments(rows))
+    return RowTerm(rows, loss)
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:

@@ -5,24 +5,22 @@ from patom.core.regions.box import Box, Fixed
 from patom.core.regions.ellipsoid import Ellipsoid
 from patom.core.regions.intersection import Intersection
 from patom.core.regions.protocol import Region
-from patom.core.regions.rounding import Rounded, round_features
+from patom.core.regions.rounding import Columns, Rounded, round_features
 from patom.core.regions.sanitised import ellipsoid_around, own_data, slab_between, sphere_around
 from patom.core.regions.slab import Slab
-from patom.core.regions.stored import describe, restore
 
 __all__ = [
     "Ball",
     "Box",
+    "Columns",
     "Ellipsoid",
     "Fixed",
     "Intersection",
     "Region",
     "Rounded",
     "Slab",
-    "describe",
     "ellipsoid_around",
     "own_data",
-    "restore",
     "round_features",
     "slab_between",
     "sphere_around",

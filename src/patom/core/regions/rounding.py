@@ -2,16 +2,72 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions.box import Fixed
 from patom.core.regions.intersection import Intersection
 from patom.core.regions.protocol import Region
+from patom.core.regions.values import ByValue, coordinates, require_width
 
 _MAX_TRIES = 2_000
+_WHOLE = 1e-9  # relative rounding that counts as a whole number
+
+
+@dataclass(frozen=True, eq=False)
+class Columns(ByValue):
+    """Columns of whole numbers and one-hot groups, which injected rows must have too.
+
+    Parameters
+    ----------
+    integer : sequence of int
+        Columns that hold multiples of their unit.
+    one_hot : sequence of sequences of int
+        Groups of columns of which one holds its unit, and the others 0. No column may be named twice.
+    unit : float or array of shape (d,), default 1.0
+        What 1 is in the units of X, above 0: a column divided by 50 has the unit 0.02.
+    origin : float or array of shape (d,), default 0.0
+        Where 0 lies in the units of X: a column less its mean 3 has the origin -3.
+
+    Examples
+    --------
+    >>> Columns(integer=[0], one_hot=[[1, 2]]).hold(np.array([[3.0, 0.0, 1.0], [3.0, 0.5, 0.5], [0.1, 1.0, 0.0]]))
+    array([ True, False, False])
+    """
+
+    integer: tuple[int, ...] = ()
+    one_hot: tuple[tuple[int, ...], ...] = ()
+    unit: float | FloatArray = 1.0
+    origin: float | FloatArray = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "integer", tuple(int(column) for column in self.integer))
+        object.__setattr__(self, "one_hot", tuple(tuple(int(column) for column in group) for group in self.one_hot))
+        for name in ("unit", "origin"):
+            object.__setattr__(self, name, coordinates("Columns", name, getattr(self, name)))
+        named = [*self.integer, *(column for group in self.one_hot for column in group)]
+        width = max([np.size(self.unit), np.size(self.origin), *(column + 1 for column in named)])
+        _check(_slots(self.integer, self.one_hot), np.resize(self.unit, width), width)
+
+    def round(self, X: FloatArray, region: Region) -> FloatArray:
+        """The nearest rows of the region that have them, see ``round_features``."""
+        return round_features(
+            X, region, integer=self.integer, one_hot=self.one_hot, unit=self.unit, origin=self.origin
+        ).X
+
+    def hold(self, X: FloatArray) -> BoolArray:
+        """Which rows have whole numbers and one-hot groups where they should, up to rounding, shape (n,)."""
+        require_width("Columns", X.shape[1], self.unit, self.origin)
+        share = (X - self.origin) / self.unit
+        whole = np.abs(share - np.rint(share)) <= _WHOLE * np.maximum(1.0, np.abs(share))
+        good = whole[:, list(self.integer)].all(axis=1)
+        for group in map(list, self.one_hot):
+            bits = np.rint(share[:, group])
+            good &= whole[:, group].all(axis=1) & (bits.sum(axis=1) == 1.0) & np.isin(bits, [0.0, 1.0]).all(axis=1)
+        return np.asarray(good)
 
 
 class Rounded(NamedTuple):
@@ -28,6 +84,7 @@ def round_features(
     integer: Sequence[int] = (),
     one_hot: Sequence[Sequence[int]] = (),
     unit: float | FloatArray = 1.0,
+    origin: float | FloatArray = 0.0,
 ) -> Rounded:
     """The nearest rows of the region with whole numbers and one-hot groups where the data have them.
 
@@ -36,12 +93,8 @@ def round_features(
     X : array of shape (n, d)
         Rows of the region, as an attack that knows no whole numbers left them; not changed.
     region : Region
-    integer : sequence of int
-        Columns that hold multiples of their unit.
-    one_hot : sequence of sequences of int
-        Groups of columns of which one holds its unit, and the others 0. No column may be named twice.
-    unit : float or array of shape (d,), default 1.0
-        What 1 is in the units of X, above 0: a column divided by 50 has the unit 0.02.
+    integer, one_hot, unit, origin
+        As in ``Columns``.
 
     Returns
     -------
@@ -65,13 +118,13 @@ def round_features(
     >>> round_features(np.array([[0.3, 1.8, 0.6, 0.1]]), Box(0.0, 1.5), integer=[1], one_hot=[[2, 3]])
     Rounded(X=array([[0.3, 1. , 1. , 0. ]]), largest_move=0.9...)
     """
-    units = np.broadcast_to(np.asarray(unit, dtype=np.float64), X.shape[1:])
-    slots = [[column] for column in integer] + [list(group) for group in one_hot]
+    units, zeros = (np.broadcast_to(np.asarray(v, dtype=np.float64), X.shape[1:]) for v in (unit, origin))
+    slots = _slots(integer, one_hot)
     _check(slots, units, X.shape[1])
     region.contains(X[:0])  # refuses rows of another width, which below would look like a rounding outside
     rounded = np.array(X, dtype=np.float64)
     for i, row in enumerate(X):
-        nearest = _nearest(row, region, slots, len(integer), units)
+        nearest = _nearest(row, region, slots, len(integer), units, zeros)
         if nearest is None:
             raise ValueError(
                 f"region must hold rounded rows near those of X; row {i} has none among its {_MAX_TRIES} nearest "
@@ -79,6 +132,10 @@ def round_features(
             )
         rounded[i] = nearest
     return Rounded(rounded, float(np.linalg.norm(rounded - X, axis=1).max(initial=0.0)))
+
+
+def _slots(integer: Sequence[int], one_hot: Sequence[Sequence[int]]) -> list[list[int]]:
+    return [[column] for column in integer] + [list(group) for group in one_hot]
 
 
 def _check(slots: list[list[int]], units: FloatArray, d: int) -> None:
@@ -92,15 +149,15 @@ def _check(slots: list[list[int]], units: FloatArray, d: int) -> None:
 
 
 def _nearest(
-    row: FloatArray, region: Region, slots: list[list[int]], n_integer: int, units: FloatArray
+    row: FloatArray, region: Region, slots: list[list[int]], n_integer: int, units: FloatArray, zeros: FloatArray
 ) -> FloatArray | None:
     """The nearest rounded row of the region; None if no rounding that was tried lies in it."""
     columns = [column for slot in slots for column in slot]
     best, moved = None, np.inf
-    for least, values in _roundings(row, slots, n_integer, units):
+    for least, values in _roundings(row - zeros, slots, n_integer, units):
         if least >= moved:
             break
-        found = _completed(row, region, columns, values)
+        found = _completed(row, region, columns, zeros[columns] + values)
         if found is not None and float(np.linalg.norm(found - row)) < moved:
             best, moved = found, float(np.linalg.norm(found - row))
     return best
@@ -109,7 +166,7 @@ def _nearest(
 def _roundings(
     row: FloatArray, slots: list[list[int]], n_integer: int, units: FloatArray
 ) -> Iterator[tuple[float, FloatArray]]:
-    """Distance in the slots' columns, and the columns' values, of the nearest roundings in ascending order."""
+    """Distance in the slots' columns, and the columns' values above their zeros, of the nearest roundings in order."""
 
     def option(slot: int, rank: int) -> tuple[float, FloatArray] | None:
         columns = slots[slot]

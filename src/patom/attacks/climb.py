@@ -1,0 +1,151 @@
+"""One ascent: spectral projected steps with a memory, stretch by stretch, and flips of classes in between."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.charts import Chart
+from patom.attacks.gradients import Hypergradient, implicit_gradient
+from patom.attacks.recording import Recorder
+from patom.attacks.result import AttackStatus
+from patom.attacks.spectral_steps import first_scales, next_scales, shortened
+from patom.core.arrays import FloatArray
+from patom.core.solution import Solution
+
+_MEMORY = 5  # iterates, above the lowest of which a move must rise (Grippo, Lampariello and Lucidi 1986)
+_STRETCH = 20  # moves with one kind of scales, then the other has its turn
+_SHORTEST = 1e-4  # of a move, before it is given up
+_SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
+_WORTH = 1e-6  # relative rise of a stretch below which it counts as none
+_LOOSEST = 1e-4  # relative gap of a trial fit
+_RESOLVED = 0.1  # of the last rise: a trial's utility should be known that well
+_TOLERANCE, _PRODUCTS = 1e-3, 500  # of the gradient's linear system: the step's length matters more
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Injected rows, the optimum under them, and the utility there."""
+
+    injection: Injection
+    solution: Solution
+    utility: float
+
+
+@dataclass
+class Climb:
+    """An ascent under way.
+
+    Parameters
+    ----------
+    program : Bilevel
+    chart : Chart
+        The coordinates that move.
+    gradient : str
+        Of the family in ``gradients``.
+    max_iter : int
+        Moves to try.
+    flips : bool
+        Whether classes may flip.
+    """
+
+    program: Bilevel
+    chart: Chart
+    gradient: str
+    max_iter: int
+    flips: bool
+    tried: int = field(default=0, init=False)
+    tol: float = field(default=0.0, init=False)
+
+    def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Recorder:
+        """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
+        record = Recorder(injection)
+        best = self._at(injection, start)
+        record.note(0, best.utility, best.solution)
+        idle = 0
+        while self.tried < self.max_iter and idle < 2:
+            before = record.utility
+            best = self._stretch(self._flipped(best, record), record, per_row=per_row)
+            idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
+            per_row = not per_row
+        if idle == 2:
+            record.settle(AttackStatus.LOCAL_OPTIMUM)
+        return record
+
+    def _stretch(self, best: Spot, record: Recorder, *, per_row: bool) -> Spot:
+        """Steps with one kind of scales, from the best spot known to the best one met."""
+        chart, here, memory = self.chart, best, deque([best.utility], maxlen=_MEMORY)
+        slopes = self._slopes(here)
+        scales, last = first_scales(slopes, chart.size, per_row=per_row), self.tried + _STRETCH
+        while self.tried < min(last, self.max_iter) and slopes.any():
+            Z = chart.coordinates(here.injection)
+            move = chart.project(here.injection, Z + scales * slopes) - Z
+            ahead = self._search(here, move, float(np.vdot(slopes, move)), min(memory))
+            if ahead is None:
+                break
+            fallen, slopes = slopes, self._slopes(ahead)
+            made = chart.coordinates(ahead.injection) - Z
+            scales = next_scales(scales, made, fallen - slopes, slopes, chart.size, per_row=per_row)
+            # Utilities are off by the root of the gap, relatively: fits need be no better than the rises ask for.
+            self.tol = min(_LOOSEST, (_RESOLVED * (ahead.utility - here.utility) / abs(ahead.utility)) ** 2)
+            here = ahead
+            memory.append(here.utility)
+            best = self._kept(here, best, record)
+        return best
+
+    def _search(self, here: Spot, move: FloatArray, slope: float, floor: float) -> Spot | None:
+        """The spot at the end of the move or, while it is too low, on the way there; None where the move fails."""
+        length, Z = 1.0, self.chart.coordinates(here.injection)
+        if slope <= np.finfo(float).eps * abs(here.utility):
+            return None
+        while length >= _SHORTEST and self.tried < self.max_iter:
+            ahead = self._try(self.chart.injection(here.injection, Z + length * move), here)
+            if ahead.utility >= floor + _SUFFICIENT * length * slope:
+                return ahead
+            length = shortened(length, ahead.utility - here.utility, slope)
+        return None
+
+    def _flipped(self, best: Spot, record: Recorder) -> Spot:
+        """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer."""
+        share = 1.0
+        while self.flips and share > 0.05 and self.tried < self.max_iter:
+            y = best.injection.y
+            gain = -y * self._gradient(best).labels
+            chosen = np.argsort(-gain, kind="stable")[: int(np.ceil(share * np.count_nonzero(gain > 0.0)))]
+            if chosen.size == 0:
+                break
+            other = y.copy()
+            other[chosen] *= -1.0
+            moved = replace(best.injection, y=other)
+            ahead = self._try(replace(moved, X=self.program.project(moved.X, moved)), best)
+            better = self._kept(ahead, best, record)
+            best, share = better, (1.0 if better is not best else 0.25 * share)
+        return best
+
+    def _try(self, injection: Injection, near: Spot) -> Spot:
+        self.tried += 1
+        return self._at(injection, near.solution.W, self.tol)
+
+    def _at(self, injection: Injection, start: FloatArray, tol: float = 0.0) -> Spot:
+        # The last digits of W, which polishing brings, move the utility less than a kept step by far.
+        solution = self.program.solve(injection, start, polish=self.tried == 0, tol=tol)
+        return Spot(injection, solution, self.program.utility(solution.W))
+
+    def _kept(self, ahead: Spot, best: Spot, record: Recorder) -> Spot:
+        """The better of two spots, on the record if it is the new one, with a fit to the victim's own tolerance."""
+        if ahead.utility > best.utility and ahead.solution.relative_gap > self.program.problem.tol:
+            ahead = self._at(ahead.injection, ahead.solution.W)
+        if ahead.utility <= best.utility:
+            return best
+        record.injection = ahead.injection
+        record.note(self.tried, ahead.utility, ahead.solution)
+        return ahead
+
+    def _gradient(self, spot: Spot) -> Hypergradient:
+        return implicit_gradient(
+            self.program, spot.injection, spot.solution.W, self.gradient, tolerance=_TOLERANCE, max_products=_PRODUCTS
+        )
+
+    def _slopes(self, spot: Spot) -> FloatArray:
+        return self.chart.slopes(spot.injection, self._gradient(spot))

@@ -1,0 +1,117 @@
+"""What an attacker knows. White-box, she knows all; grey-box, she plans on a surrogate and meets the true victim."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.labels import as_labels, encode, positions
+from patom.core.regions.values import ByValue, read_only
+from patom.core.rows import TaskRows, group_rows
+from patom.models.problem import Problem
+from patom.models.settings import require_at_least, require_finite
+
+
+@dataclass(frozen=True, eq=False)
+class GreyBox(ByValue):
+    """An attacker who has a sample of the data, or data of her own, and may guess the lambdas wrong.
+
+    She knows the model's form and how many rows each task has; her rows are repeated up to that number, so that the
+    injected ones weigh what they will. Her rows are chosen on the surrogate and measured on the true victim.
+
+    Parameters
+    ----------
+    share : float, default 0.5
+        Part of each task's clean rows that she has seen, drawn at random, at least one row a task; in (0, 1].
+        Takes no part where she has rows of her own.
+    lambda_1, lambda_2 : float, optional
+        What she takes them for; None for the true ones.
+    X, y, task : arrays of shape (q, d), (q,) and (q,), optional
+        Rows of her own. They must hold the attackers and the targets; of tasks that they don't hold she knows nothing.
+    seed : int, default 0
+        Of the draw.
+
+    Examples
+    --------
+    >>> GreyBox(share=0.25, lambda_1=0.01).share
+    0.25
+    """
+
+    share: float = 0.5
+    lambda_1: float | None = None
+    lambda_2: float | None = None
+    X: FloatArray | None = None
+    y: tuple[Any, ...] | None = None
+    task: tuple[Hashable, ...] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least("GreyBox", 0.0, strict=True, share=self.share)
+        if self.share > 1.0:
+            raise ValueError(f"share of GreyBox must be at most 1; got {self.share!r}.")
+        for name in ("lambda_1", "lambda_2"):
+            if getattr(self, name) is not None:
+                require_at_least("GreyBox", 0.0, **{name: getattr(self, name)})
+        require_at_least("GreyBox", 0, whole=True, seed=self.seed)
+        if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
+            raise ValueError("X and y of GreyBox must be given together, or neither for a share of the victim's rows.")
+        if self.X is not None:
+            self._keep()
+
+    def _keep(self) -> None:
+        rows = np.array(self.X, dtype=np.float64)
+        if rows.ndim != 2 or rows.size == 0:
+            raise ValueError(f"X of GreyBox must be rows, shape (q, d); got an array of shape {rows.shape}.")
+        require_finite(rows, name="X of GreyBox")
+        y = tuple(np.asarray(self.y).ravel().tolist())
+        if len(y) != rows.shape[0]:
+            raise ValueError(f"y of GreyBox must hold {rows.shape[0]} values, one a row; got {len(y)}.")
+        object.__setattr__(self, "X", read_only(rows))
+        object.__setattr__(self, "y", y)
+        labels = as_labels(None if self.task is None else list(self.task), rows.shape[0])
+        object.__setattr__(self, "task", tuple(labels.tolist()))
+
+    def surrogate(self, victim: Any, truth: Problem) -> Problem:
+        """Problem (1) as she sees it; ``victim`` is the true one's estimator, which knows classes and settings."""
+        if self.X is None:
+            rows, tasks = _sampled(truth.rows, self.share, np.random.default_rng(self.seed)), truth.tasks
+        else:
+            rows, tasks = self._own(victim, truth)
+        wanted = truth.rows.counts[positions(tasks, truth.tasks, argument="task of GreyBox")]
+        guessed = {"lambda_1": self.lambda_1, "lambda_2": self.lambda_2}
+        settings = {name: value for name, value in guessed.items() if value is not None}
+        penalty = clone(victim).set_params(**settings).penalty(tasks.size)
+        return replace(truth, rows=_repeated(rows, wanted), tasks=tasks, penalty=penalty)
+
+    def _own(self, victim: Any, truth: Problem) -> tuple[TaskRows, AnyArray]:
+        X, labels = np.asarray(self.X), as_labels(list(self.task or ()), len(self.task or ()))
+        if X.shape[1] != truth.rows.n_columns - 1:
+            raise ValueError(f"X of GreyBox has {X.shape[1]} columns; the data have {truth.rows.n_columns - 1}.")
+        tasks, index = encode(labels)
+        return group_rows(X, victim.known_targets(np.array(self.y)), index, tasks.size), tasks
+
+
+def _sampled(rows: TaskRows, share: float, rng: np.random.Generator) -> TaskRows:
+    """A share of each task's rows without replacement, at least one, in their order."""
+    counts = np.maximum(1, np.floor(share * rows.counts + 1e-9)).astype(np.int64)
+    parts = [
+        start + np.sort(rng.permutation(size)[:count])
+        for start, size, count in zip(rows.offsets, rows.counts, counts, strict=False)
+    ]
+    return _chosen(rows, np.concatenate(parts), counts)
+
+
+def _repeated(rows: TaskRows, wanted: IntArray) -> TaskRows:
+    """Each task's rows in turn, again and again, until there are ``wanted`` of them."""
+    parts = [
+        start + np.arange(count) % size for start, size, count in zip(rows.offsets, rows.counts, wanted, strict=False)
+    ]
+    return _chosen(rows, np.concatenate(parts), wanted)
+
+
+def _chosen(rows: TaskRows, chosen: IntArray, counts: IntArray) -> TaskRows:
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return TaskRows(np.ascontiguousarray(rows.X[chosen]), rows.y[chosen], offsets)

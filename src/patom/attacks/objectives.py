@@ -1,0 +1,195 @@
+"""What an attacker may want; each answers with its ``Aim`` on a given problem.
+
+The paper's is ``Availability``, the target tasks' training loss. All are maximised.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.attacks.aim import Aim, OverTasks, Pointwise, Term
+from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.labels import as_labels, positions
+from patom.core.regions.values import ByValue, read_only
+from patom.core.rows import TaskRows, append_constant
+from patom.models.problem import Problem
+from patom.models.settings import require_at_least, require_choice, require_finite
+
+Direction = Literal["raise", "lower"]
+Encode = Callable[[AnyArray], FloatArray]
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What is maximised over the injected rows."""
+
+    def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
+        """The utility on this problem; ``targets`` are positions, ``encode`` turns targets y into numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Availability(ByValue):
+    """Raise the target tasks' loss: on their clean training rows (paper, eq. 2), or on rows of one's own.
+
+    Parameters
+    ----------
+    over_tasks : {"mean", "worst", "least"}, default "mean"
+        Mean over the rows of all targets, which is the paper's sum over their number; or that of the target that is
+        hurt most; or that of the target that is hurt least, so that all are hurt.
+    X, y, task : arrays of shape (q, d), (q,) and (q,), optional
+        Validation rows of target tasks, in place of the training rows.
+
+    Examples
+    --------
+    >>> Availability().over_tasks
+    'mean'
+    """
+
+    over_tasks: OverTasks = "mean"
+    X: FloatArray | None = None
+    y: tuple[Any, ...] | None = None
+    task: tuple[Hashable, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_choice("Availability", get_args(OverTasks), over_tasks=self.over_tasks)
+        if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
+            raise ValueError("X and y of Availability must be given together, or neither for the training rows.")
+        if self.X is not None:
+            _keep_rows(self, self.X, self.task)
+            object.__setattr__(self, "y", tuple(np.asarray(self.y).ravel().tolist()))
+            if len(self.y or ()) != len(self.X):
+                raise ValueError(
+                    f"y of Availability must hold {len(self.X)} values, one a row; got {len(self.y or ())}."
+                )
+
+    def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
+        """The targets' loss, on the training rows or on the objective's own."""
+        loss = problem.loss
+        if self.X is None:
+            return Aim((_loss_on(problem, _among(targets, problem.rows), over_tasks=self.over_tasks),))
+        X, order, offsets = _grouped("Availability", self.X, self.task, problem, targets)
+        y = encode(np.array(self.y))[order]
+        return Aim((Term(X, y, offsets, loss.value, loss.slope, self.over_tasks),))
+
+
+@dataclass(frozen=True, eq=False)
+class Targeted(ByValue):
+    """Raise, or lower, the predictions (margins, for a classifier) on chosen rows.
+
+    Parameters
+    ----------
+    X : array of shape (q, d)
+        The rows, in the units of the training data; they need not be training rows.
+    task : array of shape (q,), optional
+        Their tasks, all of them targets of the threat model; None where there is one task only.
+    direction : {"raise", "lower"}, default "raise"
+        The utility is the mean prediction over the rows, or its negative.
+
+    Examples
+    --------
+    >>> Targeted([[0.5, 0.0]], task=["a"], direction="lower").direction
+    'lower'
+    """
+
+    X: FloatArray
+    task: tuple[Hashable, ...] | None = None
+    direction: Direction = "raise"
+
+    def __post_init__(self) -> None:
+        require_choice("Targeted", get_args(Direction), direction=self.direction)
+        _keep_rows(self, self.X, self.task)
+
+    def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:  # noqa: ARG002
+        """The mean prediction of the chosen rows, with the direction's sign."""
+        X, _, offsets = _grouped("Targeted", self.X, self.task, problem, targets)
+        sign = 1.0 if self.direction == "raise" else -1.0
+        value: Pointwise = lambda z, _y: sign * z  # noqa: E731
+        slope: Pointwise = lambda z, _y: np.full_like(z, sign)  # noqa: E731
+        return Aim((Term(X, np.zeros(X.shape[0]), offsets, value, slope),))
+
+
+@dataclass(frozen=True)
+class Sparing:
+    """Another objective, less ``weight`` times the mean training loss of the tasks that are not targets.
+
+    A stealthy attacker's: harm to tasks that she doesn't aim at would give her away.
+
+    Parameters
+    ----------
+    objective : Objective
+    weight : float, default 1.0
+        At least 0. The attacking tasks count among the others, unless they are targets.
+
+    Examples
+    --------
+    >>> Sparing(Availability(), weight=2.0).weight
+    2.0
+    """
+
+    objective: Objective
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_at_least("Sparing", 0.0, weight=self.weight)
+        if isinstance(self.objective, type) or not isinstance(self.objective, Objective):
+            raise ValueError(
+                f"objective of Sparing must be an objective such as Availability(); got {self.objective!r}."
+            )
+
+    def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
+        """The objective's terms and one more; none where every task is a target."""
+        terms, others = self.objective.aim(problem, targets, encode).terms, ~_among(targets, problem.rows)
+        if self.weight == 0.0 or not others.any():
+            return Aim(terms)
+        return Aim((*terms, _loss_on(problem, others, weight=-self.weight)))
+
+
+def _among(tasks: IntArray, rows: TaskRows) -> BoolArray:
+    """Which rows belong to ``tasks``, shape (n,)."""
+    inside = np.zeros(rows.n_tasks, dtype=bool)
+    inside[tasks] = True
+    return np.asarray(inside[rows.task_index])
+
+
+def _loss_on(problem: Problem, chosen: BoolArray, *, over_tasks: OverTasks = "mean", weight: float = 1.0) -> Term:
+    """The loss of some clean training rows."""
+    rows, loss = problem.rows, problem.loss
+    offsets = _offsets(rows.task_index[chosen], rows.n_tasks)
+    return Term(rows.X[chosen], rows.y[chosen], offsets, loss.value, loss.slope, over_tasks, weight)
+
+
+def _grouped(
+    owner: str, X: FloatArray, task: tuple[Hashable, ...] | None, problem: Problem, targets: IntArray
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Rows of an objective grouped by task, with the constant; their order before; the offsets."""
+    if X.shape[1] != problem.rows.n_columns - 1:
+        raise ValueError(f"X of {owner} has {X.shape[1]} columns; the training data have {problem.rows.n_columns - 1}.")
+    labels = as_labels(None if task is None else list(task), X.shape[0])
+    index = positions(labels, problem.tasks, argument=f"task of {owner}")
+    stray = np.flatnonzero(~np.isin(index, targets))
+    if stray.size:
+        raise ValueError(
+            f"task of {owner} must name targets of the threat model only; row {stray[0]} is of task "
+            f"{labels.tolist()[stray[0]]!r}."
+        )
+    order = np.argsort(index, kind="stable")
+    return append_constant(X[order]), order, _offsets(index[order], problem.rows.n_tasks)
+
+
+def _offsets(index: IntArray, n_tasks: int) -> IntArray:
+    return np.concatenate([[0], np.cumsum(np.bincount(index, minlength=n_tasks))]).astype(np.int64)
+
+
+def _keep_rows(objective: Any, X: npt.ArrayLike, task: Any) -> None:
+    """Store checked rows of an objective, read-only, and their labels as a tuple."""
+    owner = type(objective).__name__
+    rows = np.array(X, dtype=np.float64)
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"X of {owner} must be rows, shape (q, d); got an array of shape {rows.shape}.")
+    require_finite(rows, name=f"X of {owner}")
+    object.__setattr__(objective, "X", read_only(rows))
+    if task is not None:
+        object.__setattr__(objective, "task", tuple(as_labels(task, rows.shape[0]).tolist()))

@@ -1,0 +1,183 @@
+"""Where the rows of each task and class may lie: one region for all, one a task, or what looks like its own data."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+
+from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.labels import positions
+from patom.core.regions import Intersection, Region, ellipsoid_around, own_data, sphere_around
+from patom.models.problem import Problem
+from patom.models.settings import require_choice
+
+Defense = Literal["sphere", "sphere_and_slab", "mahalanobis"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The region of each injected row, by its task and class.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+    number : array of shape (m, 2), optional
+        Which of them holds a task's rows with y <= 0, and with y > 0; None for one region everywhere.
+    """
+
+    regions: tuple[Region, ...]
+    number: IntArray | None = None
+
+    def groups(self, task_index: IntArray, y: FloatArray) -> Iterator[tuple[IntArray | slice, Region]]:
+        """Positions of the rows of each region, and the region."""
+        if self.number is None:
+            yield slice(None), self.regions[0]
+            return
+        which = self.number[task_index, (y > 0.0).astype(np.int64)]
+        for k in np.unique(which):
+            yield np.flatnonzero(which == k), self.regions[k]
+
+    def project(self, X: FloatArray, task_index: IntArray, y: FloatArray) -> FloatArray:
+        """The nearest allowed rows, shape (r, d)."""
+        nearest = np.empty(X.shape)
+        for rows, region in self.groups(task_index, y):
+            nearest[rows] = region.project(X[rows])
+        return nearest
+
+    def contains(self, X: FloatArray, task_index: IntArray, y: FloatArray) -> BoolArray:
+        """Which rows are allowed, shape (r,)."""
+        inside = np.empty(X.shape[0], dtype=bool)
+        for rows, region in self.groups(task_index, y):
+            inside[rows] = region.contains(X[rows])
+        return inside
+
+    def sample(self, task_index: IntArray, y: FloatArray, d: int, rng: np.random.Generator) -> FloatArray:
+        """Rows drawn uniformly from their regions, shape (r, d)."""
+        drawn = np.empty((task_index.size, d))
+        for rows, region in self.groups(task_index, y):
+            drawn[rows] = region.sample(task_index[rows].size, d, rng)
+        return drawn
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Regions that depend on the task, or on the victim's clean data."""
+
+    def places(self, problem: Problem, attackers: IntArray) -> Places:
+        """The regions of the attacking tasks (positions), whose rows may be injected."""
+
+
+@dataclass(frozen=True)
+class ByTask:
+    """A region for each attacking task.
+
+    Parameters
+    ----------
+    regions : mapping of task label to Region, or tuple of such pairs
+
+    Examples
+    --------
+    >>> from patom import Ball
+    >>> ByTask({"a": Ball(1.0), "b": Ball(0.5)}).regions[1]
+    ('b', Ball(radius=0.5, centre=0.0))
+    """
+
+    regions: tuple[tuple[Hashable, Region], ...]
+
+    def __post_init__(self) -> None:
+        given: Any = self.regions
+        pairs = tuple(given.items() if isinstance(given, Mapping) else map(tuple, given))
+        for label, region in pairs:
+            if isinstance(region, type) or not isinstance(region, Region):
+                raise ValueError(f"regions of ByTask must be regions such as Ball; task {label!r} has {region!r}.")
+        if not pairs:
+            raise ValueError("regions of ByTask must name at least one task; got none.")
+        object.__setattr__(self, "regions", pairs)
+
+    def places(self, problem: Problem, attackers: IntArray) -> Places:
+        """The given regions; every attacking task must have one."""
+        labels = np.empty(len(self.regions), dtype=object)
+        labels[:] = [label for label, _ in self.regions]
+        named = positions(labels, problem.tasks, argument="regions of ByTask")
+        missing = np.setdiff1d(attackers, named)
+        if missing.size:
+            raise ValueError(
+                f"regions of ByTask must hold every attacking task; {problem.tasks[missing[0]]!s} has none."
+            )
+        number = np.zeros((problem.rows.n_tasks, 2), dtype=np.int64)
+        number[named] = np.arange(named.size)[:, None]
+        return Places(tuple(region for _, region in self.regions), number)
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Rows that look like the clean rows of their task and class: what sanitisation defenses let pass.
+
+    Parameters
+    ----------
+    defense : {"sphere_and_slab", "sphere", "mahalanobis"}, default "sphere_and_slab"
+        The set that the defense keeps (Steinhardt, Koh and Liang 2017, section 3.1), around the mean of the task's
+        class; the slab lies along the line between the class means. For regression, around the task's mean, without
+        a slab.
+    quantile : float, default 0.95
+        Of the clean rows' own distances; in (0, 1].
+    shrinkage : float, default 0.1
+        Of the covariance, for "mahalanobis", see ``ellipsoid_around``.
+    within : Region, optional
+        Another region that the rows must lie in too, such as the paper's ball.
+
+    Notes
+    -----
+    A class with too few rows for a set of its own takes that of the whole task.
+
+    Examples
+    --------
+    >>> OwnData(quantile=0.9).defense
+    'sphere_and_slab'
+    """
+
+    defense: Defense = "sphere_and_slab"
+    quantile: float = 0.95
+    shrinkage: float = 0.1
+    within: Region | None = None
+
+    def __post_init__(self) -> None:
+        require_choice("OwnData", get_args(Defense), defense=self.defense)
+        if not 0.0 < self.quantile <= 1.0:
+            raise ValueError(f"quantile of OwnData must be above 0 and at most 1; got {self.quantile!r}.")
+        if not 0.0 <= self.shrinkage <= 1.0:
+            raise ValueError(f"shrinkage of OwnData must be in [0, 1]; got {self.shrinkage!r}.")
+        if self.within is not None and (isinstance(self.within, type) or not isinstance(self.within, Region)):
+            raise ValueError(f"within of OwnData must be a region such as Ball; got {self.within!r}.")
+
+    def places(self, problem: Problem, attackers: IntArray) -> Places:
+        """A region for each attacking task and class, from the clean rows; costs a pass over them."""
+        rows, margin = problem.rows, problem.loss.margin
+        regions: list[Region] = []
+        number = np.zeros((rows.n_tasks, 2), dtype=np.int64)
+        for i in attackers:
+            X, y = (part[rows.offsets[i] : rows.offsets[i + 1]] for part in (rows.X[:, :-1], rows.y))
+            for positive in (False, True) if margin else (False,):
+                chosen = (y > 0.0) == positive if margin else np.ones(y.size, dtype=bool)
+                number[i, int(positive) :] = len(regions)
+                regions.append(self._region(X, chosen, str(problem.tasks[i])))
+        return Places(tuple(regions), number)
+
+    def _region(self, X: FloatArray, chosen: BoolArray, task: str) -> Region:
+        """The set around the chosen rows, where they differ, or around all rows of the task."""
+        for own, others in ((X[chosen], X[~chosen]), (X, X[:0])):
+            if own.shape[0] > 1:
+                with suppress(ValueError):  # too few distinct rows for a set
+                    region = self._around(own, others)
+                    return region if self.within is None else Intersection(region, self.within)
+        raise ValueError(f"region of ThreatModel is OwnData, but nearly all rows of task {task} are one point.")
+
+    def _around(self, own: FloatArray, others: FloatArray) -> Region:
+        if self.defense == "mahalanobis":
+            return ellipsoid_around(own, quantile=self.quantile, shrinkage=self.shrinkage)
+        distinct = others.shape[0] > 0 and np.any(others.mean(axis=0) != own.mean(axis=0))
+        if self.defense == "sphere" or not distinct:
+            return sphere_around(own, quantile=self.quantile)
+        return own_data(own, others, quantile=self.quantile)
