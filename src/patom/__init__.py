@@ -6,7 +6,7 @@ Multi-task relationship learning, data poisoning attacks on it, and an audit bui
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from patom.attacks import (

@@ -59,6 +59,7 @@ def test_a_record_is_what_the_public_names_give(cell, random_attack, kind, name,
     result, before, after, clean, attacked = by_hand(made, data, victim)
     aim, others = [0, 2], [1, 3, 4]
     sign = 1.0 if kind == "regression" else -1.0
+    clean_loss, attacked_loss = (training_loss(model, data) for model in (clean, attacked))
     record = record_of(made)
     assert "error" not in record
     expected = {
@@ -73,6 +74,11 @@ def test_a_record_is_what_the_public_names_give(cell, random_attack, kind, name,
         "task_metric_attacked": after[aim].tolist(),
         "utility_clean": result.clean_utility,
         "utility": result.history["utility"].tolist(),
+        "collateral": np.mean(attacked_loss[others]) / np.mean(clean_loss[others]) - 1.0,
+        "solves": result.cost.solves,
+        "solver_steps": result.cost.solver_steps,
+        "adjoint_solves": 0,
+        "products": 0,
         "certified": True,
         "status": result.status.value,
         "tasks": ["0", "1", "2", "3", "4"],
@@ -86,6 +92,18 @@ def test_a_record_is_what_the_public_names_give(cell, random_attack, kind, name,
     assert set(record) == set(expected)
     for column, value in expected.items():
         assert record[column] == (value if isinstance(value, str | bool) or column == "tasks" else pytest.approx(value))
+
+
+def training_loss(model, data):
+    """Mean loss of each task's clean training rows."""
+    X, y, task = data.train
+    if data.kind == "regression":
+        losses = (y - model.predict(X, task=task)) ** 2
+    else:
+        losses = (
+            np.maximum(0.0, 1.0 - np.where(y == model.classes_[1], 1, -1) * model.decision_function(X, task=task)) ** 2
+        )
+    return np.array([losses[task == label].mean() for label in range(5)])
 
 
 @pytest.mark.parametrize("changes", [{"data": {"name": "digits"}, "budget": 0.1}, {}, {"data": CLASSES}])

@@ -5,7 +5,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import PATOM, AttackResult, AttackStatus, ProjectedAscent, RandomAttack, ThreatModel
+from patom.attacks import AttackResult, AttackStatus, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
@@ -22,13 +22,12 @@ from patom.datasets.dataset import Dataset
 from patom.experiments.cell import Cell, canonical
 from patom.experiments.constant import appended_before
 from patom.experiments.data import Data
+from patom.experiments.methods import METHODS
 from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
 from patom.models import MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_thread
 
-Attack = PATOM | ProjectedAscent | RandomAttack
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
-ATTACKS: dict[str, type[Attack]] = {"patom": PATOM, "ascent": ProjectedAscent, "random": RandomAttack}
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
 
@@ -104,6 +103,8 @@ def _record(cell: Cell, home: str | None) -> Record:
         "task_metric_attacked": [scores[task] for task in cell.targets],
         "utility_clean": result.clean_utility,
         "utility": result.history["utility"].tolist(),
+        "collateral": result.collateral,
+        **asdict(result.cost),
         "gap": float(max(result.history["gap"].max(), result.model.duality_gap_, clean.model.duality_gap_)),
         "certified": result.status is not AttackStatus.UNCERTIFIED,
         "status": result.status.value,
@@ -133,10 +134,11 @@ def _attack(cell: Cell, clean: Setting) -> AttackResult:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
     if "step_size" in settings:
         settings["step_size"] *= clean.norm**2
-    attack: Attack = ATTACKS[cell.attack["name"]](**settings)
+    attack = METHODS[cell.attack["name"]].attack(**settings)
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius * clean.norm))
     X, y, task = clean.data.train
-    return attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())
+    result: AttackResult = attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())
+    return result
 
 
 def _scores(model: MTRL, data: Dataset) -> dict[Any, float]:

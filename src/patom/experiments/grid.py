@@ -10,19 +10,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data
+from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
 Figure = Literal["convergence", "budgets", "correlations", "attacks"]
-Attack = Literal[
-    "ascent-direct", "ascent-indirect", "ascent-hybrid", "patom-direct", "patom-indirect", "patom-hybrid",
-    "random-direct", "random-indirect", "random-hybrid",
-]  # fmt: skip
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -35,10 +32,15 @@ StepSizes = Annotated[
     Annotated[Positive, Tag("one")] | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("several")],
     Discriminator(_how_many),
 ]
-Gradients = Annotated[
-    Annotated[Gradient, Tag("one")] | Annotated[tuple[Gradient, ...], Field(min_length=1), Tag("several")],
-    Discriminator(_how_many),
-]
+
+
+def _known(method: str) -> str:
+    if method not in LABELS:
+        raise ValueError(f"an attack is one of {', '.join(METHODS)} with {', '.join('-' + kind for kind in KINDS)}")
+    return method
+
+
+Attack = Annotated[str, AfterValidator(_known)]
 
 
 class _Table(BaseModel):
@@ -73,12 +75,18 @@ class Patom(_Table):
 
 
 class Ascent(_Table):
-    """Settings of ``ProjectedAscent``. Several gradients are for the figure "attacks"."""
+    """Settings of ``ProjectedAscent``."""
 
-    gradient: Gradients = "exact"
+    gradient: Gradient = "exact"
     max_iter: Annotated[int, Field(ge=1)] = 40
     optimise_labels: bool = False
     n_starts: Annotated[int, Field(ge=1)] = 3
+
+
+Ascents = Annotated[
+    Annotated[Ascent, Tag("one")] | Annotated[tuple[Ascent, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_how_many),
+]
 
 
 class Pair(_Table):
@@ -115,7 +123,10 @@ Pairs = Annotated[
 
 
 class Experiment(_Table):
-    """One data set, one learner, some attacks: for every seed, pair, attack, budget and start a cell."""
+    """One data set, one learner, some attacks: for every seed, pair, attack, budget and start a cell.
+
+    Several step sizes or ascents, which are cells of their own, are for the figure "attacks".
+    """
 
     name: str = Field(min_length=1)
     figure: Figure
@@ -128,13 +139,13 @@ class Experiment(_Table):
     model: Model = Model()
     start: Start = Start()
     patom: Patom = Patom()
-    ascent: Ascent = Ascent()
+    ascent: Ascents = Ascent()
 
     @model_validator(mode="after")
     def _one_variant(self) -> "Experiment":
-        several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent.gradient, tuple)
+        several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent, tuple)
         if several and self.figure != "attacks":
-            raise ValueError('several step sizes or gradients need figure = "attacks"; elsewhere use vary')
+            raise ValueError('several step sizes or ascents need figure = "attacks"; elsewhere use vary')
         return self
 
 

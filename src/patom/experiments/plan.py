@@ -8,6 +8,7 @@ import numpy as np
 
 from patom.experiments.cell import Cell, Label
 from patom.experiments.grid import DrawnPairs, Experiment, Grid, Pair
+from patom.experiments.methods import METHODS
 from patom.models import MTRLClassifier, MTRLRegressor
 
 LOSSES = {"regression": MTRLRegressor.LOSSES, "classification": MTRLClassifier.LOSSES}
@@ -44,7 +45,7 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
 
 def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator[Cell]:
     for method in experiment.attacks:
-        attack, _, kind = method.partition("-")
+        attack, _, kind = method.rpartition("-")
         targets, others = _sorted(pair.targets), _sorted(pair.attackers)
         attackers = {"direct": targets, "indirect": others, "hybrid": _sorted((*targets, *others))}[kind]
         for settings, budget, start in itertools.product(
@@ -57,14 +58,15 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
 
 
 def _variants(experiment: Experiment, attack: str) -> list[dict[str, Any]]:
-    """An attack's settings, one for each step size or gradient."""
-    shared: dict[str, Any] = {"name": attack, **experiment.start.model_dump()}
-    if attack == "random":
-        return [shared]
-    settings = getattr(experiment, attack).model_dump()
-    lists = {name: value for name, value in settings.items() if isinstance(value, tuple)}
-    chosen = itertools.product(*lists.values())
-    return [shared | settings | dict(zip(lists, values, strict=True)) for values in chosen]
+    """An attack's settings, one for each step size of PATOM or table of the ascent."""
+    shared: dict[str, Any] = {"name": attack, **METHODS[attack].takes(experiment.start.model_dump())}
+    if attack == "patom":
+        patom, steps = experiment.patom.model_dump(), experiment.patom.step_size
+        return [shared | patom | {"step_size": step} for step in (steps if isinstance(steps, tuple) else [steps])]
+    if attack == "ascent":
+        tables = experiment.ascent if isinstance(experiment.ascent, tuple) else [experiment.ascent]
+        return [shared | table.model_dump() for table in tables]
+    return [shared]
 
 
 def _pairs(experiment: Experiment, labels: Sequence[Label]) -> Iterator[Pair]:

@@ -102,7 +102,7 @@ class RunFolder(OutputFolder):
 
 
 def read_run(path: str | Path) -> Run:
-    """Read the table and the provenance of a finished run.
+    """Read the table, each row with the seconds that it took, and the provenance of a finished run.
 
     Raises
     ------
@@ -114,4 +114,14 @@ def read_run(path: str | Path) -> Run:
         begun = (folder / CELLS).is_dir()
         what = "a run that has not finished: run the same command again" if begun else "no run"
         raise FileNotFoundError(f"{folder} holds {what}; `patom run PRESET --out {folder}` makes one.")
-    return read_table(folder / TABLE), json.loads((folder / PROVENANCE).read_text("utf-8"))
+    rows, seconds = read_table(folder / TABLE), _seconds(folder / TIMINGS)
+    told = json.loads((folder / PROVENANCE).read_text("utf-8"))
+    return [row | {"seconds": seconds.get(row["key"])} for row in rows], told
+
+
+def _seconds(path: Path) -> dict[str, float]:
+    """Wall time of each cell's computing by key; none where the file is missing."""
+    if not path.is_file():
+        return {}
+    table = pq.read_table(path, columns=["key", "seconds"]).to_pydict()
+    return dict(zip(table["key"], table["seconds"], strict=True))

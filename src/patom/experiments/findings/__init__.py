@@ -9,6 +9,7 @@ from typing import Any
 
 from patom.experiments.findings import attacks, budgets, convergence, correlations
 from patom.experiments.findings.rows import CONFIDENCE, Row
+from patom.experiments.methods import LABELS
 
 __all__ = ["findings"]
 
@@ -64,6 +65,6 @@ def _together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _name(row: Row) -> str:
     return (
-        f"{row['experiment']}; seed {row['seed']}; pair {row['pair']}; {budgets.LABELS[row['method']]}; "
+        f"{row['experiment']}; seed {row['seed']}; pair {row['pair']}; {LABELS[row['method']]}; "
         f"budget {row['budget']:g}; start {row['start']}"
     )

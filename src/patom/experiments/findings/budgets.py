@@ -21,12 +21,8 @@ from patom.experiments.findings.rows import (
     settings,
 )
 from patom.experiments.findings.wording import percent, points, told
+from patom.experiments.methods import LABELS
 
-LABELS = {
-    f"{attack}-{kind}": f"{name}, {kind}"
-    for attack, name in (("ascent", "ascent"), ("patom", "PATOM"), ("random", "random"))
-    for kind in ("direct", "indirect", "hybrid")
-}
 PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
     "patom-direct", "patom-indirect", "random-direct", "random-indirect",
 )  # fmt: skip

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.experiments.findings.budgets import LABELS
 from patom.experiments.findings.claim import Claim, Evidence
 from patom.experiments.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings
 from patom.experiments.findings.wording import percent, plain, told
+from patom.experiments.methods import LABELS
 from patom.metrics import correlation_shift
 
 
