@@ -40,17 +40,11 @@ def pair_curves(panel: Mapping[str, Any]) -> list[Curve]:
     array([0.6, 0.7])
     """
     clean = panel.get("clean") or {}
-    found = []
-    for line in panel["lines"]:
-        points = sorted(zip(line["budgets"], line["metric"], strict=True), key=lambda point: float(point[0]))
-        columns = [
-            np.array([numerals.number((entry or {}).get(end)) for entry in (clean, *(point[1] for point in points))])
-            for end in ("mean", "low", "high")
-        ]
-        budgets = np.array([0.0, *(float(point[0]) for point in points)])
-        if np.isfinite(columns[0][1:]).any():
-            found.append(Curve(str(line["attack"]), str(line["label"]), budgets, *columns))
-    return found
+    found = [
+        Curve.through(str(line["attack"]), str(line["label"]), zip(line["budgets"], line["metric"], strict=True), clean)
+        for line in panel["lines"]
+    ]
+    return [curve for curve in found if curve.measurable]
 
 
 def budget_multiples(experiment: Mapping[str, Any]) -> Multiples:
@@ -82,7 +76,7 @@ def budget_multiples(experiment: Mapping[str, Any]) -> Multiples:
     panels = []
     for told, curves in zip(experiment["panels"], shown, strict=True):
         title = pair_title(told, limit=17)
-        draw = partial(_draw_panel, title=title, curves=curves, among=among, quantity=quantity, styles=styles)
+        draw = partial(draw_panel, title=title, curves=curves, among=among, quantity=quantity, styles=styles)
         panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(pair_title(told, limit=400), curves, quantity)))
     caption = (
         f"{quantity.metric} on the target tasks’ test rows against budget; bands are intervals of the mean over seeds. "
@@ -126,7 +120,7 @@ def _clean(curves: Sequence[Curve]) -> float:
     return float(curves[0].mean[0]) if curves else math.nan
 
 
-def _draw_panel(
+def draw_panel(
     figure: Figure,
     left: float,
     top: float,
@@ -136,9 +130,41 @@ def _draw_panel(
     among: Sequence[Curve],
     quantity: Quantity,
     styles: Mapping[str, LineStyle],
+    width: float = PANEL_WIDTH,
+    own_scale: bool = False,
 ) -> list[Hover]:
-    room = Room(left, top + HEAD, PANEL_WIDTH, PANEL_HEIGHT - HEAD - 0.52, beside=0.53)
-    axes, logarithmic, hovers = draw_lines(figure, curves, quantity, styles, room, among=among)
+    """
+    Draw a panel ``PANEL_HEIGHT`` inches high, or say that nothing was measurable.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where.
+    left, top : float
+        The panel's corner, in inches.
+    title : str
+        One line.
+    curves : sequence of Curve
+        The panel's lines.
+    among : sequence of Curve
+        Lines of all panels that share their margins and budgets.
+    quantity : Quantity
+        What is on the vertical axis.
+    styles : Mapping
+        How each attack looks.
+    width : float, default PANEL_WIDTH
+        Inches.
+    own_scale : bool, default False
+        Whether the vertical axis suits this panel's lines only.
+
+    Returns
+    -------
+    list of Hover
+        A title for each point.
+    """
+    beside = 0.66 if quantity.field == "damage" else 0.53  # of 10,000 %, or 0.0123
+    room = Room(left, top + HEAD, width, PANEL_HEIGHT - HEAD - 0.52, beside)
+    axes, logarithmic, hovers = draw_lines(figure, curves, quantity, styles, room, among=among, own_scale=own_scale)
     head(figure, left, top, title, quantity.title(logarithmic=logarithmic))
     if not curves:
         axes.text(0.5, 0.5, "not measurable", transform=axes.transAxes, ha="center", color=FAINT)

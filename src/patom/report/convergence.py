@@ -15,13 +15,11 @@ from matplotlib.ticker import MaxNLocator
 from . import numerals
 from .labels import shorten
 from .panels import HEAD, Multiples, Panel, head, row_of
-from .quantity import Quantity, scale_axis
-from .style import FAINT, RULE, SMALL, TEXT, LineStyle, line_styles, place
+from .quantity import RISE, scale_axis
+from .style import FAINT, RULE, SMALL, TEXT, kind_colours, place
 from .svg import Hover
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.2, 3.0  # inches
-_RISE = Quantity("damage", "training loss", math.nan)
-_KINDS = ("direct", "indirect", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,8 @@ class Course:
 
     def words(self, index: int) -> str:
         """Write the mean at an iteration with its interval."""
-        interval = _RISE.write_interval(float(self.low[index]), float(self.high[index]))
-        return f"{_RISE.write(float(self.mean[index]))} ({interval})"
+        interval = RISE.write_interval(float(self.low[index]), float(self.high[index]))
+        return f"{RISE.write(float(self.mean[index]))} ({interval})"
 
 
 def _fit(values: np.ndarray, length: int) -> np.ndarray:
@@ -92,12 +90,11 @@ def convergence_multiples(experiment: Mapping[str, Any]) -> Multiples:
     >>> shown.panels[0].description.replace(numerals.NBSP, " ")
     'direct: rise of the training loss over clean 40 % (no interval) at iteration 1.'
     """
-    kinds = dict.fromkeys([*_KINDS, *(str(panel["kind"]) for panel in experiment["panels"])])
-    styles = line_styles(f"patom-{kind}" for kind in kinds)
+    colours = kind_colours(str(panel["kind"]) for panel in experiment["panels"])
     panels = []
     for told in experiment["panels"]:
         course = Course.of(told)
-        draw = partial(_draw_panel, course=course, style=styles[f"patom-{told['kind']}"])
+        draw = partial(_draw_panel, course=course, colour=colours[str(told["kind"])])
         panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(course)))
     caption = (
         f"Relative rise of the {experiment.get('quantity') or 'training loss of the target tasks over clean'}, "
@@ -113,27 +110,25 @@ def _describe(course: Course) -> str:
     return f"{course.label}: rise of the training loss over clean {course.words(course.last)} at iteration {iteration}."
 
 
-def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, style: LineStyle) -> list[Hover]:
+def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colour: str) -> list[Hover]:
     margin = 0.62
     axes = place(figure, left + 0.6, top + HEAD, PANEL_WIDTH - 0.6 - margin, PANEL_HEIGHT - HEAD - 0.48)
     _frame(axes, course)
     ends = np.concatenate([course.low, course.high, course.runs.ravel()])
-    logarithmic = scale_axis(axes, _RISE, np.append(course.mean, 0.0), ends)  # clean is always in sight
-    if logarithmic and not (ends < 0).any():
-        axes.set_ylim(bottom=-0.1)
+    logarithmic = scale_axis(axes, RISE, np.append(course.mean, 0.0), ends)  # clean is always in sight
     title = shorten(course.label[:1].upper() + course.label[1:], 32)
-    head(figure, left, top, title, _RISE.title(logarithmic=logarithmic))
+    head(figure, left, top, title, RISE.title(logarithmic=logarithmic))
     if course.last < 0:
         axes.text(0.5, 0.5, "not measurable", transform=axes.transAxes, ha="center", color=FAINT)
         return []
     alpha = min(max(5.0 / max(len(course.runs), 1), 0.16), 0.5)
     lines = [np.column_stack([course.iterations, run]) for run in course.runs]
-    axes.add_collection(LineCollection(lines, colors=style.colour, linewidths=0.7, alpha=alpha), autolim=False)
-    axes.fill_between(course.iterations, course.low, course.high, color=style.colour, alpha=0.2, linewidth=0)
-    axes.plot(course.iterations, course.mean, color=style.colour, linewidth=2.0, label="mean", zorder=3, clip_on=False)
+    axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.7, alpha=alpha), autolim=False)
+    axes.fill_between(course.iterations, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(course.iterations, course.mean, color=colour, linewidth=2.0, label="mean", zorder=3, clip_on=False)
     point = course.iterations[course.last], course.mean[course.last]
-    text = _RISE.write(float(point[1]))
-    axes.annotate(text, point, (6, 0), textcoords="offset points", va="center", color=style.colour, fontsize=TEXT)
+    text = RISE.write(float(point[1]))
+    axes.annotate(text, point, (6, 0), textcoords="offset points", va="center", color=colour, fontsize=TEXT)
     return [
         Hover(axes, ((step, mean), (step, mean)), f"{course.label}, iteration {step:.0f}: {course.words(index)}", 5.0)
         for index, (step, mean) in enumerate(zip(course.iterations, course.mean, strict=True))

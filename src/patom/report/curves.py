@@ -1,6 +1,6 @@
 """Damage against budget: one line an attack, with its confidence band, named at its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,29 @@ class Curve:
     mean: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    short: str = ""
+    """What stands at the line's end, the label where this is empty."""
+
+    @classmethod
+    def through(
+        cls,
+        attack: str,
+        label: str,
+        points: Iterable[tuple[Any, Mapping[str, Any] | None]],
+        start: Mapping[str, Any],
+        short: str = "",
+    ) -> "Curve":
+        """Take pairs of a budget and its interval, in any order, and the clean model's interval."""
+        ordered = sorted(points, key=lambda point: float(point[0]))
+        intervals = [start, *(interval or {} for _, interval in ordered)]
+        ends = ("mean", "low", "high")
+        mean, low, high = (np.array([numerals.number(entry.get(end)) for entry in intervals]) for end in ends)
+        return cls(attack, label, np.array([0.0, *(float(budget) for budget, _ in ordered)]), mean, low, high, short)
+
+    @property
+    def measurable(self) -> bool:
+        """Whether there is a mean at any budget."""
+        return bool(np.isfinite(self.mean[1:]).any())
 
     @property
     def last(self) -> float:
@@ -57,21 +80,15 @@ def curves(report: Mapping[str, Any], field: str) -> list[Curve]:
     >>> curves({"model": {"clean": 0.9, "metric": "AUC"}, "curves": [point]}, "damage")[0].mean
     array([0. , 0.4])
     """
-    start = Quantity.of(report, field).start
+    clean = dict.fromkeys(("mean", "low", "high"), Quantity.of(report, field).start)
     points: dict[str, list[Mapping[str, Any]]] = {}
     for point in report["curves"]:
         points.setdefault(point["attack"], []).append(point)
-    lines = []
-    for attack, row in points.items():
-        row.sort(key=lambda point: float(point["budget"]))
-        columns = [
-            np.array([start, *(numerals.number((point[field] or {}).get(end)) for point in row)])
-            for end in ("mean", "low", "high")
-        ]
-        budget = np.array([0.0, *(float(point["budget"]) for point in row)])
-        if np.isfinite(columns[0][1:]).any():
-            lines.append(Curve(attack, str(row[0]["label"]), budget, *columns))
-    return lines
+    lines = [
+        Curve.through(attack, str(row[0]["label"]), ((point["budget"], point[field]) for point in row), clean)
+        for attack, row in points.items()
+    ]
+    return [line for line in lines if line.measurable]
 
 
 def curve_picture(report: Mapping[str, Any], field: str) -> Picture:
@@ -154,6 +171,7 @@ def draw_lines(
     room: Room,
     *,
     among: Sequence[Curve] | None = None,
+    own_scale: bool = False,
     gate: Mapping[str, Any] | None = None,
 ) -> tuple[Axes, bool, list[Hover]]:
     """
@@ -173,6 +191,8 @@ def draw_lines(
         Where in the figure.
     among : sequence of Curve or None, default None
         Lines of all panels that share their axes and margins; None is this panel alone.
+    own_scale : bool, default False
+        Whether the vertical axis suits this panel's lines only.
     gate : Mapping or None, default None
         The threshold that a build fails above.
 
@@ -189,8 +209,9 @@ def draw_lines(
     margin = max([text_width(name, TEXT) / 72 for name in _end_names(shared, quantity)], default=0.0) + 0.24
     axes = place(figure, room.left + room.beside, room.top, room.width - room.beside - margin, room.height)
     _frame(axes, shared)
-    means = np.array([value for line in shared for value in line.mean])
-    ends = np.array([value for line in shared for value in (*line.low, *line.high)])
+    scaled = lines if own_scale else shared
+    means = np.array([value for line in scaled for value in line.mean])
+    ends = np.array([value for line in scaled for value in (*line.low, *line.high)])
     logarithmic = scale_axis(axes, quantity, means, ends)
     _references(figure, axes, quantity, lines, gate)
     hovers = []
@@ -201,7 +222,7 @@ def draw_lines(
 
 
 def _end_names(lines: Sequence[Curve], quantity: Quantity) -> list[str]:
-    return [f"{shorten(line.label, 20)} {quantity.write(line.last)}" for line in lines]
+    return [f"{shorten(line.short or line.label, 20)} {quantity.write(line.last)}" for line in lines]
 
 
 def _frame(axes: Axes, lines: Sequence[Curve]) -> None:

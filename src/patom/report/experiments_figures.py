@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from patom.atomic import write_together
 
+from .attacks import attack_multiples
 from .budgets import budget_multiples
 from .convergence import convergence_multiples
 from .correlations import correlation_multiples
@@ -19,8 +20,9 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], Multiples]] = {
     "convergence": convergence_multiples,
     "budgets": budget_multiples,
     "correlations": correlation_multiples,
+    "attacks": attack_multiples,
 }
-"""The results' sections that hold figures, in the order of the paper's figures, and what draws an entry."""
+"""The results' sections that hold figures, those of the paper in its order first, and what draws an entry."""
 
 
 def save_experiment_figures(results: Mapping[str, Any], folder: str | Path) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from . import experiments_words as words
+from .attacks_table import attacks_table
 from .claims import claim_rows, summary, tally
 from .experiments_figures import KINDS
 from .labels import printable
@@ -20,6 +21,7 @@ _TABLES: Mapping[str, Callable[[Mapping[str, Any]], words.Table]] = {
     "convergence": words.convergence_table,
     "budgets": words.budget_table,
     "correlations": words.shift_table,
+    "attacks": attacks_table,
 }
 
 
@@ -63,7 +65,6 @@ def render_experiments(results: Mapping[str, Any]) -> str:
         facts=words.facts(results),
         means=words.means(results),
         sections={kind: _experiments(results, kind) for kind in KINDS},
-        attacks=results.get("attacks") or [],
         notes=results.get("notes") or [],
         provenance=words.provenance(results),
         files=told.get("files") or {},

@@ -12,7 +12,7 @@ from .experiments_figures import KINDS
 from .quantity import Quantity
 
 Table = dict[str, Any]
-"""``columns``: words; ``groups``: list of (heading or "", rows of words)."""
+"""``columns``: words; ``groups``: list of (heading or "", rows of words or ``Cell``)."""
 
 
 def things(value: int, name: str) -> str:
@@ -54,13 +54,11 @@ def facts(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         Text, not yet escaped.
     """
     told = results.get("provenance") or {}
-    tables = results.get("attacks") or []
     shown = [experiment for kind in KINDS for experiment in results.get(kind) or ()]
-    titles = {str(experiment["title"]) for experiment in (*shown, *tables)}
-    detail = things(len(shown), "figure") if shown or not tables else things(len(tables), "table")
+    titles = {str(experiment["title"]) for experiment in shown}
     seeds = int(results["n_seeds"])
     spread = f"{level(results)} intervals" if seeds > 1 else "no intervals"
-    listed = [("Experiments", numerals.count(len(titles)), detail), ("Seeds", str(seeds), spread)]
+    listed = [("Experiments", numerals.count(len(titles)), things(len(shown), "figure")), ("Seeds", str(seeds), spread)]
     if told.get("cells") is not None:
         failed = f"{numerals.count(told['failed'])} failed" if told.get("failed") else "none failed"
         listed.append(("Cells", numerals.count(told["cells"]), failed))

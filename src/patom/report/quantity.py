@@ -83,8 +83,18 @@ class Quantity:
     def tick(self, value: float) -> str:
         """Write a round value beside the axis."""
         if self.field == "damage":
-            return f"{100 * value:,.4g}{numerals.NBSP}%".replace("-", "−")
-        return f"{value:,.4g}"
+            return f"{_plain(100 * value)}{numerals.NBSP}%".replace("-", "−")
+        return _plain(value)
+
+
+def _plain(value: float) -> str:
+    if abs(value) >= 1e5:
+        return numerals.scientific(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+RISE = Quantity("damage", "training loss", math.nan)
+"""What an attacker raises: the training loss of the target tasks."""
 
 
 def value_limits(means: np.ndarray, ends: np.ndarray, least: float) -> tuple[float, float]:
@@ -156,7 +166,8 @@ def scale_axis(axes: Axes, quantity: Quantity, means: np.ndarray, ends: np.ndarr
     if logarithmic and share:
         axes.set_yscale("symlog", linthresh=1.0, linscale=0.6)
         axes.yaxis.set_major_locator(FixedLocator([0.0, *10.0 ** np.arange(math.ceil(math.log10(high)) + 1)]))
-        low, high = min(low, -0.1), high * 1.3
+        lowest = float(np.nanmin([0.0, *means, *ends]))  # a margin of the whole spread would fill decades below 0
+        low, high = 1.3 * max(low, lowest) - 0.1, high * 1.3
     elif logarithmic and positive.size:
         axes.set_yscale("log")
         low, high = 0.7 * float(positive.min()), 1.5 * float(positive.max())

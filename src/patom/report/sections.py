@@ -19,9 +19,10 @@ _ATTACKS = {
         "term": "Random and optimised",
         "method": "projected ascent on the exact gradient",
         "text": "The optimised attack starts at the same random rows and moves them to where they do the most harm, "
-        "knowing the model and the data. It follows the exact gradient of the targets’ training loss through the "
-        "training that the rows change (projected ascent on a bilevel problem), and keeps a move only if that loss "
-        "rises. It is the strongest attack of this package and no bound on what others could do.",
+        "knowing the model and the data, their targets too unless told otherwise. It follows the exact gradient of the "
+        "targets’ training loss through the training that the rows change (projected ascent on a bilevel problem), and "
+        "ends with the rows that raise it most. It is the strongest attack of this package and no bound on what others "
+        "could do.",
         "credit": "The threat is that of",
     },
     "patom": {
@@ -274,7 +275,7 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Positive class", data.get("positive_class")),
         ("Rows", f"{numerals.count(data['n_train'])} for training, {numerals.count(data['n_test'])} for testing"),
         ("Features", f"{scaled} ({numerals.scientific(scale['norm'])}), as the attack's unit ball asks"),
-        ("Injected rows", f"features of norm at most {numerals.scientific(setting['injected_norm'])} in that scale"),
+        ("Injected rows", _injected(setting)),
         ("Budgets", ", ".join(numerals.budget(budget) for budget in setting["budgets"])),
         ("Targets", setting["targets"]),
         ("Attackers", setting["attackers"]),
@@ -285,6 +286,15 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Seed", str(report["seed"])),
     ]
     return [(term, str(value)) for term, value in listed if value is not None]
+
+
+def _injected(setting: Mapping[str, Any]) -> str:
+    """Say where injected rows may lie, and whether their targets move."""
+    where = f"features of norm at most {numerals.scientific(setting['injected_norm'])} in that scale"
+    if setting.get("region") == "own_data":
+        where += ", and where they look like clean rows of their task and class"
+    moved = "as drawn from the task’s own" if setting.get("keep_labels", True) else "moved within the task’s own range"
+    return f"{where}; targets {moved}"
 
 
 def _step_sizes(report: Mapping[str, Any]) -> str:

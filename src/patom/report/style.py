@@ -140,6 +140,29 @@ def line_styles(attacks: Iterable[str]) -> dict[str, LineStyle]:
     return styles
 
 
+def kind_colours(kinds: Iterable[str]) -> dict[str, str]:
+    """
+    Choose a colour for each kind of attack; the usual kinds keep theirs, whichever of them there are.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+        Kinds such as ``"direct"``.
+
+    Returns
+    -------
+    dict
+        Also of the usual kinds that are not asked for.
+
+    Examples
+    --------
+    >>> kind_colours(["hybrid"])["hybrid"] == kind_colours(["direct", "hybrid"])["hybrid"]
+    True
+    """
+    styles = line_styles(f"-{kind}" for kind in ("direct", "indirect", "hybrid", *kinds))
+    return {attack.removeprefix("-"): style.colour for attack, style in styles.items()}
+
+
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """
     Axes at a place in inches, measured from the figure's left and top edge.

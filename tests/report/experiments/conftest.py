@@ -14,6 +14,31 @@ LINES = {
     "patom-direct": ("PATOM, direct", 1.6),
     "patom-indirect": ("PATOM, indirect", 0.25),
 }
+COLUMNS = [
+    "Attack",
+    "rise of the training loss",
+    "damage on test rows",
+    "damage to the other tasks",
+    "training loss, minus PATOM's best",
+    "at least PATOM's best in",
+    "solves",
+    "linear systems",
+    "seconds",
+]
+ATTACKS = {
+    "random rows": ("random", 0.2, 0.0),
+    "PATOM, best step of 5": ("patom", 2.1, 0.05),
+    "ascent, paper gradient": ("ascent", 2.2, 0.04),
+    "ascent, frozen covariance gradient": ("ascent", 2.25, 0.09),
+    "ascent, exact gradient": ("ascent", 2.3, 0.18),
+    "ascent, exact gradient, labels too": ("ascent", 3.1, 0.26),
+    "back-gradient": ("back_gradient", 2.0, 0.12),
+    "influence": ("influence", 1.7, 0.11),
+    "label flips": ("label_flip", 0.9, 0.02),
+    "AT2FL": ("at2fl", 1.9, 0.14),
+    "loss difference": ("loss_difference", 1.1, -0.03),
+}
+"""Attacks by their labels: the method, and what a budget of 1 does directly and indirectly."""
 RISES = {"direct": 0.5, "indirect": 0.012, "hybrid": 0.42}
 NOTHING = {"mean": None, "low": None, "high": None}
 
@@ -108,6 +133,42 @@ def correlations(rng: np.random.Generator, title: str, tasks: Sequence[str], *, 
     return {"title": title, "settings": settings, "task_name": "torque", "tasks": list(tasks), "seed": 0, "maps": maps}
 
 
+def attacks(
+    rng: np.random.Generator,
+    title: str,
+    *,
+    kinds: Sequence[str] = ("direct", "indirect"),
+    labels: Sequence[str] = tuple(ATTACKS),
+    points: Sequence[float] = (0.05, 0.2, 0.5),
+    scale: float = 1.0,
+) -> dict[str, Any]:
+    """Rises that grow with the budget; the table has PATOM's single steps too."""
+    panels, groups = [], []
+    for kind in kinds:
+        lines, rows = [], []
+        for label in labels:
+            method, *strengths = ATTACKS[label]
+            strength = scale * strengths[kind == "indirect"]
+            rises = [strength * budget * (1 + 0.05 * rng.standard_normal()) for budget in points]
+            found = [interval(rise, 0.1 * abs(rise) + 0.002) for rise in rises]
+            lines.append({"attack": f"{method}-{kind}", "label": label, "budgets": list(points), "rise": found})
+            names = [f"PATOM, step {step:g}" for step in (0.1, 1, 10, 100, 1000)] if method == "patom" else []
+            rows += [_attack_row(name, float(np.mean(rises))) for name in (*names, label)]
+        panels.append({"kind": kind, "lines": lines})
+        groups.append((kind, rows))
+    settings = "lambda 0.1, squared error, PATOM 10 iterations, labels resampled"
+    return {"title": title, "settings": settings, "columns": COLUMNS, "groups": groups, "panels": panels}
+
+
+def _attack_row(name: str, rise: float) -> list[str]:
+    def told(value: float, unit: str) -> str:
+        ends = (f"{100 * value * part:,.1f} {unit}" for part in (1, 0.9, 1.1))
+        return "{} ({} to {})".format(*ends)
+
+    shares = [told(part * rise, "%") for part in (1.0, 0.93, 0.04)]
+    return [name, *shares, told(rise - 1.0, "points"), "17 of 30 cells", "41", "3", "12.7"]
+
+
 def claims() -> list[dict[str, Any]]:
     evidence = [
         {"setting": "SARCOS, raw torques, direct", "value": "6.1 (5.0 to 7.2)", "holds": True},
@@ -161,6 +222,7 @@ def build_results(*, seed: int = 0) -> dict[str, Any]:
             budgets(rng, "Landmine", mines, metric="AUC", clean=0.75, scale=0.4, pairs="A"),
         ],
         "correlations": [correlations(rng, "SARCOS, raw torques", torques[:4], cases="A")],
+        "attacks": [attacks(rng, "SARCOS, lambda 0.01")],
         "claims": claims(),
         "failures": [
             {"cell": "SARCOS, raw torques; seed 3; pair A; PATOM, direct; budget 0.5", "error": "ValueError: no rows"},
@@ -183,7 +245,7 @@ def results(_built: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def bare(results: dict[str, Any]) -> dict[str, Any]:
     """The same without anything to draw, for what does not depend on figures."""
-    return results | {"convergence": [], "budgets": [], "correlations": []}
+    return results | {"convergence": [], "budgets": [], "correlations": [], "attacks": []}
 
 
 @pytest.fixture
@@ -209,3 +271,8 @@ def make_correlations() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def read() -> Callable[[str], page_reader.Reader]:
     return page_reader.read
+
+
+@pytest.fixture(scope="session")
+def make_attacks() -> Callable[..., dict[str, Any]]:
+    return attacks
