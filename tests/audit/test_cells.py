@@ -39,7 +39,12 @@ def test_injected_rows_stay_within_budget_tasks_and_ball(data, quick, attack):
     expected[list(attackers)] = np.floor(0.25 * data.counts[list(attackers)])
     np.testing.assert_array_equal(counts, expected)
     assert np.linalg.norm(result.X, axis=1).max() <= 1.0 + 1e-12
-    assert set(result.y) <= set(data.y_train)
+    for task in attackers:
+        own, injected = data.y_train[data.task_train == task], result.y[result.task == task]
+        assert own.min() <= injected.min()
+        assert injected.max() <= own.max()
+    if data.kind == "classification" or not attack.startswith("ascent"):
+        assert set(result.y) <= set(data.y_train)
     assert result.model is None
     assert outcome.certified
     assert outcome.correlation is outcome.spectrum is None
@@ -78,7 +83,7 @@ def test_step_size_and_iterations_reach_patom(data):
 
 @pytest.mark.parametrize("reach", ["direct", "indirect"])
 def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(data, reach):
-    settings = AuditSettings(seed=5)
+    settings = AuditSettings(seed=5, keep_labels=True)
     model = victim(data, settings, 0.01, 0.01)
     random, ascent = (
         run_cell(data, settings, model, Cell("curve", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4), ())
@@ -99,8 +104,8 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
 @pytest.mark.parametrize(
     ("attack", "iterations", "expected"),
     [
-        ("ascent", None, ProjectedAscent(n_starts=1)),
-        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=1)),
+        ("ascent", None, ProjectedAscent(n_starts=1, optimise_labels=True)),
+        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=1, optimise_labels=True)),
         ("patom", None, PATOM(step_size=2.5)),
         ("patom", 7, PATOM(step_size=2.5, max_iter=7)),
     ],
@@ -154,3 +159,20 @@ def test_a_fit_above_its_tolerance_warns_nobody(make_table):
         warnings.simplefilter("always")
         fit_quietly(MTRLRegressor(max_iter=1, tol=1e-14), data.X_train, data.y_train, data.task_train)
     assert not caught
+
+
+def test_rows_that_look_like_the_tasks_own_do_less_harm_than_any_in_the_ball(data):
+    settings = AuditSettings(seed=2)
+    model, cell = victim(data, settings, 0.01, 0.01), Cell("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 0)
+    anywhere, own = (
+        run_cell(data, replace(settings, region=region), model, cell, ()).result for region in ("ball", "own_data")
+    )
+    for task in (0, 1):
+        clean = data.X_train[data.task_train == task]
+        centre = clean.mean(axis=0)
+        radius = np.quantile(np.linalg.norm(clean - centre, axis=1), 0.95)
+        far = np.linalg.norm(own.X[own.task == task] - centre, axis=1).max()
+        if data.kind == "regression":
+            assert far <= radius * (1.0 + 1e-9)
+        assert far < np.linalg.norm(anywhere.X[anywhere.task == task] - centre, axis=1).max()
+    assert own.utility < anywhere.utility

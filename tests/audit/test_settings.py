@@ -20,6 +20,7 @@ from patom.audit import AuditSettings
         ({"step_size": 1.0}, "step_size of the audit is PATOM's, and the attack 'ascent' has none: choose the attack"),
         ({"attack": "PATOM"}, "attack of the audit must be one of 'ascent', 'patom'; got 'PATOM'"),
         ({"attack": "patom", "iterations": 0}, "iterations of the audit"),
+        ({"region": "own-data"}, "region of the audit must be one of 'ball', 'own_data'; got 'own-data'"),
         ({"exposure_budget": 0.0}, "exposure_budget of the audit"),
         ({"confidence": 1.0}, "confidence of the audit must be above 0 and below 1"),
         ({"confidence": 0.0}, "confidence of the audit must be above 0 and below 1"),

@@ -24,8 +24,8 @@ def entry(attack, damage, *, budget=0.3, low=None, high=None, clean=0.8, metric=
     }
 
 
-def told(*entries, metric="AUC", aim=HALF, exposure=None, attack="ascent"):
-    return verdict(entries, exposure, attack, metric=metric, aim=aim)
+def told(*entries, metric="AUC", aim=HALF, exposure=None, retuned=None, attack="ascent"):
+    return verdict(entries, exposure, retuned, attack, metric=metric, aim=aim)
 
 
 def exposure_map(*rows):
@@ -209,3 +209,23 @@ def test_long_names_are_cut():
 @pytest.mark.parametrize(("worst", "exceeded"), [(0.3, True), (0.25, False), (0.1, False), (-0.1, False), (None, None)])
 def test_gate(worst, exceeded):
     assert gate(worst, 0.25) == {"threshold": 0.25, "exceeded": exceeded}
+
+
+@pytest.mark.parametrize(
+    ("left", "sentence"),
+    [
+        (0.29, "To a model whose lambdas are chosen again, on the poisoned rows, the same rows do 29 % damage."),
+        (
+            -0.01,
+            "To a model whose lambdas are chosen again, on the poisoned rows, the same rows do no harm on average.",
+        ),
+    ],
+)
+def test_what_is_left_where_lambdas_are_chosen_again(left, sentence):
+    worst = entry("ascent-direct", 0.47, low=0.4, high=0.5)
+    again = {"damage": {"mean": left, "low": None, "high": None}}
+    assert sentence in told(worst, retuned=again)["sentences"]
+    for silent in (None, {"damage": {"mean": None, "low": None, "high": None}}):
+        assert not any("again" in said for said in told(worst, retuned=silent)["sentences"])
+    harmless = entry("ascent-direct", -0.1, low=-0.2, high=0.0)
+    assert not any("again" in said for said in told(harmless, retuned=again)["sentences"])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import PATOM, AttackResult, AttackStatus, ProjectedAscent, RandomAttack, ThreatModel
+from patom.attacks import PATOM, AttackResult, AttackStatus, OwnData, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
@@ -99,7 +99,8 @@ def decide(model: MTRL, data: AuditData) -> FloatArray:
 
 def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, shown: tuple[int, ...]) -> Outcome:
     """Attack, refit, and measure on the held-out rows; ``shown``: the tasks whose correlations are kept."""
-    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=1.0))
+    region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
+    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         result = _attack(cell, settings).poison(
@@ -123,8 +124,12 @@ def _attack(cell: Cell, settings: AuditSettings) -> RandomAttack | ProjectedAsce
     method = cell.attack.partition("-")[0]
     if method == "random":
         return RandomAttack()
-    # One start: the audit's seeds are starts of their own, and its intervals should run over them.
-    attack = ProjectedAscent(n_starts=1) if method == "ascent" else PATOM(step_size=cell.step_size)
+    attack: ProjectedAscent | PATOM
+    if method == "ascent":
+        # One start: the audit's seeds are starts of their own, and its intervals should run over them.
+        attack = ProjectedAscent(n_starts=1, optimise_labels=not settings.keep_labels)
+    else:
+        attack = PATOM(step_size=cell.step_size)
     return attack if settings.iterations is None else replace(attack, max_iter=settings.iterations)
 
 

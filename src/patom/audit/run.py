@@ -15,9 +15,10 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships,
 from patom.audit.data import AuditData
 from patom.audit.pilot import pilots, with_step_sizes
 from patom.audit.plan import attacking_counts, budgets, exposure_budget, injected, plan, shown_tasks
+from patom.audit.retuned import retuned
 from patom.audit.selection import Selection, select_lambdas
 from patom.audit.settings import AuditSettings
-from patom.audit.verdict import Aim, verdict
+from patom.audit.verdict import Aim, verdict, worst_of
 from patom.audit.wording import counted, listed, quoted
 from patom.core.arrays import AnyArray, FloatArray
 from patom.intervals import interval
@@ -65,8 +66,8 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
         For tasks or budgets that the data do not allow.
     """
     cells = plan(data, settings)
-    given = settings.lambda_1 is not None
-    total = len(cells) + len(pilots(cells, settings)) + (0 if given else len(GRID) ** 2)
+    searched = 0 if settings.lambda_1 is not None else len(GRID) ** 2 + settings.n_seeds
+    total = len(cells) + len(pilots(cells, settings)) + searched
     advance = _counter(progress, total)
     selection = select_lambdas(data, settings, n_jobs=n_jobs, advance=advance)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
@@ -78,6 +79,8 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     effects = [summary.effect(data, clean, outcome) for outcome in outcomes]
     curves = summary.curves(effects, settings.confidence)
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
+    worst = worst_of(curves)
+    again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
     report = {
         "schema": 1,
         "patom_version": patom.__version__,
@@ -88,7 +91,8 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
         "curves": curves,
         "exposure": exposure,
         "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
-        "verdict": verdict(curves, exposure, settings.attack, metric=data.metric, aim=_aim(data, settings)),
+        "retuned": again,
+        "verdict": verdict(curves, exposure, again, settings.attack, metric=data.metric, aim=_aim(data, settings)),
         "fail_above": None,
     }
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
@@ -215,6 +219,8 @@ def _about_setting(
         "budgets": list(budgets(data, settings)),
         "n_seeds": settings.n_seeds,
         "attack": settings.attack,
+        "keep_labels": settings.keep_labels or settings.attack == "patom",
+        "region": settings.region,
         "iterations": outcomes[-1].result.attack["max_iter"],
         "step_size": settings.step_size,
         "step_sizes": step_sizes,

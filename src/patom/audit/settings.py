@@ -7,7 +7,8 @@ from typing import Literal, get_args
 from patom.models.settings import require_at_least, require_choice
 
 AttackName = Literal["ascent", "patom"]
-ATTACKS = get_args(AttackName)
+RegionName = Literal["ball", "own_data"]
+ATTACKS, REGIONS = get_args(AttackName), get_args(RegionName)
 
 DEFAULT_BUDGETS = (0.05, 0.1, 0.2, 0.3)
 LARGEST_BUDGET = 100.0
@@ -26,8 +27,14 @@ class AuditSettings:
     seed : int
         All draws follow from it.
     attack : {"ascent", "patom"}
-        How injected rows are optimised: ``ProjectedAscent`` on the exact gradient, the strongest attack of this
-        package, or the paper's.
+        How injected rows are optimised: ``ProjectedAscent`` on the exact gradient, which moves features and targets
+        and is the strongest attack of this package, or the paper's.
+    keep_labels : bool
+        Leave the targets of injected rows as drawn from the task's own: for attackers who cannot choose them. PATOM
+        always does.
+    region : {"ball", "own_data"}
+        Where injected rows may lie: anywhere in the unit ball that holds the training rows, or only where they look
+        like clean rows of their task and class (``OwnData``), as an attacker must who fears a sanitising defense.
     iterations : int, optional
         The attack's ``max_iter``; None leaves it at the attack's own default.
     step_size : float, optional
@@ -53,6 +60,8 @@ class AuditSettings:
     n_seeds: int = 5
     seed: int = 0
     attack: AttackName = "ascent"
+    keep_labels: bool = False
+    region: RegionName = "ball"
     iterations: int | None = None
     step_size: float | None = None
     exposure_budget: float = 0.2
@@ -76,6 +85,7 @@ class AuditSettings:
         if self.budgets == ():
             raise ValueError("budgets of the audit must hold at least one budget; got none.")
         require_choice(owner, ATTACKS, attack=self.attack)
+        require_choice(owner, REGIONS, region=self.region)
         require_at_least(owner, 1, whole=True, n_seeds=self.n_seeds, shown_tasks=self.shown_tasks)
         if self.iterations is not None:
             require_at_least(owner, 1, whole=True, iterations=self.iterations)

@@ -33,7 +33,15 @@ class Aim:
     several: bool = True
 
 
-def verdict(curves: Sequence[Entry], exposure: Entry | None, attack: str, *, metric: str, aim: Aim) -> dict[str, Any]:
+def worst_of(curves: Sequence[Entry]) -> Entry | None:
+    """The attack and budget of the highest mean damage; None where nothing could be measured."""
+    measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
+    return max(measured, key=_damage) if measured else None
+
+
+def verdict(
+    curves: Sequence[Entry], exposure: Entry | None, retuned: Entry | None, attack: str, *, metric: str, aim: Aim
+) -> dict[str, Any]:
     """Level, headline and sentences from the curves' worst mean damage and the exposure map.
 
     Levels: high from 25 % relative damage, moderate from 10 %, low below; unknown where nothing could be measured.
@@ -42,13 +50,15 @@ def verdict(curves: Sequence[Entry], exposure: Entry | None, attack: str, *, met
     ----------
     curves, exposure
         As ``summary.curves`` and ``summary.exposure`` make them.
+    retuned
+        As ``retuned.retuned`` makes it.
     attack : {"ascent", "patom"}
         What optimised the rows.
     metric : {"NMSE", "AUC"}
     aim : Aim
     """
-    measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
-    if not measured:
+    worst = worst_of(curves)
+    if worst is None:
         return {
             "level": "unknown",
             "headline": "No damage could be measured: the held-out rows do not allow it for any target.",
@@ -56,11 +66,12 @@ def verdict(curves: Sequence[Entry], exposure: Entry | None, attack: str, *, met
             "worst": None,
             "sentences": ["More rows of each task, or a larger part held out, would allow it."],
         }
-    worst = max(measured, key=_damage)
+    measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
     sentences = [
         *_from_to(worst, metric),
         *_by_chance(worst),
         *_against_random(worst, measured),
+        *_retuned(worst, retuned),
         *_through_others(worst, measured),
         *_pairs(exposure),
         _CAVEATS[attack],
@@ -142,6 +153,15 @@ def _against_random(worst: Entry, measured: Sequence[Entry]) -> list[str]:
             done = f"{percent(_damage(entry))} damage" if _damage(entry) > 0.0 else "no harm on average"
             return [f"As many random rows in the same tasks do {done}."]
     return []
+
+
+def _retuned(worst: Entry, retuned: Entry | None) -> list[str]:
+    """What is left of the worst damage where the lambdas follow the poisoned data."""
+    if retuned is None or retuned["damage"]["mean"] is None or _damage(worst) <= 0.0:
+        return []
+    left = _damage(retuned)
+    done = f"{percent(left)} damage" if left > 0.0 else "no harm on average"
+    return [f"To a model whose lambdas are chosen again, on the poisoned rows, the same rows do {done}."]
 
 
 def _through_others(worst: Entry, measured: Sequence[Entry]) -> list[str]:

@@ -32,6 +32,13 @@ class Attack(StrEnum):
     patom = "patom"
 
 
+class Region(StrEnum):
+    """Where injected rows may lie."""
+
+    ball = "ball"
+    own_data = "own-data"
+
+
 Table = Annotated[
     Path | None, typer.Argument(help="CSV or Parquet file; the embedded digits if left out.", show_default=False)
 ]
@@ -50,6 +57,11 @@ Attackers = Annotated[
 Lambda = Annotated[float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")]
 AttackOption = Annotated[
     Attack, typer.Option(help="How rows are optimised: the strongest attack of this package, or the paper's.")
+]
+KeepLabels = Annotated[bool, typer.Option("--keep-labels", help="Injected rows keep the targets they were drawn with.")]
+RegionOption = Annotated[
+    Region,
+    typer.Option(help="Where injected rows may lie: the ball of all rows, or where they look like their task's."),
 ]
 Iterations = Annotated[int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")]
 StepSize = Annotated[
@@ -82,6 +94,8 @@ def audit(
     standardise: Annotated[bool, typer.Option(help="Bring a table's columns to one scale first.")] = True,
     max_rows: Annotated[int, typer.Option(min=20, help="Audit a random sample of a larger table.")] = 5_000,
     attack: AttackOption = Attack.ascent,
+    keep_labels: KeepLabels = False,
+    region: RegionOption = Region.ball,
     iterations: Iterations = None,
     step_size: StepSize = None,
     fail_above: FailAbove = None,
@@ -99,6 +113,7 @@ def audit(
     settings = AuditSettings(
         budgets=None if budgets is None else tuple(numbers(budgets, "--budgets")),
         n_seeds=seeds, seed=seed, attack=attack.value, iterations=iterations, step_size=step_size,
+        keep_labels=keep_labels, region="ball" if region is Region.ball else "own_data",
         lambda_1=lambda_1, lambda_2=lambda_2, loss=loss,
         targets=None if targets is None else tuple(words(targets)),
         attackers=None if attackers is None else tuple(words(attackers)),
