@@ -5,8 +5,9 @@
 table shows. ``presets`` holds the paper's figures.
 """
 
+from patom.experiments.description import Grid
 from patom.experiments.findings import findings
-from patom.experiments.grid import Grid, only, parse_grid, presets, read_grid
+from patom.experiments.grid import only, parse_grid, presets, read_grid
 from patom.experiments.run import Run, run_grid
 from patom.experiments.store import read_run
 

@@ -33,6 +33,8 @@ class Cell:
         Number of the random start.
     model : dict
         Loss and lambdas.
+    adversary : dict
+        In what the attacker and the victim are not the paper's.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Cell:
     start: int
     model: dict[str, Any] = field(hash=False)
     radius: float = 1.0
+    adversary: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def kind(self) -> str:
@@ -68,7 +71,8 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """What the cell's result is filed under: it depends on what is computed and on nothing else."""
-        content = {name: value for name, value in asdict(self).items() if name not in ("experiment", "pair")}
+        aside = ("experiment", "pair") if self.adversary else ("experiment", "pair", "adversary")
+        content = {name: value for name, value in asdict(self).items() if name not in aside}
         return _digest(content)[:32]
 
     def rng(self) -> np.random.Generator:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import AttackResult, AttackStatus, ThreatModel
+from patom.attacks import AttackResult, AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
@@ -22,12 +22,14 @@ from patom.datasets.dataset import Dataset
 from patom.experiments.cell import Cell, canonical
 from patom.experiments.constant import appended_before
 from patom.experiments.data import Data
+from patom.experiments.description import Adversary
 from patom.experiments.methods import METHODS
 from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
-from patom.models import MTRLClassifier, MTRLRegressor
+from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_thread
 
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
+Victim = MTRL | LambdaSearch
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
 
@@ -40,8 +42,8 @@ class Setting:
     """
 
     data: Dataset
-    victim: MTRL
-    model: MTRL
+    victim: Victim
+    model: Victim
     scores: dict[Any, float]
     norm: float
 
@@ -85,8 +87,9 @@ def _load(data: str, seed: int, home: str | None) -> Dataset:
 
 
 def _record(cell: Cell, home: str | None) -> Record:
-    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model))
-    result = _attack(cell, clean)
+    adversary = Adversary(**cell.adversary)
+    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model), adversary.tuning)
+    result = _attack(cell, adversary, clean)
     scores = _scores(result.model, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
@@ -119,35 +122,53 @@ def _record(cell: Cell, home: str | None) -> Record:
 
 
 @lru_cache(maxsize=4)
-def _setting(data: str, seed: int, home: str | None, model: str) -> Setting:
+def _setting(data: str, seed: int, home: str | None, model: str, tuning: str) -> Setting:
     dataset, norm = _load(data, seed, home), 1.0
     settings = {name: value for name, value in json.loads(model).items() if value is not None}
     if settings.pop("constant", "after") == "before":
         dataset, norm = appended_before(dataset)
         settings |= {name: norm**2 * settings[name] for name in ("lambda_1", "lambda_2")}
-    victim = MTRLRegressor(**settings) if dataset.kind == "regression" else MTRLClassifier(**settings)
+    victim: Victim = MTRLRegressor(**settings) if dataset.kind == "regression" else MTRLClassifier(**settings)
+    if tuning != "none":
+        victim = LambdaSearch(victim)
     fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+    if tuning == "once":
+        victim = clone(fitted.estimator_)
     return Setting(dataset, victim, fitted, _scores(fitted, dataset), norm)
 
 
-def _attack(cell: Cell, clean: Setting) -> AttackResult:
+def _attack(cell: Cell, adversary: Adversary, clean: Setting) -> AttackResult:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
     if "step_size" in settings:
         settings["step_size"] *= clean.norm**2
     attack = METHODS[cell.attack["name"]].attack(**settings)
-    threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(radius=cell.radius * clean.norm))
+    ball = Ball(radius=cell.radius * clean.norm)
+    availability = Availability(over_tasks=adversary.over_tasks)
+    threat = ThreatModel(
+        cell.targets, cell.attackers, cell.budget, ball if adversary.region == "ball" else OwnData(within=ball),
+        objective=Sparing(availability, adversary.spare) if adversary.spare else availability,
+        knowledge=_knowledge(adversary, clean.victim),
+    )  # fmt: skip
     X, y, task = clean.data.train
     result: AttackResult = attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())
     return result
 
 
-def _scores(model: MTRL, data: Dataset) -> dict[Any, float]:
+def _knowledge(adversary: Adversary, victim: Victim) -> GreyBox | None:
+    """A grey-box attacker's, or None for one who knows everything."""
+    if adversary.share is None and adversary.lambda_guess == 1.0:
+        return None
+    share, guess = 1.0 if adversary.share is None else adversary.share, adversary.lambda_guess
+    if guess == 1.0:
+        return GreyBox(share)
+    return GreyBox(share, lambda_1=guess * victim.lambda_1, lambda_2=guess * victim.lambda_2)
+
+
+def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
     """The test metric of each task."""
     X, y, task = data.test
     decision: FloatArray
-    decision = (
-        model.predict(X, task=task) if isinstance(model, MTRLRegressor) else model.decision_function(X, task=task)
-    )
+    decision = model.predict(X, task=task) if data.kind == "regression" else model.decision_function(X, task=task)
     return per_task(METRICS[data.kind][1], y, decision, task).as_dict()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from patom.experiments.cell import Cell, Label
-from patom.experiments.grid import DrawnPairs, Experiment, Grid, Pair
+from patom.experiments.description import DrawnPairs, Experiment, Grid, Pair
 from patom.experiments.methods import METHODS
 from patom.models import MTRLClassifier, MTRLRegressor
 
@@ -54,6 +54,7 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
             yield Cell(
                 experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
                 settings, budget, start, experiment.model.model_dump(), experiment.radius,
+                experiment.adversary.model_dump(exclude_defaults=True),
             )  # fmt: skip
 
 

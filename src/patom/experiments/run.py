@@ -11,7 +11,7 @@ import patom
 from patom.experiments import provenance
 from patom.experiments.cell import Cell
 from patom.experiments.compute import compute, load
-from patom.experiments.grid import Grid
+from patom.experiments.description import Grid
 from patom.experiments.plan import plan
 from patom.experiments.store import RunFolder, Stamp
 from patom.workers import as_they_finish
