@@ -49,23 +49,27 @@ class Attack:
         z = np.einsum("np,np->n", np.column_stack([X, np.ones(len(X))]), W[[place[label] for label in task.tolist()]])
         return z[: len(self.X)], z[len(self.X) :]
 
-    def utility(self):
-        """U, and the piece of the map: every row's side of the loss's corners, and the rank."""
+    def utility(self, measure=None):
+        """U, and the piece of the map: every row's side of the loss's corners, and the rank.
+
+        ``measure(fitted)``, a value and the sides of further rows, takes the place of the summed loss.
+        """
         fitted = self.fit()
         z, z_poison = self.predictions(fitted)
         value, side = VALUES[self.model.loss]
         chosen = np.isin(self.task, self.targets)
-        pieces = (side(z, self.y), side(z_poison, self.y_poison), fitted.task_spectrum_.size)
-        return value(z, self.y)[chosen].sum(), pieces
+        found, *further = (value(z, self.y)[chosen].sum(),) if measure is None else measure(fitted)
+        return found, (side(z, self.y), side(z_poison, self.y_poison), fitted.task_spectrum_.size, *further)
 
     def moved(self, features=0.0, labels=0.0):
         return replace(self, X_poison=self.X_poison + features, y_poison=self.y_poison + labels)
 
-    def gradient(self, gradient="exact"):
+    def gradient(self, gradient="exact", objective=None):
         rows = {"X_poison": self.X_poison, "y_poison": self.y_poison, "task_poison": self.task_poison}
         return hypergradient(
-            self.model, self.X, self.y, task=self.task, targets=self.targets, gradient=gradient, full=True, **rows
-        )
+            self.model, self.X, self.y, task=self.task, targets=self.targets, objective=objective,
+            gradient=gradient, full=True, **rows,
+        )  # fmt: skip
 
 
 def attack_on(loss, kind="direct", *, seed=0, n_tasks=4, d=3, n_rows=10, per_task=2, spread=0.7, **settings):
@@ -101,10 +105,10 @@ def derivative(utility, step=2.5e-4):
     raise AssertionError("no step stays on one smooth piece")
 
 
-def assert_derivative(attack, features):
+def assert_derivative(attack, features, measure=None):
     """Along a random move of all injected rows, to a relative error of 1e-6."""
     assert features.shape == attack.X_poison.shape
     move = np.random.default_rng(1).standard_normal(features.shape)
     move /= np.linalg.norm(move)
-    difference = derivative(lambda t: attack.moved(features=t * move).utility())
+    difference = derivative(lambda t: attack.moved(features=t * move).utility(measure))
     assert abs(np.vdot(features, move) - difference) < 1e-6 * np.linalg.norm(features)

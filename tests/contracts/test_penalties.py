@@ -113,6 +113,44 @@ def test_prox_equals_the_interior_point_solution(omega, lambda_1, lambda_2, L, r
 
 
 @every_penalty
+@pytest.mark.parametrize("L", [0.5, 30.0])
+@pytest.mark.parametrize("p", [3, 5, 8])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_prox_derivative_by_finite_differences(omega, lambda_1, lambda_2, k, p, L, rng):
+    penalty = make(omega, lambda_1, lambda_2)
+    Z = rng.standard_normal((M, k)) @ rng.standard_normal((k, p))
+    J, h = penalty.prox_derivative(Z, L), 1e-5
+    for V in (rng.standard_normal((M, p)), Z):
+        central = (penalty.prox(Z + h * V, L) - penalty.prox(Z - h * V, L)) / (2.0 * h)
+        np.testing.assert_allclose(J(V), central, atol=1e-7 * np.linalg.norm(V))
+
+
+@every_penalty
+@pytest.mark.parametrize("p", [3, 5, 8])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_prox_derivative_is_self_adjoint_and_a_contraction(omega, lambda_1, lambda_2, k, p, rng):
+    Z = rng.standard_normal((M, k)) @ rng.standard_normal((k, p))
+    J = make(omega, lambda_1, lambda_2).prox_derivative(Z, 2.0)
+    V, T = rng.standard_normal((2, M, p))
+    assert np.vdot(T, J(V)) == pytest.approx(np.vdot(J(T), V), abs=1e-12 * np.linalg.norm(V) * np.linalg.norm(T))
+    assert 0.0 <= np.vdot(V, J(V)) <= np.vdot(V, V) / (1.0 + lambda_1 / 2.0) + 1e-12
+
+
+@pytest.mark.parametrize(("s", "kept"), [([3.0, 3.0], 2), ([3.0, 3.0, 0.5, 0.5], 2), ([3.0, 0.5, 0.5], 1)])
+def test_prox_derivative_where_singular_values_are_equal(s, kept, rng):
+    U, Q = (np.linalg.qr(rng.standard_normal((n, n)))[0][:, : len(s)] for n in (M, P))
+    penalty, Z, V = SpectralPenalty(0.3, 0.7), (U * s) @ Q.T, rng.standard_normal((M, P))
+    assert np.linalg.matrix_rank(penalty.prox(Z, 2.0)) == kept
+    central = (penalty.prox(Z + 1e-5 * V, 2.0) - penalty.prox(Z - 1e-5 * V, 2.0)) / 2e-5
+    np.testing.assert_allclose(penalty.prox_derivative(Z, 2.0)(V), central, atol=1e-7)
+
+
+def test_prox_derivative_at_zero_is_zero(rng):
+    V = rng.standard_normal((M, P))
+    np.testing.assert_array_equal(SpectralPenalty(0.3, 0.7).prox_derivative(np.zeros((M, P)), 2.0)(V), 0.0)
+
+
+@every_penalty
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_conjugate_by_fenchel_and_young(omega, lambda_1, lambda_2, k, rng):
     penalty = make(omega, lambda_1, lambda_2)

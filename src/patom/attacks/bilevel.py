@@ -152,6 +152,8 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")
     victim = _fixed(model, X, y, task)
     problem = victim.problem(X, y, task=task)
+    if threat.columns is not None:
+        threat.columns.require(problem.rows.n_columns - 1)
     # Sorted: the answer must not depend on the order of the labels, which in a set differs from run to run.
     targets = np.sort(threat.target_positions(problem.tasks))
     attackers = np.sort(threat.attacker_positions(problem.tasks))
@@ -191,10 +193,16 @@ def _surrogate(truth: Bilevel, threat: ThreatModel) -> Bilevel:
     assert threat.knowledge is not None
     problem = threat.knowledge.surrogate(truth.victim, truth.problem)
     theirs = positions(problem.tasks, truth.problem.tasks, argument="task of GreyBox")
-    targets = np.sort(threat.target_positions(problem.tasks))
-    threat.attacker_positions(problem.tasks)  # refuses a sample without an attacking task
     hers = np.full(truth.problem.tasks.size, -1)
     hers[theirs] = np.arange(theirs.size)
+    needed = np.union1d(truth.targets, truth.attackers)
+    missing = needed[hers[needed] < 0]
+    if missing.size:
+        raise ValueError(
+            f"task of GreyBox must hold the threat model's targets and attackers; {truth.problem.tasks[missing[0]]!s} "
+            "is not among them."
+        )
+    targets = np.sort(hers[truth.targets])
     number, (low, high) = truth.places.number, truth.label_bounds
     return replace(
         truth,

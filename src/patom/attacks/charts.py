@@ -65,6 +65,6 @@ class Chart:
 
 
 def typical_distance(program: Bilevel, injection: Injection, rng: np.random.Generator) -> float:
-    """How far two rows that may be injected lie apart, root mean square."""
+    """How far two rows that may be injected lie apart, root mean square; 1 where features can have but one value."""
     one, other = program.sample(injection, rng), program.sample(injection, rng)
-    return float(np.sqrt(((one - other) ** 2).sum(axis=1).mean()))
+    return float(np.sqrt(((one - other) ** 2).sum(axis=1).mean())) or 1.0

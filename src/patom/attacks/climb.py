@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from patom.core.arrays import FloatArray
 from patom.core.solution import Solution
 
 _MEMORY = 5  # iterates, above the lowest of which a move must rise (Grippo, Lampariello and Lucidi 1986)
-_STRETCH = 20  # moves with one kind of scales, then the other has its turn
+_STRETCHES = (5, 15, 20)  # moves with one kind of scales before the other has its turn; the last length stays
+_FEWEST = 0.1  # share of the flips that promise something, below which they are given up
 _SHORTEST = 1e-4  # of a move, before it is given up
 _SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
 _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
@@ -24,13 +26,14 @@ _RESOLVED = 0.1  # of the last rise: a trial's utility should be known that well
 _TOLERANCE, _PRODUCTS = 1e-3, 500  # of the gradient's linear system: the step's length matters more
 
 
-@dataclass(frozen=True)
+@dataclass
 class Spot:
-    """Injected rows, the optimum under them, and the utility there."""
+    """Injected rows, the optimum under them, the utility there and, once asked for, its derivatives."""
 
     injection: Injection
     solution: Solution
     utility: float
+    slopes: Hypergradient | None = None
 
 
 @dataclass
@@ -63,21 +66,21 @@ class Climb:
         record = Recorder(injection)
         best = self._at(injection, start)
         record.note(0, best.utility, best.solution)
-        idle = 0
+        idle, lengths = 0, chain(_STRETCHES, repeat(_STRETCHES[-1]))
         while self.tried < self.max_iter and idle < 2:
             before = record.utility
-            best = self._stretch(self._flipped(best, record), record, per_row=per_row)
+            best = self._stretch(self._flipped(best, record), record, next(lengths), per_row=per_row)
             idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
             per_row = not per_row
         if idle == 2:
             record.settle(AttackStatus.LOCAL_OPTIMUM)
         return record
 
-    def _stretch(self, best: Spot, record: Recorder, *, per_row: bool) -> Spot:
+    def _stretch(self, best: Spot, record: Recorder, length: int, *, per_row: bool) -> Spot:
         """Steps with one kind of scales, from the best spot known to the best one met."""
         chart, here, memory = self.chart, best, deque([best.utility], maxlen=_MEMORY)
         slopes = self._slopes(here)
-        scales, last = first_scales(slopes, chart.size, per_row=per_row), self.tried + _STRETCH
+        scales, last = first_scales(slopes, chart.size, per_row=per_row), self.tried + length
         while self.tried < min(last, self.max_iter) and slopes.any():
             Z = chart.coordinates(here.injection)
             move = chart.project(here.injection, Z + scales * slopes) - Z
@@ -88,7 +91,8 @@ class Climb:
             made = chart.coordinates(ahead.injection) - Z
             scales = next_scales(scales, made, fallen - slopes, slopes, chart.size, per_row=per_row)
             # Utilities are off by the root of the gap, relatively: fits need be no better than the rises ask for.
-            self.tol = min(_LOOSEST, (_RESOLVED * (ahead.utility - here.utility) / abs(ahead.utility)) ** 2)
+            size = max(abs(ahead.utility), abs(here.utility), np.finfo(float).tiny)
+            self.tol = min(_LOOSEST, (_RESOLVED * (ahead.utility - here.utility) / size) ** 2)
             here = ahead
             memory.append(here.utility)
             best = self._kept(here, best, record)
@@ -107,20 +111,24 @@ class Climb:
         return None
 
     def _flipped(self, best: Spot, record: Recorder) -> Spot:
-        """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer."""
+        """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer.
+
+        Where even few fail, flips are given up: features do what is left.
+        """
         share = 1.0
-        while self.flips and share > 0.05 and self.tried < self.max_iter:
+        while self.flips and self.tried < self.max_iter:
             y = best.injection.y
             gain = -y * self._gradient(best).labels
             chosen = np.argsort(-gain, kind="stable")[: int(np.ceil(share * np.count_nonzero(gain > 0.0)))]
-            if chosen.size == 0:
-                break
-            other = y.copy()
-            other[chosen] *= -1.0
-            moved = replace(best.injection, y=other)
-            ahead = self._try(replace(moved, X=self.program.project(moved.X, moved)), best)
-            better = self._kept(ahead, best, record)
-            best, share = better, (1.0 if better is not best else 0.25 * share)
+            moved = replace(best.injection, y=np.where(np.isin(np.arange(y.size), chosen), -y, y))
+            better = best
+            if chosen.size > 0:
+                better = self._kept(
+                    self._try(replace(moved, X=self.program.project(moved.X, moved)), best), best, record
+                )
+            self.flips = better is not best or (chosen.size > 1 and share > _FEWEST)
+            share = 1.0 if better is not best else 0.25 * share
+            best = better
         return best
 
     def _try(self, injection: Injection, near: Spot) -> Spot:
@@ -143,9 +151,12 @@ class Climb:
         return ahead
 
     def _gradient(self, spot: Spot) -> Hypergradient:
-        return implicit_gradient(
-            self.program, spot.injection, spot.solution.W, self.gradient, tolerance=_TOLERANCE, max_products=_PRODUCTS
-        )
+        if spot.slopes is None:
+            spot.slopes = implicit_gradient(
+                self.program, spot.injection, spot.solution.W, self.gradient,
+                tolerance=_TOLERANCE, max_products=_PRODUCTS,
+            )  # fmt: skip
+        return spot.slopes
 
     def _slopes(self, spot: Spot) -> FloatArray:
         return self.chart.slopes(spot.injection, self._gradient(spot))

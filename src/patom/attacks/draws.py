@@ -14,7 +14,8 @@ from patom.core.arrays import FloatArray, IntArray
 Features = Literal["uniform", "resampled", "corners", "clusters"]
 Labels = Literal["resampled", "uniform", "flipped"]
 FEATURES, LABELS = get_args(Features), get_args(Labels)
-_FAR = 1e3  # times a standard normal direction: beyond any region of the data's scale
+_FAR = 1e3  # times a standard normal direction: beyond a region of unit scale
+_FURTHER = 4  # powers of it that are tried, until no row is left inside
 
 
 def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator) -> Injection:
@@ -52,7 +53,16 @@ def at_features(program: Bilevel, injection: Injection, features: str, rng: np.r
         axis = rng.standard_normal((program.problem.rows.n_tasks, d))[injection.task_index]
         low, high = bounds(program, injection.task_index)
         ahead = np.where(injection.y > 0.5 * (low + high), 1.0, -1.0)[:, None] * axis
-    return replace(injection, X=program.project(injection.X + _FAR * ahead, injection))
+    return replace(injection, X=program.project(_beyond(program, injection, ahead), injection))
+
+
+def _beyond(program: Bilevel, injection: Injection, ahead: FloatArray) -> FloatArray:
+    """Points outside the region in these directions, whatever its size; where it has no end, some way out."""
+    for power in range(1, _FURTHER + 1):
+        points = injection.X + _FAR**power * ahead
+        if not program.places.contains(points, injection.task_index, injection.y).any():
+            return points
+    return injection.X + _FAR * ahead
 
 
 def bounds(program: Bilevel, task_index: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -155,30 +155,42 @@ def implicit_gradient(
 
     Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper".
     """
-    dU = program.aim.gradient(W)
-    adjoint, status = _adjoint(program, injection, W, dU, gradient, tolerance, max_products)
+    found, status = adjoint(program, injection, W, gradient, tolerance=tolerance, max_products=max_products)
+    features, labels = through_rows(program, injection, W, found.v, curved=gradient != "paper")
+    return Hypergradient(features, labels, found.v, found.products, status)
+
+
+def through_rows(
+    program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray, *, curved: bool = True
+) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of -<v, grad f(W)> by the injected rows' features, shape (r, d), and targets, (r,); v and W fixed.
+
+    ``curved=False`` leaves the l'' term out. Costs one pass over the injected rows.
+    """
     task, x, y = injection.task_index, append_constant(injection.X), injection.y
-    z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, adjoint.v[task])
+    z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
     weight = -1.0 / (program.problem.rows.counts + np.bincount(task, minlength=W.shape[0]))[task]
     loss = program.problem.loss
-    features = (weight * loss.slope(z, y))[:, None] * adjoint.v[task, :-1]
-    if gradient != "paper":
+    features = (weight * loss.slope(z, y))[:, None] * v[task, :-1]
+    if curved:
         features += (weight * loss.curvature(z, y) * along)[:, None] * W[task, :-1]
-    return Hypergradient(features, weight * loss.cross(z, y) * along, adjoint.v, adjoint.products, status)
+    return features, weight * loss.cross(z, y) * along
 
 
-def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:
-    rows = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X_poison")
-    require_finite(rows, name="X_poison")
-    targets = column_or_1d(y)
-    check_consistent_length(rows, targets)
-    return rows, targets, as_labels(task, rows.shape[0])
-
-
-def _adjoint(
-    program: Bilevel, injection: Injection, W: FloatArray, dU: FloatArray, gradient: str, tolerance: float, most: int
+def adjoint(
+    program: Bilevel,
+    injection: Injection | None,
+    W: FloatArray,
+    gradient: str = "exact",
+    *,
+    tolerance: float = 1e-12,
+    max_products: int = 2_000,
 ) -> tuple[LinearSolution, GradientStatus]:
-    """v: how W would follow a change of the rows, seen through dU/dW."""
+    """v, shape (m, p): to first order, U moves by -<v, G> where grad f at the optimum ``W`` moves by G.
+
+    ``injection`` is None at the clean optimum. Costs as in ``implicit_gradient``.
+    """
+    dU = program.aim.gradient(W)
     penalty = program.problem.penalty
     if gradient == "paper":
         tasks, aimed = np.arange(W.shape[0]), program.aim.tasks
@@ -192,7 +204,7 @@ def _adjoint(
         penalty = QuadraticPenalty(penalty.relationship(W))
     slope = term.value_and_gradient(W)[1]
     model = penalty.model(W, slope)
-    found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=most)
+    found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=max_products)
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
     scale = float(np.linalg.norm(model.project(slope)))
@@ -204,3 +216,11 @@ def _adjoint(
     margins = (model.rank_margin, program.problem.loss.corner_distance(z, rows.y), program.aim.lead(W))
     smooth = min(margins) > max(KINK, astray)
     return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK
+
+
+def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:
+    rows = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X_poison")
+    require_finite(rows, name="X_poison")
+    targets = column_or_1d(y)
+    check_consistent_length(rows, targets)
+    return rows, targets, as_labels(task, rows.shape[0])

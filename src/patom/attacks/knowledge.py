@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from patom.attacks.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.labels import as_labels, encode, positions
-from patom.core.regions.values import ByValue, read_only
+from patom.core.labels import encode, positions
+from patom.core.regions.values import ByValue
 from patom.core.rows import TaskRows, group_rows
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_finite
+from patom.models.settings import require_at_least
 
 
 @dataclass(frozen=True, eq=False)
 class GreyBox(ByValue):
     """An attacker who has a sample of the data, or data of her own, and may guess the lambdas wrong.
 
-    She knows the model's form and how many rows each task has; her rows are repeated up to that number, so that the
-    injected ones weigh what they will. Her rows are chosen on the surrogate and measured on the true victim.
+    She knows the model's form, a given Omega included, and how many rows each task has; her rows are repeated up to
+    that number, or thinned out to it, so that the injected ones weigh what they will. Those are chosen on the
+    surrogate and measured on the true victim.
 
     Parameters
     ----------
@@ -59,20 +61,7 @@ class GreyBox(ByValue):
         if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
             raise ValueError("X and y of GreyBox must be given together, or neither for a share of the victim's rows.")
         if self.X is not None:
-            self._keep()
-
-    def _keep(self) -> None:
-        rows = np.array(self.X, dtype=np.float64)
-        if rows.ndim != 2 or rows.size == 0:
-            raise ValueError(f"X of GreyBox must be rows, shape (q, d); got an array of shape {rows.shape}.")
-        require_finite(rows, name="X of GreyBox")
-        y = tuple(np.asarray(self.y).ravel().tolist())
-        if len(y) != rows.shape[0]:
-            raise ValueError(f"y of GreyBox must hold {rows.shape[0]} values, one a row; got {len(y)}.")
-        object.__setattr__(self, "X", read_only(rows))
-        object.__setattr__(self, "y", y)
-        labels = as_labels(None if self.task is None else list(self.task), rows.shape[0])
-        object.__setattr__(self, "task", tuple(labels.tolist()))
+            keep_rows(self)
 
     def surrogate(self, victim: Any, truth: Problem) -> Problem:
         """Problem (1) as she sees it; ``victim`` is the true one's estimator, which knows classes and settings."""
@@ -80,18 +69,20 @@ class GreyBox(ByValue):
             rows, tasks = _sampled(truth.rows, self.share, np.random.default_rng(self.seed)), truth.tasks
         else:
             rows, tasks = self._own(victim, truth)
-        wanted = truth.rows.counts[positions(tasks, truth.tasks, argument="task of GreyBox")]
+        theirs = positions(tasks, truth.tasks, argument="task of GreyBox")
         guessed = {"lambda_1": self.lambda_1, "lambda_2": self.lambda_2}
-        settings = {name: value for name, value in guessed.items() if value is not None}
+        settings: dict[str, Any] = {name: value for name, value in guessed.items() if value is not None}
+        if victim.task_covariance is not None:  # a given Omega's block among her tasks is theirs
+            settings["task_covariance"] = np.asarray(victim.task_covariance)[np.ix_(theirs, theirs)]
         penalty = clone(victim).set_params(**settings).penalty(tasks.size)
-        return replace(truth, rows=_repeated(rows, wanted), tasks=tasks, penalty=penalty)
+        return replace(truth, rows=_as_many(rows, truth.rows.counts[theirs]), tasks=tasks, penalty=penalty)
 
     def _own(self, victim: Any, truth: Problem) -> tuple[TaskRows, AnyArray]:
-        X, labels = np.asarray(self.X), as_labels(list(self.task or ()), len(self.task or ()))
+        X = np.asarray(self.X)
         if X.shape[1] != truth.rows.n_columns - 1:
             raise ValueError(f"X of GreyBox has {X.shape[1]} columns; the data have {truth.rows.n_columns - 1}.")
-        tasks, index = encode(labels)
-        return group_rows(X, victim.known_targets(np.array(self.y)), index, tasks.size), tasks
+        tasks, index = encode(labels_of(self))
+        return group_rows(X, numbers_of(self, victim.known_targets), index, tasks.size), tasks
 
 
 def _sampled(rows: TaskRows, share: float, rng: np.random.Generator) -> TaskRows:
@@ -104,10 +95,11 @@ def _sampled(rows: TaskRows, share: float, rng: np.random.Generator) -> TaskRows
     return _chosen(rows, np.concatenate(parts), counts)
 
 
-def _repeated(rows: TaskRows, wanted: IntArray) -> TaskRows:
-    """Each task's rows in turn, again and again, until there are ``wanted`` of them."""
+def _as_many(rows: TaskRows, wanted: IntArray) -> TaskRows:
+    """As many rows a task as wanted: each about as often as any other, or as many of them, evenly spaced."""
     parts = [
-        start + np.arange(count) % size for start, size, count in zip(rows.offsets, rows.counts, wanted, strict=False)
+        start + np.arange(count) * size // count
+        for start, size, count in zip(rows.offsets, rows.counts, wanted, strict=False)
     ]
     return _chosen(rows, np.concatenate(parts), wanted)
 

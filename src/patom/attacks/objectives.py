@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
 from patom.attacks.aim import Aim, OverTasks, Pointwise, Term
+from patom.attacks.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from patom.core.labels import as_labels, positions
-from patom.core.regions.values import ByValue, read_only
+from patom.core.labels import positions
+from patom.core.regions.values import ByValue
 from patom.core.rows import TaskRows, append_constant
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_choice, require_finite
+from patom.models.settings import require_at_least, require_choice
 
 Direction = Literal["raise", "lower"]
 Encode = Callable[[AnyArray], FloatArray]
@@ -58,21 +58,15 @@ class Availability(ByValue):
         if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
             raise ValueError("X and y of Availability must be given together, or neither for the training rows.")
         if self.X is not None:
-            _keep_rows(self, self.X, self.task)
-            object.__setattr__(self, "y", tuple(np.asarray(self.y).ravel().tolist()))
-            if len(self.y or ()) != len(self.X):
-                raise ValueError(
-                    f"y of Availability must hold {len(self.X)} values, one a row; got {len(self.y or ())}."
-                )
+            keep_rows(self)
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
         """The targets' loss, on the training rows or on the objective's own."""
         loss = problem.loss
         if self.X is None:
             return Aim((_loss_on(problem, _among(targets, problem.rows), over_tasks=self.over_tasks),))
-        X, order, offsets = _grouped("Availability", self.X, self.task, problem, targets)
-        y = encode(np.array(self.y))[order]
-        return Aim((Term(X, y, offsets, loss.value, loss.slope, self.over_tasks),))
+        X, order, offsets = _grouped(self, problem, targets)
+        return Aim((Term(X, numbers_of(self, encode)[order], offsets, loss.value, loss.slope, self.over_tasks),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +94,11 @@ class Targeted(ByValue):
 
     def __post_init__(self) -> None:
         require_choice("Targeted", get_args(Direction), direction=self.direction)
-        _keep_rows(self, self.X, self.task)
+        keep_rows(self)
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:  # noqa: ARG002
         """The mean prediction of the chosen rows, with the direction's sign."""
-        X, _, offsets = _grouped("Targeted", self.X, self.task, problem, targets)
+        X, _, offsets = _grouped(self, problem, targets)
         sign = 1.0 if self.direction == "raise" else -1.0
         value: Pointwise = lambda z, _y: sign * z  # noqa: E731
         slope: Pointwise = lambda z, _y: np.full_like(z, sign)  # noqa: E731
@@ -161,13 +155,11 @@ def _loss_on(problem: Problem, chosen: BoolArray, *, over_tasks: OverTasks = "me
     return Term(rows.X[chosen], rows.y[chosen], offsets, loss.value, loss.slope, over_tasks, weight)
 
 
-def _grouped(
-    owner: str, X: FloatArray, task: tuple[Hashable, ...] | None, problem: Problem, targets: IntArray
-) -> tuple[FloatArray, IntArray, IntArray]:
+def _grouped(objective: Any, problem: Problem, targets: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
     """Rows of an objective grouped by task, with the constant; their order before; the offsets."""
+    owner, X, labels = type(objective).__name__, objective.X, labels_of(objective)
     if X.shape[1] != problem.rows.n_columns - 1:
         raise ValueError(f"X of {owner} has {X.shape[1]} columns; the training data have {problem.rows.n_columns - 1}.")
-    labels = as_labels(None if task is None else list(task), X.shape[0])
     index = positions(labels, problem.tasks, argument=f"task of {owner}")
     stray = np.flatnonzero(~np.isin(index, targets))
     if stray.size:
@@ -181,15 +173,3 @@ def _grouped(
 
 def _offsets(index: IntArray, n_tasks: int) -> IntArray:
     return np.concatenate([[0], np.cumsum(np.bincount(index, minlength=n_tasks))]).astype(np.int64)
-
-
-def _keep_rows(objective: Any, X: npt.ArrayLike, task: Any) -> None:
-    """Store checked rows of an objective, read-only, and their labels as a tuple."""
-    owner = type(objective).__name__
-    rows = np.array(X, dtype=np.float64)
-    if rows.ndim != 2 or rows.size == 0:
-        raise ValueError(f"X of {owner} must be rows, shape (q, d); got an array of shape {rows.shape}.")
-    require_finite(rows, name=f"X of {owner}")
-    object.__setattr__(objective, "X", read_only(rows))
-    if task is not None:
-        object.__setattr__(objective, "task", tuple(as_labels(task, rows.shape[0]).tolist()))

@@ -1,7 +1,6 @@
 """Where the rows of each task and class may lie: one region for all, one a task, or what looks like its own data."""
 
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -11,7 +10,7 @@ from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions import Intersection, Region, ellipsoid_around, own_data, sphere_around
 from patom.models.problem import Problem
-from patom.models.settings import require_choice
+from patom.models.settings import require_at_least, require_choice
 
 Defense = Literal["sphere", "sphere_and_slab", "mahalanobis"]
 
@@ -87,13 +86,15 @@ class ByTask:
     regions: tuple[tuple[Hashable, Region], ...]
 
     def __post_init__(self) -> None:
-        given: Any = self.regions
-        pairs = tuple(given.items() if isinstance(given, Mapping) else map(tuple, given))
+        pairs = _pairs(self.regions)
         for label, region in pairs:
             if isinstance(region, type) or not isinstance(region, Region):
                 raise ValueError(f"regions of ByTask must be regions such as Ball; task {label!r} has {region!r}.")
-        if not pairs:
+        labels = [label for label, _ in pairs]
+        if not labels:
             raise ValueError("regions of ByTask must name at least one task; got none.")
+        if not all(isinstance(label, Hashable) for label in labels) or len(set(labels)) < len(labels):
+            raise ValueError(f"regions of ByTask must name each task once, by its label; got {labels!r}.")
         object.__setattr__(self, "regions", pairs)
 
     def places(self, problem: Problem, attackers: IntArray) -> Places:
@@ -109,6 +110,13 @@ class ByTask:
         number = np.zeros((problem.rows.n_tasks, 2), dtype=np.int64)
         number[named] = np.arange(named.size)[:, None]
         return Places(tuple(region for _, region in self.regions), number)
+
+
+def _pairs(given: Any) -> tuple[tuple[Any, Any], ...]:
+    listed = list(given.items() if isinstance(given, Mapping) else given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in listed):
+        raise ValueError(f"regions of ByTask must be a mapping of task label to region; got {given!r}.")
+    return tuple((label, region) for label, region in listed)
 
 
 @dataclass(frozen=True)
@@ -145,10 +153,11 @@ class OwnData:
 
     def __post_init__(self) -> None:
         require_choice("OwnData", get_args(Defense), defense=self.defense)
-        if not 0.0 < self.quantile <= 1.0:
-            raise ValueError(f"quantile of OwnData must be above 0 and at most 1; got {self.quantile!r}.")
-        if not 0.0 <= self.shrinkage <= 1.0:
-            raise ValueError(f"shrinkage of OwnData must be in [0, 1]; got {self.shrinkage!r}.")
+        require_at_least("OwnData", 0.0, strict=True, quantile=self.quantile)
+        require_at_least("OwnData", 0.0, shrinkage=self.shrinkage)
+        for name in ("quantile", "shrinkage"):
+            if getattr(self, name) > 1.0:
+                raise ValueError(f"{name} of OwnData must be at most 1; got {getattr(self, name)!r}.")
         if self.within is not None and (isinstance(self.within, type) or not isinstance(self.within, Region)):
             raise ValueError(f"within of OwnData must be a region such as Ball; got {self.within!r}.")
 
@@ -166,13 +175,17 @@ class OwnData:
         return Places(tuple(regions), number)
 
     def _region(self, X: FloatArray, chosen: BoolArray, task: str) -> Region:
-        """The set around the chosen rows, where they differ, or around all rows of the task."""
+        """The set around the chosen rows, where they allow one, or around all rows of the task."""
+        why = "there is one row only."
         for own, others in ((X[chosen], X[~chosen]), (X, X[:0])):
             if own.shape[0] > 1:
-                with suppress(ValueError):  # too few distinct rows for a set
+                try:
                     region = self._around(own, others)
+                except ValueError as error:  # too few distinct rows for a set
+                    why = str(error)
+                else:
                     return region if self.within is None else Intersection(region, self.within)
-        raise ValueError(f"region of ThreatModel is OwnData, but nearly all rows of task {task} are one point.")
+        raise ValueError(f"region of ThreatModel is OwnData, but the rows of task {task} allow no such set: {why}")
 
     def _around(self, own: FloatArray, others: FloatArray) -> Region:
         if self.defense == "mahalanobis":

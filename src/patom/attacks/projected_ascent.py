@@ -103,4 +103,4 @@ class ProjectedAscent:
         classes = program.problem.loss.margin
         chart = Chart(program, typical_distance(program, injection, rng), self.optimise_labels and not classes)
         climb = Climb(program, chart, self.gradient, self.max_iter, flips=self.optimise_labels and classes)
-        return climb.run(injection, W, per_row=number % 2 == 0)
+        return climb.run(injection, W, per_row=number % 2 == 1)

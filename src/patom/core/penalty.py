@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from patom.core.arrays import FloatArray
+from patom.core.data_term import Operator
 from patom.core.relationship import Relationship
 
 
@@ -39,6 +40,9 @@ class Penalty(Protocol):
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
         """argmin_W L/2 ||W - Z||_F^2 + R(W)."""
+
+    def prox_derivative(self, Z: FloatArray, L: float) -> Operator:
+        """The derivative of the prox at Z, a self-adjoint map V -> J V; where it has a kink, one of its slopes."""
 
     def conjugate(self, V: FloatArray) -> float:
         """R*(V) = max_W <W, V> - R(W)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.data_term import Operator
 from patom.core.relationship import Relationship
 
 
@@ -32,6 +33,9 @@ class QuadraticPenalty:
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
         return self._scale(Z, 1.0 / (1.0 + self.stiffness / L))
+
+    def prox_derivative(self, Z: FloatArray, L: float) -> Operator:  # noqa: ARG002  (linear: the same everywhere)
+        return lambda V: self.prox(V, L)
 
     def conjugate(self, V: FloatArray) -> float:
         return 0.5 * float((1.0 / self.stiffness) @ ((self.omega.vectors.T @ V) ** 2).sum(axis=1))

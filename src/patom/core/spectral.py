@@ -5,11 +5,12 @@ leaves the squared nuclear norm. Everything here acts on singular values.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.data_term import Operator
 from patom.core.relationship import Relationship, uniform_relationship
 
 
@@ -49,6 +50,13 @@ class SpectralPenalty:
         x = maximise_on_spectrum(s, 1.0 + self.lambda_1 / L, self.lambda_2 / L)
         k = np.count_nonzero(x)
         return _product(U[:, :k], x[:k], Qt[:k])
+
+    def prox_derivative(self, Z: FloatArray, L: float) -> Operator:
+        ridge, nuclear = 1.0 + self.lambda_1 / L, self.lambda_2 / L
+        if nuclear == 0.0:  # linear, whatever the rank
+            return lambda V: V / ridge
+        U, s, Qt = _thin_svd(Z)
+        return partial(_differentiate, U, s, Qt, maximise_on_spectrum(s, ridge, nuclear), ridge, nuclear)
 
     def conjugate(self, V: FloatArray) -> float:
         s = _singular_values(V)
@@ -136,6 +144,30 @@ class FixedRankModel:
         UV, VQ = self.U.T @ V, V @ self.Qt.T
         A = UV @ self.Qt.T
         return A, UV - A @ self.Qt, VQ - self.U @ A
+
+
+def _differentiate(
+    U: FloatArray, s: FloatArray, Qt: FloatArray, x: FloatArray, ridge: float, nuclear: float, V: FloatArray
+) -> FloatArray:
+    """The derivative of U diag(s) Q' -> U diag(x) Q' along V, for x = maximise_on_spectrum(s, ridge, nuclear).
+
+    Singular vectors turn by the divided differences of x over s (Loewner), which differ for the symmetric and the
+    skew part of U'V Q; among the k values that stay, x_i - x_j = (s_i - s_j)/ridge. The values themselves also
+    share a threshold, which V's trace on the support moves.
+    """
+    k = int(np.count_nonzero(x))
+    even = np.zeros((s.size, s.size))
+    even[:k, :k] = 1.0 / ridge
+    even[:k, k:] = x[:k, None] / (s[:k, None] - s[k:])  # at most 1/ridge: s_i - s_j >= ridge x_i
+    even[k:, :k] = even[:k, k:].T
+    odd = np.add.outer(x, x) / np.maximum(np.add.outer(s, s), np.finfo(float).tiny)
+    UV, VQ = U.T @ V, V @ Qt.T
+    A = UV @ Qt.T
+    inner = 0.5 * (even * (A + A.T) + odd * (A - A.T))
+    inner[range(k), range(k)] -= nuclear / (ridge * (ridge + nuclear * k)) * A[:k, :k].trace()
+    ratio = x[:k] / s[:k]
+    right, left = ratio[:, None] * (UV - A @ Qt)[:k], (VQ - U @ A)[:, :k] * ratio
+    return np.asarray(U @ (inner @ Qt) + U[:, :k] @ right + left @ Qt[:k])
 
 
 def _range(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

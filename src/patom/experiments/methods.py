@@ -3,7 +3,17 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from patom.attacks import PATOM, ProjectedAscent, RandomAttack
+from patom.attacks import (
+    AT2FL,
+    PATOM,
+    BackGradient,
+    Influence,
+    LabelFlip,
+    ModelTargeted,
+    ProjectedAscent,
+    RandomAttack,
+    SingleTask,
+)
 
 KINDS = ("direct", "indirect", "hybrid")
 
@@ -25,6 +35,12 @@ METHODS: dict[str, Method] = {
     "random": Method(RandomAttack, "random"),
     "patom": Method(PATOM, "PATOM"),
     "ascent": Method(ProjectedAscent, "ascent"),
+    "flip": Method(LabelFlip, "label flip"),
+    "influence": Method(Influence, "one-shot influence"),
+    "back-gradient": Method(BackGradient, "back-gradient"),
+    "single-task": Method(SingleTask, "single-task"),
+    "model-targeted": Method(ModelTargeted, "model-targeted"),
+    "at2fl": Method(AT2FL, "AT2FL"),
 }
 LABELS: dict[str, str] = {
     f"{name}-{kind}": f"{method.called}, {kind}" for name, method in METHODS.items() for kind in KINDS

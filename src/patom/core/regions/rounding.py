@@ -1,9 +1,9 @@
 """Whole numbers and one-hot groups: the nearest rows of a region that have them."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions.box import Fixed
 from patom.core.regions.intersection import Intersection
 from patom.core.regions.protocol import Region
-from patom.core.regions.values import ByValue, coordinates, require_width
+from patom.core.regions.values import ByValue, coordinates
 
 _MAX_TRIES = 2_000
 _WHOLE = 1e-9  # relative rounding that counts as a whole number
@@ -44,13 +44,19 @@ class Columns(ByValue):
     origin: float | FloatArray = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "integer", tuple(int(column) for column in self.integer))
-        object.__setattr__(self, "one_hot", tuple(tuple(int(column) for column in group) for group in self.one_hot))
+        groups = self.one_hot if isinstance(self.one_hot, Iterable) else (self.one_hot,)
+        object.__setattr__(self, "integer", _columns("integer", self.integer))
+        object.__setattr__(self, "one_hot", tuple(_columns("a group of one_hot", group) for group in groups))
         for name in ("unit", "origin"):
             object.__setattr__(self, name, coordinates("Columns", name, getattr(self, name)))
         named = [*self.integer, *(column for group in self.one_hot for column in group)]
-        width = max([np.size(self.unit), np.size(self.origin), *(column + 1 for column in named)])
-        _check(_slots(self.integer, self.one_hot), np.resize(self.unit, width), width)
+        widths = [np.size(value) for value in (self.unit, self.origin) if np.ndim(value) == 1]
+        self.require(*widths[:1] or [max([column + 1 for column in named if column >= 0], default=1)])
+
+    def require(self, d: int) -> None:
+        """Refuse rows of ``d`` features where these columns don't fit them."""
+        units, _ = _by_feature(d, self.unit, self.origin)
+        _check(_slots(self.integer, self.one_hot), units, d)
 
     def round(self, X: FloatArray, region: Region) -> FloatArray:
         """The nearest rows of the region that have them, see ``round_features``."""
@@ -60,9 +66,10 @@ class Columns(ByValue):
 
     def hold(self, X: FloatArray) -> BoolArray:
         """Which rows have whole numbers and one-hot groups where they should, up to rounding, shape (n,)."""
-        require_width("Columns", X.shape[1], self.unit, self.origin)
+        self.require(X.shape[1])
         share = (X - self.origin) / self.unit
-        whole = np.abs(share - np.rint(share)) <= _WHOLE * np.maximum(1.0, np.abs(share))
+        rounding = 4.0 * np.finfo(float).eps * np.abs(self.origin) / self.unit  # of X itself, which may be far from 0
+        whole = np.abs(share - np.rint(share)) <= _WHOLE * np.maximum(1.0, np.abs(share)) + rounding
         good = whole[:, list(self.integer)].all(axis=1)
         for group in map(list, self.one_hot):
             bits = np.rint(share[:, group])
@@ -118,7 +125,7 @@ def round_features(
     >>> round_features(np.array([[0.3, 1.8, 0.6, 0.1]]), Box(0.0, 1.5), integer=[1], one_hot=[[2, 3]])
     Rounded(X=array([[0.3, 1. , 1. , 0. ]]), largest_move=0.9...)
     """
-    units, zeros = (np.broadcast_to(np.asarray(v, dtype=np.float64), X.shape[1:]) for v in (unit, origin))
+    units, zeros = _by_feature(X.shape[1], unit, origin)
     slots = _slots(integer, one_hot)
     _check(slots, units, X.shape[1])
     region.contains(X[:0])  # refuses rows of another width, which below would look like a rounding outside
@@ -132,6 +139,21 @@ def round_features(
             )
         rounded[i] = nearest
     return Rounded(rounded, float(np.linalg.norm(rounded - X, axis=1).max(initial=0.0)))
+
+
+def _columns(name: str, given: Any) -> tuple[int, ...]:
+    columns = list(given) if isinstance(given, Iterable) else [given, None]
+    if not all(isinstance(column, int | np.integer) and not isinstance(column, bool) for column in columns):
+        raise ValueError(f"{name} of Columns must be positions of columns, whole numbers from 0 up; got {given!r}.")
+    return tuple(map(int, columns))
+
+
+def _by_feature(d: int, unit: float | FloatArray, origin: float | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unit and origin of each feature, shapes (d,)."""
+    for name, value in (("unit", unit), ("origin", origin)):
+        if np.shape(value) not in ((), (d,)):
+            raise ValueError(f"{name} must be one number or {d}, one a feature; got shape {np.shape(value)}.")
+    return np.full(d, unit, dtype=np.float64), np.full(d, origin, dtype=np.float64)
 
 
 def _slots(integer: Sequence[int], one_hot: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -1,0 +1,68 @@
+"""Rows that an attacker names herself, of an objective or of a sample of her own: checked once, kept read-only."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import AnyArray, FloatArray
+from patom.core.labels import as_labels
+from patom.core.regions.values import read_only
+from patom.models.settings import require_finite
+
+
+def keep_rows(holder: Any) -> None:
+    """Check ``X`` and, where given, ``y`` and ``task`` of a frozen dataclass; labels are kept as tuples.
+
+    Raises
+    ------
+    ValueError
+        For anything but finite rows of shape (q, d), q values and q hashable labels.
+    """
+    owner = type(holder).__name__
+    rows = _rows(owner, holder.X)
+    object.__setattr__(holder, "X", read_only(rows))
+    if getattr(holder, "y", None) is not None:
+        object.__setattr__(holder, "y", _targets(owner, holder.y, rows.shape[0]))
+    if holder.task is not None:
+        labels = tuple(as_labels(holder.task, rows.shape[0]).tolist())
+        try:
+            hash(labels)
+        except TypeError as error:
+            raise ValueError(f"task of {owner} must hold hashable labels, such as strings: {error}.") from None
+        object.__setattr__(holder, "task", labels)
+
+
+def labels_of(holder: Any) -> AnyArray:
+    """The rows' task labels as an array, shape (q,); task 0 for all where none were named."""
+    return as_labels(None if holder.task is None else list(holder.task), holder.X.shape[0])
+
+
+def numbers_of(holder: Any, encode: Callable[[AnyArray], FloatArray]) -> FloatArray:
+    """The rows' targets as numbers, shape (q,), by ``encode``, which refuses what the victim does not know."""
+    try:
+        return encode(np.array(holder.y))
+    except ValueError as error:
+        raise ValueError(f"y of {type(holder).__name__} must be targets like those of the data: {error}") from None
+
+
+def _rows(owner: str, given: Any) -> FloatArray:
+    try:
+        rows = np.array(given, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        kind = type(given).__name__
+        raise ValueError(f"X of {owner} must be an array of numbers, shape (q, d); the given {kind} is none.") from None
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"X of {owner} must be rows, shape (q, d); got an array of shape {rows.shape}.")
+    require_finite(rows, name=f"X of {owner}")
+    return rows
+
+
+def _targets(owner: str, given: Any, n: int) -> tuple[Any, ...]:
+    try:
+        y = tuple(np.asarray(given).ravel().tolist())
+    except ValueError:  # lists of different lengths
+        y = ()
+    if len(y) != n:
+        raise ValueError(f"y of {owner} must hold {n} values, one a row; got {len(y) or type(given).__name__}.")
+    return y
