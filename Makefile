@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= audit
+PEERS := secml holisticai
+PEER_secml := secml==0.15.6
+PEER_holisticai := holisticai==1.0.14
 
 .PHONY: audit test lint bench clean
 
@@ -17,7 +20,8 @@ lint: .venv/.lint  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.bench  ## ratios against peers, interleaved in one process
+bench: .venv/.bench  ## ratios against peers; one that cannot be installed is named and skipped
+	-$(MAKE) --keep-going $(PEERS:%=.venv-peers/%/.ready)
 	$(BIN)/python -m benchmarks
 
 .venv/bin/python:
@@ -32,5 +36,14 @@ bench: .venv/.bench  ## ratios against peers, interleaved in one process
 	$(BIN)/python -m pip install --quiet --group $*
 	touch $@
 
+# Other poisoners, whose requirements clash with ours and each other's. pip would refuse SecML: it declares Python
+# below 3.11, and runs on 3.11 with the packages of its time.
+.venv-peers/%/.ready: benchmarks/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(@D)/bin/python -m pip install --quiet --only-binary :all: --requirement $<
+	$(@D)/bin/python -m pip install --quiet --no-deps --ignore-requires-python $(PEER_$*)
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-peers

@@ -1,11 +1,13 @@
 """Results as tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from benchmarks.adjoint_bench import TOLERANCES, AdjointCase
 from benchmarks.attack_bench import AttackCase, SweepCase
 from benchmarks.interleaved import Spread
+from benchmarks.ridge_peers import LEADS, RUNS, Reading, RidgeCase
 from benchmarks.solver_bench import ALTERNATION, OURS, Case, Entry
 
 _SOLVED = 1e-6  # relative excess over the certified lower bound; who ends above it is marked
@@ -73,6 +75,47 @@ def attack_table(cases: Sequence[AttackCase]) -> Table:
     return table
 
 
+def adjoint_table(cases: Sequence[AdjointCase]) -> Table:
+    """A row a warm solve and the linear systems beside it."""
+    table = _table(
+        "The exact gradient's linear system, its time over that of the warm solve beside it",
+        ["data", "attack", "lambda", "move before"],
+        ["solve, ms", *(f"to {tolerance}" for tolerance in TOLERANCES)],
+    )
+    for case in cases:
+        ratios = [f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})" for found in case.ratios.values()]
+        milliseconds = f"{1e3 * case.solve_seconds.median:.1f}"
+        table.add_row(case.data, case.kind, f"{case.lam:g}", case.move, milliseconds, *ratios)
+    return table
+
+
+def ridge_losses(cases: Sequence[RidgeCase]) -> Table:
+    """A row a problem and a peer: what both reached, in how many refits and seconds."""
+    table = _table(
+        "One task against other poisoners: loss of the clean rows, refits and seconds, medians over the seeds",
+        ["problem", "budget", "lambda", "peer", "labels"],
+        ["clean", "start", "PATOM", "peer after as many refits", "peer, whole run", "PATOM, up to as many refits"],
+    )
+    for case in cases:
+        cells = [_reading(case.readings[name]) for name in RUNS]
+        table.add_row(*_ridge_head(case), f"{case.clean_loss:.4g}", f"{case.start_loss:.4g}", *cells)
+    return table
+
+
+def ridge_leads(cases: Sequence[RidgeCase]) -> Table:
+    """A row a problem and a peer: our loss over the peer's, and the peer's time over ours."""
+    table = _table(
+        "PATOM's loss over the other poisoner's, less 1: mean [95 % interval] of paired differences over the seeds;\n"
+        "last, seconds of the peer's whole run over those of PATOM's own, median (range)",
+        ["problem", "budget", "lambda", "peer", "labels"],
+        [*(f"after {name}" for name in LEADS), "time of the peer"],
+    )
+    for case in cases:
+        leads = [_lead(case.leads[name]) for name in LEADS]
+        table.add_row(*_ridge_head(case), *leads, _ratio(case.time_ratio))
+    return table
+
+
 def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left")
     for word in words:
@@ -84,6 +127,19 @@ def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
 
 def _head(case: Case) -> tuple[str, str, str]:
     return case.problem, f"{case.lam:g}", str(case.rank)
+
+
+def _ridge_head(case: RidgeCase) -> tuple[str, ...]:
+    return case.data, f"{case.budget:g}", f"{case.lam:g}", case.peer, case.labels
+
+
+def _reading(reading: Reading) -> str:
+    return f"{reading.loss.median:.4g}, {reading.refits.median:.0f}, {reading.seconds.median:.2g} s"
+
+
+def _lead(lead: Mapping[str, float | None]) -> str:
+    mean, low, high = (lead[name] for name in ("mean", "low", "high"))
+    return f"{mean:+.1%}" if low is None or high is None else f"{mean:+.1%} [{low:+.1%}, {high:+.1%}]"
 
 
 def _others(cases: Sequence[Case]) -> list[str]:
