@@ -21,7 +21,6 @@ class Trial:
     y: tuple
     utility: float
     gap: float
-    tol: float
     W: np.ndarray
     start: np.ndarray
 
@@ -35,7 +34,7 @@ def trials(monkeypatch):
         solution = solve(self, injection, start, polish=polish, tol=tol)
         if injection is not None:
             y, utility = tuple(injection.y.tolist()), self.utility(solution.W)
-            seen.append(Trial(injection.X.tobytes(), y, utility, solution.relative_gap, tol, solution.W, start))
+            seen.append(Trial(injection.X.tobytes(), y, utility, solution.duality_gap, solution.W, start))
         return solution
 
     monkeypatch.setattr(Bilevel, "solve", recorded)
@@ -64,10 +63,8 @@ def test_kept_utilities_rise_and_are_certified(loss, optimise_labels, climb, tri
     assert len(history) > 5
     assert (np.diff(history.utility) > 0.0).all()
     assert result.expected_utility == history.utility.max() > history.utility[0]
-    kept = [trial for trial in trials if trial.utility in history.utility.tolist()]
-    assert len(kept) >= len(history)
-    certified = {trial.utility for trial in kept if trial.gap <= result.model.tol}
-    assert certified >= set(history.utility.tolist())
+    assert {trial.utility for trial in trials} >= set(history.utility.tolist())
+    assert max(trial.gap for trial in trials) <= result.model.tol
     assert (history.gap <= result.model.tol).all()
     assert result.X.tobytes() == next(trial.X for trial in trials if trial.utility == history.utility[-1])
 
@@ -78,23 +75,12 @@ def test_kept_utilities_rise_and_are_certified(loss, optimise_labels, climb, tri
 def test_so_they_do_with_other_objectives(objective, climb, trials):
     result = climb("logistic", targets=("a", "c"), objective=objective, optimise_labels=True)
     assert (np.diff(result.history.utility) > 0.0).all()
-    certified = {trial.utility for trial in trials if trial.gap <= result.model.tol}
-    assert certified >= set(result.history.utility.tolist())
+    assert {trial.utility for trial in trials} >= set(result.history.utility.tolist())
 
 
-def test_no_trial_beats_what_is_returned_by_more_than_its_own_error(climb, trials):
+def test_no_trial_beats_what_is_returned(climb, trials):
     result = climb("logistic", optimise_labels=True)
-    for trial in trials:
-        loose = 10.0 * np.sqrt(trial.gap) * abs(trial.utility)
-        assert trial.utility <= result.expected_utility + loose
-
-
-def test_fits_on_the_way_are_loose_and_kept_ones_are_not(climb, trials):
-    result = climb()
-    loose = [trial for trial in trials if trial.gap > result.model.tol]
-    assert loose
-    assert max(trial.gap for trial in loose) <= 1e-4
-    assert trials[0].tol == 0.0
+    assert max(trial.utility for trial in trials) == result.expected_utility
 
 
 def test_the_utility_may_fall_in_between_but_the_best_is_returned(climb, trials):
@@ -122,7 +108,7 @@ def test_max_iter_bounds_the_moves(loss, max_iter, optimise_labels, climb, trial
     assert moves <= 2 * max_iter + 1  # and the step to the second start
     assert result.history.iteration[0] == 0
     assert result.history.iteration[-1] <= max_iter
-    assert result.cost.solves <= 1 + 2 * (1 + 2 * max_iter)
+    assert result.cost.solves <= 1 + 2 * (1 + max_iter)
 
 
 def test_more_moves_never_do_less(climb):

@@ -193,4 +193,4 @@ def test_in_a_region_without_an_end_they_are_some_way_out(make_tasks):
     attack = RandomAttack(features="corners")
     rows = attack.poison(MTRLRegressor(tol=1e3), X, y, task=task, threat=threat, random_state=0).X
     assert set(rows[:, 0].tolist()) == {0.0, 1.0}
-    assert 100.0 < np.abs(rows[:, 2]).max() < 1e4
+    assert 10.0 < np.abs(rows[:, 2]).max() < 100.0

@@ -21,8 +21,6 @@ _FEWEST = 0.1  # share of the flips that promise something, below which they are
 _SHORTEST = 1e-4  # of a move, before it is given up
 _SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
 _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
-_LOOSEST = 1e-4  # relative gap of a trial fit
-_RESOLVED = 0.1  # of the last rise: a trial's utility should be known that well
 _TOLERANCE, _PRODUCTS = 1e-3, 500  # of the gradient's linear system: the step's length matters more
 
 
@@ -59,7 +57,6 @@ class Climb:
     max_iter: int
     flips: bool
     tried: int = field(default=0, init=False)
-    tol: float = field(default=0.0, init=False)
 
     def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Recorder:
         """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
@@ -90,9 +87,6 @@ class Climb:
             fallen, slopes = slopes, self._slopes(ahead)
             made = chart.coordinates(ahead.injection) - Z
             scales = next_scales(scales, made, fallen - slopes, slopes, chart.size, per_row=per_row)
-            # Utilities are off by the root of the gap, relatively: fits need be no better than the rises ask for.
-            size = max(abs(ahead.utility), abs(here.utility), np.finfo(float).tiny)
-            self.tol = min(_LOOSEST, (_RESOLVED * (ahead.utility - here.utility) / size) ** 2)
             here = ahead
             memory.append(here.utility)
             best = self._kept(here, best, record)
@@ -133,17 +127,16 @@ class Climb:
 
     def _try(self, injection: Injection, near: Spot) -> Spot:
         self.tried += 1
-        return self._at(injection, near.solution.W, self.tol)
+        return self._at(injection, near.solution.W)
 
-    def _at(self, injection: Injection, start: FloatArray, tol: float = 0.0) -> Spot:
-        # The last digits of W, which polishing brings, move the utility less than a kept step by far.
-        solution = self.program.solve(injection, start, polish=self.tried == 0, tol=tol)
+    def _at(self, injection: Injection, start: FloatArray) -> Spot:
+        # The solver ends in Newton's steps, which square the error: a looser gap would save next to nothing. The last
+        # digits of W, which polishing brings, move the utility less than a kept step by far.
+        solution = self.program.solve(injection, start, polish=self.tried == 0)
         return Spot(injection, solution, self.program.utility(solution.W))
 
     def _kept(self, ahead: Spot, best: Spot, record: Recorder) -> Spot:
-        """The better of two spots, on the record if it is the new one, with a fit to the victim's own tolerance."""
-        if ahead.utility > best.utility and ahead.solution.relative_gap > self.program.problem.tol:
-            ahead = self._at(ahead.injection, ahead.solution.W)
+        """The better of two spots, on the record if it is the new one."""
         if ahead.utility <= best.utility:
             return best
         record.injection = ahead.injection

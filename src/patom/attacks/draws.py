@@ -14,8 +14,8 @@ from patom.core.arrays import FloatArray, IntArray
 Features = Literal["uniform", "resampled", "corners", "clusters"]
 Labels = Literal["resampled", "uniform", "flipped"]
 FEATURES, LABELS = get_args(Features), get_args(Labels)
-_FAR = 1e3  # times a standard normal direction: beyond a region of unit scale
-_FURTHER = 4  # powers of it that are tried, until no row is left inside
+_FAR = 10.0  # times a standard normal direction: beyond a region of unit scale
+_FURTHER = 12  # powers of it that are tried, until no row is left inside
 
 
 def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator) -> Injection:

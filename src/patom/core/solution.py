@@ -37,8 +37,3 @@ class Solution:
     duality_gap: float
     n_iter: int
     status: Status
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap over the objective or, where that is above 1, as it is: what ``tol`` bounds."""
-        return self.duality_gap / min(1.0, self.objective) if self.objective > 0.0 else self.duality_gap
