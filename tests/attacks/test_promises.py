@@ -1,6 +1,8 @@
 """No attack passes by the check of what it returns; regions of every kind hold, and survive a file."""
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +135,19 @@ def test_flipped_labels_at_the_end_of_the_range_are_no_break(make_tasks, seed):
     threat, attack = ThreatModel(["a"], ["b", "c"], 2.0), RandomAttack(labels="flipped")
     far = 1e6 + y / 3.0  # so that low + high - y rounds
     assert attack.poison(MTRLRegressor(), X, far, task=task, threat=threat, random_state=seed).y.size == 60
+
+
+def test_no_attack_passes_by():
+    """Results are made where promises are checked and, from a file, in ``load``; every attack goes through there."""
+    folder = Path(patom.__file__).parent
+    makers, entries = set(), set()
+    for path in folder.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
+        if "AttackResult" in called:
+            makers.add(path.stem)
+        if any(isinstance(node, ast.FunctionDef) and node.name == "poison" for node in ast.walk(tree)):
+            entries.add(path.stem)
+            assert "assemble" in called or path.stem == "accounts", path.stem
+    assert makers == {"recording"}
+    assert {"patom", "projected_ascent", "random_attack", "influence", "at2fl", "model_targeted"} <= entries

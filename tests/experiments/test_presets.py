@@ -5,10 +5,17 @@ import itertools
 import pytest
 
 from patom.experiments import presets, read_grid
+from patom.experiments.description import Adversary
+from patom.experiments.methods import METHODS
 from patom.experiments.plan import plan
 
-TASKS = {"sarcos": list(range(1, 8)), "landmine": list(range(1, 30)), "mnist": list(range(10))}
-KINDS = {"sarcos": "regression", "landmine": "classification", "mnist": "classification"}
+TASKS = {
+    "sarcos": list(range(1, 8)),
+    "landmine": list(range(1, 30)),
+    "mnist": list(range(10)),
+    "digits": list(range(10)),
+}
+KINDS = {"sarcos": "regression", "landmine": "classification", "mnist": "classification", "digits": "classification"}
 FOUR_ATTACKS = {"patom-direct", "patom-indirect", "random-direct", "random-indirect"}
 
 
@@ -17,13 +24,13 @@ def cells(grid, seeds=None):
     return plan(grid, [KINDS[name] for name in names], [TASKS[name] for name in names], seeds)
 
 
-@pytest.fixture(name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings"])
+@pytest.fixture(name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary"])
 def fixture_preset(request):
     return read_grid(request.param)
 
 
 def test_these_are_the_presets():
-    assert {"fig1", "fig2", "fig3"} <= set(presets())
+    assert sorted(presets()) == ["adversary", "attacks", "fig1", "fig2", "fig3", "settings"]
 
 
 def test_every_preset_can_be_planned_on_its_data(preset):
@@ -95,3 +102,31 @@ def test_settings_try_all_lambdas_with_raw_and_standardised_torques():
         if each.data.name == "sarcos" and each.figure == "budgets" and each.model.lambda_1 == each.model.lambda_2
     }
     assert tried >= set(itertools.product([False, True], [1e-4, 1e-3, 1e-2, 1e-1, 1.0]))
+
+
+def test_attacks_holds_every_attack_against_every_other_on_four_data_sets():
+    grid = read_grid("attacks")
+    assert grid.seeds == 10
+    assert {each.data.name for each in grid.experiments} == {"sarcos", "landmine", "mnist", "digits"}
+    assert {each.model.lambda_1 for each in grid.experiments} == {1e-3, 1e-2, 1e-1}
+    methods = {f"{name}-{kind}" for name in METHODS for kind in ("direct", "indirect")}
+    for each in grid.experiments:
+        assert set(each.attacks) == methods
+        assert each.budgets == (0.05, 0.2, 0.5)
+        assert each.patom.step_size == (0.1, 1.0, 10.0, 100.0, 1000.0)
+        assert {(ascent.gradient, ascent.optimise_labels) for ascent in each.ascent} == {
+            ("paper", False), ("frozen_covariance", False), ("exact", False), ("exact", True),
+        }  # fmt: skip
+
+
+def test_adversary_changes_one_thing_at_a_time():
+    grid = read_grid("adversary")
+    usual = Adversary().model_dump()
+    for name in {each.data.name for each in grid.experiments}:
+        changes = [
+            {key: value for key, value in each.adversary.model_dump().items() if value != usual[key]}
+            for each in grid.experiments
+            if each.data.name == name
+        ]
+        assert sorted(map(len, changes)) == [0] + [1] * 8
+        assert {key for change in changes for key in change} == set(usual)

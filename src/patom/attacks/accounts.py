@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import astuple, dataclass, replace
-from functools import partial
 from itertools import combinations
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -22,7 +21,7 @@ from patom.attacks.places import Rule
 from patom.attacks.projected_ascent import ProjectedAscent
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackResult
-from patom.attacks.row_by_row import highest, stacked, with_either_label
+from patom.attacks.row_by_row import stacked
 from patom.attacks.threat import ThreatModel
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
@@ -237,15 +236,6 @@ def _greedy(
         if len(chosen) < k:
             W = program.solve(here, start=W).W
     return table, kept
-
-
-def _placed(
-    program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection, size: float, *, either_label: bool
-) -> Injection:
-    """The rows where their first-order effect is highest."""
-    versions = stacked(with_either_label(program, rows)) if either_label else rows
-    climbed = most_effective(program, W, v, versions, size, _STEPS)
-    return highest(climbed, rows.y.size, partial(effects, program, W, v))
 
 
 def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Recorder:

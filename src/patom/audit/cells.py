@@ -113,7 +113,7 @@ def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, 
         )
     decision = decide(result.model, data)
     certified = result.status is not AttackStatus.UNCERTIFIED
-    bare = AttackResult(**{**vars(result), "model": None})
+    bare = replace(result, model=None)
     if cell.purpose != "relationships":
         return Outcome(cell, decision, bare, certified)
     correlation, spectrum = relationships(result.model, shown)

@@ -12,7 +12,9 @@ from patom.cli.progress import progress
 
 @app.command()
 def run(
-    grid: Annotated[str, typer.Argument(help="A preset (fig1, fig2, fig3, settings, attacks) or a TOML file.")],
+    grid: Annotated[
+        str, typer.Argument(help="A preset (fig1, fig2, fig3, settings, attacks, adversary) or a TOML file.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder for the results; a run that was stopped in it goes on.")],
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes. [default: all cores]", show_default=False)] = 0,
