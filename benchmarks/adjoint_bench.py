@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks.interleaved import Spread, interleave, ratio, seconds, timed
 from benchmarks.problems import Shape, digits, landmine_shape, sarcos_shape
 from patom import ThreatModel
+from patom.attacks.ascent.charts import Chart, typical_distance
+from patom.attacks.ascent.spectral_steps import first_scales
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.charts import Chart, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
-from patom.attacks.spectral_steps import first_scales
 from patom.core.arrays import FloatArray
 from patom.datasets import load_landmine, load_mnist, load_sarcos
 from patom.models import MTRLClassifier, MTRLRegressor

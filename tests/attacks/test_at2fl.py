@@ -6,9 +6,9 @@ from scipy.optimize import minimize
 
 from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
 from patom.attacks import AT2FL
-from patom.attacks.at2fl import Federation, communicate
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
+from patom.attacks.rivals.at2fl import Federation, communicate
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic")
 COUPLED = 0.03 * np.eye(4) + 0.97 * np.ones((4, 4)) / 4.0  # nearly one task

@@ -7,10 +7,10 @@ import pytest
 
 from patom import Ball, GreyBox, OwnData, RandomAttack, Targeted, ThreatModel
 from patom.attacks import AttackStatus, BackGradient
-from patom.attacks.back_gradient import back_gradient, descend
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import GradientStatus, implicit_gradient
+from patom.attacks.rivals.back_gradient import back_gradient, descend
 from patom.core.data_term import data_term
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge")

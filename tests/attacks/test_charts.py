@@ -5,8 +5,8 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ThreatModel
 from patom.attacks import ByTask
+from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.bilevel import Injection, bilevel
-from patom.attacks.charts import Chart, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 

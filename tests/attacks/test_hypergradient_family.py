@@ -8,10 +8,10 @@ from hypergradient_problems import KINDS, LOSSES, assert_derivative, attack_on
 from sklearn.base import clone
 
 from patom import Ball
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import GradientStatus
 from patom.attacks.sweep import sweep
-from patom.attacks.threat import ThreatModel
 from patom.core.solver import solve
 from patom.core.spectral import SpectralPenalty
 

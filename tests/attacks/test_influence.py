@@ -9,7 +9,7 @@ from patom import Box, GreyBox, OwnData, RandomAttack, Targeted, ThreatModel
 from patom.attacks import Influence
 from patom.attacks.bilevel import Injection, bilevel
 from patom.attacks.gradients import adjoint, through_rows
-from patom.attacks.influence import effects
+from patom.attacks.rivals.influence import effects
 from patom.core.data_term import data_term
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge")

@@ -7,8 +7,8 @@ from patom import GreyBox, MTRLClassifier, MTRLRegressor, OwnData, RandomAttack,
 from patom.attacks import LabelFlip
 from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import adjoint
-from patom.attacks.influence import effects
-from patom.attacks.label_flip import flips
+from patom.attacks.rivals.influence import effects
+from patom.attacks.rivals.label_flip import flips
 
 THREAT = {"targets": ["a"], "attackers": ["b", "c"]}
 

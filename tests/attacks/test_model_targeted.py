@@ -7,13 +7,13 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import ModelTargeted
+from patom.attacks.ascent.charts import Chart
 from patom.attacks.bilevel import Injection, bilevel
-from patom.attacks.charts import Chart
-from patom.attacks.decoys import decoys, turned
 from patom.attacks.draws import draw
-from patom.attacks.loss_difference import LossDifference
-from patom.attacks.model_targeted import online
-from patom.attacks.stationarity import Stationarity, settle
+from patom.attacks.rivals.decoys import decoys, turned
+from patom.attacks.rivals.loss_difference import LossDifference
+from patom.attacks.rivals.model_targeted import online
+from patom.attacks.rivals.stationarity import Stationarity, settle
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge")
 OMEGAS = {"learned": None, "given": 0.4 * np.eye(4) / 4.0 + 0.6 * np.ones((4, 4)) / 4.0}

@@ -21,9 +21,9 @@ from patom import (
 from patom.attacks import ModelTargeted, points_needed
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
-from patom.attacks.loss_difference import LossDifference
-from patom.attacks.model_targeted import online
-from patom.attacks.points_needed import fewest, largest_difference
+from patom.attacks.rivals.loss_difference import LossDifference
+from patom.attacks.rivals.model_targeted import online
+from patom.attacks.rivals.points_needed import fewest, largest_difference
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge")
 REGIONS = {

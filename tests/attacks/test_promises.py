@@ -141,7 +141,7 @@ def test_no_attack_passes_by():
     """Results are made where promises are checked and, from a file, in ``load``; every attack goes through there."""
     folder = Path(patom.__file__).parent
     makers, entries = set(), set()
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         tree = ast.parse(path.read_text())
         called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
         if "AttackResult" in called:

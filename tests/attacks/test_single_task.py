@@ -13,7 +13,7 @@ from patom import (
 )  # fmt: skip
 from patom.attacks import Availability, SingleTask
 from patom.attacks.bilevel import bilevel
-from patom.attacks.single_task import uncoupled
+from patom.attacks.rivals.single_task import uncoupled
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])

@@ -1,26 +1,26 @@
-"""The attacker: what she wants, knows and may do (``threat``), how she does it (one file an attack), what comes of it.
+"""The attacker: who she is (``adversary``), what program follows (``bilevel``), how she solves it, what comes of it.
 
-``threat`` is put together from ``objectives``, ``places`` (where rows may lie) and ``knowledge``; ``bilevel`` is the
-program that follows, ``gradients`` its derivatives, ``recording`` the one way from an attack's rows to its ``result``.
+``gradients`` differentiates the program; ``patom`` is the paper's attack, ``ascent`` ours, ``rivals`` the literature's.
+``recording`` is the one way from an attack's rows to its ``result``, past the ``promises`` that all of them keep.
 """
 
 from patom.attacks.accounts import ChosenAttackers, choose_attackers
-from patom.attacks.at2fl import AT2FL
-from patom.attacks.back_gradient import BackGradient
+from patom.attacks.adversary.knowledge import GreyBox
+from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
+from patom.attacks.adversary.places import ByTask, OwnData
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.gradients import Hypergradient, hypergradient
-from patom.attacks.influence import Influence
-from patom.attacks.knowledge import GreyBox
-from patom.attacks.label_flip import LabelFlip
-from patom.attacks.model_targeted import ModelTargeted
-from patom.attacks.objectives import Availability, Sparing, Targeted
 from patom.attacks.patom import PATOM
-from patom.attacks.places import ByTask, OwnData
-from patom.attacks.points_needed import points_needed
-from patom.attacks.projected_ascent import ProjectedAscent
 from patom.attacks.random_attack import RandomAttack
 from patom.attacks.result import AttackResult, AttackStatus
-from patom.attacks.single_task import SingleTask
-from patom.attacks.threat import ThreatModel
+from patom.attacks.rivals.at2fl import AT2FL
+from patom.attacks.rivals.back_gradient import BackGradient
+from patom.attacks.rivals.influence import Influence
+from patom.attacks.rivals.label_flip import LabelFlip
+from patom.attacks.rivals.model_targeted import ModelTargeted
+from patom.attacks.rivals.points_needed import points_needed
+from patom.attacks.rivals.single_task import SingleTask
 
 __all__ = [
     "AT2FL",

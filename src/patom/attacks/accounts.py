@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_consistent_length
 
+from patom.attacks.adversary.knowledge import GreyBox
+from patom.attacks.adversary.objectives import Availability, Objective
+from patom.attacks.adversary.places import Rule
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import Chart, typical_distance
+from patom.attacks.ascent.climb import Climb
+from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.bilevel import Bilevel, Injection, Tally, bilevel
-from patom.attacks.charts import Chart, typical_distance
-from patom.attacks.climb import Climb
 from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint
-from patom.attacks.influence import effects, most_effective
-from patom.attacks.knowledge import GreyBox
-from patom.attacks.objectives import Availability, Objective
-from patom.attacks.places import Rule
-from patom.attacks.projected_ascent import ProjectedAscent
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackResult
-from patom.attacks.row_by_row import stacked
-from patom.attacks.threat import ThreatModel
+from patom.attacks.rivals.influence import effects, most_effective
+from patom.attacks.rivals.row_by_row import stacked
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.labels import as_labels, encode, positions

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from patom.attacks.aim import Aim
-from patom.attacks.places import Places, Rule
-from patom.attacks.threat import ThreatModel
+from patom.attacks.adversary.aim import Aim
+from patom.attacks.adversary.places import Places, Rule
+from patom.attacks.adversary.threat import ThreatModel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions import Region

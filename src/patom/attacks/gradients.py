@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from patom.attacks.adversary.objectives import Availability, Objective
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.objectives import Availability, Objective
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products

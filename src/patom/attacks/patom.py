@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult, AttackStatus
 from patom.attacks.sweep import sweep
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread

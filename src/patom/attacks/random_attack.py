@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.threat import ThreatModel
 from patom.models.settings import require_choice
 from patom.models.threads import one_blas_thread
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, Injection
 from patom.attacks.promises import require_kept
 from patom.attacks.result import HISTORY, TASK_LOSSES, AttackResult, AttackStatus
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
 from patom.core.solution import Solution, Status

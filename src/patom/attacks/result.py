@@ -13,11 +13,11 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
+from patom.attacks.adversary.knowledge import GreyBox
+from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
+from patom.attacks.adversary.places import ByTask, OwnData
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Tally
-from patom.attacks.knowledge import GreyBox
-from patom.attacks.objectives import Availability, Sparing, Targeted
-from patom.attacks.places import ByTask, OwnData
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab

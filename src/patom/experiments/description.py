@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from patom.attacks.aim import OverTasks
+from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data

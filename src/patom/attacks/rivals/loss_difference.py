@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from patom.attacks.bilevel import Bilevel, Injection
-from patom.attacks.row_by_row import climb, highest, stacked, with_either_label
+from patom.attacks.rivals.row_by_row import climb, highest, stacked, with_either_label
 from patom.core.arrays import FloatArray
 from patom.core.rows import append_constant
 

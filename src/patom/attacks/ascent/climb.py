@@ -6,12 +6,12 @@ from itertools import chain, repeat
 
 import numpy as np
 
+from patom.attacks.ascent.charts import Chart
+from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
 from patom.attacks.bilevel import Bilevel, Injection
-from patom.attacks.charts import Chart
 from patom.attacks.gradients import Hypergradient, implicit_gradient
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackStatus
-from patom.attacks.spectral_steps import first_scales, next_scales, shortened
 from patom.core.arrays import FloatArray
 from patom.core.solution import Solution
 

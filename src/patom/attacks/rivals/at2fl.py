@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.newton import solve_tangent

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import typical_distance
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.charts import typical_distance
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.gradients import adjoint, through_rows
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.row_by_row import climb, highest, stacked, with_either_label
-from patom.attacks.threat import ThreatModel
+from patom.attacks.rivals.row_by_row import climb, highest, stacked, with_either_label
 from patom.core.arrays import FloatArray
 from patom.core.rows import append_constant
 from patom.models.settings import require_at_least, require_choice

@@ -6,11 +6,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
 from patom.attacks.draws import bounds
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.rows import append_constant
 from patom.models.settings import require_choice

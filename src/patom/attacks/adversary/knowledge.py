@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from patom.attacks.given_rows import keep_rows, labels_of, numbers_of
+from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import encode, positions
 from patom.core.regions.values import ByValue

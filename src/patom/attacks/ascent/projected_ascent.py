@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import Chart, typical_distance
+from patom.attacks.ascent.climb import Climb
 from patom.attacks.bilevel import Bilevel, bilevel
-from patom.attacks.charts import Chart, typical_distance
-from patom.attacks.climb import Climb
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.gradients import GRADIENTS, Gradient
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import typical_distance
+from patom.attacks.ascent.spectral_steps import first_scales
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.charts import typical_distance
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.gradients import through_rows
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult, AttackStatus
-from patom.attacks.spectral_steps import first_scales
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.models.settings import require_at_least, require_choice

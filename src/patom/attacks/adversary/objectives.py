@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from patom.attacks.aim import Aim, OverTasks, Pointwise, Term
-from patom.attacks.given_rows import keep_rows, labels_of, numbers_of
+from patom.attacks.adversary.aim import Aim, OverTasks, Pointwise, Term
+from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions.values import ByValue

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, bilevel
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
 from patom.core.losses import Loss

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from patom.attacks.knowledge import GreyBox
-from patom.attacks.objectives import Availability, Objective
-from patom.attacks.places import Rule
+from patom.attacks.adversary.knowledge import GreyBox
+from patom.attacks.adversary.objectives import Availability, Objective
+from patom.attacks.adversary.places import Rule
 from patom.core.arrays import AnyArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions import Ball, Columns, Region

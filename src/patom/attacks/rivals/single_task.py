@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from patom.attacks.aim import Aim
+from patom.attacks.adversary.aim import Aim
+from patom.attacks.adversary.objectives import Availability
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import Chart, typical_distance
+from patom.attacks.ascent.climb import Climb
 from patom.attacks.bilevel import Bilevel, bilevel
-from patom.attacks.charts import Chart, typical_distance
-from patom.attacks.climb import Climb
 from patom.attacks.draws import FEATURES, LABELS, draw
-from patom.attacks.objectives import Availability
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.threat import ThreatModel
 from patom.core.arrays import FloatArray
 from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import uniform_relationship

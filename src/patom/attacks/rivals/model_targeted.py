@@ -6,15 +6,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.bilevel import Bilevel, Injection, bilevel
-from patom.attacks.charts import Chart, typical_distance
-from patom.attacks.decoys import decoys
 from patom.attacks.draws import FEATURES, LABELS, draw
-from patom.attacks.loss_difference import LossDifference
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.attacks.stationarity import Stationarity, settle
-from patom.attacks.threat import ThreatModel
+from patom.attacks.rivals.decoys import decoys
+from patom.attacks.rivals.loss_difference import LossDifference
+from patom.attacks.rivals.stationarity import Stationarity, settle
 from patom.core.arrays import BoolArray, FloatArray
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
@@ -28,8 +28,8 @@ class ModelTargeted:
     """Make the victim learn a decoy (Suya et al. 2021; Koh, Steinhardt and Liang 2022).
 
     Decoys are what the victim learns from its target tasks' rows with labels turned round, in nine degrees (see
-    ``patom.attacks.decoys``). Rows that lead it there are sought for each, and the rows that do most harm are kept;
-    the strongest decoys are out of reach of a small budget, the weakest do little.
+    ``patom.attacks.rivals.decoys``). Rows that lead it there are sought for each, and the rows that do most harm are
+    kept; the strongest decoys are out of reach of a small budget, the weakest do little.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ class ModelTargeted:
     hold their weights, and "kkt" gets as close as the coupling lets it. What the papers call the model's objective has
     one set of rows; here a row of task i weighs 1/(n_i + n^_i), so each attacking task gets rows of its own.
 
-    The condition that "kkt" works on is explained in ``patom.attacks.stationarity.Stationarity``; the inner
+    The condition that "kkt" works on is explained in ``patom.attacks.rivals.stationarity.Stationarity``; the inner
     maximum of "online", a difference of convex functions, is sought from several starts
-    (``patom.attacks.loss_difference``). ``points_needed`` bounds from below how many rows a decoy takes.
+    (``patom.attacks.rivals.loss_difference``). ``points_needed`` bounds from below how many rows a decoy takes.
 
     Costs nine loose solves for the decoys and one for each decoy's rows; "online" takes another for every block.
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from patom.attacks.ascent.charts import Chart
+from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
 from patom.attacks.bilevel import Bilevel, Injection
-from patom.attacks.charts import Chart
 from patom.attacks.gradients import through_rows
-from patom.attacks.spectral_steps import first_scales, next_scales, shortened
 from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products, weighted_sums
 from patom.core.penalty import fenchel_gap

@@ -1,0 +1,1 @@
+"""Projected gradient ascent: coordinates that move (``charts``), steps (``spectral_steps``), one ``climb``."""
