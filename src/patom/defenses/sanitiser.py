@@ -1,0 +1,221 @@
+"""What all row filters share: rows in, which of them stay and why out."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.labels import as_labels, encode
+from patom.models.settings import require_at_least, require_finite
+
+TALLY = np.dtype([("rows", "i8"), ("dropped", "i8")])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Checked rows with their task and, for two classes, their class.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+    y : array of shape (n,)
+        Targets; -1 and +1 where there are classes.
+    task_index : array of shape (n,)
+        Position of each row's task among ``tasks``.
+    tasks : array of shape (m,)
+    classes : bool
+        Whether y holds two classes.
+    """
+
+    X: FloatArray
+    y: FloatArray
+    task_index: IntArray
+    tasks: AnyArray
+    classes: bool
+
+    def of_tasks(self) -> list[IntArray]:
+        """Positions of the rows of each task."""
+        order = np.argsort(self.task_index, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(self.task_index, minlength=self.tasks.size))[:-1])
+        return [part for part in parts if part.size > 0]
+
+    def at(self, chosen: IntArray) -> "Rows":
+        """Some of the rows; tasks keep their positions."""
+        return replace(self, X=self.X[chosen], y=self.y[chosen], task_index=self.task_index[chosen])
+
+    def groups(self) -> list[IntArray]:
+        """Positions of the rows of each task and class, or of each task where y is a quantity."""
+        if not self.classes:
+            return self.of_tasks()
+        halves = [(rows[self.y[rows] < 0.0], rows[self.y[rows] > 0.0]) for rows in self.of_tasks()]
+        return [part for pair in halves for part in pair if part.size > 0]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which rows stay, and why the others go.
+
+    Parameters
+    ----------
+    kept : array of bool, shape (n,)
+    score : array of shape (n,)
+        How odd each row is to the filter that dropped it or, for rows that stay, to the last one.
+    threshold : array of shape (n,)
+        Rows of a higher score are dropped.
+    why : array of str, shape (n,)
+        The filter that dropped the row; empty for rows that stay.
+    tasks, task_index : arrays of shape (m,) and (n,)
+        Task labels, and each row's position among them.
+    """
+
+    kept: BoolArray
+    score: FloatArray
+    threshold: FloatArray
+    why: AnyArray
+    tasks: AnyArray
+    task_index: IntArray
+
+    @property
+    def by_task(self) -> np.recarray[Any, Any]:
+        """Rows and dropped rows of each task, in the order of ``tasks``."""
+        m = self.tasks.size
+        found = np.recarray(m, TALLY)
+        found["rows"] = np.bincount(self.task_index, minlength=m)
+        found["dropped"] = np.bincount(self.task_index[~self.kept], minlength=m)
+        return found
+
+    def select(self, *arrays: Any) -> tuple[Any, ...]:
+        """The rows that stay, of arrays or data frames; None stays None."""
+        chosen = np.flatnonzero(self.kept)
+        return tuple(None if given is None else _taken(given, chosen) for given in arrays)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Scores, thresholds and what dropped each row, shapes (n,); see ``Kept``."""
+
+    score: FloatArray
+    threshold: FloatArray
+    why: AnyArray
+
+
+class Sanitiser(BaseEstimator, ABC):
+    """A filter of rows. Every task keeps a row at least."""
+
+    def keep(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Kept:
+        """Decide which rows stay.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, d)
+            Finite numbers.
+        y : array of shape (n,)
+            Two distinct values, or text, are classes; anything else is a quantity.
+        task : array of shape (n,), optional
+            Each row's task; None puts all rows into one.
+
+        Returns
+        -------
+        Kept
+
+        Raises
+        ------
+        ValueError
+            For values or settings that cannot be used, with the argument's name.
+        """
+        self.check()
+        rows = checked_rows(X, y, task)
+        found = self.judge(rows)
+        return Kept(found.why == "", found.score, found.threshold, found.why, rows.tasks, rows.task_index)
+
+    def fit_resample(self, X: Any, y: Any, task: Any = None) -> tuple[Any, ...]:
+        """The rows that stay: (X, y), and their tasks where ``task`` is given.
+
+        So a filter is a sampler of imbalanced-learn, whose pipelines take steps that change the number of rows.
+        """
+        kept = self.keep(X, y, task).select(X, y, task)
+        return kept[:2] if task is None else kept
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+
+    @abstractmethod
+    def judge(self, rows: Rows) -> Judged:
+        """Score the rows, and name the filter for those that go."""
+
+
+class Oddest(Sanitiser):
+    """A filter that drops the ``fraction`` of rows of the highest scores in each group.
+
+    Groups are the rows of a task and class or, where y is a quantity, of a task.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, fraction: float = 0.05) -> None:
+        self.fraction = fraction
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        owner = type(self).__name__
+        require_at_least(owner, 0.0, fraction=self.fraction)
+        if self.fraction >= 1.0:
+            raise ValueError(f"fraction of {owner} must be below 1; got {self.fraction!r}.")
+
+    def judge(self, rows: Rows) -> Judged:
+        """Scores, and the threshold of each row's group."""
+        score = self.scores(rows)
+        threshold = np.empty(score.size)
+        for group in rows.groups():
+            threshold[group] = cut(score[group], self.fraction)
+        return Judged(score, threshold, np.where(score > threshold, self.name, ""))
+
+    @abstractmethod
+    def scores(self, rows: Rows) -> FloatArray:
+        """How odd each row is, shape (n,)."""
+
+
+def cut(scores: FloatArray, fraction: float) -> float:
+    """The largest score but for the ``fraction`` of highest ones, rounded down; ties stay.
+
+    >>> cut(np.array([3.0, 1.0, 2.0, 9.0]), 0.25), cut(np.array([3.0, 1.0]), 0.25)
+    (3.0, 3.0)
+    """
+    dropped = min(int(fraction * scores.size + 1e-9), scores.size - 1)
+    return float(np.partition(scores, scores.size - 1 - dropped)[scores.size - 1 - dropped])
+
+
+def checked_rows(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Rows:
+    """Rows as filters take them; refuses gaps, infinities and arrays of unequal length."""
+    features = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
+    require_finite(features)
+    targets = column_or_1d(y)
+    check_consistent_length(features, targets)
+    tasks, index = encode(as_labels(task, features.shape[0]))
+    values, classes = _as_numbers(targets)
+    return Rows(features, values, index, tasks, classes)
+
+
+def _as_numbers(y: AnyArray) -> tuple[FloatArray, bool]:
+    """Targets as numbers, and whether it holds two classes, which are then -1 and +1."""
+    numeric = y.dtype.kind in "biuf"
+    if y.dtype.kind == "f":
+        require_finite(y, name="y")
+    distinct = np.unique(y)
+    if distinct.size == 2:
+        return np.where(y == distinct[1], 1.0, -1.0), True
+    if not numeric:
+        raise ValueError(f"y must hold numbers or two classes for a filter; got {distinct.size} values of text.")
+    return y.astype(np.float64), False
+
+
+def _taken(given: Any, rows: IntArray) -> Any:
+    if hasattr(given, "iloc"):
+        return given.iloc[rows]
+    return np.asarray(given)[rows] if isinstance(given, list | tuple | np.ndarray) else given[rows.tolist()]

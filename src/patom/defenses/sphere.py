@@ -1,0 +1,56 @@
+"""Rows far from the middle of their task's class."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.defenses.sanitiser import Oddest, Rows
+from patom.models.settings import require_choice
+
+CENTRES = ("median", "mean")
+
+
+class Sphere(Oddest):
+    """Drop the rows farthest from the centre of their task's class (Steinhardt, Koh and Liang 2017, section 3.1).
+
+    Parameters
+    ----------
+    fraction : float, default 0.05
+        Of each group, in [0, 1); rounded down to whole rows.
+    centre : {"median", "mean"}, default "median"
+        The paper's is the mean; injected rows move the coordinates' medians less.
+
+    Notes
+    -----
+    On clean data it drops ``fraction`` of the rows. One pass over the rows, and a sort for the median.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [0.1], [0.2], [0.1], [5.0]])
+    >>> Sphere(fraction=0.2).keep(X, [1.0, 2.0, 3.0, 4.0, 5.0]).kept
+    array([ True,  True,  True,  True, False])
+    """
+
+    name: ClassVar[str] = "sphere"
+
+    def __init__(self, fraction: float = 0.05, centre: str = "median") -> None:
+        super().__init__(fraction)
+        self.centre = centre
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        super().check()
+        require_choice("Sphere", CENTRES, centre=self.centre)
+
+    def scores(self, rows: Rows) -> FloatArray:
+        """Distance to the centre of the group."""
+        score = np.empty(rows.y.size)
+        for group in rows.groups():
+            score[group] = np.linalg.norm(rows.X[group] - middle(rows.X[group], self.centre), axis=1)
+        return score
+
+
+def middle(X: FloatArray, centre: str) -> FloatArray:
+    """The coordinates' medians or means, shape (d,)."""
+    return np.asarray(np.median(X, axis=0) if centre == "median" else X.mean(axis=0))

@@ -1,0 +1,162 @@
+"""What every filter of rows promises."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from patom import MTRLClassifier, MTRLRegressor
+from patom.defenses import Chain, Leverage, Neighbours, Roni, Slab, Sphere, Trim
+
+FILTERS = {
+    "sphere": Sphere(fraction=0.2),
+    "sphere, mean": Sphere(fraction=0.2, centre="mean"),
+    "slab": Slab(fraction=0.2),
+    "neighbours": Neighbours(fraction=0.2, k=3),
+    "neighbours, targets": Neighbours(fraction=0.2, k=3, of="targets"),
+    "leverage": Leverage(fraction=0.2),
+    "trim": Trim(fraction=0.2, n_starts=2),
+    "roni": Roni(fraction=0.2, n_folds=3),
+    "chain": Chain([Sphere(fraction=0.1), Trim(fraction=0.1, n_starts=1)]),
+}
+WITHOUT_A_FIT = [name for name in FILTERS if name not in {"trim", "roni", "chain"}]
+
+
+@pytest.fixture(params=FILTERS.values(), ids=FILTERS.keys())
+def filter_(request):
+    return clone(request.param)
+
+
+@pytest.fixture(name="data", params=["quantity", "classes"])
+def fixture_data(request):
+    """X, y and text tasks of 20, 31 and 12 rows in no order."""
+    rng = np.random.default_rng(5)
+    task = rng.permutation(np.repeat(["a", "b", "c"], [20, 31, 12]))
+    X = rng.standard_normal((task.size, 3))
+    y = X @ [1.0, -1.0, 0.5] + 0.1 * rng.standard_normal(task.size)
+    return X, (y if request.param == "quantity" else np.where(y > 0.0, "yes", "no")), task
+
+
+def test_it_says_which_rows_stay_and_why_not(filter_, data):
+    X, y, task = data
+    found = filter_.keep(X, y, task)
+    assert found.kept.dtype == bool
+    assert found.kept.shape == found.score.shape == found.threshold.shape == found.why.shape == y.shape
+    assert 0 < np.count_nonzero(~found.kept) <= 0.2 * y.size
+    np.testing.assert_array_equal(found.kept, found.why == "")
+    np.testing.assert_array_equal(found.tasks, ["a", "b", "c"])
+    by_task = found.by_task
+    np.testing.assert_array_equal(by_task["rows"], [20, 31, 12])
+    np.testing.assert_array_equal(by_task["dropped"], [np.sum(~found.kept[task == label]) for label in "abc"])
+    assert (by_task["dropped"] <= 0.2 * by_task["rows"]).all()
+
+
+def test_dropped_rows_score_above_their_threshold(filter_, data):
+    found = filter_.keep(*data)
+    assert (found.score[~found.kept] >= found.threshold[~found.kept]).all()
+    assert (found.score[found.kept] <= found.threshold[found.kept]).all()
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_FIT)
+def test_rows_in_another_order_have_the_same_fate(name, data):
+    X, y, task = data
+    order = np.random.default_rng(0).permutation(y.size)
+    expected = FILTERS[name].keep(X, y, task).kept[order]
+    np.testing.assert_array_equal(FILTERS[name].keep(X[order], y[order], task[order]).kept, expected)
+
+
+def test_it_is_the_same_each_time_and_leaves_its_input_alone(filter_, data):
+    copies = [part.copy() for part in data]
+    first = filter_.keep(*data)
+    np.testing.assert_array_equal(filter_.keep(*data).score, first.score)
+    for part, copy in zip(data, copies, strict=True):
+        np.testing.assert_array_equal(part, copy)
+
+
+def test_nothing_is_dropped_where_nothing_is_asked_for(filter_, data):
+    asked = {name: 0.0 for name in filter_.get_params() if name.endswith("fraction")}
+    if isinstance(filter_, Chain):
+        filter_.steps = [step.set_params(fraction=0.0) for step in filter_.steps]
+    else:
+        filter_.set_params(**asked)
+    assert filter_.keep(*data).kept.all()
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_FIT)
+def test_other_tasks_do_not_matter_to_a_filter_without_a_fit(name, data):
+    X, y, task = data
+    one = task == "b"
+    np.testing.assert_array_equal(FILTERS[name].keep(X[one], y[one]).kept, FILTERS[name].keep(X, y, task).kept[one])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_every_task_keeps_a_row(filter_, n):
+    rng = np.random.default_rng(n)
+    task = np.repeat(np.arange(4), n)
+    found = filter_.keep(rng.standard_normal((4 * n, 2)), rng.standard_normal(4 * n), task)
+    assert (found.by_task["dropped"] < n).all()
+
+
+def test_equal_rows_are_no_odder_than_each_other(filter_):
+    X, y = np.ones((12, 2)), np.arange(12.0)
+    if isinstance(filter_, Sphere | Leverage) or filter_.get_params().get("of") == "features":
+        assert filter_.keep(X, y).kept.all()
+    else:
+        assert np.isfinite(filter_.keep(X, y).score).all()
+
+
+def test_samples_are_the_rows_that_stay(filter_, data):
+    X, y, task = data
+    kept = filter_.keep(X, y, task).kept
+    for found, given in zip(filter_.fit_resample(X, y, task), data, strict=True):
+        np.testing.assert_array_equal(found, given[kept])
+    assert len(filter_.fit_resample(X, y)) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda X, y, task: (np.where(np.eye(*X.shape) > 0, np.nan, X), y, task), "X holds NaN in row 0, column 0"),
+        (lambda X, y, task: (X[:-1], y, task), "inconsistent numbers of samples"),
+        (lambda X, y, task: (X, y, task[:-1]), "task must hold one label for each of the 63 rows of X; got 62"),
+        (lambda X, y, task: (X, np.array(list("abc"))[np.arange(y.size) % 3], task), "y must hold numbers or two"),
+        (lambda X, y, task: (X[:0], y[:0], task[:0]), "0 sample"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_a_sentence(filter_, data, spoil, said):
+    with pytest.raises(ValueError, match=said):
+        filter_.keep(*spoil(*data))
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, np.nan, "all", True])
+@pytest.mark.parametrize("kind", [Sphere, Slab, Neighbours, Leverage, Trim, Roni])
+def test_fractions_that_make_no_sense(kind, fraction, data):
+    with pytest.raises(ValueError, match=f"^fraction of {kind.__name__} must be"):
+        kind(fraction=fraction).keep(*data)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (Sphere(centre="mode"), "centre of Sphere must be one of 'median', 'mean'"),
+        (Slab(centre="mode"), "centre of Slab must be one of"),
+        (Neighbours(k=0), "k of Neighbours must be a whole number at least 1"),
+        (Neighbours(of="rows"), "of of Neighbours must be one of"),
+        (Leverage(ridge=0.0), "ridge of Leverage must be a finite number above 0"),
+        (Trim(n_starts=0), "n_starts of Trim must be a whole number at least 1"),
+        (Trim(estimator=3), "estimator of Trim must be an MTRLRegressor or MTRLClassifier; got int"),
+        (Roni(n_folds=1), "n_folds of Roni must be a whole number at least 2"),
+        (Chain([]), "steps of Chain must be one filter or more"),
+        (Chain([Sphere(), "slab"]), "steps of Chain must be one filter or more"),
+        (Chain([Sphere(fraction=2.0)]), "fraction of Sphere must be below 1"),
+    ],
+)
+def test_settings_that_make_no_sense(made, said, data):
+    with pytest.raises(ValueError, match=f"^{said}"):
+        made.keep(*data)
+
+
+@pytest.mark.parametrize("filter_", [Trim, Roni])
+def test_the_estimator_goes_with_the_data(filter_, data):
+    X, y, task = data
+    estimator = MTRLRegressor(0.01, 0.01) if y.dtype.kind == "f" else MTRLClassifier(0.01, 0.01)
+    assert 0 < np.sum(~filter_(estimator, fraction=0.1).keep(X, y, task).kept) <= 6
