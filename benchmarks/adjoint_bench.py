@@ -11,9 +11,10 @@ from benchmarks.problems import Shape, digits, landmine_shape, sarcos_shape
 from patom import ThreatModel
 from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales
-from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 from patom.datasets import load_landmine, load_mnist, load_sarcos
 from patom.models import MTRLClassifier, MTRLRegressor

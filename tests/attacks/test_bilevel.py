@@ -5,7 +5,8 @@ import pytest
 from sklearn.base import clone
 
 from patom import PATOM, Ball, MTRLClassifier, RandomAttack, ThreatModel, graph_covariance
-from patom.attacks.bilevel import Injection, bilevel
+from patom.attacks.bilevel import bilevel
+from patom.attacks.injection import Injection
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge")
 # Margins above 1 and residuals beyond Huber's bend must occur.

@@ -6,9 +6,10 @@ import pytest
 from patom import Ball, Box, MTRLRegressor, ThreatModel
 from patom.attacks import ByTask
 from patom.attacks.ascent.charts import Chart, typical_distance
-from patom.attacks.bilevel import Injection, bilevel
+from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
+from patom.attacks.injection import Injection
 
 REGIONS = {
     "ball": Ball(0.8),

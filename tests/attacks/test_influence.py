@@ -7,8 +7,9 @@ import pytest
 
 from patom import Box, GreyBox, OwnData, RandomAttack, Targeted, ThreatModel
 from patom.attacks import Influence
-from patom.attacks.bilevel import Injection, bilevel
+from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import adjoint, through_rows
+from patom.attacks.injection import Injection
 from patom.attacks.rivals.influence import effects
 from patom.core.data_term import data_term
 

@@ -8,8 +8,9 @@ import pytest
 from patom import Ball, Box, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import ModelTargeted
 from patom.attacks.ascent.charts import Chart
-from patom.attacks.bilevel import Injection, bilevel
+from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
+from patom.attacks.injection import Injection
 from patom.attacks.rivals.decoys import decoys, turned
 from patom.attacks.rivals.loss_difference import LossDifference
 from patom.attacks.rivals.model_targeted import online

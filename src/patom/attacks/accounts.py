@@ -16,9 +16,10 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
-from patom.attacks.bilevel import Bilevel, Injection, Tally, bilevel
+from patom.attacks.bilevel import Bilevel, Tally, bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint
+from patom.attacks.injection import Injection
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackResult
 from patom.attacks.rivals.influence import effects, most_effective

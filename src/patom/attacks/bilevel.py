@@ -10,35 +10,20 @@ from sklearn.base import clone
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.places import Places, Rule
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.filtered import Passed, narrowed, passed
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solution import Solution
+from patom.defenses.sanitised import Sanitised
+from patom.defenses.sanitiser import Sanitiser
 from patom.models.lambda_search import LambdaSearch
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 
 MTRL = MTRLRegressor | MTRLClassifier
-
-
-@dataclass(frozen=True)
-class Injection:
-    """Injected rows as the lower level sees them.
-
-    Parameters
-    ----------
-    X : array of shape (r, d)
-        Features, without the constant.
-    y : array of shape (r,)
-        Targets, -1 or +1 for a classifier.
-    task_index : array of shape (r,)
-        Position of each row's task.
-    """
-
-    X: FloatArray
-    y: FloatArray
-    task_index: IntArray
 
 
 @dataclass
@@ -83,6 +68,8 @@ class Bilevel:
         The true victim's program, where she knows less than everything.
     theirs : array of positions, optional
         Where her tasks are among the true victim's.
+    sanitiser : Sanitiser, optional
+        The victim's filter of rows, which the attacker knows.
     tally : Tally
         Counts on, so that no attack's cost is missed.
     """
@@ -97,7 +84,9 @@ class Bilevel:
     label_bounds: tuple[FloatArray, FloatArray]
     truth: "Bilevel | None" = None
     theirs: IntArray | None = None
+    sanitiser: Sanitiser | None = None
     tally: Tally = field(default_factory=Tally, compare=False)
+    memory: list[tuple[Injection | None, Passed]] = field(default_factory=list, compare=False)
 
     def solve(
         self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
@@ -112,11 +101,46 @@ class Bilevel:
         return solution
 
     def rows(self, injection: Injection | None) -> TaskRows:
-        """Clean and injected rows together."""
+        """Clean and injected rows together; those that pass, where the victim has a filter."""
         clean = self.problem.rows
+        if self.sanitiser is not None:
+            return self.passed(injection).rows
         if injection is None:
             return clean
         return inject_rows(clean, append_constant(injection.X), injection.y, injection.task_index)
+
+    def weights(self, injection: Injection) -> FloatArray:
+        """The factor 1/(n_i + n^_i) of each injected row in problem (1), shape (r,); 0 for one that does not pass."""
+        counts = self.rows(injection).counts if self.sanitiser is not None else self._counts(injection)
+        weights = 1.0 / counts[injection.task_index]
+        return weights if self.sanitiser is None else np.where(self.passed(injection).injected, weights, 0.0)
+
+    def passed(self, injection: Injection | None) -> Passed:
+        """What the victim's filter lets pass; the last answers are remembered, as each is asked for several times."""
+        assert self.sanitiser is not None
+        known = next((found for asked, found in self.memory if asked is injection), None)
+        if known is None:
+            known = passed(self.sanitiser, self.problem.rows, injection)
+            self.memory[:] = [*self.memory[-3:], (injection, known)]
+        return known
+
+    def settled(self, moved: Injection, before: Injection) -> Injection:
+        """The moved rows, but for those that the filter would catch: they stay where they passed."""
+        if self.sanitiser is None:
+            return moved
+        back = self.passed(before).injected & ~self.passed(moved).injected
+        if not back.any():
+            return moved
+        return replace(moved, X=np.where(back[:, None], before.X, moved.X), y=np.where(back, before.y, moved.y))
+
+    def narrowed(self, injection: Injection) -> "Bilevel":
+        """The program with rows confined to where the victim's filter would let them pass as it stands."""
+        if self.sanitiser is None:
+            return self
+        return replace(self, places=narrowed(self.sanitiser, self.places, self.problem.rows, injection))
+
+    def _counts(self, injection: Injection) -> IntArray:
+        return self.problem.rows.counts + np.bincount(injection.task_index, minlength=self.problem.rows.n_tasks)
 
     def utility(self, W: FloatArray) -> float:
         """The attacker's utility; by default the mean loss of the target tasks' clean rows (eq. 2 sums it)."""
@@ -125,8 +149,7 @@ class Bilevel:
     def duals(self, injection: Injection, W: FloatArray) -> FloatArray:
         """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,) (eq. 5)."""
         z = np.einsum("rp,rp->r", append_constant(injection.X), W[injection.task_index])
-        n = self.problem.rows.counts + np.bincount(injection.task_index, minlength=W.shape[0])
-        return -self.problem.loss.slope(z, injection.y) / n[injection.task_index]
+        return -self.problem.loss.slope(z, injection.y) * self.weights(injection)
 
     def project(self, X: FloatArray, injection: Injection) -> FloatArray:
         """The nearest allowed features for rows of the injection's tasks and labels."""
@@ -143,14 +166,15 @@ class Bilevel:
 
 def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: ThreatModel) -> Bilevel:
     """Check model, data and threat against each other; the model passed in is left untouched."""
-    if not isinstance(model, MTRL | LambdaSearch):
+    inner, sanitiser = (model.estimator, model.sanitiser) if isinstance(model, Sanitised) else (model, None)
+    if not isinstance(inner, MTRL | LambdaSearch):
         raise TypeError(
-            f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(model).__name__}. "
-            "Attack one of these, then replay the result against any other model."
+            "model must be an MTRLRegressor or MTRLClassifier to be attacked, maybe behind a filter; got "
+            f"{type(inner).__name__}. Attack one of these, then replay the result against any other model."
         )
     if not isinstance(threat, ThreatModel):
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")
-    victim = _fixed(model, X, y, task)
+    victim = _fixed(inner, X, y, task)
     problem = victim.problem(X, y, task=task)
     if threat.columns is not None:
         threat.columns.require(problem.rows.n_columns - 1)
@@ -161,7 +185,7 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
     attackers, counts = attackers[counts > 0], counts[counts > 0]
     truth = Bilevel(
         victim, problem, threat.objective.aim(problem, targets, victim.known_targets), targets, attackers, counts,
-        _places(threat.region, problem, attackers), _label_bounds(problem, threat.label_range),
+        _places(threat.region, problem, attackers), _label_bounds(problem, threat.label_range), sanitiser=sanitiser,
     )  # fmt: skip
     return truth if threat.knowledge is None else _surrogate(truth, threat)
 

@@ -8,13 +8,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray, IntArray
 
 Features = Literal["uniform", "resampled", "corners", "clusters"]
 Labels = Literal["resampled", "uniform", "flipped"]
 FEATURES, LABELS = get_args(Features), get_args(Labels)
 _FAR = 10.0  # times a standard normal direction: beyond a region of unit scale
+_REDRAWN = 5  # times
 _FURTHER = 12  # powers of it that are tried, until no row is left inside
 
 
@@ -54,6 +56,18 @@ def at_features(program: Bilevel, injection: Injection, features: str, rng: np.r
         low, high = bounds(program, injection.task_index)
         ahead = np.where(injection.y > 0.5 * (low + high), 1.0, -1.0)[:, None] * axis
     return replace(injection, X=program.project(_beyond(program, injection, ahead), injection))
+
+
+def slipping(program: Bilevel, injection: Injection, rng: np.random.Generator) -> Injection:
+    """The injection with rows that the victim's filter would catch drawn again, from clean rows: restarts that pass."""
+    for _ in range(_REDRAWN if program.sanitiser is not None else 0):
+        caught = ~program.passed(injection).injected
+        if not caught.any():
+            break
+        again = draw(program, "resampled", "resampled", rng)
+        X, y = np.where(caught[:, None], again.X, injection.X), np.where(caught, again.y, injection.y)
+        injection = replace(injection, X=X, y=y)
+    return injection
 
 
 def _beyond(program: Bilevel, injection: Injection, ahead: FloatArray) -> FloatArray:

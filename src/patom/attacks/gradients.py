@@ -15,7 +15,8 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.bilevel import Bilevel, bilevel
+from patom.attacks.injection import Injection
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products
@@ -169,7 +170,7 @@ def through_rows(
     """
     task, x, y = injection.task_index, append_constant(injection.X), injection.y
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
-    weight = -1.0 / (program.problem.rows.counts + np.bincount(task, minlength=W.shape[0]))[task]
+    weight = -program.weights(injection)
     loss = program.problem.loss
     features = (weight * loss.slope(z, y))[:, None] * v[task, :-1]
     if curved:

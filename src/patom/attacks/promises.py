@@ -3,8 +3,9 @@
 import numpy as np
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
+from patom.attacks.injection import Injection
 from patom.core.arrays import BoolArray
 
 _ROUNDING = 1e-9  # of a task's targets: low + high - y may leave the range by a last digit

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
+from patom.attacks.injection import Injection
 from patom.attacks.promises import require_kept
 from patom.attacks.result import HISTORY, TASK_LOSSES, AttackResult, AttackStatus
 from patom.core.arrays import FloatArray

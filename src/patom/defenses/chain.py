@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from patom.core.arrays import IntArray
+from patom.core.regions import Region
 from patom.defenses.sanitiser import Judged, Rows, Sanitiser
 
 
@@ -45,3 +47,19 @@ class Chain(Sanitiser):
             score[left], threshold[left], why[left] = found.score, found.threshold, found.why
             left = left[found.why == ""]
         return Judged(score, threshold, why.astype(str))
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Those of all steps, each from the rows that the steps before it leave."""
+        by_group: dict[tuple[int, bool], tuple[Region, ...]] = {}
+        left = np.arange(rows.y.size)
+        for step in self.steps:
+            part = rows.at(left)
+            for group, regions in zip(part.groups(), step.regions(part), strict=True):
+                by_group[_key(part, group)] = by_group.get(_key(part, group), ()) + regions
+            left = left[step.judge(part).why == ""]
+        return [by_group[_key(rows, group)] for group in rows.groups()]
+
+
+def _key(rows: Rows, group: IntArray) -> tuple[int, bool]:
+    """A group's task, and its class where there are classes."""
+    return int(rows.task_index[group[0]]), bool(rows.classes and rows.y[group[0]] > 0.0)

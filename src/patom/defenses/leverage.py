@@ -6,8 +6,10 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from patom.core.arrays import FloatArray
+from patom.core.regions import Ellipsoid, Region
 from patom.core.rows import append_constant
 from patom.defenses.sanitiser import Oddest, Rows
+from patom.defenses.sphere import INSIDE
 from patom.models.settings import require_at_least
 
 
@@ -49,6 +51,21 @@ class Leverage(Oddest):
         score = np.empty(rows.y.size)
         for task in rows.of_tasks():
             X = append_constant(rows.X[task])
-            moment = X.T @ X / task.size + self.ridge * np.eye(X.shape[1])
-            score[task] = np.einsum("np,pn->n", X, cho_solve(cho_factor(moment), X.T))
+            score[task] = np.einsum("np,pn->n", X, cho_solve(cho_factor(self._moment(X)), X.T))
         return score
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Ellipsoids: with the constant split off, (x - c)'A (x - c) is at most the threshold less a constant."""
+        threshold = self.judge(rows).threshold
+        found: list[tuple[Region, ...]] = []
+        for group in rows.groups():
+            inverse = np.linalg.inv(self._moment(append_constant(rows.X[rows.task_index == rows.task_index[group[0]]])))
+            covariance = np.linalg.inv(inverse[:-1, :-1])
+            centre = -covariance @ inverse[:-1, -1]
+            room = INSIDE * threshold[group[0]] - inverse[-1, -1] - centre @ inverse[:-1, -1]
+            shape = 0.5 * (covariance + covariance.T)
+            found.append((Ellipsoid(shape, np.sqrt(room), centre),) if room > 0.0 else ())
+        return found
+
+    def _moment(self, X: FloatArray) -> FloatArray:
+        return np.asarray(X.T @ X / X.shape[0] + self.ridge * np.eye(X.shape[1]))

@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.labels import as_labels, encode
+from patom.core.regions import Region
 from patom.models.settings import require_at_least, require_finite
 
 TALLY = np.dtype([("rows", "i8"), ("dropped", "i8")])
@@ -148,6 +149,13 @@ class Sanitiser(BaseEstimator, ABC):
     @abstractmethod
     def judge(self, rows: Rows) -> Judged:
         """Score the rows, and name the filter for those that go."""
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Where rows pass as thresholds and centres stand: for each of ``groups``, regions that they must all lie in.
+
+        What an attacker who knows the filter projects onto. None at all where no convex set can be said.
+        """
+        return [()] * len(rows.groups())
 
 
 class Oddest(Sanitiser):

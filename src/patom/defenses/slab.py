@@ -4,9 +4,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.regions import Region
+from patom.core.regions.slab import Slab as Between
 from patom.defenses.sanitiser import Oddest, Rows
-from patom.defenses.sphere import CENTRES, middle
+from patom.defenses.sphere import CENTRES, INSIDE, middle
 from patom.models.settings import require_choice
 
 
@@ -50,11 +52,35 @@ class Slab(Oddest):
         """Distance to the class's centre along the line."""
         score = np.zeros(rows.y.size)
         for task in rows.of_tasks():
-            upper = rows.y[task] > (0.0 if rows.classes else np.median(rows.y[task]))
+            upper = _upper(rows, task)
             if upper.all() or not upper.any():
                 continue
-            centres = [middle(rows.X[task[part]], self.centre) for part in (~upper, upper)]
-            line = centres[1] - centres[0]
-            along = rows.X[task] @ line
-            score[task] = np.abs(along - np.where(upper, centres[1] @ line, centres[0] @ line))
+            low, high = self._centres(rows, task, upper)
+            line = (high - low) / (np.linalg.norm(high - low) or 1.0)
+            score[task] = np.abs(rows.X[task] @ line - np.where(upper, high @ line, low @ line))
         return score
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Slabs across the line, for classes; a quantity has two, one for low targets and one for high."""
+        if not rows.classes:
+            return super().regions(rows)
+        threshold = self.judge(rows).threshold
+        slabs: list[tuple[Region, ...]] = []
+        for group in rows.groups():
+            task = np.flatnonzero(rows.task_index == rows.task_index[group[0]])
+            upper, width = _upper(rows, task), INSIDE * threshold[group[0]]
+            if width <= 0.0 or upper.all() or not upper.any():
+                slabs.append(())
+                continue
+            low, high = self._centres(rows, task, upper)
+            slabs.append((Between(high - low, width, high if rows.y[group[0]] > 0.0 else low),))
+        return slabs
+
+    def _centres(self, rows: Rows, task: IntArray, upper: BoolArray) -> tuple[FloatArray, FloatArray]:
+        low, high = (middle(rows.X[task[part]], self.centre) for part in (~upper, upper))
+        return low, high
+
+
+def _upper(rows: Rows, task: IntArray) -> BoolArray:
+    """Which rows of a task are of the upper class, or above the median target."""
+    return np.asarray(rows.y[task] > (0.0 if rows.classes else np.median(rows.y[task])))

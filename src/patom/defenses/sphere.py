@@ -5,10 +5,13 @@ from typing import ClassVar
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.regions import Ball, Region
 from patom.defenses.sanitiser import Oddest, Rows
 from patom.models.settings import require_choice
 
 CENTRES = ("median", "mean")
+INSIDE = 1.0 - 1e-9
+"""Of a threshold: a row on the edge of a filter's region passes in spite of rounding."""
 
 
 class Sphere(Oddest):
@@ -49,6 +52,15 @@ class Sphere(Oddest):
         for group in rows.groups():
             score[group] = np.linalg.norm(rows.X[group] - middle(rows.X[group], self.centre), axis=1)
         return score
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Balls around the centres."""
+        threshold = self.judge(rows).threshold
+        balls: list[tuple[Region, ...]] = []
+        for group in rows.groups():
+            radius = INSIDE * threshold[group[0]]
+            balls.append((Ball(radius, middle(rows.X[group], self.centre)),) if radius > 0.0 else ())
+        return balls
 
 
 def middle(X: FloatArray, centre: str) -> FloatArray:

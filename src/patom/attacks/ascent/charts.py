@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
 from patom.attacks.gradients import Hypergradient
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from patom.attacks.ascent.charts import Chart
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.gradients import Hypergradient, implicit_gradient
+from patom.attacks.injection import Injection
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackStatus
 from patom.core.arrays import FloatArray
@@ -64,8 +65,11 @@ class Climb:
         best = self._at(injection, start)
         record.note(0, best.utility, best.solution)
         idle, lengths = 0, chain(_STRETCHES, repeat(_STRETCHES[-1]))
+        wide = self.program
         while self.tried < self.max_iter and idle < 2:
             before = record.utility
+            self.program = wide.narrowed(best.injection)
+            self.chart = replace(self.chart, program=self.program)
             best = self._stretch(self._flipped(best, record), record, next(lengths), per_row=per_row)
             idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
             per_row = not per_row
@@ -98,7 +102,8 @@ class Climb:
         if slope <= np.finfo(float).eps * abs(here.utility):
             return None
         while length >= _SHORTEST and self.tried < self.max_iter:
-            ahead = self._try(self.chart.injection(here.injection, Z + length * move), here)
+            moved = self.chart.injection(here.injection, Z + length * move)
+            ahead = self._try(self.program.settled(moved, here.injection), here)
             if ahead.utility >= floor + _SUFFICIENT * length * slope:
                 return ahead
             length = shortened(length, ahead.utility - here.utility, slope)
@@ -117,9 +122,8 @@ class Climb:
             moved = replace(best.injection, y=np.where(np.isin(np.arange(y.size), chosen), -y, y))
             better = best
             if chosen.size > 0:
-                better = self._kept(
-                    self._try(replace(moved, X=self.program.project(moved.X, moved)), best), best, record
-                )
+                moved = replace(moved, X=self.program.project(moved.X, moved))
+                better = self._kept(self._try(self.program.settled(moved, best.injection), best), best, record)
             self.flips = better is not best or (chosen.size > 1 and share > _FEWEST)
             share = 1.0 if better is not best else 0.25 * share
             best = better

@@ -10,7 +10,7 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.bilevel import Bilevel, bilevel
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.draws import FEATURES, LABELS, draw, slipping
 from patom.attacks.gradients import GRADIENTS, Gradient
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
@@ -100,6 +100,7 @@ class ProjectedAscent:
     def _climb(self, program: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Recorder:
         features = self.features if number == 0 else _FURTHER_STARTS[(number - 1) % len(_FURTHER_STARTS)]
         injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
+        injection = slipping(program, injection, rng)
         classes = program.problem.loss.margin
         chart = Chart(program, typical_distance(program, injection, rng), self.optimise_labels and not classes)
         climb = Climb(program, chart, self.gradient, self.max_iter, flips=self.optimise_labels and classes)

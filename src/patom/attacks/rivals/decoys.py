@@ -5,8 +5,9 @@ from itertools import product
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products
 

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.charts import typical_distance
-from patom.attacks.bilevel import Bilevel, Injection, bilevel
+from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.gradients import adjoint, through_rows
+from patom.attacks.injection import Injection
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
 from patom.attacks.rivals.row_by_row import climb, highest, stacked, with_either_label

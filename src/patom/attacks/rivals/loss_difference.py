@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
+from patom.attacks.injection import Injection
 from patom.attacks.rivals.row_by_row import climb, highest, stacked, with_either_label
 from patom.core.arrays import FloatArray
 from patom.core.rows import append_constant

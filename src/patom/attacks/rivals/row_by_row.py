@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 
 OfRows = Callable[[Injection], FloatArray]

@@ -7,8 +7,9 @@ import numpy as np
 
 from patom.attacks.ascent.charts import Chart
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
-from patom.attacks.bilevel import Bilevel, Injection
+from patom.attacks.bilevel import Bilevel
 from patom.attacks.gradients import through_rows
+from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products, weighted_sums
 from patom.core.penalty import fenchel_gap

@@ -1,0 +1,92 @@
+"""The lower level of a victim with a filter: problem (1) on the rows that pass it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from patom.attacks.adversary.places import Places
+from patom.attacks.injection import Injection
+from patom.core.arrays import BoolArray, FloatArray
+from patom.core.regions import Region
+from patom.core.rows import TaskRows, group_rows
+from patom.defenses.sanitiser import Sanitiser, checked_rows
+
+_ROUNDS = 20  # of cyclic projections
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a filter lets pass of clean and injected rows together.
+
+    Parameters
+    ----------
+    rows : TaskRows
+        Those that pass.
+    clean, injected : arrays of bool, shapes (n,) and (r,)
+        Which of the clean rows, in the order of the problem, and of the injected ones those are.
+    """
+
+    rows: TaskRows
+    clean: BoolArray
+    injected: BoolArray
+
+
+@dataclass(frozen=True)
+class Near:
+    """A region's rows that lie near some other regions too, which need not meet it.
+
+    Cyclic projections, the region's last: cheap, never without an answer, and close enough where the filter has the
+    last word anyway.
+    """
+
+    region: Region
+    others: tuple[Region, ...]
+
+    def project(self, X: FloatArray) -> FloatArray:
+        """Rows of the region, from projections in turn."""
+        for _ in range(_ROUNDS):
+            for other in (*self.others, self.region):
+                X = other.project(X)
+            if all(other.contains(X).all() for other in self.others):
+                break
+        return X
+
+    def contains(self, X: FloatArray) -> BoolArray:
+        """Which rows lie in the region."""
+        return self.region.contains(X)
+
+    def sample(self, n: int, d: int, rng: np.random.Generator) -> FloatArray:
+        """Rows drawn from the region and projected."""
+        return self.project(self.region.sample(n, d, rng))
+
+
+def passed(sanitiser: Sanitiser, clean: TaskRows, injection: Injection | None) -> Passed:
+    """Filter clean and injected rows together, as the victim does; costs what the filter costs."""
+    X, y, task_index = clean.X[:, :-1], clean.y, clean.task_index
+    if injection is not None:
+        X, y = np.concatenate([X, injection.X]), np.append(y, injection.y)
+        task_index = np.append(task_index, injection.task_index)
+    kept = sanitiser.keep(X, y, task_index).kept
+    rows = group_rows(X[kept], y[kept], task_index[kept], clean.n_tasks)
+    return Passed(rows, kept[: clean.y.size], kept[clean.y.size :])
+
+
+def narrowed(sanitiser: Sanitiser, places: Places, clean: TaskRows, injection: Injection) -> Places:
+    """Where injected rows may lie, and would pass the filter as it stands with this injection.
+
+    Thresholds and centres move with the rows: what passes is up to the filter, this is only where to look.
+    """
+    X, y = np.concatenate([clean.X[:, :-1], injection.X]), np.append(clean.y, injection.y)
+    rows = checked_rows(X, y, np.append(clean.task_index, injection.task_index))
+    attacked = np.isin(rows.task_index, injection.task_index)
+    number = np.zeros((clean.n_tasks, 2), dtype=np.int64) if places.number is None else places.number.copy()
+    regions = list(places.regions)
+    for group, passes in zip(rows.groups(), sanitiser.regions(rows), strict=True):
+        if not passes or not attacked[group[0]]:
+            continue
+        task, sides = rows.task_index[group[0]], [int(y[group[0]] > 0.0)] if rows.classes else [0, 1]
+        for side in sides:
+            near = Near(places.regions[number[task, side]], passes)
+            number[task, side] = len(regions)
+            regions.append(near)
+    return Places(tuple(regions), number)
