@@ -1,4 +1,4 @@
-"""Defenses: filters of training rows (one file each), and an estimator behind them (``sanitised``)."""
+"""Defenses: filters of rows (one file each), an estimator behind them (``sanitised``), ``screening`` of tasks."""
 
 from patom.defenses.chain import Chain
 from patom.defenses.leverage import Leverage
@@ -6,8 +6,22 @@ from patom.defenses.neighbours import Neighbours
 from patom.defenses.roni import Roni
 from patom.defenses.sanitised import Sanitised
 from patom.defenses.sanitiser import Kept, Sanitiser
+from patom.defenses.screening import Screening, screen
 from patom.defenses.slab import Slab
 from patom.defenses.sphere import Sphere
 from patom.defenses.trim import Trim
 
-__all__ = ["Chain", "Kept", "Leverage", "Neighbours", "Roni", "Sanitised", "Sanitiser", "Slab", "Sphere", "Trim"]
+__all__ = [
+    "Chain",
+    "Kept",
+    "Leverage",
+    "Neighbours",
+    "Roni",
+    "Sanitised",
+    "Sanitiser",
+    "Screening",
+    "Slab",
+    "Sphere",
+    "Trim",
+    "screen",
+]

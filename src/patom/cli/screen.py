@@ -1,0 +1,97 @@
+"""``patom screen``: rank the tasks of a table for review; no attack is run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from patom.cli.app import app, say
+from patom.cli.audit import Features, Kind, Lambda
+from patom.cli.progress import progress
+from patom.cli.words import words
+
+if TYPE_CHECKING:
+    from patom.audit.table import Table
+    from patom.defenses import Screening
+
+_MEANING = {
+    "own_loss": "its own rows are predicted badly",
+    "harm": "the other tasks are predicted better without it",
+    "reach": "its rows lie far out",
+    "change": "its weights differ from the trusted ones",
+}
+
+
+@app.command()
+def screen(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    *,
+    task: Annotated[str, typer.Option(help="Column that names each row's task.")],
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    features: Features = None,
+    kind: Annotated[Kind, typer.Option(help="What the target is.")] = Kind.auto,
+    trusted: Annotated[
+        Path | None, typer.Option(help="Table of the same columns that is known to be clean.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Tasks to print.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="JSON file with all tasks and all scores.", show_default=False)
+    ] = None,
+    lambda_1: Lambda = None,
+    lambda_2: Annotated[float | None, typer.Option("--lambda-2")] = None,
+    standardise: Annotated[bool, typer.Option(help="Bring columns to one scale first.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="All random draws follow from it.")] = 0,
+) -> None:
+    """Rank the tasks of a table for review, the most suspicious first.
+
+    Suspicious is a task whose rows are predicted badly, without which the others are predicted better, whose rows lie
+    far out or, with --trusted, whose weights have changed: the number is by how many robust standard deviations it
+    exceeds the median task in the worst of these. It ranks, and accuses nobody.
+    """
+    from patom.atomic import write_atomically
+    from patom.audit import read_table
+    from patom.audit.screened import screen_table
+
+    chosen = None if features is None else words(features)
+    named: dict[str, Any] = {"task": task, "target": target, "features": chosen, "kind": kind.value}
+    read = read_table(table, **named)
+    reference = None if trusted is None else read_table(trusted, **named)
+    with progress("Screening") as show:
+        found = screen_table(
+            read, reference=reference, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise, seed=seed,
+            progress=show,
+        )  # fmt: skip
+    if out is not None:
+        text = json.dumps(_plain(found, read), indent=1) + "\n"
+        write_atomically(out, lambda file: file.write(text.encode()))
+    say(_lines(found, top))
+
+
+def _lines(found: "Screening", top: int) -> list[str]:
+    width = max(len(str(task)) for task in found.tasks[found.order[:top]])
+    lines = [f"{found.tasks.size} tasks, the most suspicious first:"]
+    for place, i in enumerate(found.order[:top], start=1):
+        reason = found.reasons[i]
+        lines.append(f"{place:>3}  {found.tasks[i]!s:<{width}}  {found.suspicion[i]:5.1f}  {_MEANING[reason]}")
+    return lines
+
+
+def _plain(found: "Screening", table: "Table") -> dict[str, Any]:
+    names = found.scores.dtype.names
+    finite = {name: [None if value != value else float(value) for value in found.scores[name]] for name in names}  # noqa: PLR0124  (NaN)
+    return {
+        "source": table.source,
+        "task_column": table.task_column,
+        "target_column": table.target_column,
+        "tasks": [
+            {
+                "task": found.tasks[i].item(),
+                "suspicion": float(found.suspicion[i]),
+                "reason": found.reasons[i],
+                "scores": {name: finite[name][i] for name in names},
+                "most_correlated": [label.item() for label in found.next_to([found.tasks[i].item()])[:3]],
+            }
+            for i in found.order
+        ],
+    }

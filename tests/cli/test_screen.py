@@ -1,0 +1,85 @@
+"""``patom screen``: what it prints and writes, and how it refuses."""
+
+import json
+import os
+import re
+
+import pytest
+from command_line import linear_tasks, one_line, write_csv
+
+NAMED = ("--task", "site", "--target", "y")
+LAMBDAS = ("--lambda-1", "0.01", "--lambda-2", "0.01")
+
+
+@pytest.fixture(name="sites")
+def fixture_sites(tmp_path):
+    """Three sites; the targets of the third are turned round."""
+    columns = linear_tasks((24, 24, 24))
+    columns["y"] = [
+        -value if site == "east" else value for site, value in zip(columns["site"], columns["y"], strict=True)
+    ]
+    columns["y"][-1] = 40.0
+    return write_csv(tmp_path / "sites.csv", columns)
+
+
+def test_it_ranks_the_tasks(run, sites):
+    status, printed, err = run("screen", sites, *NAMED, *LAMBDAS)
+    assert (status, err) == (0, "")
+    lines = printed.splitlines()
+    assert lines[0] == "3 tasks, the most suspicious first:"
+    assert len(lines) == 4
+    assert lines[1].split()[:2] == ["1", "east"]
+    first = run("screen", sites, *NAMED, *LAMBDAS, "--top", "1")[1].splitlines()
+    assert [line.split() for line in first] == [line.split() for line in lines[:2]]
+
+
+def test_without_lambdas_they_are_tuned(run, sites):
+    assert run("screen", sites, *NAMED)[1].splitlines()[1].split()[1] == "east"
+
+
+def test_all_scores_go_into_a_file(run, sites, tmp_path):
+    run("screen", sites, *NAMED, *LAMBDAS, "--out", tmp_path / "screen.json")
+    found = json.loads((tmp_path / "screen.json").read_text())
+    assert (found["source"], found["task_column"], found["target_column"]) == ("sites.csv", "site", "y")
+    assert found["tasks"][0]["task"] == "east"
+    assert set(found["tasks"][0]["scores"]) == {"own_loss", "harm", "reach", "change", "correlation"}
+    assert found["tasks"][0]["scores"]["change"] is None
+    assert sorted(found["tasks"][0]["most_correlated"]) == ["north", "south"]
+
+
+def test_a_trusted_table_shows_changes(run, sites, tmp_path):
+    clean = write_csv(tmp_path / "clean.csv", linear_tasks((24, 24, 24)))
+    run("screen", sites, *NAMED, *LAMBDAS, "--trusted", clean, "--out", tmp_path / "screen.json")
+    found = json.loads((tmp_path / "screen.json").read_text())
+    change = {entry["task"]: entry["scores"]["change"] for entry in found["tasks"]}
+    assert change["east"] > 1.0 > change["north"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--task", "sight", "--target", "y"), "no column 'sight'"),
+        ((*NAMED, "--lambda-1", "0.1"), "must be given together"),
+        ((*NAMED, "--top", "0"), "'--top'"),
+        ((*NAMED, *LAMBDAS, "--trusted", "nowhere.csv"), "nowhere.csv"),
+        ((*NAMED, *LAMBDAS, "--features", "a", "--kind", "ranking"), "--kind"),
+        (("--task", "site"), "Missing option '--target'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(run, sites, tmp_path, arguments, reason):
+    status, printed, err = run("screen", sites, *arguments, "--out", tmp_path / "screen.json")
+    assert (status, printed) == (2, "")
+    assert re.search(reason, one_line(err)), err
+    assert os.listdir(tmp_path) == ["sites.csv"]
+
+
+def test_one_task_cannot_be_ranked(run, tmp_path):
+    status, _, err = run("screen", write_csv(tmp_path / "one.csv", linear_tasks((24,))), *NAMED, *LAMBDAS)
+    assert status == 2
+    assert "screen needs two tasks or more" in one_line(err)
+
+
+def test_a_file_that_cannot_be_written_is_told(run, sites, tmp_path):
+    status, _, err = run("screen", sites, *NAMED, *LAMBDAS, "--out", tmp_path / "no" / "screen.json")
+    assert status == 2
+    assert one_line(err)
