@@ -46,6 +46,9 @@ def fixture_outcome(cell, random_attack):
         assert record["utility"] == pytest.approx(result.history["utility"].tolist())
         assert record["utility_clean"] == pytest.approx(result.clean_utility)
         assert record["collateral"] == pytest.approx(result.collateral)
+        own = result.task_losses[result.task_losses["target"]]
+        assert record["target_loss_clean"] == pytest.approx(own["clean"].mean())
+        assert record["target_loss"] == pytest.approx(own["attacked"].mean())
         return record, result
 
     return run

@@ -95,3 +95,11 @@ def test_the_best_step_is_of_one_cell(rows):
 def test_without_patom_there_is_nothing_to_be_ahead_of(rows):
     (entry,) = attacks.attacks([row for row in rows if row["attack"] != "patom"])
     assert all(line[4:6] == ["", ""] for _, lines in entry["groups"] for line in lines)
+
+
+def test_what_is_shown_happened_to_the_true_victim(rows):
+    """A grey-box attacker's utility is of another model, that of one who spares others of another quantity."""
+    truly = [row | {"target_loss_clean": 2.0, "target_loss": 2.5} for row in rows]
+    assert {attacks.final_rise(row) for row in truly} == {0.25}
+    assert attacks.final_rise(rows[0]) == pytest.approx(rows[0]["utility"][-1] - 1.0)
+    assert attacks.final_rise(truly[0] | {"target_loss_clean": 0.0}) != attacks.final_rise(truly[0])

@@ -94,6 +94,7 @@ def _record(cell: Cell, home: str | None) -> Record:
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
+    loss_before, loss_after = _target_losses(result, clean.data)
     record = {
         "rows_injected": int(result.y.size),
         "metric": metric,
@@ -104,6 +105,8 @@ def _record(cell: Cell, home: str | None) -> Record:
         "others_attacked": _mean(scores, ~is_target),
         "task_metric_clean": [clean.scores[task] for task in cell.targets],
         "task_metric_attacked": [scores[task] for task in cell.targets],
+        "target_loss_clean": loss_before,
+        "target_loss": loss_after,
         "utility_clean": result.clean_utility,
         "utility": result.history["utility"].tolist(),
         "collateral": result.collateral,
@@ -170,6 +173,16 @@ def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
     decision: FloatArray
     decision = model.predict(X, task=task) if data.kind == "regression" else model.decision_function(X, task=task)
     return per_task(METRICS[data.kind][1], y, decision, task).as_dict()
+
+
+def _target_losses(result: AttackResult, data: Dataset) -> tuple[float, float]:
+    """Mean loss of the target tasks' clean training rows, without and with the attack, on the true victim.
+
+    The utility of the paper's attacker; others see, or want, something else.
+    """
+    losses, (_, counts) = result.task_losses, np.unique(data.train.task, return_counts=True)
+    weights = np.where(losses["target"], counts, 0)
+    return tuple(float(np.average(losses[name], weights=weights)) for name in ("clean", "attacked"))  # type: ignore[return-value]
 
 
 def _mean(scores: dict[Any, float], among: BoolArray) -> float:

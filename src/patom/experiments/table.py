@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
         *[(name, pa.float64()) for name in ("metric_clean", "metric_attacked", "damage", "others_clean")],
         ("others_attacked", pa.float64()),
         *[("task_metric_clean", _NUMBERS), ("task_metric_attacked", _NUMBERS)],
+        *[("target_loss_clean", pa.float64()), ("target_loss", pa.float64())],
         *[("utility_clean", pa.float64()), ("utility", _NUMBERS), ("collateral", pa.float64())],
         *[(name, pa.int64()) for name in ("solves", "solver_steps", "adjoint_solves", "products")],
         *[("gap", pa.float64()), ("certified", pa.bool_()), ("status", pa.string())],

@@ -51,8 +51,14 @@ def best_step(rows: Sequence[Row]) -> list[Row]:
 
 
 def final_rise(row: Row) -> float:
-    """Relative rise of the target tasks' training loss at the end of the attack."""
-    return float(rise(row)[-1])
+    """Relative rise of the target tasks' training loss on the true victim, whatever the attacker saw or wanted.
+
+    Tables of versions before 0.2 have the utility only, which is that for the paper's attacker.
+    """
+    if row.get("target_loss") is None:
+        return float(rise(row)[-1])
+    before = number(row["target_loss_clean"])
+    return number(row["target_loss"]) / before - 1.0 if before > 0.0 else float("nan")
 
 
 def damage_to_others(row: Row) -> float:
