@@ -24,13 +24,15 @@ def cells(grid, seeds=None):
     return plan(grid, [KINDS[name] for name in names], [TASKS[name] for name in names], seeds)
 
 
-@pytest.fixture(name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary"])
+@pytest.fixture(
+    name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary", "defenses"]
+)
 def fixture_preset(request):
     return read_grid(request.param)
 
 
 def test_these_are_the_presets():
-    assert sorted(presets()) == ["adversary", "attacks", "fig1", "fig2", "fig3", "settings"]
+    assert sorted(presets()) == ["adversary", "attacks", "defenses", "fig1", "fig2", "fig3", "settings"]
 
 
 def test_every_preset_can_be_planned_on_its_data(preset):

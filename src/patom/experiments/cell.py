@@ -33,7 +33,7 @@ class Cell:
         Number of the random start.
     model : dict
         Loss and lambdas.
-    adversary : dict
+    adversary, defense : dict
         In what the attacker and the victim are not the paper's.
 
     Examples
@@ -56,6 +56,7 @@ class Cell:
     model: dict[str, Any] = field(hash=False)
     radius: float = 1.0
     adversary: dict[str, Any] = field(default_factory=dict, hash=False)
+    defense: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def kind(self) -> str:
@@ -71,7 +72,8 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """What the cell's result is filed under: it depends on what is computed and on nothing else."""
-        aside = ("experiment", "pair") if self.adversary else ("experiment", "pair", "adversary")
+        empty = [name for name in ("adversary", "defense") if not getattr(self, name)]
+        aside = {"experiment", "pair", *empty}
         content = {name: value for name, value in asdict(self).items() if name not in aside}
         return _digest(content)[:32]
 

@@ -14,22 +14,25 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import AttackResult, AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
+from patom.attacks import AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.core.arrays import BoolArray, FloatArray
+from patom.core.data_term import mean_loss_by_task
 from patom.core.regions import Ball
 from patom.datasets.dataset import Dataset
+from patom.defenses import Sanitised
 from patom.experiments.cell import Cell, canonical
 from patom.experiments.constant import appended_before
 from patom.experiments.data import Data
-from patom.experiments.description import Adversary
+from patom.experiments.defended import behind
+from patom.experiments.description import Adversary, Defense
 from patom.experiments.methods import METHODS
 from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_thread
 
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
-Victim = MTRL | LambdaSearch
+Victim = MTRL | LambdaSearch | Sanitised
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
 
@@ -87,16 +90,22 @@ def _load(data: str, seed: int, home: str | None) -> Dataset:
 
 
 def _record(cell: Cell, home: str | None) -> Record:
-    adversary = Adversary(**cell.adversary)
-    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model), adversary.tuning)
-    result = _attack(cell, adversary, clean)
-    scores = _scores(result.model, clean.data)
+    adversary, defense = Adversary(**cell.adversary), Defense(**cell.defense)
+    defended = canonical(defense.model_dump(include={"filters", "fraction"}))
+    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model), adversary.tuning, defended)
+    X, y, task = clean.data.train
+    threat = _threat(cell, adversary, clean)
+    victim = clean.victim if defense.known or not defense.filters else clean.victim.estimator
+    result = _attack(cell, clean).poison(victim, X, y, task=task, threat=threat, random_state=cell.rng())
+    attacked = result.model if victim is clean.victim else result.replay(clean.victim, X, y, task=task)
+    scores = _scores(attacked, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
-    loss_before, loss_after = _target_losses(result, clean.data)
+    loss_before, loss_after = (_target_loss(model, clean, is_target) for model in (clean.model, attacked))
     record = {
         "rows_injected": int(result.y.size),
+        **_filtered(attacked, result.y.size),
         "metric": metric,
         "metric_clean": before,
         "metric_attacked": after,
@@ -111,21 +120,21 @@ def _record(cell: Cell, home: str | None) -> Record:
         "utility": result.history["utility"].tolist(),
         "collateral": result.collateral,
         **asdict(result.cost),
-        "gap": float(max(result.history["gap"].max(), result.model.duality_gap_, clean.model.duality_gap_)),
+        "gap": float(max(result.history["gap"].max(), attacked.duality_gap_, clean.model.duality_gap_)),
         "certified": result.status is not AttackStatus.UNCERTIFIED,
         "status": result.status.value,
         "spectrum_clean": clean.model.task_spectrum_.tolist(),
-        "spectrum": result.model.task_spectrum_.tolist(),
+        "spectrum": attacked.task_spectrum_.tolist(),
     }
     if cell.figure == "correlations":
         record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
         record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
-        record["correlation"] = result.model.task_correlation_.ravel().tolist()
+        record["correlation"] = attacked.task_correlation_.ravel().tolist()
     return record
 
 
 @lru_cache(maxsize=4)
-def _setting(data: str, seed: int, home: str | None, model: str, tuning: str) -> Setting:
+def _setting(data: str, seed: int, home: str | None, model: str, tuning: str, defended: str) -> Setting:
     dataset, norm = _load(data, seed, home), 1.0
     settings = {name: value for name, value in json.loads(model).items() if value is not None}
     if settings.pop("constant", "after") == "before":
@@ -134,27 +143,31 @@ def _setting(data: str, seed: int, home: str | None, model: str, tuning: str) ->
     victim: Victim = MTRLRegressor(**settings) if dataset.kind == "regression" else MTRLClassifier(**settings)
     if tuning != "none":
         victim = LambdaSearch(victim)
-    fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
     if tuning == "once":
-        victim = clone(fitted.estimator_)
+        searched = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+        victim = clone(searched.estimator_)
+    defense = json.loads(defended)
+    if defense["filters"]:
+        victim = behind(tuple(defense["filters"]), defense["fraction"], victim)
+    fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
     return Setting(dataset, victim, fitted, _scores(fitted, dataset), norm)
 
 
-def _attack(cell: Cell, adversary: Adversary, clean: Setting) -> AttackResult:
+def _attack(cell: Cell, clean: Setting) -> Any:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
     if "step_size" in settings:
         settings["step_size"] *= clean.norm**2
-    attack = METHODS[cell.attack["name"]].attack(**settings)
+    return METHODS[cell.attack["name"]].attack(**settings)
+
+
+def _threat(cell: Cell, adversary: Adversary, clean: Setting) -> ThreatModel:
     ball = Ball(radius=cell.radius * clean.norm)
     availability = Availability(over_tasks=adversary.over_tasks)
-    threat = ThreatModel(
+    return ThreatModel(
         cell.targets, cell.attackers, cell.budget, ball if adversary.region == "ball" else OwnData(within=ball),
         objective=Sparing(availability, adversary.spare) if adversary.spare else availability,
         knowledge=_knowledge(adversary, clean.victim),
     )  # fmt: skip
-    X, y, task = clean.data.train
-    result: AttackResult = attack.poison(clean.victim, X, y, task=task, threat=threat, random_state=cell.rng())
-    return result
 
 
 def _knowledge(adversary: Adversary, victim: Victim) -> GreyBox | None:
@@ -164,7 +177,8 @@ def _knowledge(adversary: Adversary, victim: Victim) -> GreyBox | None:
     share, guess = 1.0 if adversary.share is None else adversary.share, adversary.lambda_guess
     if guess == 1.0:
         return GreyBox(share)
-    return GreyBox(share, lambda_1=guess * victim.lambda_1, lambda_2=guess * victim.lambda_2)
+    learner = _learner(victim)
+    return GreyBox(share, lambda_1=guess * learner.lambda_1, lambda_2=guess * learner.lambda_2)
 
 
 def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
@@ -175,14 +189,32 @@ def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
     return per_task(METRICS[data.kind][1], y, decision, task).as_dict()
 
 
-def _target_losses(result: AttackResult, data: Dataset) -> tuple[float, float]:
-    """Mean loss of the target tasks' clean training rows, without and with the attack, on the true victim.
+def _target_loss(model: Victim, clean: Setting, is_target: BoolArray) -> float:
+    """Mean loss of the target tasks' clean training rows under the true victim.
 
     The utility of the paper's attacker; others see, or want, something else.
     """
-    losses, (_, counts) = result.task_losses, np.unique(data.train.task, return_counts=True)
-    weights = np.where(losses["target"], counts, 0)
-    return tuple(float(np.average(losses[name], weights=weights)) for name in ("clean", "attacked"))  # type: ignore[return-value]
+    W = np.column_stack([model.coef_, model.intercept_])
+    problem = _learner(clean.victim).problem(*clean.data.train)
+    weights = np.where(is_target, problem.rows.counts, 0)
+    return float(np.average(mean_loss_by_task(problem.rows, problem.loss, W), weights=weights))
+
+
+def _learner(victim: Victim) -> MTRL:
+    """The learner at the bottom of a victim."""
+    learner: Any = victim
+    while not isinstance(learner, MTRL):
+        learner = learner.estimator
+    copy: MTRL = clone(learner)
+    return copy
+
+
+def _filtered(model: Victim, n_injected: int) -> Record:
+    """Which part of the injected and of the clean rows the victim's filters dropped; nothing without filters."""
+    if not isinstance(model, Sanitised):
+        return {}
+    kept = model.kept_.kept
+    return {"caught": float(np.mean(~kept[-n_injected:])), "dropped": float(np.mean(~kept[:-n_injected]))}
 
 
 def _mean(scores: dict[Any, float], among: BoolArray) -> float:

@@ -8,6 +8,7 @@ from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data
+from patom.experiments.defended import FilterName
 from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
@@ -103,6 +104,23 @@ class Adversary(_Table):
         return self
 
 
+class Defense(_Table):
+    """Filters of rows before the victim's fit, one after another, each dropping ``fraction`` of the rows it sees.
+
+    ``known``: whether the attacker knows them, and attacks the victim with them in place.
+    """
+
+    filters: tuple[FilterName, ...] = ()
+    fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    known: bool = True
+
+    @model_validator(mode="after")
+    def _something(self) -> "Defense":
+        if not self.filters and (self.fraction, self.known) != (0.1, True):
+            raise ValueError("fraction and known are of filters; name one")
+        return self
+
+
 class Pair(_Table):
     """Target tasks, and the attacking tasks of indirect and hybrid attacks, by label."""
 
@@ -155,6 +173,7 @@ class Experiment(_Table):
     patom: Patom = Patom()
     ascent: Ascents = Ascent()
     adversary: Adversary = Adversary()
+    defense: Defense = Defense()
 
     @model_validator(mode="after")
     def _one_variant(self) -> "Experiment":

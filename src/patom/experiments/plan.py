@@ -55,6 +55,7 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
                 experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
                 settings, budget, start, experiment.model.model_dump(), experiment.radius,
                 experiment.adversary.model_dump(exclude_defaults=True),
+                experiment.defense.model_dump(exclude_defaults=True),
             )  # fmt: skip
 
 

@@ -22,12 +22,12 @@ SCHEMA = pa.schema(
         *[(name, pa.string()) for name in ("method", "attack", "kind")],
         *[("budget", pa.float64()), ("radius", pa.float64()), ("start", pa.int64())],
         *[("loss", pa.string()), ("lambda_1", pa.float64()), ("lambda_2", pa.float64()), ("constant", pa.string())],
-        ("adversary", pa.string()),
+        *[("adversary", pa.string()), ("defense", pa.string())],
         *[("features", pa.string()), ("labels", pa.string())],
         *[("step_size", pa.float64()), ("max_iter", pa.int64()), ("batch_ratio", pa.float64())],
         *[("gradient", pa.string()), ("optimise_labels", pa.bool_()), ("n_starts", pa.int64())],
         # what came out
-        ("rows_injected", pa.int64()),
+        *[("rows_injected", pa.int64()), ("caught", pa.float64()), ("dropped", pa.float64())],
         ("metric", pa.string()),
         *[(name, pa.float64()) for name in ("metric_clean", "metric_attacked", "damage", "others_clean")],
         ("others_attacked", pa.float64()),
@@ -54,6 +54,7 @@ def row(cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
         "targets": [str(task) for task in cell.targets], "attackers": [str(task) for task in cell.attackers],
         "method": cell.method, "attack": cell.attack["name"], "kind": cell.kind, "budget": cell.budget,
         "radius": cell.radius, "start": cell.start, "key": cell.key, "adversary": canonical(cell.adversary),
+        "defense": canonical(cell.defense),
     }  # fmt: skip
     return asked | cell.model | attack | dict(record)
 
