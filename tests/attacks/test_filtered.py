@@ -151,5 +151,5 @@ def test_regions_that_do_not_meet_still_give_rows():
 
 def test_only_an_mtrl_behind_a_filter_can_be_attacked(data):
     X, y, task, _ = data
-    with pytest.raises(TypeError, match="maybe behind a filter; got Sanitised"):
+    with pytest.raises(TypeError, match="to be attacked; got Sanitised"):
         RandomAttack().poison(Sanitised(Sanitised(MTRLRegressor(), Sphere()), Sphere()), X, y, task=task, threat=THREAT)

@@ -84,7 +84,7 @@ def test_failing_cells_give_status_1(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "fig9", "--out", "out"], "nor a file 'fig9'; the presets are attacks, fig1, fig2, fig3"),
+        (["run", "fig9", "--out", "out"], "nor a file 'fig9'; the presets are adversary, attacks, defenses, fig1"),
         (["run", "small.toml"], "Missing option '--out'"),
         (["run", "small.toml", "--out", "out", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["run", "small.toml", "--out", "out", "--jobs", "2", "--dask", "x"], "--jobs is for processes of this"),

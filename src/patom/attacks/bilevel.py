@@ -169,8 +169,8 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
     inner, sanitiser = (model.estimator, model.sanitiser) if isinstance(model, Sanitised) else (model, None)
     if not isinstance(inner, MTRL | LambdaSearch):
         raise TypeError(
-            "model must be an MTRLRegressor or MTRLClassifier to be attacked, maybe behind a filter; got "
-            f"{type(inner).__name__}. Attack one of these, then replay the result against any other model."
+            f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(inner).__name__}. "
+            "Attack one of these, maybe behind a filter, then replay the result against any other model."
         )
     if not isinstance(threat, ThreatModel):
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")

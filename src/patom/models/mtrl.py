@@ -198,11 +198,9 @@ class MTRLRegressor(RegressorMixin, _MTRL):
         Task labels, sorted.
     coef_, intercept_ : arrays of shape (m, d) and (m,)
     task_covariance_, task_correlation_ : arrays of shape (m, m)
-        Built when asked for.
     task_spectrum_ : array of shape (k,)
         Non-zero eigenvalues of Omega.
-    objective_, duality_gap_ : float
-    n_iter_ : int
+    objective_, duality_gap_, n_iter_ : float, float and int
     status_ : patom.core.solution.Status
 
     References
