@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
+from patom import PATOM, Ball, GreyBox, MTRLClassifier, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import hypergradient
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw, slipping
@@ -75,6 +75,17 @@ def test_who_knows_the_filter_does_more_than_who_does_not(data):
     assert knowing.utility > target_loss(naive, data)
     slipped = knowing.model.kept_.kept[-knowing.y.size :].mean()
     assert slipped > naive.kept_.kept[-knowing.y.size :].mean()
+
+
+@pytest.mark.parametrize("attack", [RandomAttack(), ProjectedAscent(max_iter=4, n_starts=1)])
+def test_who_knows_half_of_the_rows_plans_with_the_filter_on_those(attack, data):
+    X, y, task, learner = data
+    victim = Sanitised(learner, Sphere(fraction=0.15))
+    threat = replace(THREAT, knowledge=GreyBox(share=0.5))
+    result = attack.poison(victim, X, y, task=task, threat=threat, random_state=0)
+    assert result.clean_utility == pytest.approx(target_loss(victim.fit(X, y, task=task), data), rel=1e-6)
+    assert result.utility == pytest.approx(target_loss(result.replay(victim, X, y, task=task), data), rel=1e-6)
+    assert result.expected_utility != pytest.approx(result.utility, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["sphere", "leverage", "chain"])

@@ -239,4 +239,5 @@ def _surrogate(truth: Bilevel, threat: ThreatModel) -> Bilevel:
         truth=truth,
         theirs=theirs,
         tally=Tally(),
+        memory=[],
     )
