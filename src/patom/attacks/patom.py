@@ -84,8 +84,9 @@ class PATOM:
 
         Parameters
         ----------
-        model : MTRLRegressor or MTRLClassifier
-            The victim's settings; left untouched, fitted or not.
+        model : MTRLRegressor, MTRLClassifier, LambdaSearch or Sanitised
+            The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
+            rows; a filter is known to the attacker.
         X, y, task
             The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
         threat : ThreatModel

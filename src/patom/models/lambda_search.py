@@ -119,7 +119,7 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
 
     A victim that tunes on the rows it is given, poisoned ones included. Measured at fixed lambdas an attack can
     look more harmful than it is (Carnerero-Cano, Muñoz-González, Spencer and Lupu 2023, who tune on trusted rows).
-    Attacks need an MTRLRegressor or MTRLClassifier: attack one, then fit this on clean and injected rows.
+    Attacks take it as it is: planned with the lambdas that it has on clean rows, measured on those it then chooses.
 
     Parameters
     ----------
