@@ -188,13 +188,7 @@ def choose_attackers(
     if method == "exhaustive":
         return _exhaustive(program.problem.tasks[program.attackers].tolist(), k, poison)
     ascent = attack if isinstance(attack, ProjectedAscent) else ProjectedAscent()
-    with one_blas_thread():
-        table, kept = _greedy(program, k, trials, ascent, np.random.default_rng(random_state))
-    result = poison(table[kept[-1]].attackers)
-    utilities = np.array([table[number].utility for number in kept])
-    return ChosenAttackers(
-        result.threat.attackers, utilities, tuple(table), result, method, _total([program.tally, result.cost])
-    )
+    return _one_by_one(program, k, trials, ascent, random_state, poison)
 
 
 def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection) -> FloatArray:
@@ -208,6 +202,22 @@ def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Inje
     gained = np.bincount(rows.task_index, effects(program, W, v, rows), minlength=W.shape[0])
     share = injected / (program.problem.rows.counts + injected)
     return np.asarray(gained + share * np.einsum("mp,mp->m", clean, v))
+
+
+def _one_by_one(
+    program: Bilevel,
+    k: int,
+    trials: int,
+    ascent: ProjectedAscent,
+    random_state: int,
+    poison: Callable[[tuple[Hashable, ...]], AttackResult],
+) -> ChosenAttackers:
+    with one_blas_thread():
+        table, kept = _greedy(program, k, trials, ascent, np.random.default_rng(random_state))
+    result = poison(table[kept[-1]].attackers)
+    utilities = np.array([table[number].utility for number in kept])
+    cost = _total([program.tally, result.cost])
+    return ChosenAttackers(result.threat.attackers, utilities, tuple(table), result, "greedy", cost)
 
 
 def _greedy(
