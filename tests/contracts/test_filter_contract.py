@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.defenses import Chain, Leverage, Neighbours, Roni, Slab, Sphere, Trim
+from patom.defenses import Chain, Clip, Leverage, Neighbours, Roni, Shares, Slab, Sphere, Trim
 
 FILTERS = {
     "sphere": Sphere(fraction=0.2),
@@ -18,11 +18,18 @@ FILTERS = {
     "roni": Roni(fraction=0.2, n_folds=3),
     "chain": Chain([Sphere(fraction=0.1), Trim(fraction=0.1, n_starts=1)]),
 }
+OVER_TASKS = {"clip": Clip(), "clip, own": Clip(over="task"), "shares": Shares(tolerance=1.2)}
+"""Filters that drop no fixed fraction, or none at all."""
 WITHOUT_A_FIT = [name for name in FILTERS if name not in {"trim", "roni", "chain"}]
 
 
 @pytest.fixture(params=FILTERS.values(), ids=FILTERS.keys())
 def filter_(request):
+    return clone(request.param)
+
+
+@pytest.fixture(params=(FILTERS | OVER_TASKS).values(), ids=(FILTERS | OVER_TASKS).keys())
+def any_filter(request):
     return clone(request.param)
 
 
@@ -56,18 +63,21 @@ def test_dropped_rows_score_above_their_threshold(filter_, data):
     assert (found.score[found.kept] <= found.threshold[found.kept]).all()
 
 
-@pytest.mark.parametrize("name", WITHOUT_A_FIT)
+@pytest.mark.parametrize("name", [*WITHOUT_A_FIT, *OVER_TASKS])
 def test_rows_in_another_order_have_the_same_fate(name, data):
     X, y, task = data
+    filter_ = (FILTERS | OVER_TASKS)[name]
     order = np.random.default_rng(0).permutation(y.size)
-    expected = FILTERS[name].keep(X, y, task).kept[order]
-    np.testing.assert_array_equal(FILTERS[name].keep(X[order], y[order], task[order]).kept, expected)
+    expected, found = filter_.keep(X, y, task), filter_.keep(X[order], y[order], task[order])
+    np.testing.assert_array_equal(found.kept, expected.kept[order])
+    if expected.X is not None:
+        np.testing.assert_allclose(found.X, expected.X[order], rtol=1e-12)
 
 
-def test_it_is_the_same_each_time_and_leaves_its_input_alone(filter_, data):
+def test_it_is_the_same_each_time_and_leaves_its_input_alone(any_filter, data):
     copies = [part.copy() for part in data]
-    first = filter_.keep(*data)
-    np.testing.assert_array_equal(filter_.keep(*data).score, first.score)
+    first = any_filter.keep(*data)
+    np.testing.assert_array_equal(any_filter.keep(*data).score, first.score)
     for part, copy in zip(data, copies, strict=True):
         np.testing.assert_array_equal(part, copy)
 
@@ -89,10 +99,10 @@ def test_other_tasks_do_not_matter_to_a_filter_without_a_fit(name, data):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_every_task_keeps_a_row(filter_, n):
+def test_every_task_keeps_a_row(any_filter, n):
     rng = np.random.default_rng(n)
     task = np.repeat(np.arange(4), n)
-    found = filter_.keep(rng.standard_normal((4 * n, 2)), rng.standard_normal(4 * n), task)
+    found = any_filter.keep(rng.standard_normal((4 * n, 2)), rng.standard_normal(4 * n), task)
     assert (found.by_task["dropped"] < n).all()
 
 
@@ -122,9 +132,9 @@ def test_samples_are_the_rows_that_stay(filter_, data):
         (lambda X, y, task: (X[:0], y[:0], task[:0]), "0 sample"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_a_sentence(filter_, data, spoil, said):
+def test_what_cannot_be_used_is_refused_in_a_sentence(any_filter, data, spoil, said):
     with pytest.raises(ValueError, match=said):
-        filter_.keep(*spoil(*data))
+        any_filter.keep(*spoil(*data))
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, np.nan, "all", True])
@@ -145,6 +155,10 @@ def test_fractions_that_make_no_sense(kind, fraction, data):
         (Trim(n_starts=0), "n_starts of Trim must be a whole number at least 1"),
         (Trim(estimator=3), "estimator of Trim must be an MTRLRegressor or MTRLClassifier; got int"),
         (Roni(n_folds=1), "n_folds of Roni must be a whole number at least 2"),
+        (Clip(quantile=0.0), "quantile of Clip must be a finite number above 0"),
+        (Clip(quantile=1.1), "quantile of Clip must be at most 1; got 1.1"),
+        (Clip(over="all"), "over of Clip must be one of 'tasks', 'task'"),
+        (Shares(tolerance=0.9), "tolerance of Shares must be a finite number at least 1"),
         (Chain([]), "steps of Chain must be one filter or more"),
         (Chain([Sphere(), "slab"]), "steps of Chain must be one filter or more"),
         (Chain([Sphere(fraction=2.0)]), "fraction of Sphere must be below 1"),

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.places import Places, Rule
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.filtered import Passed, narrowed, passed
+from patom.attacks.filtered import Passed, narrowed, passed, pulled_back
 from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.labels import positions
@@ -124,6 +124,16 @@ class Bilevel:
             self.memory[:] = [*self.memory[-3:], (injection, known)]
         return known
 
+    def entering(self, injection: Injection) -> FloatArray:
+        """The injected rows' features as they enter problem (1), with the constant, shape (r, p)."""
+        return append_constant(injection.X if self.sanitiser is None else self.passed(injection).X)
+
+    def pulled_back(self, injection: Injection, slopes: FloatArray) -> FloatArray:
+        """Derivatives by the injected features, shape (r, d), from those by the features that enter problem (1)."""
+        if self.sanitiser is None:
+            return slopes
+        return pulled_back(self.sanitiser, self.problem.rows, injection, slopes)
+
     def settled(self, moved: Injection, before: Injection) -> Injection:
         """The moved rows, but for those that the filter would catch: they stay where they passed."""
         if self.sanitiser is None:
@@ -148,7 +158,7 @@ class Bilevel:
 
     def duals(self, injection: Injection, W: FloatArray) -> FloatArray:
         """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,) (eq. 5)."""
-        z = np.einsum("rp,rp->r", append_constant(injection.X), W[injection.task_index])
+        z = np.einsum("rp,rp->r", self.entering(injection), W[injection.task_index])
         return -self.problem.loss.slope(z, injection.y) * self.weights(injection)
 
     def project(self, X: FloatArray, injection: Injection) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from patom.attacks.adversary.places import Places
 from patom.attacks.injection import Injection
-from patom.core.arrays import BoolArray, FloatArray
+from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, group_rows
 from patom.defenses.sanitiser import Sanitiser, checked_rows
@@ -24,11 +24,14 @@ class Passed:
         Those that pass.
     clean, injected : arrays of bool, shapes (n,) and (r,)
         Which of the clean rows, in the order of the problem, and of the injected ones those are.
+    X : array of shape (r, d)
+        The injected rows' features as the filter leaves them.
     """
 
     rows: TaskRows
     clean: BoolArray
     injected: BoolArray
+    X: FloatArray
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,18 @@ def passed(sanitiser: Sanitiser, clean: TaskRows, injection: Injection | None) -
     """Filter clean and injected rows together, as the victim does; costs what the filter costs."""
     X, y, task_index = clean.X[:, :-1], clean.y, clean.task_index
     if injection is not None:
-        X, y = np.concatenate([X, injection.X]), np.append(y, injection.y)
-        task_index = np.append(task_index, injection.task_index)
-    kept = sanitiser.keep(X, y, task_index).kept
+        X, y, task_index = _together(clean, injection)
+    found = sanitiser.keep(X, y, task_index)
+    kept, X = found.kept, X if found.X is None else found.X
     rows = group_rows(X[kept], y[kept], task_index[kept], clean.n_tasks)
-    return Passed(rows, kept[: clean.y.size], kept[clean.y.size :])
+    return Passed(rows, kept[: clean.y.size], kept[clean.y.size :], X[clean.y.size :])
+
+
+def pulled_back(sanitiser: Sanitiser, clean: TaskRows, injection: Injection, slopes: FloatArray) -> FloatArray:
+    """Derivatives by the injected rows, shape (r, d), from those by the rows as the filter leaves them."""
+    rows = checked_rows(*_together(clean, injection))
+    everywhere = np.concatenate([np.zeros((clean.y.size, slopes.shape[1])), slopes])
+    return sanitiser.pulled_back(rows, everywhere)[clean.y.size :]
 
 
 def narrowed(sanitiser: Sanitiser, places: Places, clean: TaskRows, injection: Injection) -> Places:
@@ -76,8 +86,8 @@ def narrowed(sanitiser: Sanitiser, places: Places, clean: TaskRows, injection: I
 
     Thresholds and centres move with the rows: what passes is up to the filter, this is only where to look.
     """
-    X, y = np.concatenate([clean.X[:, :-1], injection.X]), np.append(clean.y, injection.y)
-    rows = checked_rows(X, y, np.append(clean.task_index, injection.task_index))
+    X, y, task_index = _together(clean, injection)
+    rows = checked_rows(X, y, task_index)
     attacked = np.isin(rows.task_index, injection.task_index)
     number = np.zeros((clean.n_tasks, 2), dtype=np.int64) if places.number is None else places.number.copy()
     regions = list(places.regions)
@@ -90,3 +100,9 @@ def narrowed(sanitiser: Sanitiser, places: Places, clean: TaskRows, injection: I
             number[task, side] = len(regions)
             regions.append(near)
     return Places(tuple(regions), number)
+
+
+def _together(clean: TaskRows, injection: Injection) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Features, targets and tasks of clean rows and injected ones, in this order."""
+    X, y = np.concatenate([clean.X[:, :-1], injection.X]), np.append(clean.y, injection.y)
+    return X, y, np.append(clean.task_index, injection.task_index)

@@ -24,7 +24,6 @@ from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import uniform_relationship
-from patom.core.rows import append_constant
 from patom.models.settings import require_choice, require_finite
 from patom.models.threads import one_blas_thread
 
@@ -168,14 +167,14 @@ def through_rows(
 
     ``curved=False`` leaves the l'' term out. Costs one pass over the injected rows.
     """
-    task, x, y = injection.task_index, append_constant(injection.X), injection.y
+    task, x, y = injection.task_index, program.entering(injection), injection.y
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
     weight = -program.weights(injection)
     loss = program.problem.loss
     features = (weight * loss.slope(z, y))[:, None] * v[task, :-1]
     if curved:
         features += (weight * loss.curvature(z, y) * along)[:, None] * W[task, :-1]
-    return features, weight * loss.cross(z, y) * along
+    return program.pulled_back(injection, features), weight * loss.cross(z, y) * along
 
 
 def adjoint(

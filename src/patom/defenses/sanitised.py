@@ -48,7 +48,7 @@ class Sanitised(MetaEstimatorMixin, BaseEstimator):
         if not isinstance(self.sanitiser, Sanitiser):
             raise ValueError(f"sanitiser of Sanitised must be a filter, such as Sphere(); got {self.sanitiser!r}.")
         self.kept_ = clone(self.sanitiser).keep(X, y, task)
-        rows, targets, tasks = self.kept_.select(X, y, task)
+        rows, (targets, tasks) = self.kept_.features(X), self.kept_.select(y, task)
         self._multi = bool(has_fit_parameter(self.estimator, "task"))
         settings = {"task": tasks} if self._multi else {}
         self.estimator_ = clone(self.estimator).fit(rows, targets, **settings)

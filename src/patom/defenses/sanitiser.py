@@ -1,9 +1,10 @@
-"""What all row filters share: rows in, which of them stay and why out."""
+"""What all row filters share: rows in, which of them stay, where they are moved and why others go out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
@@ -72,6 +73,8 @@ class Kept:
         The filter that dropped the row; empty for rows that stay.
     tasks, task_index : arrays of shape (m,) and (n,)
         Task labels, and each row's position among them.
+    X : array of shape (n, d), optional
+        Features of all rows as the filter leaves them; None where it moves none.
     """
 
     kept: BoolArray
@@ -80,6 +83,7 @@ class Kept:
     why: AnyArray
     tasks: AnyArray
     task_index: IntArray
+    X: FloatArray | None = None
 
     @property
     def by_task(self) -> np.recarray[Any, Any]:
@@ -95,14 +99,20 @@ class Kept:
         chosen = np.flatnonzero(self.kept)
         return tuple(None if given is None else _taken(given, chosen) for given in arrays)
 
+    def features(self, X: Any) -> Any:
+        """The rows of X that stay, as the filter leaves them."""
+        (stay,) = self.select(X)
+        return stay if self.X is None else _holding(stay, self.X[self.kept])
+
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores, thresholds and what dropped each row, shapes (n,); see ``Kept``."""
+    """Scores, thresholds and what dropped each row, shapes (n,), and features as they leave; see ``Kept``."""
 
     score: FloatArray
     threshold: FloatArray
     why: AnyArray
+    X: FloatArray | None = None
 
 
 class Sanitiser(BaseEstimator, ABC):
@@ -132,15 +142,16 @@ class Sanitiser(BaseEstimator, ABC):
         self.check()
         rows = checked_rows(X, y, task)
         found = self.judge(rows)
-        return Kept(found.why == "", found.score, found.threshold, found.why, rows.tasks, rows.task_index)
+        return Kept(found.why == "", found.score, found.threshold, found.why, rows.tasks, rows.task_index, found.X)
 
     def fit_resample(self, X: Any, y: Any, task: Any = None) -> tuple[Any, ...]:
         """The rows that stay: (X, y), and their tasks where ``task`` is given.
 
         So a filter is a sampler of imbalanced-learn, whose pipelines take steps that change the number of rows.
         """
-        kept = self.keep(X, y, task).select(X, y, task)
-        return kept[:2] if task is None else kept
+        kept = self.keep(X, y, task)
+        stay = (kept.features(X), *kept.select(y, task))
+        return stay[:2] if task is None else stay
 
     @abstractmethod
     def check(self) -> None:
@@ -156,6 +167,10 @@ class Sanitiser(BaseEstimator, ABC):
         What an attacker who knows the filter projects onto. None at all where no convex set can be said.
         """
         return [()] * len(rows.groups())
+
+    def pulled_back(self, rows: Rows, slopes: FloatArray) -> FloatArray:  # noqa: ARG002  (where no row is moved)
+        """Derivatives by the rows, shape (n, d), from those by the rows as they leave; thresholds held fixed."""
+        return slopes
 
 
 class Oddest(Sanitiser):
@@ -221,6 +236,16 @@ def _as_numbers(y: AnyArray) -> tuple[FloatArray, bool]:
     if not numeric:
         raise ValueError(f"y must hold numbers or two classes for a filter; got {distinct.size} values of text.")
     return y.astype(np.float64), False
+
+
+def _holding(given: Any, values: FloatArray) -> Any:
+    """Values in a container like the one given: a data frame of its library, with its names, or an array."""
+    if not hasattr(given, "columns"):
+        return values
+    frame = nw.from_native(given)
+    columns = {name: values[:, k] for k, name in enumerate(frame.columns)}
+    made = nw.from_dict(columns, backend=nw.get_native_namespace(frame)).to_native()
+    return made.set_axis(given.index) if hasattr(given, "index") else made
 
 
 def _taken(given: Any, rows: IntArray) -> Any:
