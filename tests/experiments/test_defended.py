@@ -5,7 +5,7 @@ import pytest
 
 from patom import Ball, MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.datasets import make_related_tasks
-from patom.defenses import Chain, Leverage, Neighbours, Roni, Sanitised, Slab, Sphere, Trim
+from patom.defenses import Chain, Clip, Leverage, Neighbours, Roni, Sanitised, Shares, Slab, Sphere, Trim
 from patom.experiments.compute import compute
 from patom.experiments.defended import behind
 from patom.metrics import nmse
@@ -46,6 +46,26 @@ def test_a_record_is_what_the_public_names_give(cell, known):
     assert record["rows_injected"] == kept.size - y.size
 
 
+def test_who_does_not_know_plans_against_the_model_as_it_was(cell):
+    changed = {"loss": "huber", "huber_delta": 0.3, "lambda_1": 0.02, "lambda_2": 0.03}
+    made = cell(
+        data={"name": "related", **OPTIONS}, attack=ASCENT, attackers=(0, 2), defense=changed | {"known": False}
+    )
+    data = make_related_tasks(**OPTIONS, random_state=0)
+    X, y, task = data.train
+    attack = ProjectedAscent(**{name: value for name, value in ASCENT.items() if name != "name"})
+    threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
+    result = attack.poison(MTRLRegressor(0.1, 0.1), X, y, task=task, threat=threat, random_state=made.rng())
+    defended = MTRLRegressor(0.02, 0.03, loss="huber", huber_delta=0.3)
+    attacked = result.replay(defended, X, y, task=task).predict(data.test.X, task=data.test.task)
+    scores = [nmse(data.test.y[data.test.task == k], attacked[data.test.task == k]) for k in (0, 2)]
+    record, _ = compute(made)
+    assert record["metric_attacked"] == pytest.approx(np.mean(scores))
+    known, _ = compute(cell(data={"name": "related", **OPTIONS}, attack=ASCENT, attackers=(0, 2), defense=changed))
+    assert known["metric_clean"] == record["metric_clean"]
+    assert known["metric_attacked"] != record["metric_attacked"]
+
+
 def test_a_victim_without_filters_has_no_such_columns(cell):
     record, _ = compute(cell())
     assert not {"caught", "dropped"} & set(record)
@@ -54,13 +74,15 @@ def test_a_victim_without_filters_has_no_such_columns(cell):
 @pytest.mark.parametrize("victim", [MTRLRegressor(0.1, 0.2), MTRLClassifier(0.1, 0.2)])
 def test_names_stand_for_filters(victim):
     names = ("sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni")
-    steps = behind(names, 0.1, victim).sanitiser.steps
+    steps = behind(names, victim, 0.1).sanitiser.steps
     assert [type(step) for step in steps] == [Sphere, Slab, Neighbours, Neighbours, Leverage, Trim, Roni]
     assert {step.fraction for step in steps} == {0.1}
     assert [steps[2].of, steps[3].of] == ["features", "targets"]
     assert steps[4].ridge == pytest.approx(0.3)
     assert steps[5].estimator is steps[6].estimator is victim
-    assert isinstance(behind(("slab",), 0.2, victim).sanitiser, Slab)
+    assert [type(step) for step in behind(("clip", "shares"), victim, 0.1).sanitiser.steps] == [Clip, Shares]
+    assert behind(("clip",), victim, 0.1, 0.3).sanitiser.quantile == 0.3
+    assert isinstance(behind(("slab",), victim, 0.2).sanitiser, Slab)
 
 
 def test_a_cell_without_a_defense_keeps_its_key(cell):
@@ -72,8 +94,11 @@ def test_a_cell_without_a_defense_keeps_its_key(cell):
     [
         ({"filters": ["moat"]}, "filters"),
         ({"filters": ["slab"], "fraction": 1.0}, "fraction"),
-        ({"fraction": 0.2}, "fraction and known are of filters; name one"),
-        ({"known": False}, "fraction and known are of filters; name one"),
+        ({"fraction": 0.2}, "fraction and quantile are of filters; name one"),
+        ({"quantile": 0.2}, "fraction and quantile are of filters; name one"),
+        ({"known": False}, "known is of a defense; name a filter, a loss or lambdas"),
+        ({"huber_delta": 0.2}, 'huber_delta goes with loss = "huber"'),
+        ({"loss": "moat"}, "loss"),
     ],
 )
 def test_what_a_defense_cannot_be(defense, said, fault):

@@ -91,13 +91,12 @@ def _load(data: str, seed: int, home: str | None) -> Dataset:
 
 def _record(cell: Cell, home: str | None) -> Record:
     adversary, defense = Adversary(**cell.adversary), Defense(**cell.defense)
-    defended = canonical(defense.model_dump(include={"filters", "fraction"}))
-    clean = _setting(canonical(cell.data), cell.seed, home, canonical(cell.model), adversary.tuning, defended)
+    clean = _setting(cell, home, adversary.tuning, defense)
     X, y, task = clean.data.train
-    threat = _threat(cell, adversary, clean)
-    victim = clean.victim if defense.known or not defense.filters else clean.victim.estimator
-    result = _attack(cell, clean).poison(victim, X, y, task=task, threat=threat, random_state=cell.rng())
-    attacked = result.model if victim is clean.victim else result.replay(clean.victim, X, y, task=task)
+    planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
+    threat = _threat(cell, adversary, planned)
+    result = _attack(cell, planned).poison(planned.victim, X, y, task=task, threat=threat, random_state=cell.rng())
+    attacked = result.model if planned is clean else result.replay(clean.victim, X, y, task=task)
     scores = _scores(attacked, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
@@ -133,10 +132,17 @@ def _record(cell: Cell, home: str | None) -> Record:
     return record
 
 
+def _setting(cell: Cell, home: str | None, tuning: str, defense: Defense) -> Setting:
+    described = canonical(defense.model_dump(exclude={"known"}))
+    return _kept_setting(canonical(cell.data), cell.seed, home, canonical(cell.model), tuning, described)
+
+
 @lru_cache(maxsize=4)
-def _setting(data: str, seed: int, home: str | None, model: str, tuning: str, defended: str) -> Setting:
+def _kept_setting(data: str, seed: int, home: str | None, model: str, tuning: str, described: str) -> Setting:
     dataset, norm = _load(data, seed, home), 1.0
     settings = {name: value for name, value in json.loads(model).items() if value is not None}
+    defense = Defense.model_validate_json(described)
+    settings |= defense.learner
     if settings.pop("constant", "after") == "before":
         dataset, norm = appended_before(dataset)
         settings |= {name: norm**2 * settings[name] for name in ("lambda_1", "lambda_2")}
@@ -146,9 +152,8 @@ def _setting(data: str, seed: int, home: str | None, model: str, tuning: str, de
     if tuning == "once":
         searched = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
         victim = clone(searched.estimator_)
-    defense = json.loads(defended)
-    if defense["filters"]:
-        victim = behind(tuple(defense["filters"]), defense["fraction"], victim)
+    if defense.filters:
+        victim = behind(defense.filters, victim, defense.fraction, defense.quantile)
     fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
     return Setting(dataset, victim, fitted, _scores(fitted, dataset), norm)
 

@@ -3,14 +3,18 @@
 from typing import Any, Literal
 
 from patom.attacks.bilevel import MTRL
-from patom.defenses import Chain, Leverage, Neighbours, Roni, Sanitised, Slab, Sphere, Trim
+from patom.defenses import Chain, Clip, Leverage, Neighbours, Roni, Sanitised, Shares, Slab, Sphere, Trim
 from patom.defenses.sanitiser import Sanitiser
 from patom.models import LambdaSearch
 
-FilterName = Literal["sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni"]
+FilterName = Literal["sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni", "clip", "shares"]
+LEARNER = ("loss", "huber_delta", "lambda_1", "lambda_2")
+"""Settings of the learner that a defense may replace."""
 
 
-def behind(names: tuple[FilterName, ...], fraction: float, victim: MTRL | LambdaSearch) -> Sanitised:
+def behind(
+    names: tuple[FilterName, ...], victim: MTRL | LambdaSearch, fraction: float, quantile: float = 0.5
+) -> Sanitised:
     """The victim behind these filters; those that fit a model fit its own."""
     model = victim.estimator if isinstance(victim, LambdaSearch) else victim
     made: dict[str, Any] = {
@@ -21,6 +25,8 @@ def behind(names: tuple[FilterName, ...], fraction: float, victim: MTRL | Lambda
         "leverage": lambda: Leverage(fraction, ridge=model.lambda_1 + model.lambda_2),
         "trim": lambda: Trim(model, fraction, n_starts=1),
         "roni": lambda: Roni(model, fraction),
+        "clip": lambda: Clip(quantile),
+        "shares": Shares,
     }
     steps: list[Sanitiser] = [made[name]() for name in names]
     return Sanitised(victim, steps[0] if len(steps) == 1 else Chain(steps))

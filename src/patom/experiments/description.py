@@ -8,11 +8,12 @@ from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data
-from patom.experiments.defended import FilterName
+from patom.experiments.defended import LEARNER, FilterName
 from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
-Figure = Literal["convergence", "budgets", "correlations", "attacks"]
+Loss = Literal["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"]
+Figure = Literal["convergence", "budgets", "correlations", "attacks", "defenses"]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -46,7 +47,7 @@ class Model(_Table):
     ``constant`` says whether it is appended after or before the features are divided by the largest norm.
     """
 
-    loss: Literal["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"] | None = None
+    loss: Loss | None = None
     lambda_1: NotNegative = 0.1
     lambda_2: NotNegative = 0.1
     constant: Literal["after", "before"] = "after"
@@ -105,19 +106,34 @@ class Adversary(_Table):
 
 
 class Defense(_Table):
-    """Filters of rows before the victim's fit, one after another, each dropping ``fraction`` of the rows it sees.
+    """Filters of rows before the victim's fit, one after another, and other settings of the learner than the model's.
 
-    ``known``: whether the attacker knows them, and attacks the victim with them in place.
+    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` the clipping distance. ``known``: whether
+    the attacker knows all this; otherwise she plans against the learner without it.
     """
 
     filters: tuple[FilterName, ...] = ()
     fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    quantile: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    loss: Loss | None = None
+    huber_delta: Positive | None = None
+    lambda_1: NotNegative | None = None
+    lambda_2: NotNegative | None = None
     known: bool = True
+
+    @property
+    def learner(self) -> dict[str, Any]:
+        """The learner's settings that are replaced."""
+        return self.model_dump(include=set(LEARNER), exclude_none=True)
 
     @model_validator(mode="after")
     def _something(self) -> "Defense":
-        if not self.filters and (self.fraction, self.known) != (0.1, True):
-            raise ValueError("fraction and known are of filters; name one")
+        if not self.filters and (self.fraction, self.quantile) != (0.1, 0.5):
+            raise ValueError("fraction and quantile are of filters; name one")
+        if not self.filters and not self.learner and not self.known:
+            raise ValueError("known is of a defense; name a filter, a loss or lambdas")
+        if self.huber_delta is not None and self.loss != "huber":
+            raise ValueError('huber_delta goes with loss = "huber"')
         return self
 
 
