@@ -194,8 +194,8 @@ class Experiment(_Table):
     @model_validator(mode="after")
     def _one_variant(self) -> "Experiment":
         several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent, tuple)
-        if several and self.figure != "attacks":
-            raise ValueError('several step sizes or ascents need figure = "attacks"; elsewhere use vary')
+        if several and self.figure not in {"attacks", "defenses"}:
+            raise ValueError('several step sizes or ascents need figure = "attacks" or "defenses"; elsewhere use vary')
         return self
 
 
