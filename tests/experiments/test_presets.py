@@ -25,14 +25,16 @@ def cells(grid, seeds=None):
 
 
 @pytest.fixture(
-    name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary", "defenses"]
+    name="preset",
+    scope="module",
+    params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary", "defenses", "screening"],
 )
 def fixture_preset(request):
     return read_grid(request.param)
 
 
 def test_these_are_the_presets():
-    assert sorted(presets()) == ["adversary", "attacks", "defenses", "fig1", "fig2", "fig3", "settings"]
+    assert sorted(presets()) == ["adversary", "attacks", "defenses", "fig1", "fig2", "fig3", "screening", "settings"]
 
 
 def test_every_preset_can_be_planned_on_its_data(preset):
