@@ -55,12 +55,24 @@ def test_a_trusted_table_shows_changes(run, sites, tmp_path):
     assert change["east"] > 1.0 > change["north"]
 
 
+def test_p_values_are_told_where_they_are_asked_for(run, sites, tmp_path):
+    out = tmp_path / "screen.json"
+    asked = ("screen", sites, *NAMED, *LAMBDAS, "--out", out)
+    assert " p " not in run(*asked)[1]
+    assert {entry["p_value"] for entry in json.loads(out.read_text())["tasks"]} == {None}
+    lines = run(*asked, "--resamples", "4")[1].splitlines()[1:]
+    told = [entry["p_value"] for entry in json.loads(out.read_text())["tasks"]]
+    assert [float(re.search(r" p (\d\.\d{3}) ", line)[1]) for line in lines] == told
+    assert set(told) <= {0.2, 0.4, 0.6, 0.8, 1.0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("--task", "sight", "--target", "y"), "no column 'sight'"),
         ((*NAMED, "--lambda-1", "0.1"), "must be given together"),
         ((*NAMED, "--top", "0"), "'--top'"),
+        ((*NAMED, "--resamples", "-1"), "'--resamples'"),
         ((*NAMED, *LAMBDAS, "--trusted", "nowhere.csv"), "nowhere.csv"),
         ((*NAMED, *LAMBDAS, "--features", "a", "--kind", "ranking"), "--kind"),
         (("--task", "site"), "Missing option '--target'"),

@@ -122,6 +122,8 @@ def test_a_task_of_one_row_is_scored():
     ("changes", "error", "said"),
     [
         ({"n_folds": 1}, ValueError, "n_folds of screen must be a whole number at least 2"),
+        ({"n_resamples": -1}, ValueError, "n_resamples of screen must be a whole number at least 0"),
+        ({"n_resamples": 1.5}, ValueError, "n_resamples of screen must be a whole number at least 0"),
         ({"model": 3}, ValueError, "estimator of screen must be an MTRLRegressor or MTRLClassifier"),
         ({"task": None}, ValueError, "screen needs two tasks or more"),
         ({"model": MTRLRegressor(task_covariance=np.eye(6))}, ValueError, "task_covariance is learned"),
@@ -145,3 +147,5 @@ def test_progress_counts_the_parts(data):
     calls = []
     screen(MODEL, X, y, task=task, progress=lambda: calls.append(1))
     assert len(calls) == 8
+    screen(MODEL, X, y, task=task, n_resamples=3, progress=lambda: calls.append(1))
+    assert len(calls) == 8 + 8 + 3

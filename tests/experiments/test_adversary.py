@@ -59,6 +59,7 @@ def fixture_outcome(cell, random_attack):
     [
         ({}, {}),
         ({"region": "own-data"}, {"region": OwnData(within=Ball(1.0))}),
+        ({"region": "own-core"}, {"region": OwnData(quantile=0.7, within=Ball(1.0))}),
         ({"over_tasks": "least"}, {"objective": Availability("least")}),
         ({"over_tasks": "worst", "spare": 0.5}, {"objective": Sparing(Availability("worst"), 0.5)}),
         ({"share": 0.5}, {"knowledge": GreyBox(0.5)}),

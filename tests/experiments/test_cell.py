@@ -21,6 +21,7 @@ CHANGES = {
     "lambda_2": {"model": MODEL | {"lambda_2": 0.2}},
     "constant": {"model": MODEL | {"constant": "before"}},
     "whether correlations are kept": {"figure": "correlations"},
+    "whether tasks are screened": {"figure": "screening"},
 }
 
 

@@ -25,14 +25,16 @@ def cells(grid, seeds=None):
 
 
 @pytest.fixture(
-    name="preset", scope="module", params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary", "defenses"]
+    name="preset",
+    scope="module",
+    params=["fig1", "fig2", "fig3", "settings", "attacks", "adversary", "defenses", "screening"],
 )
 def fixture_preset(request):
     return read_grid(request.param)
 
 
 def test_these_are_the_presets():
-    assert sorted(presets()) == ["adversary", "attacks", "defenses", "fig1", "fig2", "fig3", "settings"]
+    assert sorted(presets()) == ["adversary", "attacks", "defenses", "fig1", "fig2", "fig3", "screening", "settings"]
 
 
 def test_every_preset_can_be_planned_on_its_data(preset):
@@ -132,3 +134,15 @@ def test_adversary_changes_one_thing_at_a_time():
         ]
         assert sorted(map(len, changes)) == [0] + [1] * 8
         assert {key for change in changes for key in change} == set(usual)
+
+
+def test_screening_is_of_the_strongest_attack_by_those_who_know_it_and_those_who_do_not():
+    grid = read_grid("screening")
+    assert grid.seeds == 10
+    for name in ("sarcos", "landmine", "digits"):
+        naive, *adaptive = [each for each in grid.experiments if each.data.name == name]
+        assert (naive.adversary, naive.budgets) == (Adversary(), (0.1, 0.2, 0.4))
+        assert set(naive.attacks) == {"random-direct", "random-indirect", "ascent-direct", "ascent-indirect"}
+        assert [each.adversary.region for each in adaptive] == ["own-data", "own-core", "own-core"]
+        assert [each.ascent.optimise_labels for each in (naive, *adaptive)] == [True, True, True, False]
+    assert {(each.figure, each.model.lambda_1) for each in grid.experiments} == {("screening", 0.01)}

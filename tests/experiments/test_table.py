@@ -27,7 +27,7 @@ def as_bytes(rows, provenance):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("figure", ["budgets", "correlations"])
+@pytest.mark.parametrize("figure", ["budgets", "correlations", "screening"])
 def test_a_row_is_a_cell_and_its_record(cell, random_attack, figure, through_file):
     cells = [cell(figure=figure), cell(figure=figure, attack=random_attack, seed=5, pair="B", start=2)]
     records = [plain(compute(each)[0]) for each in cells]

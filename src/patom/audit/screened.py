@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.audit.scaling import fit_scaling
 from patom.audit.table import Table
-from patom.defenses.screening import Screening, screen
+from patom.defenses import Screening, screen
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 
 
@@ -20,10 +20,11 @@ def screen_table(
     lambda_1: float | None = None,
     lambda_2: float | None = None,
     standardise: bool = True,
+    resamples: int = 0,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> Screening:
-    """Rank the tasks of a table; costs a cross-validation and three fits a task.
+    """Rank the tasks of a table; costs a cross-validation and three fits a task, and those again for each resample.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def screen_table(
         Both or none; by default those of ``LambdaSearch`` on the table.
     standardise : bool
         As in ``table_data``.
+    resamples : int
+        ``n_resamples`` of ``screen``, for p-values.
     seed : int
     progress : callable
         Called with the parts done and all parts.
@@ -57,11 +60,14 @@ def screen_table(
         if reference is not None:
             rows = scaling.features(reference.X), scaling.target(reference.y)
             trusted = clone(model).fit(*rows, task=reference.task)
-        done, total = 0, len(set(table.task.tolist())) + 2
+        done, total = 0, len(set(table.task.tolist())) + 2 + resamples
 
         def advance() -> None:
             nonlocal done
             done += 1
             progress(done, total)
 
-        return screen(model, X, y, task=table.task, reference=trusted, random_state=seed, progress=advance)
+        return screen(
+            model, X, y, task=table.task, reference=trusted, n_resamples=resamples, random_state=seed,
+            progress=advance,
+        )  # fmt: skip

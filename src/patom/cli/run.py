@@ -13,7 +13,10 @@ from patom.cli.progress import progress
 @app.command()
 def run(
     grid: Annotated[
-        str, typer.Argument(help="A preset (fig1, fig2, fig3, settings, attacks, adversary, defenses) or a TOML file.")
+        str,
+        typer.Argument(
+            help="A preset (fig1, fig2, fig3, settings, attacks, adversary, defenses, screening) or a TOML file."
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option(help="Folder for the results; a run that was stopped in it goes on.")],

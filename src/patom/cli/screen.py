@@ -41,13 +41,17 @@ def screen(
     lambda_1: Lambda = None,
     lambda_2: Annotated[float | None, typer.Option("--lambda-2")] = None,
     standardise: Annotated[bool, typer.Option(help="Bring columns to one scale first.")] = True,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Tables of honest tasks to draw for p-values; 99 take as long as 99 rankings.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="All random draws follow from it.")] = 0,
 ) -> None:
     """Rank the tasks of a table for review, the most suspicious first.
 
     Suspicious is a task whose rows are predicted badly, without which the others are predicted better, whose rows lie
     far out or, with --trusted, whose weights have changed: the number is by how many robust standard deviations it
-    exceeds the median task in the worst of these. It ranks, and accuses nobody.
+    exceeds the median task in the worst of these. With --resamples the p says how often an honest task would be as
+    suspicious. It ranks, and accuses nobody.
     """
     from patom.atomic import write_atomically
     from patom.audit import read_table
@@ -59,8 +63,8 @@ def screen(
     reference = None if trusted is None else read_table(trusted, **named)
     with progress("Screening") as show:
         found = screen_table(
-            read, reference=reference, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise, seed=seed,
-            progress=show,
+            read, reference=reference, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise,
+            resamples=resamples, seed=seed, progress=show,
         )  # fmt: skip
     if out is not None:
         text = json.dumps(_plain(found, read), indent=1) + "\n"
@@ -73,7 +77,8 @@ def _lines(found: "Screening", top: int) -> list[str]:
     lines = [f"{found.tasks.size} tasks, the most suspicious first:"]
     for place, i in enumerate(found.order[:top], start=1):
         reason = found.reasons[i]
-        lines.append(f"{place:>3}  {found.tasks[i]!s:<{width}}  {found.suspicion[i]:5.1f}  {_MEANING[reason]}")
+        p = "" if found.p_values is None else f"  p {found.p_values[i]:.3f}"
+        lines.append(f"{place:>3}  {found.tasks[i]!s:<{width}}  {found.suspicion[i]:5.1f}{p}  {_MEANING[reason]}")
     return lines
 
 
@@ -88,6 +93,7 @@ def _plain(found: "Screening", table: "Table") -> dict[str, Any]:
             {
                 "task": found.tasks[i].item(),
                 "suspicion": float(found.suspicion[i]),
+                "p_value": None if found.p_values is None else float(found.p_values[i]),
                 "reason": found.reasons[i],
                 "scores": {name: finite[name][i] for name in names},
                 "most_correlated": [label.item() for label in found.next_to([found.tasks[i].item()])[:3]],

@@ -20,7 +20,7 @@ class Cell:
     experiment, pair : str
         Where it belongs; no part of the key, so that experiments share cells.
     figure : str
-        What it is for; correlations are kept for the figure of that name only.
+        What it is for; correlations are kept, and tasks screened, for the figure of that name only.
     data : dict
         The data set and its options.
     seed : int

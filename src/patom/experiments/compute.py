@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,14 @@ from patom.experiments.data import Data
 from patom.experiments.defended import behind
 from patom.experiments.description import Adversary, Defense
 from patom.experiments.methods import METHODS
+from patom.experiments.screened import Before, before, screening_record
 from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_thread
 
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
+QUANTILES = {"own-data": 0.95, "own-core": 0.7}
+"""Of the distances of a task's own rows from their middle: how far out the attacker's may lie."""
 Victim = MTRL | LambdaSearch | Sanitised
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
@@ -49,6 +52,11 @@ class Setting:
     model: Victim
     scores: dict[Any, float]
     norm: float
+
+    @cached_property
+    def screened(self) -> Before:
+        """The clean rows, screened; computed for the first cell that asks."""
+        return before(_learner(self.victim), self.data)
 
 
 def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
@@ -129,6 +137,8 @@ def _record(cell: Cell, home: str | None) -> Record:
         record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
         record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
         record["correlation"] = attacked.task_correlation_.ravel().tolist()
+    if cell.figure == "screening":
+        record |= screening_record(clean.screened, result, cell.attackers)
     return record
 
 
@@ -167,9 +177,10 @@ def _attack(cell: Cell, clean: Setting) -> Any:
 
 def _threat(cell: Cell, adversary: Adversary, clean: Setting) -> ThreatModel:
     ball = Ball(radius=cell.radius * clean.norm)
+    region = ball if adversary.region == "ball" else OwnData(quantile=QUANTILES[adversary.region], within=ball)
     availability = Availability(over_tasks=adversary.over_tasks)
     return ThreatModel(
-        cell.targets, cell.attackers, cell.budget, ball if adversary.region == "ball" else OwnData(within=ball),
+        cell.targets, cell.attackers, cell.budget, region,
         objective=Sparing(availability, adversary.spare) if adversary.spare else availability,
         knowledge=_knowledge(adversary, clean.victim),
     )  # fmt: skip

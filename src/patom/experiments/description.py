@@ -13,7 +13,7 @@ from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
 Loss = Literal["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"]
-Figure = Literal["convergence", "budgets", "correlations", "attacks", "defenses"]
+Figure = Literal["convergence", "budgets", "correlations", "attacks", "screening", "defenses"]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -86,12 +86,13 @@ Ascents = Annotated[
 class Adversary(_Table):
     """What the attacker wants, knows and may do beyond the paper's, and whether the victim tunes its lambdas.
 
-    ``region``: the ball, or what looks like a task's own data (``OwnData``). ``spare``: weight of ``Sparing``.
+    ``region``: the ball, or what looks like a task's own data (``OwnData``), or like its inner rows (0.7 quantile).
+    ``spare``: weight of ``Sparing``.
     ``share`` and ``lambda_guess``: a grey-box attacker's part of the rows, and her lambdas over the true ones.
     ``tuning``: by cross-validation over ``LambdaSearch``'s grid, once on clean rows or again on the poisoned ones.
     """
 
-    region: Literal["ball", "own-data"] = "ball"
+    region: Literal["ball", "own-data", "own-core"] = "ball"
     over_tasks: OverTasks = "mean"
     spare: NotNegative = 0.0
     share: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
@@ -196,6 +197,14 @@ class Experiment(_Table):
         several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent, tuple)
         if several and self.figure not in {"attacks", "defenses"}:
             raise ValueError('several step sizes or ascents need figure = "attacks" or "defenses"; elsewhere use vary')
+        return self
+
+    @model_validator(mode="after")
+    def _screened_as_it_learns(self) -> "Experiment":
+        if self.figure == "screening" and (self.adversary.tuning == "again" or self.defense.filters):
+            raise ValueError(
+                'figure = "screening" screens the rows as they come, with fixed lambdas: no filters, no tuning "again"'
+            )
         return self
 
 

@@ -37,7 +37,7 @@ def presets() -> tuple[str, ...]:
     """Names of the grids that come with the package.
 
     >>> presets()
-    ('adversary', 'attacks', 'defenses', 'fig1', 'fig2', 'fig3', 'settings')
+    ('adversary', 'attacks', 'defenses', 'fig1', 'fig2', 'fig3', 'screening', 'settings')
     """
     folder = resources.files("patom.experiments") / "presets"
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))

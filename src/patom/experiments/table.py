@@ -9,6 +9,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from patom.defenses.screening import SCORES
 from patom.experiments.cell import Cell, canonical
 
 _TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
@@ -38,6 +39,9 @@ SCHEMA = pa.schema(
         *[("gap", pa.float64()), ("certified", pa.bool_()), ("status", pa.string())],
         *[("tasks", _TEXTS), ("spectrum_clean", _NUMBERS), ("spectrum", _NUMBERS)],
         *[("correlation_clean", _NUMBERS), ("correlation", _NUMBERS)],
+        *[(f"score_{name}", _NUMBERS) for name in SCORES.names or ()],
+        *[(name, _NUMBERS) for name in ("suspicion", "suspicion_trusted", "suspicion_clean")],
+        ("next_to", _TEXTS),
         ("error", pa.string()),
         ("key", pa.string()),
     ]

@@ -169,6 +169,33 @@ def _attack_row(name: str, rise: float) -> list[str]:
     return [name, *shares, told(rise - 1.0, "points"), "17 of 30 cells", "41", "3", "12.7"]
 
 
+SCORES = ("own_loss", "harm", "reach", "change", "correlation")
+
+
+def screening(
+    rng: np.random.Generator,
+    title: str,
+    *,
+    kinds: Sequence[str] = ("direct", "indirect"),
+    points: Sequence[float] = (0.1, 0.2, 0.4),
+) -> dict[str, Any]:
+    """Suspicion under random rows and the ascent, each score under the ascent; a row a ranking."""
+    panels, groups = [], []
+    for kind in kinds:
+        rankings = [("suspicion", f"{attack}-{kind}", f"suspicion, {attack}") for attack in ("random", "ascent")]
+        rankings += [(f"score_{name}", "", name.replace("_", " ")) for name in SCORES]
+        lines = [
+            {"ranking": ranking, "attack": attack, "label": label, "budgets": list(points)}
+            | {"auc": [interval(value, 0.03) for value in rng.uniform(0.1, 0.95, len(points))]}
+            for ranking, attack, label in rankings
+        ]
+        panels.append({"kind": kind, "lines": lines, "clean": interval(0.55, 0.05)})
+        told = [[label, "0.97 (0.95 to 0.99)", "90 % (80 % to 95 %)", "", "", "0.5"] for _, _, label in rankings]
+        groups.append((f"ascent, {kind}", told))
+    columns = ["Ranked by", "ROC AUC", "precision at k", "review effort saved", "honest tasks above 3", "budget 10 %"]
+    return {"title": title, "settings": "lambda 0.01", "columns": columns, "groups": groups, "panels": panels}
+
+
 def claims() -> list[dict[str, Any]]:
     evidence = [
         {"setting": "SARCOS, raw torques, direct", "value": "6.1 (5.0 to 7.2)", "holds": True},
@@ -223,6 +250,7 @@ def build_results(*, seed: int = 0) -> dict[str, Any]:
         ],
         "correlations": [correlations(rng, "SARCOS, raw torques", torques[:4], cases="A")],
         "attacks": [attacks(rng, "SARCOS, lambda 0.01")],
+        "screening": [screening(rng, "SARCOS")],
         "claims": claims(),
         "failures": [
             {"cell": "SARCOS, raw torques; seed 3; pair A; PATOM, direct; budget 0.5", "error": "ValueError: no rows"},
@@ -245,7 +273,7 @@ def results(_built: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def bare(results: dict[str, Any]) -> dict[str, Any]:
     """The same without anything to draw, for what does not depend on figures."""
-    return results | {"convergence": [], "budgets": [], "correlations": [], "attacks": []}
+    return results | {"convergence": [], "budgets": [], "correlations": [], "attacks": [], "screening": []}
 
 
 @pytest.fixture
@@ -276,3 +304,8 @@ def read() -> Callable[[str], page_reader.Reader]:
 @pytest.fixture(scope="session")
 def make_attacks() -> Callable[..., dict[str, Any]]:
     return attacks
+
+
+@pytest.fixture(scope="session")
+def make_screening() -> Callable[..., dict[str, Any]]:
+    return screening

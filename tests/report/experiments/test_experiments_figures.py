@@ -187,6 +187,7 @@ def test_files_are_named_after_experiments_and_never_the_same(results: dict[str,
         "budgets-experiment.svg",
         "correlations-sarcos-raw-torques.svg",
         "attacks-sarcos-lambda-0-01.svg",
+        "screening-sarcos.svg",
     ]
     assert sorted(paths) == sorted((tmp_path / "new" / "figures").iterdir())
 

@@ -27,13 +27,16 @@ def test_claims_come_first_and_every_part_follows_in_order(results: dict[str, An
         "Quality of the solutions against budget",
         "Task correlations under attack",
         "Attacks side by side",
+        "Screening of tasks",
         "Notes",
         "How it was run",
         "What failed",
         "How to run it again",
     ]
     panels = [
-        len(experiment["panels"]) for kind in ("convergence", "budgets", "attacks") for experiment in results[kind]
+        len(experiment["panels"])
+        for kind in ("convergence", "budgets", "attacks", "screening")
+        for experiment in results[kind]
     ]
     assert Counter(reader.tags)["svg"] == sum(panels) + len(results["correlations"][0]["maps"])
 
@@ -126,12 +129,18 @@ def test_the_least_results_have_a_page(read: Read) -> None:
     assert "failed" not in reader.text()
 
 
-@pytest.mark.parametrize("kind", ["convergence", "budgets", "correlations", "attacks"])
+@pytest.mark.parametrize("kind", ["convergence", "budgets", "correlations", "attacks", "screening"])
 def test_one_figure_only(results: dict[str, Any], bare: dict[str, Any], read: Read, kind: str) -> None:
     text = read(render_experiments(bare | {kind: results[kind][:1]})).text("h2")
-    titles = ("Convergence", "Quality of the solutions", "Task correlations", "Attacks side by side")
+    titles = (
+        "Convergence",
+        "Quality of the solutions",
+        "Task correlations",
+        "Attacks side by side",
+        "Screening of tasks",
+    )
     shown = [name in text for name in titles]
-    assert shown == [kind == name for name in ("convergence", "budgets", "correlations", "attacks")]
+    assert shown == [kind == name for name in ("convergence", "budgets", "correlations", "attacks", "screening")]
 
 
 def test_page_loads_nothing(results: dict[str, Any], read: Read) -> None:

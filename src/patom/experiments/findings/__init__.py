@@ -1,13 +1,14 @@
 """What a run's table says: figures and the paper's claims, judged by rules.
 
 ``rows`` groups and averages, ``claim`` holds the rule of a verdict; one file a figure: ``convergence`` (Fig. 1),
-``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks.
+``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks,
+``screening`` rankings of tasks.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patom.experiments.findings import attacks, budgets, convergence, correlations
+from patom.experiments.findings import attacks, budgets, convergence, correlations, screening
 from patom.experiments.findings.rows import CONFIDENCE, Row
 from patom.experiments.methods import LABELS
 
@@ -31,7 +32,7 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
     """
     rows = [row for table, _ in runs for row in table]
     told = [provenance for _, provenance in runs]
-    claims = [*convergence.claims(rows), *budgets.claims(rows), *correlations.claims(rows)]
+    claims = [*convergence.claims(rows), *budgets.claims(rows), *correlations.claims(rows), *screening.claims(rows)]
     return {
         "schema": 1,
         "kind": "experiments",
@@ -46,6 +47,7 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         "budgets": budgets.budgets(rows),
         "correlations": correlations.correlations(rows),
         "attacks": attacks.attacks(rows),
+        "screening": screening.screening(rows),
         "claims": [claim.as_dict() for claim in claims if claim.evidence],
         "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],
     }

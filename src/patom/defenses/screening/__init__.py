@@ -1,0 +1,6 @@
+"""Screening of tasks for review: ``scores`` of tasks, their ``ranking``, and the ``null`` of honest tasks."""
+
+from patom.defenses.screening.ranking import Screening, screen
+from patom.defenses.screening.scores import RANKED, SCORES
+
+__all__ = ["RANKED", "SCORES", "Screening", "screen"]
