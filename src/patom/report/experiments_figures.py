@@ -13,6 +13,7 @@ from .attacks import attack_multiples
 from .budgets import budget_multiples
 from .convergence import convergence_multiples
 from .correlations import correlation_multiples
+from .defenses import defense_multiples
 from .panels import Multiples
 from .screening import screening_multiples
 from .svg import standalone_svg
@@ -22,6 +23,7 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], Multiples]] = {
     "budgets": budget_multiples,
     "correlations": correlation_multiples,
     "attacks": attack_multiples,
+    "defenses": defense_multiples,
     "screening": screening_multiples,
 }
 """The results' sections that hold figures, those of the paper in its order first, and what draws an entry."""

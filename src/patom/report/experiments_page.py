@@ -22,6 +22,7 @@ _TABLES: Mapping[str, Callable[[Mapping[str, Any]], words.Table]] = {
     "budgets": words.budget_table,
     "correlations": words.shift_table,
     "attacks": attacks_table,
+    "defenses": attacks_table,
     "screening": attacks_table,
 }
 
@@ -35,8 +36,8 @@ def render_experiments(results: Mapping[str, Any]) -> str:
     results : Mapping
         ``schema``, ``kind`` (``"experiments"``), ``title``, ``patom_version``, ``n_seeds``, and as far as the run
         has them ``confidence``, ``claims``, ``convergence``, ``budgets``, ``correlations``, ``attacks``,
-        ``screening``, ``notes``, ``provenance``, ``failures`` and ``command``. Numbers that were not measurable are
-        None.
+        ``defenses``, ``screening``, ``notes``, ``provenance``, ``failures`` and ``command``. Numbers that were not
+        measurable are None.
 
     Returns
     -------

@@ -2,13 +2,14 @@
 
 ``rows`` groups and averages, ``claim`` holds the rule of a verdict; one file a figure: ``convergence`` (Fig. 1),
 ``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks,
+``defenses`` defenses,
 ``screening`` rankings of tasks.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patom.experiments.findings import attacks, budgets, convergence, correlations, screening
+from patom.experiments.findings import attacks, budgets, convergence, correlations, defenses, screening
 from patom.experiments.findings.rows import CONFIDENCE, Row
 from patom.experiments.methods import LABELS
 
@@ -47,6 +48,7 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         "budgets": budgets.budgets(rows),
         "correlations": correlations.correlations(rows),
         "attacks": attacks.attacks(rows),
+        "defenses": defenses.defenses(rows),
         "screening": screening.screening(rows),
         "claims": [claim.as_dict() for claim in claims if claim.evidence],
         "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from os.path import commonprefix
+from itertools import chain, takewhile
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,8 @@ class Compared:
         if not mean_all > 0.0:
             return interval([], CONFIDENCE)
         ratio = mean_left / mean_all
-        return interval([1.0 - ratio - (left[seed] - ratio * all_[seed]) / mean_all for seed in left], CONFIDENCE)
+        shares = (1.0 - ratio - (left[seed] - ratio * all_[seed]) / mean_all for seed in left)
+        return interval(map(float, shares), CONFIDENCE)
 
     def _compare(self, rows: list[Row], value: Callable[[Row, Row], float]) -> Interval:
         return interval(self._by_seed(rows, value).values(), CONFIDENCE)
@@ -108,7 +108,7 @@ def _data_set(rows: list[Row]) -> dict[str, Any] | None:
         "settings": f"lambda {rows[0]['lambda_1']:g} without a defense",
         "metric": metric,
         "columns": [column.format(metric) for column in COLUMNS],
-        "groups": [(_heading(*setting), [_line(one) for one in part]) for setting, part in found.items()],
+        "groups": [[_heading(*setting), [_line(one) for one in part]] for setting, part in found.items()],
         "panels": [{"title": _heading(*setting), "points": _points(part)} for setting, part in found.items()],
     }
 
@@ -143,16 +143,19 @@ def _cell(row: Row) -> tuple[Any, ...]:
 
 def _defense(row: Row, *, known: bool) -> str:
     """The defense, told apart from others but not by whether it is known."""
-    return json.dumps({name: value for name, value in json.loads(row["defense"]).items() if name != "known" or not known})
+    return json.dumps(
+        {name: value for name, value in json.loads(row["defense"]).items() if name != "known" or not known}
+    )
 
 
 def _shared(names: Sequence[str]) -> str:
-    """What all names begin with, up to a comma.
+    """The parts between commas that all names begin with.
 
     >>> _shared(["SARCOS, raw, sphere, known", "SARCOS, raw, slab, known"])
     'SARCOS, raw, '
     """
-    return commonprefix(list(names)).rpartition(", ")[0] + ", " if len(set(names)) > 1 else ""
+    parts = zip(*(name.split(", ") for name in names), strict=False)
+    return "".join(f"{same[0]}, " for same in takewhile(lambda same: len(set(same)) == 1, parts))
 
 
 def _heading(kind: str, budget: float) -> str:
@@ -163,7 +166,7 @@ def _line(one: Compared) -> list[str]:
     off = [_told(one.kept_off(rows), percent) for rows in (one.rows, one.naive)]
     cost = "" if one.label == NONE else told(one.cost, percent)
     levels = [(one.rows, "metric_clean"), (one.rows, "metric_attacked"), (one.naive, "metric_attacked")]
-    shares = [_told(over_seeds(one.rows, lambda row, name=name: number(row[name])), percent) for name in ("caught", "dropped")]
+    shares = [_told(over_seeds(one.rows, _value(name)), percent) for name in ("caught", "dropped")]
     return [
         one.label, *off, cost, *(_told(over_seeds(rows, _value(name)), plain) for rows, name in levels), *shares,
         f"{np.mean([number(row['seconds']) for row in one.rows]):.1f}",
