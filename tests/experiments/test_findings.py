@@ -19,7 +19,7 @@ def test_findings_have_the_keys_of_the_contract(row, found):
     results = found(rows)
     assert set(results) == {
         "schema", "kind", "title", "patom_version", "command", "confidence", "n_seeds", "notes", "provenance",
-        "convergence", "budgets", "correlations", "attacks", "screening", "claims", "failures",
+        "convergence", "budgets", "correlations", "attacks", "defenses", "screening", "claims", "failures",
     }  # fmt: skip
     assert (results["schema"], results["kind"], results["confidence"]) == (1, "experiments", 0.95)
     assert set(results["provenance"]) == {
