@@ -1,11 +1,14 @@
 """What every estimator with one linear model a task shares: rows in, labels of tasks and classes, predictions out."""
 
+import warnings
 from abc import ABC, abstractmethod
+from enum import Enum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
@@ -13,6 +16,7 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.kernels import row_products
 from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import TaskRows, append_constant, group_rows
+from patom.core.solution import Solution, Status
 from patom.models.settings import encode_classes, known_classes, require_finite
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
@@ -22,6 +26,9 @@ _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finit
 
 class LinearTasks(BaseEstimator, ABC):
     """One linear model a task; a subclass says how the weights are learned."""
+
+    tol: float
+    status_: Enum
 
     def _group(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> TaskRows:
         """Check the data, learn the labels of tasks, classes and features, and group the rows by task."""
@@ -35,6 +42,18 @@ class LinearTasks(BaseEstimator, ABC):
     def _keep(self, W: FloatArray) -> None:
         self._weights = W
         self.coef_, self.intercept_ = W[:, :-1], W[:, -1]
+
+    def _certify(self, solution: Solution) -> None:
+        self._keep(solution.W)
+        self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
+        self.n_iter_, self.status_ = solution.n_iter, solution.status
+        if solution.status in (Status.MAX_ITER, Status.STALLED):
+            warnings.warn(
+                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
+                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     @abstractmethod
     def _encode_targets(self, y: AnyArray) -> FloatArray: ...

@@ -1,11 +1,9 @@
 """Multi-task relationship learning as scikit-learn estimators: thin shells over ``patom.core``."""
 
-import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
@@ -13,7 +11,7 @@ from patom.core.arrays import FloatArray
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
 from patom.core.relationship import Relationship
-from patom.core.solution import Solution, Status
+from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.problem import Problem
@@ -64,17 +62,8 @@ class _MTRL(LinearTasks):
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def _take(self, solution: Solution, penalty: Penalty) -> None:
-        self._keep(solution.W)
-        self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
-        self.n_iter_, self.status_ = solution.n_iter, solution.status
+        self._certify(solution)
         self.relationship_ = penalty.relationship(solution.W)
-        if solution.status in (Status.MAX_ITER, Status.STALLED):
-            warnings.warn(
-                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
-                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def penalty(self, n_tasks: int) -> Penalty:
         """The penalty of (1) for so many tasks, Omega learned or given; checks the settings."""
