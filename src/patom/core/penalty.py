@@ -52,7 +52,7 @@ class Regulariser(Protocol):
         """The second-order model at W, given the data term's gradient there."""
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
-        """The nearest matrix of a rank one lower, None where there is none or rank plays no part."""
+        """W one simpler, by a rank (the nearest such matrix) or a group; None where that is not to be had."""
 
     def scaled(self, factor: float) -> "Regulariser":
         """R times ``factor``, for the solver's path from strong to weak penalties."""

@@ -140,8 +140,27 @@ def test_newtons_step_descends_along_the_groups_that_are_not_zero(make_rows, los
     slopes = np.concatenate([part.slope(A) for part, A in penalty.parts(Z)])
     np.testing.assert_allclose(model.gradient, np.where(Z == 0.0, 0.0, gradient + slopes))
     assert (v * model.gradient).sum() < 0.0
-    assert penalty.lower_rank(Z) is None
     np.testing.assert_array_equal(model.retract(v), Z + v)
+
+
+def test_the_smallest_group_goes_and_what_it_held_stays_where_it_can(rng):
+    penalty = SplitPenalty(COLUMNS_4, ROWS)
+    Z = rng.uniform(1.0, 2.0, (8, 4))
+    Z[6] = 0.0
+    S, V = halves(Z)
+    S[:, 2] = [0.1, 0.1, 0.2, 0.1]  # of strength 0.2: the smallest
+    fewer = penalty.lower_rank(Z)
+    np.testing.assert_array_equal(halves(fewer)[0], S * [1.0, 1.0, 0.0, 1.0])
+    np.testing.assert_allclose(halves(fewer)[1], V + S * [0.0, 0.0, 1.0, 0.0] * (np.arange(4) != 2)[:, None])
+    S[:, 2], V[1] = 1.0, [0.0, 0.01, 0.0, 0.0]
+    fewer = penalty.lower_rank(Z)
+    assert not halves(fewer)[1][1].any()
+    np.testing.assert_array_equal(sum(halves(fewer)), S + V)
+    assert penalty.lower_rank(np.zeros((8, 4))) is None
+    centre = SplitPenalty(Centre(1.0), ROWS)
+    assert centre.lower_rank(np.concatenate([S, 0.0 * V])) is None
+    pulled = np.array([0.0, 0.01, 0.0, 0.0]) * np.where(np.arange(4) == 1, -0.75, 0.25)[:, None]
+    np.testing.assert_allclose(sum(halves(centre.lower_rank(Z))), S + V + pulled)
 
 
 COLUMNS_4 = Groups(np.array([[0.5, 1.5, 0.2, 0.7]]), axis=0, bound=3.0)

@@ -75,6 +75,9 @@ class Part(Protocol):
     def curvature(self, Z: FloatArray, D: FloatArray) -> FloatArray:
         """Second derivative of R along them, applied to D."""
 
+    def least(self, Z: FloatArray) -> tuple[float, FloatArray]:
+        """Value of the smallest group of Z that is not zero, infinity if there is none, and the group alone."""
+
     def scaled(self, factor: float) -> "Part":
         """R times ``factor``."""
 
@@ -115,7 +118,8 @@ class Groups:
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
         """Shrink each group by its strength over L, to zero at most."""
-        return Z * np.maximum(0.0, 1.0 - self.strength / (L * np.maximum(self._norms(Z), _TINY)))
+        norms = L * self._norms(Z)
+        return Z * np.divide(norms - self.strength, norms, out=np.zeros_like(norms), where=norms > self.strength)
 
     def conjugate(self, V: FloatArray) -> float:
         """The largest <X, V> - R(X) over R(X) <= bound."""
@@ -133,7 +137,13 @@ class Groups:
         """strength_g / ||Z_g|| times the part of D_g across Z_g."""
         norms, u = self._norms(Z), self._directions(Z)
         across = D - u * (u * D).sum(axis=self.axis, keepdims=True)
-        return np.where(norms > 0.0, self.strength / np.maximum(norms, _TINY) * across, 0.0)
+        return np.asarray(across * np.divide(self.strength, norms, out=np.zeros_like(norms), where=norms > _TINY))
+
+    def least(self, Z: FloatArray) -> tuple[float, FloatArray]:
+        """Value of the smallest group that is not zero, and it alone; infinity and nothing if all are."""
+        values = self.strength * self._norms(Z)
+        size = float(np.min(values, where=values > 0.0, initial=np.inf))
+        return size, np.where(values == size, Z, 0.0)
 
     def scaled(self, factor: float) -> "Groups":
         """R times ``factor``; the bound still holds."""
@@ -184,6 +194,10 @@ class Centre:
         """0."""
         return np.zeros_like(D)
 
+    def least(self, Z: FloatArray) -> tuple[float, FloatArray]:
+        """Infinity and nothing: the centre stays."""
+        return np.inf, np.zeros_like(Z)
+
     def scaled(self, factor: float) -> "Centre":  # noqa: ARG002  (0 times anything)
         """Itself."""
         return self
@@ -217,9 +231,18 @@ class SplitPenalty:
         """The model of f + R along the groups that are not zero in ``W``, which is Z."""
         return SplitModel(self, W, gradient)
 
-    def lower_rank(self, W: FloatArray) -> FloatArray | None:  # noqa: ARG002  (rank plays no part)
-        """None."""
-        return None
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        """``W``, which is Z, without its smallest group; what that held moves to the other part's groups there.
+
+        A group that has no place at the optimum shrinks by strength/L a proximal step, and Newton's steps keep it.
+        """
+        S, V = halves(W)
+        (shared, from_shared), (own, from_own) = (part.least(A) for part, A in self.parts(W))
+        if min(shared, own) == np.inf:
+            return None
+        if shared <= own:
+            return np.concatenate([S - from_shared, V + self.own.project(V, from_shared)])
+        return np.concatenate([S + self.shared.project(S, from_own), V - from_own])
 
     def scaled(self, factor: float) -> "SplitPenalty":
         """R times ``factor``."""
