@@ -1,4 +1,4 @@
-"""What the solver asks of a penalty; two files answer: ``spectral`` (Omega learned), ``quadratic`` (Omega given)."""
+"""What the solver asks of a penalty; for problem (1) ``spectral`` (Omega learned) and ``quadratic`` (given) answer."""
 
 from typing import Protocol
 
@@ -14,10 +14,6 @@ class Model(Protocol):
     def gradient(self) -> FloatArray:
         """Gradient of F along the manifold, shape (m, p)."""
 
-    @property
-    def rank_margin(self) -> float:
-        """How far, relatively, W is from a change of rank, where the model would be another; at most 1."""
-
     def project(self, V: FloatArray) -> FloatArray:
         """Orthogonal projection onto the tangent space."""
 
@@ -28,8 +24,16 @@ class Model(Protocol):
         """The point of the manifold next to W + V."""
 
 
-class Penalty(Protocol):
-    """R(W) of problem (1) after Omega has been minimised out, or with Omega given."""
+class RankedModel(Model, Protocol):
+    """A model along the matrices of W's rank."""
+
+    @property
+    def rank_margin(self) -> float:
+        """How far, relatively, W is from a change of rank, where the model would be another; at most 1."""
+
+
+class Regulariser(Protocol):
+    """A convex R(W) that the solver can add to a data term."""
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -41,9 +45,6 @@ class Penalty(Protocol):
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
         """argmin_W L/2 ||W - Z||_F^2 + R(W)."""
 
-    def prox_derivative(self, Z: FloatArray, L: float) -> Operator:
-        """The derivative of the prox at Z, a self-adjoint map V -> J V; where it has a kink, one of its slopes."""
-
     def conjugate(self, V: FloatArray) -> float:
         """R*(V) = max_W <W, V> - R(W)."""
 
@@ -51,16 +52,27 @@ class Penalty(Protocol):
         """The second-order model at W, given the data term's gradient there."""
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
-        """The nearest matrix of a rank one lower, None where there is none or rank plays no part."""
+        """W one simpler, by a rank (the nearest such matrix) or a group; None where that is not to be had."""
 
-    def scaled(self, factor: float) -> "Penalty":
+    def scaled(self, factor: float) -> "Regulariser":
         """R times ``factor``, for the solver's path from strong to weak penalties."""
+
+
+class Penalty(Regulariser, Protocol):
+    """R(W) of problem (1) after Omega has been minimised out, or with Omega given."""
+
+    def prox_derivative(self, Z: FloatArray, L: float) -> Operator:
+        """The derivative of the prox at Z, a self-adjoint map V -> J V; where it has a kink, one of its slopes."""
+
+    def model(self, W: FloatArray, gradient: FloatArray) -> RankedModel: ...
+
+    def scaled(self, factor: float) -> "Penalty": ...
 
     def relationship(self, W: FloatArray) -> Relationship:
         """The task covariance that belongs to W."""
 
 
-def fenchel_gap(penalty: Penalty, W: FloatArray, gradient: FloatArray) -> float:
+def fenchel_gap(penalty: Regulariser, W: FloatArray, gradient: FloatArray) -> float:
     """R(W) + R*(V) - <W, V> with V = -grad f(W): how far the objective can be above its optimum.
 
     f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out. Only rounding can make the

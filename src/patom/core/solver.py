@@ -7,7 +7,7 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm
 from patom.core.newton import newton_direction
-from patom.core.penalty import Penalty, fenchel_gap
+from patom.core.penalty import Regulariser, fenchel_gap
 from patom.core.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
@@ -24,7 +24,7 @@ class _Point:
 
 def solve(
     term: DataTerm,
-    penalty: Penalty,
+    penalty: Regulariser,
     *,
     tol: float = 1e-8,
     max_iter: int = 10_000,
@@ -37,7 +37,7 @@ def solve(
     ----------
     term : DataTerm
         f, see ``data_term.data_term``.
-    penalty : Penalty
+    penalty : Regulariser
         R, see ``spectral`` (Omega learned) and ``quadratic`` (Omega given).
     tol : float
         The gap aimed at: ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that
@@ -106,7 +106,7 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _descend(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
+def _descend(term: DataTerm, penalty: Regulariser, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
     point, steps, stretch, last = _evaluate(term, penalty, W), 0, _FIRST_STRETCH, np.inf
     while not goal.reached(point) and steps < max_iter:
@@ -126,7 +126,7 @@ def _descend(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, max_iter
     return _Descent(point, steps, L)
 
 
-def _accelerate(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, steps: int) -> FloatArray:
+def _accelerate(term: DataTerm, penalty: Regulariser, W: FloatArray, L: float, steps: int) -> FloatArray:
     """Accelerated proximal steps (Beck and Teboulle 2009), restarted by O'Donoghue and Candes's gradient test."""
     Y, momentum = W, 1.0
     for _ in range(steps):
@@ -140,7 +140,9 @@ def _accelerate(term: DataTerm, penalty: Penalty, W: FloatArray, L: float, steps
     return W
 
 
-def _refine(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal) -> tuple[_Point, int]:
+def _refine(
+    term: DataTerm, penalty: Regulariser, point: _Point, L: float, limit: int, goal: _Goal
+) -> tuple[_Point, int]:
     """Newton steps at the rank of W and, where they get nowhere, one rank lower.
 
     A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
@@ -158,7 +160,9 @@ def _refine(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: in
     return point, taken
 
 
-def _newton(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: int, goal: _Goal) -> tuple[_Point, int]:
+def _newton(
+    term: DataTerm, penalty: Regulariser, point: _Point, L: float, limit: int, goal: _Goal
+) -> tuple[_Point, int]:
     """Newton steps for as long as each gains; a proximal step after each lets the rank change."""
     taken = 0
     while taken < limit and not goal.reached(point):
@@ -178,7 +182,7 @@ def _newton(term: DataTerm, penalty: Penalty, point: _Point, L: float, limit: in
     return point, taken
 
 
-def _polish(term: DataTerm, penalty: Penalty, point: _Point, L: float, goal: _Goal) -> _Point:
+def _polish(term: DataTerm, penalty: Regulariser, point: _Point, L: float, goal: _Goal) -> _Point:
     """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
 
     A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to
@@ -204,12 +208,12 @@ def _gains(point: _Point, ahead: _Point, goal: _Goal) -> bool:
     return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding(point))
 
 
-def _evaluate(term: DataTerm, penalty: Penalty, W: FloatArray) -> _Point:
+def _evaluate(term: DataTerm, penalty: Regulariser, W: FloatArray) -> _Point:
     value, gradient = term.value_and_gradient(W)
     return _Point(W, gradient, value + penalty.value(W), fenchel_gap(penalty, W, gradient))
 
 
-def _overshoots(term: DataTerm, penalty: Penalty, point: _Point, L: float) -> bool:
+def _overshoots(term: DataTerm, penalty: Regulariser, point: _Point, L: float) -> bool:
     # A plain proximal step with L at least the smoothness never raises the objective.
     step = penalty.prox(point.W - point.gradient / L, L)
     return _evaluate(term, penalty, step).objective > point.objective

@@ -1,7 +1,15 @@
-"""Defenses: filters of rows (one file each), an estimator behind them (``sanitised``), ``screening`` of tasks."""
+"""Defenses: filters of rows (a file each), an estimator behind them, ``learners`` that hold out, ``screening``."""
 
 from patom.defenses.chain import Chain
 from patom.defenses.clip import Clip
+from patom.defenses.learners import (
+    ARMULClassifier,
+    ARMULRegressor,
+    LossWeightedClassifier,
+    LossWeightedRegressor,
+    RMTFLClassifier,
+    RMTFLRegressor,
+)
 from patom.defenses.leverage import Leverage
 from patom.defenses.neighbours import Neighbours
 from patom.defenses.roni import Roni
@@ -14,11 +22,17 @@ from patom.defenses.sphere import Sphere
 from patom.defenses.trim import Trim
 
 __all__ = [
+    "ARMULClassifier",
+    "ARMULRegressor",
     "Chain",
     "Clip",
     "Kept",
     "Leverage",
+    "LossWeightedClassifier",
+    "LossWeightedRegressor",
     "Neighbours",
+    "RMTFLClassifier",
+    "RMTFLRegressor",
     "Roni",
     "Sanitised",
     "Sanitiser",

@@ -1,45 +1,27 @@
 """Multi-task relationship learning as scikit-learn estimators: thin shells over ``patom.core``."""
 
-import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
-from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.kernels import row_products
-from patom.core.labels import as_labels, encode, positions
+from patom.core.arrays import FloatArray
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
 from patom.core.relationship import Relationship
-from patom.core.rows import append_constant, group_rows
-from patom.core.solution import Solution, Status
+from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
+from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.problem import Problem
-from patom.models.settings import (
-    encode_classes,
-    known_classes,
-    require_at_least,
-    require_choice,
-    require_covariance,
-    require_finite,
-)
+from patom.models.settings import require_at_least, require_choice, require_covariance
 from patom.models.threads import one_blas_thread
 
 _SOLVERS = ("accelerated", "alternating")
 
-# How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
-_FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
-_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
-
-class _MTRL(BaseEstimator, ABC):
+class _MTRL(LinearTasks):
     """What regression and classification share: problem (1), its certificate and its task labels."""
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
@@ -74,29 +56,14 @@ class _MTRL(BaseEstimator, ABC):
         Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
         """
         self._check_settings()
-        X_, y_ = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
-        check_consistent_length(X_, y_)
-        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        targets = self._encode_targets(column_or_1d(y_, warn=True))
-        self.tasks_, index = encode(as_labels(task, X_.shape[0]))
-        rows = group_rows(X_, targets, index, self.tasks_.size)
+        rows = self._group(X, y, task)
         with one_blas_thread():
             penalty = self.penalty(rows.n_tasks)
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def _take(self, solution: Solution, penalty: Penalty) -> None:
-        self._weights = solution.W
-        self.coef_, self.intercept_ = solution.W[:, :-1], solution.W[:, -1]
-        self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
-        self.n_iter_, self.status_ = solution.n_iter, solution.status
+        self._certify(solution)
         self.relationship_ = penalty.relationship(solution.W)
-        if solution.status in (Status.MAX_ITER, Status.STALLED):
-            warnings.warn(
-                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
-                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def penalty(self, n_tasks: int) -> Penalty:
         """The penalty of (1) for so many tasks, Omega learned or given; checks the settings."""
@@ -121,27 +88,6 @@ class _MTRL(BaseEstimator, ABC):
     @abstractmethod
     def _loss(self) -> losses.Loss: ...
 
-    @abstractmethod
-    def _encode_targets(self, y: AnyArray) -> FloatArray: ...
-
-    def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
-        check_is_fitted(self)
-        X_ = validate_data(self, X, reset=False, **_FEATURES)
-        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        index = self._positions(task, X_.shape[0])
-        order = np.argsort(index, kind="stable")
-        offsets = np.searchsorted(index[order], np.arange(self.tasks_.size + 1)).astype(np.int64)
-        decision = np.empty(index.size)
-        decision[order] = row_products(append_constant(X_[order]), offsets, self._weights)
-        return decision
-
-    def _positions(self, task: Any, n_rows: int) -> IntArray:
-        if task is None and self.tasks_.size > 1:
-            raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
-        if task is None:
-            return np.zeros(n_rows, dtype=np.int64)
-        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
-
     @property
     def task_spectrum_(self) -> FloatArray:
         """Non-zero eigenvalues of the task covariance, descending, shape (k,); always cheap."""
@@ -163,7 +109,7 @@ class _MTRL(BaseEstimator, ABC):
         return relationship
 
 
-class MTRLRegressor(RegressorMixin, _MTRL):
+class MTRLRegressor(LinearRegressor, _MTRL):
     """Multi-task relationship learning for regression.
 
     Learns one linear model a task and the covariance Omega between tasks together::
@@ -244,32 +190,14 @@ class MTRLRegressor(RegressorMixin, _MTRL):
         self.solver = solver
         self.huber_delta = huber_delta
 
-    def predict(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Predicted targets, shape (n,); ``task`` names each row's task (None if fitted on one)."""
-        return self._decide(X, task)
-
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 over all rows."""
-        return float(r2_score(y, self.predict(X, task=task)))
-
     def _loss(self) -> losses.Loss:
         if self.loss == "huber":
             require_at_least(type(self).__name__, 0.0, strict=True, huber_delta=self.huber_delta)
             return losses.huber(self.huber_delta)
         return losses.squared_error
 
-    def _encode_targets(self, y: AnyArray) -> FloatArray:
-        try:
-            targets = np.asarray(y, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"y must hold numbers for {type(self).__name__}; got {y.dtype} values.") from None
-        require_finite(targets, name="y")
-        return targets
 
-    known_targets = _encode_targets
-
-
-class MTRLClassifier(ClassifierMixin, _MTRL):
+class MTRLClassifier(LinearClassifier, _MTRL):
     """Multi-task relationship learning for two classes.
 
     Problem (1) of ``MTRLRegressor`` with a loss of the margin y w'x, y = -1 or +1. For more classes make
@@ -319,32 +247,6 @@ class MTRLClassifier(ClassifierMixin, _MTRL):
         self.max_iter = max_iter
         self.solver = solver
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Margins w_i'x, shape (n,); above 0 for the positive class."""
-        return self._decide(X, task)
-
-    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
-        """Predicted classes, shape (n,); ``task`` names each row's task (None if fitted on one)."""
-        positive = self._decide(X, task) > 0.0
-        return np.asarray(self.classes_[positive.astype(int)])
-
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """Accuracy over all rows."""
-        return float(accuracy_score(y, self.predict(X, task=task)))
-
     def _loss(self) -> losses.Loss:
         named = (losses.squared_hinge, losses.logistic, losses.unclipped_hinge)
         return next(loss for loss in named if loss.name == self.loss)
-
-    def _encode_targets(self, y: AnyArray) -> FloatArray:
-        self.classes_, targets = encode_classes(y)
-        return targets
-
-    def known_targets(self, y: AnyArray) -> FloatArray:
-        """Labels among ``classes_`` as -1 and +1; refused if one is another."""
-        return known_classes(y, self.classes_)

@@ -1,0 +1,93 @@
+"""What the learners share: rows in, weights out, and a warning where they did not get there."""
+
+import warnings
+from abc import abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Self
+
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+
+from patom.core.arrays import FloatArray
+from patom.core.losses import Loss
+from patom.core.rows import TaskRows
+from patom.models.linear import LinearTasks
+from patom.models.threads import one_blas_thread
+
+
+class Rest(Enum):
+    """How an iteration without a duality gap ended. The value is a sentence."""
+
+    ROUNDS = "Stopped after the rounds that were asked for."
+    REACHED = "At rest: a step moves the weights by at most the tolerance."
+    MAX_ITER = "Stopped at max_iter: a step still moves the weights by more than the tolerance."
+
+
+@dataclass(frozen=True)
+class Resting:
+    """Where such an iteration ended.
+
+    Parameters
+    ----------
+    W : array of shape (m, p)
+    residual : float
+        Length of the last step over the norm of the weights.
+    n_iter : int
+    status : Rest
+    """
+
+    W: FloatArray
+    residual: float
+    n_iter: int
+    status: Rest
+
+
+class Learner(LinearTasks):
+    """One linear model a task, learned together; a constant feature carries the bias."""
+
+    LOSS: ClassVar[Loss]
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+        """Learn the tasks' models.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, d)
+            Finite numbers. Scale them: penalties treat all features alike.
+        y : array of shape (n,)
+        task : array of shape (n,), optional
+            Each row's task, any hashable labels in any order; None puts all rows into one task.
+
+        Raises
+        ------
+        ValueError
+            For values or settings that cannot be used, with the argument's name.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where ``tol`` was not reached; ``status_`` says why.
+        """
+        self._check_settings()
+        rows = self._group(X, y, task)
+        with one_blas_thread():
+            self._learn(rows)
+        return self
+
+    @abstractmethod
+    def _check_settings(self) -> None: ...
+
+    @abstractmethod
+    def _learn(self, rows: TaskRows) -> None: ...
+
+    def _rest(self, found: Resting) -> None:
+        self._keep(found.W)
+        self.residual_, self.n_iter_, self.status_ = found.residual, found.n_iter, found.status
+        if found.status is Rest.MAX_ITER:
+            warnings.warn(
+                f"{found.status.value} Residual {found.residual:.2g}, tol {self.tol:.2g}, {found.n_iter} iterations; "
+                "raise max_iter or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,200 @@
+"""Neighbours weighed by how well their models do on one's own rows: Byzantine resilient multi-task learning."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import data_term
+from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.rows import TaskRows
+from patom.defenses.learners.base import Learner, Rest, Resting
+from patom.models.linear import LinearClassifier, LinearRegressor
+from patom.models.settings import require_at_least
+
+_TINY = float(np.finfo(float).tiny)
+
+
+@dataclass(frozen=True)
+class Cooperation(Resting):
+    """Where the rounds ended.
+
+    Parameters
+    ----------
+    weights : array of shape (m, m)
+        Of the last round; row k holds what task k gave each model.
+    risks : array of shape (n_iter, m)
+        Each task's own risk after each round; none rises.
+    """
+
+    weights: FloatArray
+    risks: FloatArray
+
+
+def cooperate(
+    rows: TaskRows,
+    loss: Loss,
+    ridge: float,
+    *,
+    rounds: int | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+) -> Cooperation:
+    """Gradient steps and aggregation in turn, from zero, to rest or for so many rounds.
+
+    Task k's risk is r_k(w) = mean loss of its rows + ridge/2 ||w||^2. A round takes w_k to the mean of the models
+    w_l - grad r_l(w_l)/L, weighed by ``loss_weights`` of their risks r_k. Costs O(n m p).
+    """
+    term = data_term(rows, loss)
+    L, limit = term.smoothness + ridge, max_iter if rounds is None else rounds
+    W, residual, risks = np.zeros(term.shape), np.inf, np.empty((limit, rows.n_tasks))
+    weights, n_iter = np.eye(rows.n_tasks), 0
+    while n_iter < limit and (residual > tol or rounds is not None):
+        adapted = W - (term.value_and_gradient(W)[1] + ridge * W) / L
+        weights = loss_weights(risks_of_models(rows, loss, ridge, adapted))
+        following = weights @ adapted
+        risks[n_iter] = np.diag(risks_of_models(rows, loss, ridge, following))
+        residual = float(np.linalg.norm(following - W)) / max(float(np.linalg.norm(following)), _TINY)
+        W, n_iter = following, n_iter + 1
+    status = Rest.REACHED if residual <= tol else Rest.MAX_ITER if rounds is None else Rest.ROUNDS
+    return Cooperation(W, residual, n_iter, status, weights, risks[:n_iter])
+
+
+def risks_of_models(rows: TaskRows, loss: Loss, ridge: float, W: FloatArray) -> FloatArray:
+    """Risk of every model on every task's rows, shape (m, m): entry (k, l) is that of model l for task k."""
+    values = loss.value(rows.X @ W.T, rows.y[:, None])
+    means = np.add.reduceat(values, rows.offsets[:-1], axis=0) / rows.counts[:, None]
+    return np.asarray(means + 0.5 * ridge * (W**2).sum(axis=1))
+
+
+def loss_weights(losses: FloatArray) -> FloatArray:
+    """Weights a_kl proportional to 1/losses_kl where that is at most one's own losses_kk, 0 elsewhere; rows sum to 1.
+
+    Of a row with zero losses those share the weight. Shape (m, m) in and out.
+
+    >>> loss_weights(np.array([[2.0, 1.0, 3.0], [5.0, 1.0, 2.0], [0.0, 4.0, 0.0]])).round(2)
+    array([[0.33, 0.67, 0.  ],
+           [0.  , 1.  , 0.  ],
+           [0.5 , 0.  , 0.5 ]])
+    """
+    least = losses.min(axis=1, keepdims=True)
+    inverse = np.divide(least, losses, out=np.ones_like(losses), where=losses > least)
+    kept = np.where(losses <= np.diag(losses)[:, None], inverse, 0.0)
+    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+
+
+class _LossWeighted(Learner):
+    """What regression and classification share."""
+
+    def __init__(
+        self, lambda_1: float = 0.01, rounds: int | None = None, tol: float = 1e-6, max_iter: int = 10_000
+    ) -> None:
+        self.lambda_1 = lambda_1
+        self.rounds = rounds
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def _check_settings(self) -> None:
+        owner = type(self).__name__
+        require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1, tol=self.tol)
+        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
+        if self.rounds is not None:
+            require_at_least(owner, 1, whole=True, rounds=self.rounds)
+
+    def _learn(self, rows: TaskRows) -> None:
+        found = cooperate(
+            rows, self.LOSS, self.lambda_1, rounds=self.rounds, tol=self.tol, max_iter=self.max_iter
+        )  # fmt: skip
+        self.weights_ = found.weights
+        self._rest(found)
+
+
+class LossWeightedRegressor(LinearRegressor, _LossWeighted):
+    """Byzantine resilient multi-task learning (Li, Abbas and Koutsoukos 2020) for regression, on fixed rows.
+
+    Every task is an agent that holds its own rows. In each round it takes a gradient step on its own risk::
+
+        r_k(w) = 1/n_k sum_j (y_kj - w'x_kj)^2 + lambda_1/2 ||w||^2
+
+    and then the weighted mean of all agents' models: model l counts 1/r_k(w_l) where r_k(w_l) <= r_k(w_k), and nothing
+    elsewhere. A model that does badly on a task's rows cannot reach it, whoever sent it and whatever it is.
+
+    A constant feature is appended, so each w_k holds its bias, which is penalised like the rest.
+
+    Parameters
+    ----------
+    lambda_1 : float, default 0.01
+        Strength of the ridge, above 0. The paper has none; here it makes the point of rest unique.
+    rounds : int, optional
+        Rounds to go, at least 1; None to go on until a step is short.
+    tol : float, default 1e-6
+        Bound on the last step's length over the norm of the weights.
+    max_iter : int, default 10000
+        Bound on rounds where ``rounds`` is None.
+
+    Attributes
+    ----------
+    tasks_ : array of shape (m,)
+        Task labels, sorted.
+    coef_, intercept_ : arrays of shape (m, d) and (m,)
+    weights_ : array of shape (m, m)
+        Of the last round; row k holds what task k gave each task's model.
+    residual_ : float
+        Length of the last step over the norm of the weights.
+    n_iter_ : int
+    status_ : patom.defenses.learners.base.Rest
+
+    Notes
+    -----
+    A round never raises a task's risk, as that is convex and none of the models in the mean has a higher one. The only
+    point of rest is therefore each task's own minimum: **run to rest, this is independent ridge regression**, and what
+    neighbours give is a head start, of which a small ``rounds`` keeps some. The paper's agents see new rows in each
+    round and are judged on the way.
+
+    Losses of the paper are running means over the rounds; rows are fixed here, so the present ones serve.
+
+    References
+    ----------
+    Li, Abbas and Koutsoukos 2020, "Byzantine resilient distributed multi-task learning", NeurIPS: its loss-based
+    weights and the filter of larger losses.
+
+    Examples
+    --------
+    >>> X = np.tile(np.eye(2), (3, 1))
+    >>> y, task = np.array([1.0, 2.0, 1.0, 2.0, -9.0, 9.0]), np.repeat(["a", "b", "odd"], 2)
+    >>> LossWeightedRegressor(rounds=5).fit(X, y, task=task).weights_
+    array([[0.5, 0.5, 0. ],
+           [0.5, 0.5, 0. ],
+           [0. , 0. , 1. ]])
+    """
+
+    LOSS: ClassVar[Loss] = squared_error
+
+
+class LossWeightedClassifier(LinearClassifier, _LossWeighted):
+    """Byzantine resilient multi-task learning for two classes.
+
+    As ``LossWeightedRegressor`` with the squared hinge max(0, 1 - y w'x)^2, y = -1 or +1.
+
+    Parameters
+    ----------
+    lambda_1, rounds, tol, max_iter
+        As in ``LossWeightedRegressor``.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
+    tasks_, coef_, intercept_ and the rest
+        As in ``LossWeightedRegressor``.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [0.0], [1.0]])
+    >>> model = LossWeightedClassifier(lambda_1=0.01)
+    >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
+    array(['no', 'yes', 'yes', 'no'], dtype='<U3')
+    """
+
+    LOSS: ClassVar[Loss] = squared_hinge

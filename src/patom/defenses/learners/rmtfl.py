@@ -1,0 +1,136 @@
+"""Features that tasks share, and tasks that share none: robust multi-task feature learning."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from patom.core.arrays import AnyArray
+from patom.core.data_term import data_term
+from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.rows import TaskRows
+from patom.core.solution import Solution
+from patom.core.solver import solve
+from patom.defenses.learners.base import Learner
+from patom.defenses.learners.split import Groups, SplitPenalty, SplitTerm, halves
+from patom.models.linear import LinearClassifier, LinearRegressor
+from patom.models.settings import require_at_least
+
+
+def rmtfl(
+    rows: TaskRows, loss: Loss, lambda_1: float, lambda_2: float, *, tol: float = 1e-8, max_iter: int = 10_000
+) -> Solution:
+    """Minimise f(P + Q) + lambda_1 sum_c ||P_c||_2 + lambda_2 sum_i ||Q_i||_2, c over columns, i over rows.
+
+    The solution's W is [P; Q], shape (2 m, p). Costs one gradient of the data term a step.
+    """
+    term = SplitTerm(data_term(rows, loss))
+    (m, p), bound = term.term.shape, term.value_and_gradient(np.zeros(term.shape))[0]
+    shared = Groups(np.full((1, p), lambda_1), axis=0, bound=bound)
+    own = Groups(np.full((m, 1), lambda_2), axis=1, bound=bound)
+    return solve(term, SplitPenalty(shared, own), tol=tol, max_iter=max_iter)
+
+
+class _RMTFL(Learner):
+    """What regression and classification share."""
+
+    def __init__(
+        self, lambda_1: float = 0.01, lambda_2: float = 0.01, tol: float = 1e-8, max_iter: int = 10_000
+    ) -> None:
+        self.lambda_1 = lambda_1
+        self.lambda_2 = lambda_2
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def _check_settings(self) -> None:
+        owner = type(self).__name__
+        require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2, tol=self.tol)
+        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
+
+    def _learn(self, rows: TaskRows) -> None:
+        found = rmtfl(rows, self.LOSS, self.lambda_1, self.lambda_2, tol=self.tol, max_iter=self.max_iter)
+        self.shared_, self.own_ = halves(found.W)
+        self._certify(replace(found, W=self.shared_ + self.own_))
+
+    @property
+    def outliers_(self) -> AnyArray:
+        """Labels of the tasks that have a part of their own."""
+        return np.asarray(self.tasks_[self.own_.any(axis=1)])
+
+
+class RMTFLRegressor(LinearRegressor, _RMTFL):
+    """Robust multi-task feature learning (Gong, Ye and Zhang 2012) for regression.
+
+    The weights are W = P + Q, where P uses few features, the same in all tasks, and Q is zero but for outlier tasks::
+
+        min  sum_i 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_1 sum_c ||P_c||_2 + lambda_2 sum_i ||q_i||_2
+
+    c over features, i over tasks, p_i + q_i = w_i. A constant feature is appended, so each w_i holds its bias, which is
+    penalised like the rest. The problem is convex, and ``duality_gap_`` certifies how close the fit came.
+
+    Parameters
+    ----------
+    lambda_1 : float, default 0.01
+        Strength of the shared part's penalty, above 0. Past the largest norm of a feature's gradients at 0, P is 0.
+    lambda_2 : float, default 0.01
+        Strength of the outliers' penalty, above 0. Above ``lambda_1`` times the root of the number of features and one,
+        no task is an outlier; below ``lambda_1`` over the root of the number of tasks, nothing is shared.
+    tol : float, default 1e-8
+        Bound on the duality gap; for an objective below 1, on the gap relative to it.
+    max_iter : int, default 10000
+        Bound on solver steps.
+
+    Attributes
+    ----------
+    tasks_ : array of shape (m,)
+        Task labels, sorted.
+    coef_, intercept_ : arrays of shape (m, d) and (m,)
+    shared_, own_ : arrays of shape (m, d + 1)
+        P and Q, the bias last.
+    outliers_ : array
+        Labels of the tasks whose q_i is not zero.
+    objective_, duality_gap_, n_iter_ : float, float and int
+    status_ : patom.core.solution.Status
+
+    References
+    ----------
+    Gong, Ye and Zhang 2012, "Robust multi-task feature learning", KDD, its formulation of P and Q.
+
+    Examples
+    --------
+    >>> X = np.tile([[-1.0, 0.0], [0.0, -1.0], [0.0, 1.0], [1.0, 0.0]], (4, 1))
+    >>> task = np.repeat(["a", "b", "c", "odd"], 4)
+    >>> y = np.where(task == "odd", 5.0 * X[:, 1], 2.0 * X[:, 0])
+    >>> RMTFLRegressor(lambda_1=0.5, lambda_2=0.4).fit(X, y, task=task).outliers_
+    array(['odd'], dtype='<U3')
+    """
+
+    LOSS: ClassVar[Loss] = squared_error
+
+
+class RMTFLClassifier(LinearClassifier, _RMTFL):
+    """Robust multi-task feature learning for two classes.
+
+    The problem of ``RMTFLRegressor`` with the squared hinge max(0, 1 - y w'x)^2, y = -1 or +1.
+
+    Parameters
+    ----------
+    lambda_1, lambda_2, tol, max_iter
+        As in ``RMTFLRegressor``.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
+    tasks_, coef_, intercept_ and the rest
+        As in ``RMTFLRegressor``.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [0.0], [1.0]])
+    >>> model = RMTFLClassifier(lambda_1=0.01, lambda_2=0.01)
+    >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
+    array(['no', 'yes', 'yes', 'no'], dtype='<U3')
+    """
+
+    LOSS: ClassVar[Loss] = squared_hinge

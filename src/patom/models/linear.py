@@ -1,0 +1,129 @@
+"""What every estimator with one linear model a task shares: rows in, labels of tasks and classes, predictions out."""
+
+import warnings
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.kernels import row_products
+from patom.core.labels import as_labels, encode, positions
+from patom.core.rows import TaskRows, append_constant, group_rows
+from patom.core.solution import Solution, Status
+from patom.models.settings import encode_classes, known_classes, require_finite
+
+# How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
+_FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
+_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
+
+
+class LinearTasks(BaseEstimator, ABC):
+    """One linear model a task; a subclass says how the weights are learned."""
+
+    tol: float
+    status_: Enum
+
+    def _group(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> TaskRows:
+        """Check the data, learn the labels of tasks, classes and features, and group the rows by task."""
+        X_, y_ = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+        check_consistent_length(X_, y_)
+        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
+        targets = self._encode_targets(column_or_1d(y_, warn=True))
+        self.tasks_, index = encode(as_labels(task, X_.shape[0]))
+        return group_rows(X_, targets, index, self.tasks_.size)
+
+    def _keep(self, W: FloatArray) -> None:
+        self._weights = W
+        self.coef_, self.intercept_ = W[:, :-1], W[:, -1]
+
+    def _certify(self, solution: Solution) -> None:
+        self._keep(solution.W)
+        self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
+        self.n_iter_, self.status_ = solution.n_iter, solution.status
+        if solution.status in (Status.MAX_ITER, Status.STALLED):
+            warnings.warn(
+                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
+                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    @abstractmethod
+    def _encode_targets(self, y: AnyArray) -> FloatArray: ...
+
+    def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
+        check_is_fitted(self)
+        X_ = validate_data(self, X, reset=False, **_FEATURES)
+        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
+        index = self._positions(task, X_.shape[0])
+        order = np.argsort(index, kind="stable")
+        offsets = np.searchsorted(index[order], np.arange(self.tasks_.size + 1)).astype(np.int64)
+        decision = np.empty(index.size)
+        decision[order] = row_products(append_constant(X_[order]), offsets, self._weights)
+        return decision
+
+    def _positions(self, task: Any, n_rows: int) -> IntArray:
+        if task is None and self.tasks_.size > 1:
+            raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
+        if task is None:
+            return np.zeros(n_rows, dtype=np.int64)
+        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+
+
+class LinearRegressor(RegressorMixin, LinearTasks):
+    """Targets that are numbers."""
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Predicted targets, shape (n,); ``task`` names each row's task (None if fitted on one)."""
+        return self._decide(X, task)
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """R^2 over all rows."""
+        return float(r2_score(y, self.predict(X, task=task)))
+
+    def _encode_targets(self, y: AnyArray) -> FloatArray:
+        try:
+            targets = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"y must hold numbers for {type(self).__name__}; got {y.dtype} values.") from None
+        require_finite(targets, name="y")
+        return targets
+
+    known_targets = _encode_targets
+
+
+class LinearClassifier(ClassifierMixin, LinearTasks):
+    """Targets of two classes, -1 and +1 inside."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Margins w_i'x, shape (n,); above 0 for the positive class."""
+        return self._decide(X, task)
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """Predicted classes, shape (n,); ``task`` names each row's task (None if fitted on one)."""
+        positive = self._decide(X, task) > 0.0
+        return np.asarray(self.classes_[positive.astype(int)])
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """Accuracy over all rows."""
+        return float(accuracy_score(y, self.predict(X, task=task)))
+
+    def _encode_targets(self, y: AnyArray) -> FloatArray:
+        self.classes_, targets = encode_classes(y)
+        return targets
+
+    def known_targets(self, y: AnyArray) -> FloatArray:
+        """Labels among ``classes_`` as -1 and +1; refused if one is another."""
+        return known_classes(y, self.classes_)
