@@ -65,7 +65,7 @@ class _MTRL(BaseEstimator, ABC):
         """
         problem = self.problem(X, y, task=task)
         with one_blas_thread():
-            self._take(problem.solve(), problem.penalty)
+            self.adopt(problem.solve(), problem.penalty)
         return self
 
     def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Problem:
@@ -84,7 +84,8 @@ class _MTRL(BaseEstimator, ABC):
             penalty = self.penalty(rows.n_tasks)
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
-    def _take(self, solution: Solution, penalty: Penalty) -> None:
+    def adopt(self, solution: Solution, penalty: Penalty) -> None:
+        """Become the fitted model that a solution of (1) is; ``problem`` has learned the labels."""
         self._weights = solution.W
         self.coef_, self.intercept_ = solution.W[:, :-1], solution.W[:, -1]
         self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
