@@ -14,11 +14,13 @@ from patom.defenses.coupling.rule import Coupling, CouplingRule, Linear, Source
 from patom.defenses.roni import folds
 from patom.defenses.trim import part
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_choice
+
+VARIANCES = ("equal", "learned")
 
 
 class HeldOut(CouplingRule):
-    """The learned Omega between tasks that help each other on held-out rows, 0 between all others.
+    """The learned correlations between tasks that help each other on held-out rows, 0 between all others.
 
     A pair is coupled if, fitted together with Omega's block for the two, each has a lower held-out loss than apart
     with the same variances, by more than ``errors`` standard errors over rows. Helpful relatedness stays, and a task
@@ -31,6 +33,9 @@ class HeldOut(CouplingRule):
         At least 2.
     errors : float, default 1.0
         At least 0.
+    variances : {"equal", "learned"}, default "equal"
+        Of the tasks. Learned ones share a trace of 1, so that a task that raises its own leaves less to all others,
+        which are then shrunken more, coupled or not.
     random_state : int, default 0
         Of the folds.
 
@@ -51,18 +56,20 @@ class HeldOut(CouplingRule):
     >>> X, y, task = make_related_tasks(n_tasks=4, similarity=1.0, n_features=4, random_state=0).train
     >>> y[task == 2] = -y[task == 2][::-1]  # the wrong targets
     >>> HeldOut().covariance(MTRLRegressor(0.01, 0.01).problem(X, y, task=task))[2].round(3)
-    array([0.   , 0.   , 0.097, 0.   ])
+    array([0.  , 0.  , 0.25, 0.  ])
     """
 
-    def __init__(self, n_folds: int = 3, errors: float = 1.0, random_state: int = 0) -> None:
+    def __init__(self, n_folds: int = 3, errors: float = 1.0, variances: str = "equal", random_state: int = 0) -> None:
         self.n_folds = n_folds
         self.errors = errors
+        self.variances = variances
         self.random_state = random_state
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
         require_at_least("HeldOut", 2, whole=True, n_folds=self.n_folds)
         require_at_least("HeldOut", 0.0, errors=self.errors)
+        require_choice("HeldOut", VARIANCES, variances=self.variances)
         require_at_least("HeldOut", 0, whole=True, random_state=self.random_state)
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
@@ -70,8 +77,9 @@ class HeldOut(CouplingRule):
         W = problem.solve(start=start).W
         gains, known = self.gains(problem, W)
         helps = _above(gains, known, problem.rows, self.errors)
-        omega, back = masked(problem.penalty.relationship(W).covariance(), helps & helps.T)
-        return Coupling(omega, W, Source(np.arange(W.shape[0]), W, back))
+        even, back_even = self._even(problem.penalty.relationship(W).covariance())
+        omega, back = masked(even, helps & helps.T)
+        return Coupling(omega, W, Source(np.arange(W.shape[0]), W, lambda B: back_even(back(B))))
 
     def gains(self, problem: Problem, W: FloatArray) -> tuple[FloatArray, BoolArray]:
         """By how much each row's held-out loss falls with each other task, shape (n, m), and which rows were held out.
@@ -84,14 +92,21 @@ class HeldOut(CouplingRule):
         for number in range(self.n_folds if problem.penalty.weights[1] > 0.0 else 0):  # else nothing couples
             held = fold == number
             if held.any():
-                gains[held] = _fold_gains(problem, ~held, W)[held]
+                train = part(rows, ~held)
+                learned = problem.penalty.relationship(problem.solve(train, start=W, polish=False).W).covariance()
+                gains[held] = pair_gains(problem, train, self._even(learned)[0])[held]
         return gains, fold >= 0
 
+    def _even(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
+        return (omega, lambda B: B) if self.variances == "learned" else evened(omega)
 
-def _fold_gains(problem: Problem, kept: BoolArray, W: FloatArray) -> FloatArray:
-    """Every row's loss under its task's fit apart less that under the fit with each other task, shape (n, m)."""
-    rows, train, m = problem.rows, part(problem.rows, kept), problem.rows.n_tasks
-    omega = problem.penalty.relationship(problem.solve(train, start=W, polish=False).W).covariance()
+
+def pair_gains(problem: Problem, train: TaskRows, omega: FloatArray) -> FloatArray:
+    """Every row's loss under its task's fit apart less that under the fit with each other task, shape (n, m).
+
+    The fits are to ``train``, for Omega, shape (m, m), or what of it concerns the tasks fitted.
+    """
+    rows, m = problem.rows, problem.rows.n_tasks
     l_1, l_2 = problem.penalty.weights
     alone = replace(problem, penalty=fixed_covariance(np.diag(np.diag(omega)), l_1, l_2))
     A = alone.solve(train, polish=False).W
@@ -120,15 +135,34 @@ def pair_step(H: FloatArray, pull: FloatArray, omega: FloatArray, l_1: float, l_
     return np.asarray(S @ np.linalg.solve(system, (S.T @ pull).ravel()).reshape(2, p))
 
 
+def evened(omega: FloatArray) -> tuple[FloatArray, Linear]:
+    """Omega's correlations over m, and the adjoint of the derivative; a task of variance 0 is related to none.
+
+    >>> evened(np.array([[0.8, 0.2], [0.2, 0.2]]))[0]
+    array([[0.5 , 0.25],
+           [0.25, 0.5 ]])
+    """
+    m, inverse = omega.shape[0], _inverse_deviations(omega)
+    scale = np.outer(inverse, inverse) / m
+    even = np.asarray(omega * scale)
+    np.fill_diagonal(even, 1.0 / m)
+
+    def back(B: FloatArray) -> FloatArray:
+        found = np.asarray(B * scale)
+        found[np.diag_indices_from(found)] = inverse**2 * (even.diagonal() * B.diagonal() - (B * even).sum(axis=1))
+        return found
+
+    return even, back
+
+
 def masked(omega: FloatArray, helps: BoolArray) -> tuple[FloatArray, Linear]:
     """Omega with 0 in place of the couplings that do not help, the others as strong as they can be, at most as before.
 
     Variances stay. The smallest eigenvalue l of the correlations that are left, the diagonal at 0, gives the factor:
     min(1, -1/l). Returns the adjoint of the derivative too, for a choice that stays.
     """
-    deviation = np.sqrt(np.maximum(np.diag(omega), 0.0))
-    inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0.0)
-    left = np.where(helps & ~np.eye(deviation.size, dtype=bool), omega, 0.0)
+    inverse = _inverse_deviations(omega)
+    left = np.where(helps & ~np.eye(inverse.size, dtype=bool), omega, 0.0)
     values, vectors = np.linalg.eigh(left * np.outer(inverse, inverse))
     lowest, u = float(values[0]), inverse * vectors[:, 0]
     binds = lowest < -1.0
@@ -141,6 +175,11 @@ def masked(omega: FloatArray, helps: BoolArray) -> tuple[FloatArray, Linear]:
         return found
 
     return np.diag(np.diag(omega)) + factor * left, back
+
+
+def _inverse_deviations(omega: FloatArray) -> FloatArray:
+    deviation = np.sqrt(np.maximum(np.diag(omega), 0.0))
+    return np.asarray(np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0.0))
 
 
 def _hessians(rows: TaskRows, problem: Problem, W: FloatArray) -> FloatArray:
