@@ -16,7 +16,7 @@ from patom import (
     RandomAttack,
     ThreatModel,
 )
-from patom.attacks import AT2FL, BackGradient, Influence, ModelTargeted, SingleTask, hypergradient
+from patom.attacks import AT2FL, BackGradient, Influence, ModelTargeted, SingleTask, hypergradient, points_needed
 from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
@@ -191,6 +191,12 @@ def test_a_search_inside_keeps_the_lambdas_of_clean_rows(data):
     program = bilevel(Coupled(search, Shrunken()), X, y, task, THREAT)
     chosen = search.fit(X, y, task=task)
     assert program.problem.penalty.weights == (chosen.lambda_1_, chosen.lambda_2_)
+
+
+def test_a_lower_bound_of_rows_needs_a_penalty_that_stays(data):
+    X, y, task, learner = data
+    with pytest.raises(TypeError, match=r"^model of points_needed must not be Coupled"):
+        points_needed(Coupled(learner, Shrunken()), X, y, task=task, threat=THREAT, decoy=np.zeros((5, 5)))
 
 
 def test_settings_are_checked_before_the_attack(data):

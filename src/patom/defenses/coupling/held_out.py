@@ -45,9 +45,8 @@ class HeldOut(CouplingRule):
     "Which tasks should be learned together in multi-task learning?", for networks. Here a pair is fitted in one Newton
     step from the fit apart, which is exact for the squared error. Correlations are all multiplied by the largest number
     up to 1 that leaves Omega positive semi-definite. A task of one row has nothing to hold out, and stays apart.
-    With few rows the test has little power: of five tasks of 20 rows and 8 features each, four with the same weights and
-    noise of the size of 0.7 times the signal, 40 % of the helpful pairs stay and 5 % of those with a task of shuffled
-    targets.
+    With few rows the test has little power: of five tasks of 20 rows and 8 features, four with the same weights and
+    noise of 0.7 times the signal, 40 % of the helpful pairs stay, and 5 % of those with a task of shuffled targets.
 
     Costs ``n_folds`` + 1 fits with Omega learned, ``n_folds`` of the tasks apart, and a system of 2p unknowns for each
     fold and pair, in place of a fit.
