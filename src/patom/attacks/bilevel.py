@@ -5,18 +5,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.places import Places, Rule
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.filtered import Passed, narrowed, passed, pulled_back
 from patom.attacks.injection import Injection
+from patom.attacks.memory import Memory
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.labels import positions
+from patom.core.penalty import Penalty
+from patom.core.quadratic import fixed_covariance
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solution import Solution
+from patom.defenses.coupling.coupled import Coupled
+from patom.defenses.coupling.delegating import with_lambdas
+from patom.defenses.coupling.rule import Coupling, CouplingRule
 from patom.defenses.sanitised import Sanitised
 from patom.defenses.sanitiser import Sanitiser
 from patom.models.lambda_search import LambdaSearch
@@ -70,6 +75,8 @@ class Bilevel:
         Where her tasks are among the true victim's.
     sanitiser : Sanitiser, optional
         The victim's filter of rows, which the attacker knows.
+    rule : CouplingRule, optional
+        The victim's rule for Omega, which she knows as well.
     tally : Tally
         Counts on, so that no attack's cost is missed.
     """
@@ -85,8 +92,10 @@ class Bilevel:
     truth: "Bilevel | None" = None
     theirs: IntArray | None = None
     sanitiser: Sanitiser | None = None
+    rule: CouplingRule | None = None
     tally: Tally = field(default_factory=Tally, compare=False)
-    memory: list[tuple[Injection | None, Passed]] = field(default_factory=list, compare=False)
+    memory: Memory[Passed] = field(default_factory=Memory, compare=False)
+    couplings: Memory[Coupling] = field(default_factory=Memory, compare=False)
 
     def solve(
         self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
@@ -95,7 +104,10 @@ class Bilevel:
 
         ``tol`` loosens the victim's own tolerance; ``start``, shape (m, p), is a warm start.
         """
-        solution = self.problem.solve(self.rows(injection), start, polish=polish, tol=tol)
+        problem = replace(self.problem, penalty=self.penalty(injection))
+        if start is not None and self.rule is not None:  # off a singular Omega's range it would seem better than it is
+            start = problem.penalty.model(start, start).project(start)
+        solution = problem.solve(self.rows(injection), start, polish=polish, tol=tol)
         self.tally.solves += 1
         self.tally.solver_steps += solution.n_iter
         return solution
@@ -117,12 +129,27 @@ class Bilevel:
 
     def passed(self, injection: Injection | None) -> Passed:
         """What the victim's filter lets pass; the last answers are remembered, as each is asked for several times."""
-        assert self.sanitiser is not None
-        known = next((found for asked, found in self.memory if asked is injection), None)
-        if known is None:
-            known = passed(self.sanitiser, self.problem.rows, injection)
-            self.memory[:] = [*self.memory[-3:], (injection, known)]
-        return known
+        sanitiser = self.sanitiser
+        assert sanitiser is not None
+        return self.memory.recall(injection, lambda: passed(sanitiser, self.problem.rows, injection))
+
+    def penalty(self, injection: Injection | None) -> Penalty:
+        """The penalty of (1) on clean and injected rows together; Omega is given where the victim has a rule for it."""
+        if self.rule is None:
+            return self.problem.penalty
+        return fixed_covariance(self.coupling(injection).omega, *self.problem.penalty.weights)
+
+    def coupling(self, injection: Injection | None) -> Coupling:
+        """What the victim's rule says to clean and injected rows together; remembered as ``passed`` is.
+
+        The rule's own fits start from its last ones, and do not count in the tally.
+        """
+        return self.couplings.recall(injection, lambda: self._couple(injection))
+
+    def _couple(self, injection: Injection | None) -> Coupling:
+        rule, last = self.rule, self.couplings.last
+        assert rule is not None
+        return rule.couple(replace(self.problem, rows=self.rows(injection)), None if last is None else last.start)
 
     def entering(self, injection: Injection) -> FloatArray:
         """The injected rows' features as they enter problem (1), with the constant, shape (r, p)."""
@@ -176,15 +203,16 @@ class Bilevel:
 
 def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: ThreatModel) -> Bilevel:
     """Check model, data and threat against each other; the model passed in is left untouched."""
-    inner, sanitiser = (model.estimator, model.sanitiser) if isinstance(model, Sanitised) else (model, None)
+    inner, sanitiser, rule = _unwrapped(model)
     if not isinstance(inner, MTRL | LambdaSearch):
         raise TypeError(
             f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(inner).__name__}. "
-            "Attack one of these, maybe behind a filter, then replay the result against any other model."
+            "Attack one of these, maybe behind a filter or with a rule for Omega, then replay the result against any "
+            "other model."
         )
     if not isinstance(threat, ThreatModel):
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")
-    victim = _fixed(inner, X, y, task)
+    victim = with_lambdas(inner, X, y, task)
     problem = victim.problem(X, y, task=task)
     if threat.columns is not None:
         threat.columns.require(problem.rows.n_columns - 1)
@@ -195,19 +223,19 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
     attackers, counts = attackers[counts > 0], counts[counts > 0]
     truth = Bilevel(
         victim, problem, threat.objective.aim(problem, targets, victim.known_targets), targets, attackers, counts,
-        _places(threat.region, problem, attackers), _label_bounds(problem, threat.label_range), sanitiser=sanitiser,
+        _places(threat.region, problem, attackers), _label_bounds(problem, threat.label_range),
+        sanitiser=sanitiser, rule=rule,
     )  # fmt: skip
     return truth if threat.knowledge is None else _surrogate(truth, threat)
 
 
-def _fixed(model: MTRL | LambdaSearch, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> MTRL:
-    """The victim with the lambdas that it has on clean data."""
-    if isinstance(model, LambdaSearch):
-        fitted = clone(model).fit(X, y, task=task)
-        chosen: MTRL = clone(model.estimator).set_params(lambda_1=fitted.lambda_1_, lambda_2=fitted.lambda_2_)
-        return chosen
-    victim: MTRL = clone(model)
-    return victim
+def _unwrapped(model: Any) -> tuple[Any, Sanitiser | None, CouplingRule | None]:
+    """The learner inside, the filter of its rows and the rule for its Omega."""
+    inner, sanitiser = (model.estimator, model.sanitiser) if isinstance(model, Sanitised) else (model, None)
+    if not isinstance(inner, Coupled):
+        return inner, sanitiser, None
+    inner.check()
+    return inner.estimator, sanitiser, inner.rule
 
 
 def _places(region: Region | Rule, problem: Problem, attackers: IntArray) -> Places:
@@ -249,5 +277,6 @@ def _surrogate(truth: Bilevel, threat: ThreatModel) -> Bilevel:
         truth=truth,
         theirs=theirs,
         tally=Tally(),
-        memory=[],
+        memory=Memory(),
+        couplings=Memory(),
     )

@@ -17,6 +17,7 @@ from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.injection import Injection
+from patom.attacks.recoupled import through_rule
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products
@@ -153,10 +154,15 @@ def implicit_gradient(
 ) -> Hypergradient:
     """The gradient at the optimum ``W`` of clean and injected rows together.
 
-    Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper".
+    Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper". The exact
+    one follows Omega through the victim's rule, where it has one, with a second system.
     """
     found, status = adjoint(program, injection, W, gradient, tolerance=tolerance, max_products=max_products)
     features, labels = through_rows(program, injection, W, found.v, curved=gradient != "paper")
+    if program.rule is not None and gradient == "exact":
+        pair = through_rule(program, injection, W, found.v, tolerance=tolerance, max_products=max_products)
+        for more in (through_rows(program, injection, *pair),) if pair is not None else ():
+            features, labels = features + more[0], labels + more[1]
     return Hypergradient(features, labels, found.v, found.products, status)
 
 
@@ -191,7 +197,7 @@ def adjoint(
     ``injection`` is None at the clean optimum. Costs as in ``implicit_gradient``.
     """
     dU = program.aim.gradient(W)
-    penalty = program.problem.penalty
+    penalty = program.penalty(injection)
     if gradient == "paper":
         tasks, aimed = np.arange(W.shape[0]), program.aim.tasks
         v = penalty.relationship(W).coupling(tasks, aimed) @ dU[aimed]

@@ -84,9 +84,9 @@ class PATOM:
 
         Parameters
         ----------
-        model : MTRLRegressor, MTRLClassifier, LambdaSearch or Sanitised
+        model : MTRLRegressor, MTRLClassifier, LambdaSearch, Coupled or Sanitised
             The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
-            rows; a filter is known to the attacker.
+            rows; a filter, and a rule for Omega, are known to the attacker.
         X, y, task
             The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
         threat : ThreatModel
@@ -119,7 +119,7 @@ class PATOM:
             record.note(iteration, program.utility(W), solution)
             if callback is not None:
                 callback(iteration, record.injection.X.copy())
-            if not _couples(program, W):
+            if not _couples(program, record.injection, W):
                 record.settle(AttackStatus.UNCOUPLED)
                 break
         return record
@@ -129,7 +129,7 @@ class PATOM:
         X, task = program.aim.rows
         batch = rng.choice(np.arange(task.size), size=max(1, round(self.batch_ratio * task.size)))
         slopes = program.aim.size * program.aim.slopes(W)  # of eq. 2's sum
-        coupling = program.problem.penalty.relationship(W).coupling(program.attackers, program.aim.tasks)
+        coupling = program.penalty(injection).relationship(W).coupling(program.attackers, program.aim.tasks)
         per_row = coupling[np.repeat(np.arange(program.attackers.size), program.counts)]
         gain = program.duals(injection, W)[:, None] * per_row
         group = np.searchsorted(program.aim.tasks, task)
@@ -139,8 +139,8 @@ class PATOM:
         return replace(injection, X=moved)
 
 
-def _couples(program: Bilevel, W: FloatArray) -> bool:
-    relationship = program.problem.penalty.relationship(W)
+def _couples(program: Bilevel, injection: Injection, W: FloatArray) -> bool:
+    relationship = program.penalty(injection).relationship(W)
     top = relationship.spectrum[0]
     norm = top / (relationship.lambda_1 * top + relationship.lambda_2)  # of Phi
     # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.

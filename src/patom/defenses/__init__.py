@@ -1,7 +1,14 @@
-"""Defenses: filters of rows (a file each), an estimator behind them, ``learners`` that hold out, ``screening``."""
+"""Defenses: filters of rows, rules for Omega (``coupling``), ``learners`` that hold out, ``screening`` of tasks."""
 
 from patom.defenses.chain import Chain
 from patom.defenses.clip import Clip
+from patom.defenses.coupling.capped import Capped
+from patom.defenses.coupling.coupled import Coupled
+from patom.defenses.coupling.held_out import HeldOut
+from patom.defenses.coupling.influence import RelationshipInfluence, WithoutInfluential, influence_on_relationships
+from patom.defenses.coupling.rule import CouplingRule
+from patom.defenses.coupling.shrunken import Shrunken
+from patom.defenses.coupling.trusted import TrustedMTRL
 from patom.defenses.learners import (
     ARMULClassifier,
     ARMULRegressor,
@@ -24,8 +31,12 @@ from patom.defenses.trim import Trim
 __all__ = [
     "ARMULClassifier",
     "ARMULRegressor",
+    "Capped",
     "Chain",
     "Clip",
+    "Coupled",
+    "CouplingRule",
+    "HeldOut",
     "Kept",
     "Leverage",
     "LossWeightedClassifier",
@@ -33,13 +44,18 @@ __all__ = [
     "Neighbours",
     "RMTFLClassifier",
     "RMTFLRegressor",
+    "RelationshipInfluence",
     "Roni",
     "Sanitised",
     "Sanitiser",
     "Screening",
     "Shares",
+    "Shrunken",
     "Slab",
     "Sphere",
     "Trim",
+    "TrustedMTRL",
+    "WithoutInfluential",
+    "influence_on_relationships",
     "screen",
 ]

@@ -47,7 +47,7 @@ class _MTRL(LinearTasks):
         """
         problem = self.problem(X, y, task=task)
         with one_blas_thread():
-            self._take(problem.solve(), problem.penalty)
+            self.adopt(problem.solve(), problem.penalty)
         return self
 
     def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Problem:
@@ -61,7 +61,8 @@ class _MTRL(LinearTasks):
             penalty = self.penalty(rows.n_tasks)
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
-    def _take(self, solution: Solution, penalty: Penalty) -> None:
+    def adopt(self, solution: Solution, penalty: Penalty) -> None:
+        """Become the fitted model that a solution of (1) is; ``problem`` has learned the labels."""
         self._certify(solution)
         self.relationship_ = penalty.relationship(solution.W)
 

@@ -113,7 +113,7 @@ class AT2FL:
         record.note(0, program.utility(solution.W), solution)
         if self.max_iter == 0:
             return record
-        learning = Federation(np.zeros(W.shape), program.problem.penalty.relationship(np.zeros(W.shape)))
+        learning = Federation(np.zeros(W.shape), program.penalty(record.injection).relationship(np.zeros(W.shape)))
         for _ in range(self.max_iter):
             learning, duals = communicate(program, record.injection, learning, self.local_steps)
             record.injection, learning = self._move(program, record.injection, learning, duals)
@@ -172,7 +172,7 @@ def communicate(
     W = phi @ learning.V
     ahead = W + _local_moves(program, term, W, learning.V, np.abs(phi).sum(axis=1), local_steps)
     V = -term.value_and_gradient(ahead)[1]
-    omega = program.problem.penalty.relationship(phi @ V)
+    omega = program.penalty(injection).relationship(phi @ V)
     return Federation(V, omega), program.duals(injection, ahead)
 
 

@@ -161,7 +161,7 @@ class Descent:
 
 def descend(program: Bilevel, injection: Injection, W: FloatArray, steps: int) -> Descent:
     """``steps`` times W <- prox(W - grad f(W)/L)."""
-    term, penalty = data_term(program.rows(injection), program.problem.loss), program.problem.penalty
+    term, penalty = data_term(program.rows(injection), program.problem.loss), program.penalty(injection)
     descent = Descent(term, term.smoothness, [W], [])
     for _ in range(steps):
         descent.Z.append(descent.end - term.value_and_gradient(descent.end)[1] / descent.L)
@@ -172,10 +172,10 @@ def descend(program: Bilevel, injection: Injection, W: FloatArray, steps: int) -
 
 def back_gradient(program: Bilevel, injection: Injection, descent: Descent) -> FloatArray:
     """Derivative of the utility at the descent's end by the injected features, shape (r, d); L and W_0 held fixed."""
-    L, dW = descent.L, program.aim.gradient(descent.end)
+    L, dW, penalty = descent.L, program.aim.gradient(descent.end), program.penalty(injection)
     features = np.zeros(injection.X.shape)
     for W, Z in zip(descent.W[-2::-1], descent.Z[::-1], strict=True):
-        v = program.problem.penalty.prox_derivative(Z, L)(dW) / L
+        v = penalty.prox_derivative(Z, L)(dW) / L
         features += through_rows(program, injection, W, v)[0]
         dW = L * v - descent.term.hessian(W)(v)
     program.tally.products += len(descent.Z)

@@ -46,6 +46,8 @@ def points_needed(
     ------
     ValueError
         For a decoy of another shape, or a region that holds no ball, bounded box or ellipsoid.
+    TypeError
+        For a ``Coupled`` model: the bound needs a penalty that does not change with the rows.
 
     Notes
     -----
@@ -79,6 +81,10 @@ def points_needed(
     """
     program = bilevel(model, X, y, task, threat)
     program = program if program.truth is None else program.truth
+    if program.rule is not None:
+        raise TypeError(
+            "model of points_needed must not be Coupled: the bound needs a penalty that rows do not change."
+        )
     problem = program.problem
     D = _weights(decoy, (problem.rows.n_tasks, problem.rows.n_columns))
     attackers = np.sort(threat.attacker_positions(problem.tasks))

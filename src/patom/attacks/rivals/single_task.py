@@ -131,4 +131,5 @@ def uncoupled(program: Bilevel) -> Bilevel:
         program,
         problem=replace(problem, penalty=QuadraticPenalty(ridge), solver="accelerated"),
         aim=Aim(terms),
+        rule=None,
     )

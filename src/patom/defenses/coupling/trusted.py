@@ -1,0 +1,127 @@
+"""A few tasks that are known to be clean, which the others lean on and cannot move."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.labels import positions
+from patom.core.quadratic import QuadraticPenalty
+from patom.core.relationship import uniform_relationship
+from patom.core.rows import TaskRows
+from patom.core.solution import Solution, Status
+from patom.core.spectral import SpectralPenalty
+from patom.defenses.coupling.delegating import Delegating, require_learner, with_lambdas
+from patom.defenses.coupling.learned import rows_of
+from patom.models.problem import Problem
+from patom.models.settings import require_at_least
+from patom.models.threads import one_blas_thread
+
+
+class TrustedMTRL(Delegating):
+    """Learn the trusted tasks among themselves, then each other task on its own, drawn to the subspace of theirs.
+
+    Parameters
+    ----------
+    estimator : MTRLRegressor, MTRLClassifier or LambdaSearch
+        With Omega learned. A search chooses its lambdas first, on all rows.
+    trusted : task label, or iterable of task labels
+        One at least, of the data.
+    share : float, default 0.1
+        From 0, no way out of the subspace, to 1, no subspace.
+
+    Attributes
+    ----------
+    estimator_ : MTRLRegressor or MTRLClassifier
+        With the weights of all tasks. Its ``task_covariance_`` is the Omega that belongs to them; its objective and
+        gap are sums over the two problems.
+
+    Notes
+    -----
+    ||W||_*^2 is also the least tr(W D^-1 W') over covariances D of the features, of trace 1 (Argyriou, Evgeniou and
+    Pontil 2008, "Convex multi-task feature learning"), so the trusted tasks' fit has a D of its own, D = (W'W)^(1/2)
+    over its trace. Another task minimises its mean loss + lambda_1/2 ||w||^2 + lambda_2/2 w'M^-1 w with M = (1 -
+    share) D + share I/p. With lambdas that are given, nothing in the other tasks' rows reaches a trusted task or one
+    another: an attacker harms the tasks only whose rows are hers. Related tasks that are not trusted don't help
+    each other either. Costs a fit of the trusted tasks and one of ridges.
+
+    Examples
+    --------
+    >>> from patom import MTRLRegressor
+    >>> X = np.tile([[0.0], [1.0], [2.0]], (2, 1))
+    >>> y, task = np.array([0.0, 1.0, 2.0, 9.0, 9.0, 9.0]), np.repeat(["a", "b"], 3)
+    >>> model = TrustedMTRL(MTRLRegressor(0.01, 0.01), trusted="a").fit(X, y, task=task)
+    >>> bool((model.coef_[0] == MTRLRegressor(0.01, 0.01).fit(X[:3], y[:3]).coef_[0]).all())
+    True
+    """
+
+    def __init__(self, estimator: Any, trusted: Any, share: float = 0.1) -> None:
+        self.estimator = estimator
+        self.trusted = trusted
+        self.share = share
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+        """Fit the trusted tasks, then the others.
+
+        Parameters
+        ----------
+        X : array or data frame of shape (n, d)
+        y : array of shape (n,)
+        task : array of shape (n,), optional
+            As in ``MTRLRegressor.fit``.
+
+        Raises
+        ------
+        ValueError
+            For values or settings that cannot be used, with the argument's name.
+        """
+        require_learner("TrustedMTRL", self.estimator)
+        require_at_least("TrustedMTRL", 0.0, share=self.share)
+        if self.share > 1.0:
+            raise ValueError(f"share of TrustedMTRL must be at most 1; got {self.share!r}.")
+        learner = with_lambdas(self.estimator, X, y, task)
+        problem = learner.problem(X, y, task=task)
+        trusted = self._trusted(problem)
+        with one_blas_thread():
+            learner.adopt(lean(problem, trusted, self.share), problem.penalty)
+        self.estimator_ = learner
+        return self
+
+    def _trusted(self, problem: Problem) -> IntArray:
+        alone = isinstance(self.trusted, str) or not isinstance(self.trusted, Iterable)
+        labels = np.array([self.trusted] if alone else list(self.trusted))
+        if labels.size == 0:
+            raise ValueError("trusted of TrustedMTRL must name one task at least; got none.")
+        return np.unique(positions(labels, problem.tasks, argument="trusted of TrustedMTRL"))
+
+
+def lean(problem: Problem, trusted: IntArray, share: float) -> Solution:
+    """The trusted tasks' fit, and the other tasks' that lean on it, as one solution."""
+    others = np.setdiff1d(np.arange(problem.rows.n_tasks), trusted)
+    first = replace(problem, rows=rows_of(problem.rows, trusted), tasks=problem.tasks[trusted]).solve()
+    if others.size == 0:
+        return first
+    root = _root(first.W, share, *problem.penalty.weights)
+    rows = rows_of(problem.rows, others)
+    ridge = QuadraticPenalty(uniform_relationship(others.size, 1.0, 0.0))
+    stretched = TaskRows(np.ascontiguousarray(rows.X @ root), rows.y, rows.offsets)
+    second = replace(problem, rows=stretched, tasks=problem.tasks[others], penalty=ridge).solve()
+    W = np.empty((problem.rows.n_tasks, problem.rows.n_columns))
+    W[trusted], W[others] = first.W, second.W @ root
+    statuses = (first.status, second.status)
+    worst = next((status for status in (Status.MAX_ITER, Status.PRECISION) if status in statuses), first.status)
+    objective, gap = first.objective + second.objective, first.duality_gap + second.duality_gap
+    return Solution(W, objective, gap, first.n_iter + second.n_iter, worst)
+
+
+def _root(W: FloatArray, share: float, lambda_1: float, lambda_2: float) -> FloatArray:
+    """(lambda_1 I + lambda_2 M^-1)^(-1/2), shape (p, p): w = root u has the penalty 1/2 ||u||^2."""
+    features = SpectralPenalty(lambda_1, lambda_2).relationship(np.ascontiguousarray(W.T)).covariance()
+    values, vectors = np.linalg.eigh((1.0 - share) * features + share / W.shape[1] * np.eye(W.shape[1]))
+    if lambda_2 == 0.0:
+        return np.asarray(np.eye(W.shape[1]) / np.sqrt(lambda_1))
+    values = np.where(values > W.shape[1] * np.finfo(float).eps * values[-1], values, 0.0)
+    return np.asarray((vectors * np.sqrt(values / (lambda_1 * values + lambda_2))) @ vectors.T)
