@@ -5,7 +5,23 @@ import pytest
 
 from patom import Ball, MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.datasets import make_related_tasks
-from patom.defenses import Chain, Clip, Leverage, Neighbours, Roni, Sanitised, Shares, Slab, Sphere, Trim
+from patom.defenses import (
+    ARMULRegressor,
+    Chain,
+    Clip,
+    Coupled,
+    Leverage,
+    LossWeightedRegressor,
+    Neighbours,
+    RMTFLRegressor,
+    Roni,
+    Sanitised,
+    Shares,
+    Shrunken,
+    Slab,
+    Sphere,
+    Trim,
+)
 from patom.experiments.compute import compute
 from patom.experiments.defended import behind
 from patom.metrics import nmse
@@ -66,6 +82,44 @@ def test_who_does_not_know_plans_against_the_model_as_it_was(cell):
     assert known["metric_attacked"] != record["metric_attacked"]
 
 
+def test_a_rule_for_omega_is_known_too(cell):
+    made = cell(
+        data={"name": "related", **OPTIONS}, attack=ASCENT, attackers=(0, 2),
+        defense={"rule": "shrunken", "filters": ["clip"]},
+    )  # fmt: skip
+    data = make_related_tasks(**OPTIONS, random_state=0)
+    X, y, task = data.train
+    attack = ProjectedAscent(**{name: value for name, value in ASCENT.items() if name != "name"})
+    victim = Sanitised(Coupled(MTRLRegressor(0.1, 0.1), Shrunken()), Clip())
+    threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
+    attacked = attack.poison(victim, X, y, task=task, threat=threat, random_state=made.rng()).model
+    record, _ = compute(made)
+    assert record["target_loss"] == pytest.approx(
+        np.mean((y - attacked.predict(X, task=task))[np.isin(task, [0, 2])] ** 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("rmtfl", RMTFLRegressor), ("armul", ARMULRegressor), ("loss-weighted", LossWeightedRegressor)]
+)
+def test_who_knows_another_learner_keeps_what_harms_it_more(cell, name, kind):
+    made = cell(data={"name": "related", **OPTIONS}, attack=ASCENT, attackers=(0, 2), defense={"learner": name})
+    data = make_related_tasks(**OPTIONS, random_state=0)
+    X, y, task = data.train
+    attack = ProjectedAscent(**{name: value for name, value in ASCENT.items() if name != "name"})
+    ours = {key: 0.1 for key in ("lambda_1", "lambda_2") if key in kind().get_params()}
+    harms, own = [], np.isin(task, [0, 2])
+    for plan in (MTRLRegressor(0.1, 0.1), Coupled(MTRLRegressor(0.1, 0.1), Shrunken(1.0))):
+        threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
+        result = attack.poison(plan, X, y, task=task, threat=threat, random_state=made.rng())
+        attacked = result.replay(kind(**ours), X, y, task=task)
+        harms.append(np.mean((y - attacked.predict(X, task=task))[own] ** 2))
+    record, _ = compute(made)
+    assert "error" not in record
+    assert record["target_loss"] == pytest.approx(max(harms))
+    assert "spectrum" not in record
+
+
 def test_a_victim_without_filters_has_no_such_columns(cell):
     record, _ = compute(cell())
     assert not {"caught", "dropped"} & set(record)
@@ -96,9 +150,12 @@ def test_a_cell_without_a_defense_keeps_its_key(cell):
         ({"filters": ["slab"], "fraction": 1.0}, "fraction"),
         ({"fraction": 0.2}, "fraction and quantile are of filters; name one"),
         ({"quantile": 0.2}, "fraction and quantile are of filters; name one"),
-        ({"known": False}, "known is of a defense; name a filter, a loss or lambdas"),
+        ({"known": False}, "known is of a defense; name a filter, a rule, a learner, a loss or lambdas"),
         ({"huber_delta": 0.2}, 'huber_delta goes with loss = "huber"'),
         ({"loss": "moat"}, "loss"),
+        ({"rule": "moat"}, "rule"),
+        ({"learner": "armul", "rule": "apart"}, "another learner has no rule for Omega and a loss of its own"),
+        ({"learner": "armul", "loss": "huber"}, "another learner has no rule for Omega and a loss of its own"),
     ],
 )
 def test_what_a_defense_cannot_be(defense, said, fault):

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,15 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.bilevel import MTRL
-from patom.core.arrays import BoolArray, FloatArray
-from patom.core.data_term import mean_loss_by_task
+from patom.attacks.transfer import strongest_replay
+from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.regions import Ball
 from patom.datasets.dataset import Dataset
 from patom.defenses import Sanitised
 from patom.experiments.cell import Cell, canonical
 from patom.experiments.constant import appended_before
 from patom.experiments.data import Data
-from patom.experiments.defended import behind
+from patom.experiments.defended import behind, coupled, learner_of, other_learner
 from patom.experiments.description import Adversary, Defense
 from patom.experiments.methods import METHODS
 from patom.experiments.screened import Before, before, screening_record
@@ -35,7 +35,7 @@ from patom.models.threads import one_thread
 METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
 QUANTILES = {"own-data": 0.95, "own-core": 0.7}
 """Of the distances of a task's own rows from their middle: how far out the attacker's may lie."""
-Victim = MTRL | LambdaSearch | Sanitised
+Victim = Any  # MTRL or LambdaSearch, maybe behind filters or with a rule for Omega, or another learner
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
 
@@ -44,10 +44,13 @@ _TURN = threading.Lock()  # a dask worker may have many threads: the caches and 
 class Setting:
     """What cells share: the data, the model without an attack and its test scores by task.
 
-    ``norm`` is what radius and step are to be multiplied with, see ``constant``.
+    ``norm`` is what radius and step are to be multiplied with, see ``constant``. ``learner`` is that of (1), whose
+    loss counts; ``stand_ins`` are attacked in place of a victim that cannot be seen through.
     """
 
     data: Dataset
+    learner: MTRL
+    stand_ins: tuple[Victim, ...]
     victim: Victim
     model: Victim
     scores: dict[Any, float]
@@ -56,7 +59,7 @@ class Setting:
     @cached_property
     def screened(self) -> Before:
         """The clean rows, screened; computed for the first cell that asks."""
-        return before(_learner(self.victim), self.data)
+        return before(clone(self.learner), self.data)
 
 
 def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
@@ -103,13 +106,20 @@ def _record(cell: Cell, home: str | None) -> Record:
     X, y, task = clean.data.train
     planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
     threat = _threat(cell, adversary, planned)
-    result = _attack(cell, planned).poison(planned.victim, X, y, task=task, threat=threat, random_state=cell.rng())
-    attacked = result.model if planned is clean else result.replay(clean.victim, X, y, task=task)
+    plans = planned.stand_ins or (planned.victim,)
+    results = [
+        _attack(cell, planned).poison(plan, X, y, task=task, threat=threat, random_state=cell.rng()) for plan in plans
+    ]
+    if planned is clean and not planned.stand_ins:
+        result, attacked = results[0], results[0].model
+    else:
+        harm = partial(_target_loss, setting=clean, targets=cell.targets)
+        result, attacked = strongest_replay(results, clean.victim, X, y, task=task, harm=harm)
     scores = _scores(attacked, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
-    loss_before, loss_after = (_target_loss(model, clean, is_target) for model in (clean.model, attacked))
+    loss_before, loss_after = (_target_loss(model, clean, cell.targets) for model in (clean.model, attacked))
     record = {
         "rows_injected": int(result.y.size),
         **_filtered(attacked, result.y.size),
@@ -127,12 +137,13 @@ def _record(cell: Cell, home: str | None) -> Record:
         "utility": result.history["utility"].tolist(),
         "collateral": result.collateral,
         **asdict(result.cost),
-        "gap": float(max(result.history["gap"].max(), attacked.duality_gap_, clean.model.duality_gap_)),
+        "gap": float(max([result.history["gap"].max(), *map(_gap, (attacked, clean.model))])),
         "certified": result.status is not AttackStatus.UNCERTIFIED,
         "status": result.status.value,
-        "spectrum_clean": clean.model.task_spectrum_.tolist(),
-        "spectrum": attacked.task_spectrum_.tolist(),
     }
+    if not clean.stand_ins:
+        record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
+        record["spectrum"] = attacked.task_spectrum_.tolist()
     if cell.figure == "correlations":
         record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
         record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
@@ -152,7 +163,7 @@ def _kept_setting(data: str, seed: int, home: str | None, model: str, tuning: st
     dataset, norm = _load(data, seed, home), 1.0
     settings = {name: value for name, value in json.loads(model).items() if value is not None}
     defense = Defense.model_validate_json(described)
-    settings |= defense.learner
+    settings |= defense.settings
     if settings.pop("constant", "after") == "before":
         dataset, norm = appended_before(dataset)
         settings |= {name: norm**2 * settings[name] for name in ("lambda_1", "lambda_2")}
@@ -162,10 +173,21 @@ def _kept_setting(data: str, seed: int, home: str | None, model: str, tuning: st
     if tuning == "once":
         searched = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
         victim = clone(searched.estimator_)
-    if defense.filters:
-        victim = behind(defense.filters, victim, defense.fraction, defense.quantile)
+    learner, stand_ins = learner_of(victim), ()
+    if defense.learner is not None:
+        stand_ins = tuple(_filtering(defense, victim, coupled(rule, victim)) for rule in (None, "apart"))
+        victim = _filtering(defense, victim, other_learner(defense.learner, victim))
+    else:
+        victim = _filtering(defense, victim, coupled(defense.rule, victim))
     fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
-    return Setting(dataset, victim, fitted, _scores(fitted, dataset), norm)
+    return Setting(dataset, learner, stand_ins, victim, fitted, _scores(fitted, dataset), norm)
+
+
+def _filtering(defense: Defense, victim: MTRL | LambdaSearch, inside: Any) -> Victim:
+    """What is inside, behind the defense's filters where it has some; those that fit a model fit the victim's."""
+    if not defense.filters:
+        return inside
+    return behind(defense.filters, victim, defense.fraction, defense.quantile, inside)
 
 
 def _attack(cell: Cell, clean: Setting) -> Any:
@@ -182,47 +204,48 @@ def _threat(cell: Cell, adversary: Adversary, clean: Setting) -> ThreatModel:
     return ThreatModel(
         cell.targets, cell.attackers, cell.budget, region,
         objective=Sparing(availability, adversary.spare) if adversary.spare else availability,
-        knowledge=_knowledge(adversary, clean.victim),
+        knowledge=_knowledge(adversary, clean.learner),
     )  # fmt: skip
 
 
-def _knowledge(adversary: Adversary, victim: Victim) -> GreyBox | None:
+def _knowledge(adversary: Adversary, learner: MTRL) -> GreyBox | None:
     """A grey-box attacker's, or None for one who knows everything."""
     if adversary.share is None and adversary.lambda_guess == 1.0:
         return None
     share, guess = 1.0 if adversary.share is None else adversary.share, adversary.lambda_guess
     if guess == 1.0:
         return GreyBox(share)
-    learner = _learner(victim)
     return GreyBox(share, lambda_1=guess * learner.lambda_1, lambda_2=guess * learner.lambda_2)
 
 
 def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
     """The test metric of each task."""
     X, y, task = data.test
+    return per_task(METRICS[data.kind][1], y, _decide(model, data, X, task), task).as_dict()
+
+
+def _decide(model: Victim, data: Dataset, X: FloatArray, task: AnyArray) -> FloatArray:
+    """Predictions or, of a classifier, margins."""
     decision: FloatArray
     decision = model.predict(X, task=task) if data.kind == "regression" else model.decision_function(X, task=task)
-    return per_task(METRICS[data.kind][1], y, decision, task).as_dict()
+    return decision
 
 
-def _target_loss(model: Victim, clean: Setting, is_target: BoolArray) -> float:
+def _target_loss(model: Victim, setting: Setting, targets: tuple[Any, ...]) -> float:
     """Mean loss of the target tasks' clean training rows under the true victim.
 
     The utility of the paper's attacker; others see, or want, something else.
     """
-    W = np.column_stack([model.coef_, model.intercept_])
-    problem = _learner(clean.victim).problem(*clean.data.train)
-    weights = np.where(is_target, problem.rows.counts, 0)
-    return float(np.average(mean_loss_by_task(problem.rows, problem.loss, W), weights=weights))
+    X, y, task = setting.data.train
+    own = np.isin(task, np.array(targets))
+    problem = clone(setting.learner).problem(X[own], y[own], task=task[own])
+    order = np.argsort(np.searchsorted(problem.tasks, task[own]), kind="stable")
+    decision = _decide(model, setting.data, X[own][order], task[own][order])
+    return float(np.mean(problem.loss.value(decision, problem.rows.y)))
 
 
-def _learner(victim: Victim) -> MTRL:
-    """The learner at the bottom of a victim."""
-    learner: Any = victim
-    while not isinstance(learner, MTRL):
-        learner = learner.estimator
-    copy: MTRL = clone(learner)
-    return copy
+def _gap(model: Victim) -> float:
+    return float(getattr(model, "duality_gap_", 0.0))
 
 
 def _filtered(model: Victim, n_injected: int) -> Record:

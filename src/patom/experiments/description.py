@@ -8,7 +8,7 @@ from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
 from patom.experiments.data import Data
-from patom.experiments.defended import LEARNER, FilterName
+from patom.experiments.defended import SETTINGS, FilterName, LearnerName, RuleName
 from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
@@ -107,15 +107,19 @@ class Adversary(_Table):
 
 
 class Defense(_Table):
-    """Filters of rows before the victim's fit, one after another, and other settings of the learner than the model's.
+    """Filters of rows before the victim's fit, one after another; a rule for Omega or another learner; other settings.
 
-    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` the clipping distance. ``known``: whether
-    the attacker knows all this; otherwise she plans against the learner without it.
+    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` the clipping distance. Loss and lambdas
+    take the place of the model's. ``known``: whether the attacker knows all this; otherwise she plans against the
+    learner without it. Another learner cannot be seen through: who knows it plans against (1) with learned and with
+    independent tasks, behind the same filters, and keeps what does the learner more harm.
     """
 
     filters: tuple[FilterName, ...] = ()
     fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     quantile: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    rule: RuleName | None = None
+    learner: LearnerName | None = None
     loss: Loss | None = None
     huber_delta: Positive | None = None
     lambda_1: NotNegative | None = None
@@ -123,16 +127,18 @@ class Defense(_Table):
     known: bool = True
 
     @property
-    def learner(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """The learner's settings that are replaced."""
-        return self.model_dump(include=set(LEARNER), exclude_none=True)
+        return self.model_dump(include=set(SETTINGS), exclude_none=True)
 
     @model_validator(mode="after")
     def _something(self) -> "Defense":
         if not self.filters and (self.fraction, self.quantile) != (0.1, 0.5):
             raise ValueError("fraction and quantile are of filters; name one")
-        if not self.filters and not self.learner and not self.known:
-            raise ValueError("known is of a defense; name a filter, a loss or lambdas")
+        if not (self.filters or self.rule or self.learner or self.settings or self.known):
+            raise ValueError("known is of a defense; name a filter, a rule, a learner, a loss or lambdas")
+        if self.learner is not None and (self.rule is not None or self.loss is not None):
+            raise ValueError("another learner has no rule for Omega and a loss of its own; leave rule and loss out")
         if self.huber_delta is not None and self.loss != "huber":
             raise ValueError('huber_delta goes with loss = "huber"')
         return self
