@@ -15,6 +15,8 @@ from patom.core.arrays import FloatArray
 from patom.core.regions import Ball
 from patom.models import MTRLClassifier, MTRLRegressor
 
+Victim = Any  # MTRL, or Sanitised with one inside
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -80,24 +82,24 @@ def victim(data: AuditData, settings: AuditSettings, lambda_1: float, lambda_2: 
     return MTRLRegressor(**options) if data.kind == "regression" else MTRLClassifier(**options)
 
 
-def fit_quietly(model: MTRL, X: FloatArray, y: FloatArray, task: Any) -> MTRL:
+def fit_quietly(model: Victim, X: FloatArray, y: FloatArray, task: Any) -> Victim:
     """Fit, leaving a fit above its tolerance to ``status_``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X, y, task=task)
 
 
-def decide(model: MTRL, data: AuditData) -> FloatArray:
+def decide(model: Victim, data: AuditData) -> FloatArray:
     """Predictions, or margins, of the test rows."""
     known = np.isin(data.task_test, model.tasks_)
     decision = np.full(data.task_test.size, 0.0)
-    act = model.predict if isinstance(model, MTRLRegressor) else model.decision_function
+    act = model.predict if data.kind == "regression" else model.decision_function
     if known.any():
         decision[known] = act(data.X_test[known], task=data.task_test[known])
     return decision
 
 
-def run_cell(data: AuditData, settings: AuditSettings, model: MTRL, cell: Cell, shown: tuple[int, ...]) -> Outcome:
+def run_cell(data: AuditData, settings: AuditSettings, model: Victim, cell: Cell, shown: tuple[int, ...]) -> Outcome:
     """Attack, refit, and measure on the held-out rows; ``shown``: the tasks whose correlations are kept."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region)
@@ -133,6 +135,6 @@ def _attack(cell: Cell, settings: AuditSettings) -> RandomAttack | ProjectedAsce
     return attack if settings.iterations is None else replace(attack, max_iter=settings.iterations)
 
 
-def relationships(model: MTRL, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+def relationships(model: Victim, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
     """Correlations among the tasks shown, and the whole spectrum."""
     return model.relationship_.correlation(np.asarray(shown)), model.task_spectrum_

@@ -15,6 +15,7 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships,
 from patom.audit.data import AuditData
 from patom.audit.pilot import pilots, with_step_sizes
 from patom.audit.plan import attacking_counts, budgets, exposure_budget, injected, plan, shown_tasks
+from patom.audit.remedies import N_REMEDIES, helped
 from patom.audit.retuned import retuned
 from patom.audit.selection import Selection, select_lambdas
 from patom.audit.settings import AuditSettings
@@ -67,7 +68,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     """
     cells = plan(data, settings)
     searched = 0 if settings.lambda_1 is not None else len(GRID) ** 2 + settings.n_seeds
-    total = len(cells) + len(pilots(cells, settings)) + searched
+    total = len(cells) + len(pilots(cells, settings)) + searched + N_REMEDIES * settings.n_seeds
     advance = _counter(progress, total)
     selection = select_lambdas(data, settings, n_jobs=n_jobs, advance=advance)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
@@ -81,6 +82,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
     worst = worst_of(curves)
     again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
+    remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
     report = {
         "schema": 1,
         "patom_version": patom.__version__,
@@ -92,6 +94,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
         "exposure": exposure,
         "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
         "retuned": again,
+        "remedies": remedies,
         "verdict": verdict(curves, exposure, again, settings.attack, metric=data.metric, aim=_aim(data, settings)),
         "fail_above": None,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numerals, sections
+from . import numerals, remedies, sections
 from .curves import curve_picture
 from .exposure import exposure_picture
 from .labels import printable
@@ -25,8 +25,8 @@ def render_page(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report : Mapping
-        The audit's results, as stored in ``report.json``. ``exposure``, ``relationships``, ``fail_above`` and
-        ``command`` may be None or missing, and so may any mean that was not measurable.
+        The audit's results, as stored in ``report.json``. ``exposure``, ``relationships``, ``remedies``,
+        ``fail_above`` and ``command`` may be None or missing, and so may any mean that was not measurable.
 
     Returns
     -------
@@ -60,6 +60,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         groups=sections.curve_groups(report),
         settings=sections.settings(report),
         attack=sections.attack(report),
+        remedies=remedies.remedies(report),
         confidence=sections.confidence(report),
         command=report.get("command"),
         **_pictures(report),

@@ -10,7 +10,7 @@ import numpy as np
 
 from patom.experiments.findings.rows import CONFIDENCE, Interval, Row, experiments, grouped, number, over_seeds
 from patom.experiments.findings.wording import percent, plain, told
-from patom.intervals import interval
+from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
 
 NONE = "no defense"
@@ -67,18 +67,13 @@ class Compared:
         """Share of the undefended damage that the defense keeps off, a ratio of means over seeds.
 
         The defended damage counts from the better of the two clean losses: a defense that happens to improve the
-        clean model gets no credit for it. The interval linearises the ratio.
+        clean model gets no credit for it.
         """
-        if self.label == NONE or not rows:
+        if self.label == NONE:
             return interval([], CONFIDENCE)
         left = self._by_seed(rows, lambda row, base: loss(row) - min(loss(base, "clean"), loss(row, "clean")))
-        all_ = self._by_seed(rows, lambda _, base: loss(base) - loss(base, "clean"))
-        mean_left, mean_all = np.mean(list(left.values())), np.mean(list(all_.values()))
-        if not mean_all > 0.0:
-            return interval([], CONFIDENCE)
-        ratio = mean_left / mean_all
-        shares = (1.0 - ratio - (left[seed] - ratio * all_[seed]) / mean_all for seed in left)
-        return interval(map(float, shares), CONFIDENCE)
+        whole = self._by_seed(rows, lambda _, base: loss(base) - loss(base, "clean"))
+        return kept_off(list(left.values()), list(whole.values()), CONFIDENCE)
 
     def _compare(self, rows: list[Row], value: Callable[[Row, Row], float]) -> Interval:
         return interval(self._by_seed(rows, value).values(), CONFIDENCE)

@@ -1,0 +1,201 @@
+"""What would help: defenses of this package put before the worst attack, by an attacker who knows them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from joblib import delayed
+
+from patom.attacks.bilevel import MTRL
+from patom.audit import summary
+from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, victim
+from patom.audit.data import AuditData
+from patom.audit.selection import select_lambdas
+from patom.audit.settings import AuditSettings
+from patom.core.arrays import FloatArray
+from patom.defenses import Chain, Clip, Sanitised, Shares, Slab, Sphere
+from patom.intervals import interval, kept_off
+from patom.metrics import relative_damage
+from patom.workers import in_order
+
+N_REMEDIES = 3
+HUBER_DELTA = 0.2
+"""In standard deviations of the target, which an audit works in."""
+_FRACTION = 0.1  # of the rows that each filter drops
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A defense to try.
+
+    Parameters
+    ----------
+    label : str
+    model : Sanitised
+        The victim with it, unfitted.
+    code : str
+        The lines that turn it on.
+    """
+
+    label: str
+    model: Sanitised
+    code: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attack against one remedy: test predictions clean, under who does not know it and under who does."""
+
+    remedy: int
+    cell: Cell
+    clean: FloatArray
+    naive: FloatArray
+    known: FloatArray
+
+
+def helped(
+    data: AuditData,
+    settings: AuditSettings,
+    model: MTRL,
+    clean: FloatArray,
+    outcomes: Sequence[Outcome],
+    worst: Mapping[str, Any] | None,
+    *,
+    n_jobs: int,
+    advance: Callable[[], None],
+) -> dict[str, Any] | None:
+    """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its seeds.
+
+    None where nothing could be measured. Costs ``N_REMEDIES`` attacks a seed, and a cross-validation on clipped rows.
+
+    Parameters
+    ----------
+    model : MTRLRegressor or MTRLClassifier
+        The model under audit.
+    clean : array of shape (n_test,)
+        Its predictions or margins without an attack.
+    worst : dict
+        The verdict's attack and budget.
+    """
+    if worst is None:
+        return None
+    attack = f"{settings.attack}-{worst['attack'].partition('-')[2]}"
+    faced = [item for item in outcomes if _is(item.cell, attack, worst["budget"])]
+    tried = remedies(data, settings, model, n_jobs=n_jobs)
+    jobs = (delayed(_try)(data, settings, tried, k, item) for k in range(len(tried)) for item in faced)
+    found = []
+    for one in in_order(jobs, n_jobs):
+        found.append(one)
+        advance()
+    for _ in range(N_REMEDIES * (settings.n_seeds - len(faced))):  # seeds whose tasks are too small for that budget
+        advance()
+    before = {item.cell.replicate: item for item in faced}
+    return {
+        "attack": attack,
+        "label": summary.LABELS[attack],
+        "budget": worst["budget"],
+        "remedies": [
+            {"label": remedy.label, "code": remedy.code}
+            | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
+            for k, remedy in enumerate(tried)
+        ],
+    }
+
+
+def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Remedy]:
+    """Clipping with weaker penalties, with what suits the kind of target and alone, and the classics."""
+    lambdas = _lambdas(data, settings, n_jobs=n_jobs)
+    clipped = Sanitised(victim(data, settings, *lambdas), Clip())
+    if data.kind == "classification":
+        ours = "far rows pulled in, flooded classes thinned", Sanitised(clipped.estimator, Chain([Clip(), Shares()]))
+    else:
+        robust = victim(data, settings, *lambdas).set_params(loss="huber", huber_delta=HUBER_DELTA)
+        ours = "far rows pulled in, Huber loss", Sanitised(robust, Clip())
+    classics = Sanitised(model, Chain([Sphere(_FRACTION), Slab(_FRACTION)]))
+    made = [ours, ("far rows pulled in", clipped), ("odd rows dropped", classics)]
+    return [Remedy(label, defended, written(defended)) for label, defended in made]
+
+
+def written(model: Sanitised) -> str:
+    """The lines that build a defended model.
+
+    >>> from patom import MTRLRegressor
+    >>> print(written(Sanitised(MTRLRegressor(0.01, 0.1), Clip(quantile=0.7))))
+    from patom import MTRLRegressor
+    from patom.defenses import Clip, Sanitised
+    model = Sanitised(MTRLRegressor(lambda_1=0.01), Clip(quantile=0.7))
+    """
+    steps = model.sanitiser.steps if isinstance(model.sanitiser, Chain) else []
+    names = sorted({type(part).__name__ for part in (model, model.sanitiser, *steps)})
+    return "\n".join(
+        (
+            f"from patom import {type(model.estimator).__name__}",
+            f"from patom.defenses import {', '.join(names)}",
+            f"model = Sanitised({_written(model.estimator)}, {_written(model.sanitiser)})",
+        )
+    )
+
+
+def _written(estimator: Any) -> str:
+    """An estimator as code, with the settings that differ from the defaults."""
+    if isinstance(estimator, Chain):
+        return f"Chain([{', '.join(_written(step) for step in estimator.steps)}])"
+    default = type(estimator)().get_params()  # all have defaults for all settings
+    changed = {name: value for name, value in estimator.get_params().items() if value != default[name]}
+    return f"{type(estimator).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+
+def _lambdas(data: AuditData, settings: AuditSettings, *, n_jobs: int) -> tuple[float, float]:
+    """Chosen on the clipped rows as the model's were on the rows, or the given ones on the clipped rows' scale."""
+    clipped = np.asarray(Clip().keep(data.X_train, data.y_train, data.task_train).X)
+    if settings.lambda_1 is not None and settings.lambda_2 is not None:
+        middle = np.median(data.X_train, axis=0)
+        scale = float(np.square(clipped - middle).sum() / (np.square(data.X_train - middle).sum() or 1.0))
+        return settings.lambda_1 * scale, settings.lambda_2 * scale
+    chosen = select_lambdas(replace(data, X_train=clipped), settings, n_jobs=n_jobs, advance=lambda: None)
+    return chosen.lambda_1, chosen.lambda_2
+
+
+def _try(data: AuditData, settings: AuditSettings, tried: list[Remedy], k: int, faced: Outcome) -> Tried:
+    model, rows = tried[k].model, faced.result
+    clean = decide(fit_quietly(model, data.X_train, data.y_train, data.task_train), data)
+    replayed = fit_quietly(
+        model,
+        np.concatenate([data.X_train, rows.X]),
+        np.concatenate([data.y_train, rows.y]),
+        np.concatenate([data.task_train, rows.task]),
+    )
+    naive = decide(replayed, data)
+    return Tried(k, faced.cell, clean, naive, run_cell(data, settings, model, faced.cell, ()).decision)
+
+
+def _measured(
+    data: AuditData,
+    settings: AuditSettings,
+    clean: FloatArray,
+    before: Mapping[int, Outcome],
+    tried: Sequence[Tried],
+) -> dict[str, Any]:
+    """Levels, cost, and the share of the damage kept off, over seeds; who knows a remedy may do what the naive does."""
+    losses = np.array([_losses(data, clean, before[one.cell.replicate], one) for one in tried])
+    undefended, attacked, defended, _, known = losses.T
+    levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
+    cost = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
+    told = {name: interval(levels[k], settings.confidence) for name, k in (("clean", 2), ("naive", 3), ("known", 4))}
+    left = (known - np.minimum(undefended, defended)).tolist()
+    share = kept_off(left, (attacked - undefended).tolist(), settings.confidence)
+    return told | {"cost": interval(cost, settings.confidence), "kept_off": share}
+
+
+def _losses(data: AuditData, clean: FloatArray, faced: Outcome, one: Tried) -> list[float]:
+    """Undefended clean and attacked, defended clean, and attacked by who does not know it and by who does."""
+    target = np.zeros(data.tasks.size, dtype=bool)
+    target[list(one.cell.targets)] = True
+    found = [data.score(part, target) for part in (clean, faced.decision, one.clean, one.naive, one.known)]
+    losses = found if data.metric == "NMSE" else [1.0 - score for score in found]
+    return [*losses[:4], float(np.fmax(losses[3], losses[4]))]
+
+
+def _is(cell: Cell, attack: str, budget: float) -> bool:
+    return cell.purpose == "curve" and (cell.attack, cell.budget) == (attack, budget)
