@@ -79,6 +79,8 @@ def helped(
         The verdict's attack and budget.
     """
     if worst is None:
+        for _ in range(N_REMEDIES * settings.n_seeds):
+            advance()
         return None
     attack = f"{settings.attack}-{worst['attack'].partition('-')[2]}"
     faced = [item for item in outcomes if _is(item.cell, attack, worst["budget"])]

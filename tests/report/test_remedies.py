@@ -1,0 +1,53 @@
+"""What the page says would help."""
+
+import copy
+
+import pytest
+
+from patom.report.page import render_page
+from patom.report.remedies import remedies
+
+
+def at(mean, half=0.05):
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+NOTHING = {"mean": None, "low": None, "high": None}
+
+
+def entry(label, off, **changes):
+    levels = {"clean": at(0.9), "cost": at(0.01), "naive": at(0.85), "known": at(0.7), "kept_off": off}
+    return {"label": label, "code": f"model = {label}"} | levels | changes
+
+
+@pytest.fixture(name="helped")
+def fixture_helped(report):
+    """A report whose remedies face its first curve."""
+    told = copy.deepcopy(report)
+    first = told["curves"][0]
+    listed = [entry("A", at(0.4)), entry("B & <B>", at(0.7)), entry("C", NOTHING, naive=NOTHING)]
+    told["remedies"] = {name: first[name] for name in ("attack", "label", "budget")} | {"remedies": listed}
+    return told
+
+
+def test_the_best_is_what_keeps_off_most_under_who_knows_it(helped):
+    found = remedies(helped)
+    assert [row["best"] for row in found["rows"]] == [False, True, False]
+    assert found["best"] == {"label": "B & <B>", "code": "model = B & <B>"}
+    assert [value for value, _ in found["rows"][1]["cells"]][-1].replace("\u00a0", " ") == "70 %"
+    page = render_page(helped)
+    assert "What would help" in page
+    assert "<pre>model = B &amp; &lt;B&gt;</pre>" in page
+
+
+def test_where_none_helps_no_lines_are_shown(helped):
+    for told in helped["remedies"]["remedies"]:
+        told["kept_off"] = at(-0.2)
+    assert remedies(helped)["best"] is None
+    assert "None of them keeps anything off who knows it." in render_page(helped)
+
+
+def test_reports_without_remedies_have_no_such_section(report):
+    assert remedies(report) is None
+    assert "What would help" not in render_page(report)
+    assert "What would help" not in render_page(report | {"remedies": None})
