@@ -68,6 +68,8 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
             ])  # fmt: skip
         table = np.array(losses)
         assert table.shape == (2, 5)
+        undefended = table[:, :2] if data.metric == "NMSE" else 1.0 - table[:, :2]
+        assert [told[name]["mean"] for name in ("clean", "attacked")] == pytest.approx(undefended.mean(axis=0))
         level = table if data.metric == "NMSE" else 1.0 - table
         assert entry["clean"]["mean"] == pytest.approx(level[:, 2].mean())
         assert entry["naive"]["mean"] == pytest.approx(level[:, 3].mean())

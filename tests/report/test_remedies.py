@@ -26,7 +26,8 @@ def fixture_helped(report):
     told = copy.deepcopy(report)
     first = told["curves"][0]
     listed = [entry("A", at(0.4)), entry("B & <B>", at(0.7)), entry("C", NOTHING, naive=NOTHING)]
-    told["remedies"] = {name: first[name] for name in ("attack", "label", "budget")} | {"remedies": listed}
+    told["remedies"] = {name: first[name] for name in ("attack", "label", "budget")}
+    told["remedies"] |= {"clean": at(0.95), "attacked": at(0.2), "remedies": listed}
     return told
 
 
@@ -37,6 +38,7 @@ def test_the_best_is_what_keeps_off_most_under_who_knows_it(helped):
     assert [value for value, _ in found["rows"][1]["cells"]][-1].replace("\u00a0", " ") == "70 %"
     page = render_page(helped)
     assert "What would help" in page
+    assert "goes from 0.950 to\n    0.200" in page
     assert "<pre>model = B &amp; &lt;B&gt;</pre>" in page
 
 

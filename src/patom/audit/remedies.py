@@ -13,7 +13,7 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, vict
 from patom.audit.data import AuditData
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
-from patom.core.arrays import FloatArray
+from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses import Chain, Clip, Sanitised, Shares, Slab, Sphere
 from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
@@ -97,6 +97,8 @@ def helped(
         "attack": attack,
         "label": summary.LABELS[attack],
         "budget": worst["budget"],
+        "clean": _over_seeds(data, settings, [(item.cell, clean) for item in faced]),
+        "attacked": _over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
         "remedies": [
             {"label": remedy.label, "code": remedy.code}
             | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
@@ -190,10 +192,20 @@ def _measured(
     return told | {"cost": interval(cost, settings.confidence), "kept_off": share}
 
 
+def _over_seeds(
+    data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]
+) -> dict[str, float | None]:
+    """The metric of the target tasks."""
+    return interval((data.score(decision, _aimed(data, cell)) for cell, decision in found), settings.confidence)
+
+
+def _aimed(data: AuditData, cell: Cell) -> BoolArray:
+    return np.isin(np.arange(data.tasks.size), cell.targets)
+
+
 def _losses(data: AuditData, clean: FloatArray, faced: Outcome, one: Tried) -> list[float]:
     """Undefended clean and attacked, defended clean, and attacked by who does not know it and by who does."""
-    target = np.zeros(data.tasks.size, dtype=bool)
-    target[list(one.cell.targets)] = True
+    target = _aimed(data, one.cell)
     found = [data.score(part, target) for part in (clean, faced.decision, one.clean, one.naive, one.known)]
     losses = found if data.metric == "NMSE" else [1.0 - score for score in found]
     return [*losses[:4], float(np.fmax(losses[3], losses[4]))]

@@ -34,14 +34,11 @@ def remedies(report: Mapping[str, Any]) -> dict[str, Any] | None:
     metric = str(report["model"]["metric"])
     measured = [entry for entry in told["remedies"] if (entry["kept_off"]["mean"] or 0.0) > 0.0]
     best = max(measured, key=lambda entry: float(entry["kept_off"]["mean"]), default=None)
-    faced = next(
-        entry for entry in report["curves"] if (entry["attack"], entry["budget"]) == (told["attack"], told["budget"])
-    )
     return {
         "attack": told["label"],
         "budget": numerals.budget(told["budget"]),
         "rows": [_row(entry, metric, best=entry is best) for entry in told["remedies"]],
-        "undefended": [numerals.metric(faced[name]["mean"], metric) for name in ("clean", "metric")],
+        "undefended": [numerals.metric(told[name]["mean"], metric) for name in ("clean", "attacked")],
         "best": None if best is None else {"label": best["label"], "code": best["code"]},
     }
 
