@@ -1,5 +1,7 @@
 """Defenses: filters of rows (one file each), an estimator behind them (``sanitised``), ``screening`` of tasks."""
 
+from patom.defenses.certificates.certificate import Certificate
+from patom.defenses.certificates.partition import PartitionMedian
 from patom.defenses.chain import Chain
 from patom.defenses.leverage import Leverage
 from patom.defenses.neighbours import Neighbours
@@ -12,10 +14,12 @@ from patom.defenses.sphere import Sphere
 from patom.defenses.trim import Trim
 
 __all__ = [
+    "Certificate",
     "Chain",
     "Kept",
     "Leverage",
     "Neighbours",
+    "PartitionMedian",
     "Roni",
     "Sanitised",
     "Sanitiser",
