@@ -3,6 +3,7 @@
 from patom.defenses.certificates.certificate import Certificate
 from patom.defenses.certificates.partition import PartitionMedian
 from patom.defenses.chain import Chain
+from patom.defenses.itrim import ITrim
 from patom.defenses.leverage import Leverage
 from patom.defenses.neighbours import Neighbours
 from patom.defenses.roni import Roni
@@ -16,6 +17,7 @@ from patom.defenses.trim import Trim
 __all__ = [
     "Certificate",
     "Chain",
+    "ITrim",
     "Kept",
     "Leverage",
     "Neighbours",
