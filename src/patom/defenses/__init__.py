@@ -6,6 +6,7 @@ from patom.defenses.chain import Chain
 from patom.defenses.itrim import ITrim
 from patom.defenses.leverage import Leverage
 from patom.defenses.neighbours import Neighbours
+from patom.defenses.reweighted import Reweighted
 from patom.defenses.roni import Roni
 from patom.defenses.sanitised import Sanitised
 from patom.defenses.sanitiser import Kept, Sanitiser
@@ -22,6 +23,7 @@ __all__ = [
     "Leverage",
     "Neighbours",
     "PartitionMedian",
+    "Reweighted",
     "Roni",
     "Sanitised",
     "Sanitiser",
