@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.defenses import Chain, Clip, Leverage, Neighbours, Roni, Shares, Slab, Sphere, Trim
+from patom.defenses import Chain, Clip, ITrim, Leverage, Neighbours, Roni, Shares, Slab, Sphere, Trim
 
 FILTERS = {
     "sphere": Sphere(fraction=0.2),
@@ -15,12 +15,13 @@ FILTERS = {
     "neighbours, targets": Neighbours(fraction=0.2, k=3, of="targets"),
     "leverage": Leverage(fraction=0.2),
     "trim": Trim(fraction=0.2, n_starts=2),
+    "itrim": ITrim(max_fraction=0.2, threshold=0.0, n_starts=1),
     "roni": Roni(fraction=0.2, n_folds=3),
     "chain": Chain([Sphere(fraction=0.1), Trim(fraction=0.1, n_starts=1)]),
 }
 OVER_TASKS = {"clip": Clip(), "clip, own": Clip(over="task"), "shares": Shares(tolerance=1.2)}
 """Filters that drop no fixed fraction, or none at all."""
-WITHOUT_A_FIT = [name for name in FILTERS if name not in {"trim", "roni", "chain"}]
+WITHOUT_A_FIT = [name for name in FILTERS if name not in {"trim", "itrim", "roni", "chain"}]
 
 
 @pytest.fixture(params=FILTERS.values(), ids=FILTERS.keys())
@@ -154,6 +155,11 @@ def test_fractions_that_make_no_sense(kind, fraction, data):
         (Leverage(ridge=0.0), "ridge of Leverage must be a finite number above 0"),
         (Trim(n_starts=0), "n_starts of Trim must be a whole number at least 1"),
         (Trim(estimator=3), "estimator of Trim must be an MTRLRegressor or MTRLClassifier; got int"),
+        (ITrim(max_fraction=1.0), "max_fraction of ITrim must be below 1; got 1.0"),
+        (ITrim(step=0.0), "step of ITrim must be a finite number above 0"),
+        (ITrim(threshold=-1.0), "threshold of ITrim must be a finite number at least 0"),
+        (ITrim(n_starts=0), "n_starts of ITrim must be a whole number at least 1"),
+        (ITrim(estimator=3), "estimator of ITrim must be an MTRLRegressor or MTRLClassifier; got int"),
         (Roni(n_folds=1), "n_folds of Roni must be a whole number at least 2"),
         (Clip(quantile=0.0), "quantile of Clip must be a finite number above 0"),
         (Clip(quantile=1.1), "quantile of Clip must be at most 1; got 1.1"),

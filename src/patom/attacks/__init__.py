@@ -1,6 +1,7 @@
 """The attacker: who she is (``adversary``), what program follows (``bilevel``), how she solves it, what comes of it.
 
-``gradients`` differentiates the program; ``patom`` is the paper's attack, ``ascent`` ours, ``rivals`` the literature's.
+``gradients`` differentiates the program; ``patom`` is the paper's attack, ``ascent`` ours, ``rivals`` the literature's;
+``certified`` bounds what any attack can reach.
 ``recording`` is the one way from an attack's rows to its ``result``, past the ``promises`` that all of them keep.
 """
 
@@ -10,6 +11,7 @@ from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
 from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
+from patom.attacks.certified.loss_bound import LossBound, loss_bound
 from patom.attacks.gradients import Hypergradient, hypergradient
 from patom.attacks.patom import PATOM
 from patom.attacks.random_attack import RandomAttack
@@ -35,6 +37,7 @@ __all__ = [
     "Hypergradient",
     "Influence",
     "LabelFlip",
+    "LossBound",
     "ModelTargeted",
     "OwnData",
     "ProjectedAscent",
@@ -45,5 +48,6 @@ __all__ = [
     "ThreatModel",
     "choose_attackers",
     "hypergradient",
+    "loss_bound",
     "points_needed",
 ]

@@ -1,5 +1,7 @@
 """Defenses: filters of rows, rules for Omega (``coupling``), ``learners`` that hold out, ``screening`` of tasks."""
 
+from patom.defenses.certificates.certificate import Certificate
+from patom.defenses.certificates.partition import PartitionMedian
 from patom.defenses.chain import Chain
 from patom.defenses.clip import Clip
 from patom.defenses.coupling.capped import Capped
@@ -9,6 +11,7 @@ from patom.defenses.coupling.influence import RelationshipInfluence, WithoutInfl
 from patom.defenses.coupling.rule import CouplingRule
 from patom.defenses.coupling.shrunken import Shrunken
 from patom.defenses.coupling.trusted import TrustedMTRL
+from patom.defenses.itrim import ITrim
 from patom.defenses.learners import (
     ARMULClassifier,
     ARMULRegressor,
@@ -19,6 +22,7 @@ from patom.defenses.learners import (
 )
 from patom.defenses.leverage import Leverage
 from patom.defenses.neighbours import Neighbours
+from patom.defenses.reweighted import Reweighted
 from patom.defenses.roni import Roni
 from patom.defenses.sanitised import Sanitised
 from patom.defenses.sanitiser import Kept, Sanitiser
@@ -32,19 +36,23 @@ __all__ = [
     "ARMULClassifier",
     "ARMULRegressor",
     "Capped",
+    "Certificate",
     "Chain",
     "Clip",
     "Coupled",
     "CouplingRule",
     "HeldOut",
+    "ITrim",
     "Kept",
     "Leverage",
     "LossWeightedClassifier",
     "LossWeightedRegressor",
     "Neighbours",
+    "PartitionMedian",
     "RMTFLClassifier",
     "RMTFLRegressor",
     "RelationshipInfluence",
+    "Reweighted",
     "Roni",
     "Sanitised",
     "Sanitiser",

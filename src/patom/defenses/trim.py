@@ -81,12 +81,7 @@ class Trim(Oddest):
                  for i in range(self.n_starts)),
                 key=lambda found: found.objective,
             )  # fmt: skip
-        score, threshold, why = np.empty(order.size), np.empty(order.size), np.full(order.size, "", dtype=object)
-        score[order] = best.losses
-        largest = [best.losses[part][best.kept[part]].max() for part in _parts(problem.rows)]
-        threshold[order] = np.repeat(largest, problem.rows.counts)
-        why[order[~best.kept]] = self.name
-        return Judged(score, threshold, why.astype(str))
+        return judged(problem.rows, order, best, self.name)
 
     def scores(self, rows: Rows) -> FloatArray:
         """Losses under the fit on the rows that stay."""
@@ -112,6 +107,16 @@ class Trimmed:
     losses: FloatArray
     objective: float
     W: FloatArray
+
+
+def judged(rows: TaskRows, order: IntArray, found: Trimmed, name: str) -> Judged:
+    """Losses as scores in the order of the data, the largest loss kept of its task as a row's threshold."""
+    score, threshold, why = np.empty(order.size), np.empty(order.size), np.full(order.size, "", dtype=object)
+    score[order] = found.losses
+    largest = [found.losses[own][found.kept[own]].max() for own in own_rows(rows)]
+    threshold[order] = np.repeat(largest, rows.counts)
+    why[order[~found.kept]] = name
+    return Judged(score, threshold, why.astype(str))
 
 
 def trim(problem: Problem, kept: BoolArray, counts: IntArray, max_iter: int, W: FloatArray | None = None) -> Trimmed:
@@ -172,5 +177,6 @@ def _start(problem: Problem, counts: IntArray, rng: np.random.Generator, *, all_
     return smallest(rng.random(problem.rows.y.size), problem.rows, counts)
 
 
-def _parts(rows: TaskRows) -> list[slice]:
+def own_rows(rows: TaskRows) -> list[slice]:
+    """Where each task's rows are."""
     return [slice(a, b) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]

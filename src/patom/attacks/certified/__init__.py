@@ -1,0 +1,1 @@
+"""Bounds on the damage of any attack that a threat model allows."""

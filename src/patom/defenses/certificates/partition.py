@@ -1,0 +1,218 @@
+"""The median of models on disjoint parts of the rows: so many injected rows spoil so many votes, no more."""
+
+from hashlib import blake2b
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.labels import as_labels, encode, positions
+from patom.defenses.certificates.certificate import Certificate, median_bounds
+from patom.models.settings import encode_classes, known_classes, require_at_least, require_finite
+
+_FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
+_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
+
+
+class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
+    """Fit one model on each of ``n_parts`` disjoint parts of the rows and predict their median.
+
+    A row's part follows from a hash of its features, its task and the seed, from nothing else. So an injected or
+    removed row changes one part's model, whatever it holds and whatever task it is in, and the median stays between
+    known votes: `certify` says for each prediction how many such rows it surely withstands.
+
+    Parameters
+    ----------
+    estimator : regressor or classifier of two classes
+        Of patom or of scikit-learn, and deterministic: the same rows must give the same model. A classifier votes by
+        its ``decision_function``. Where its ``fit`` takes no ``task``, it learns from all tasks' rows as one.
+    n_parts : int, default 11
+        Each model has 1/n_parts of the rows; half the parts must be hit before a prediction can be anything.
+    random_state : int, default 0
+        The seed of the hash, at least 0. The attacker may know it.
+
+    Attributes
+    ----------
+    tasks_ : array of shape (m,)
+    classes_ : array of shape (2,)
+        For classifiers.
+    estimators_ : list of length n_parts
+        The fitted models; None for a part that has no rows or, for a classifier, one class only.
+    voters_ : array of bool, shape (n_parts, m)
+        Which part votes on which task. A part that holds no row of a task abstains there.
+
+    Raises
+    ------
+    ValueError
+        For values or settings that cannot be used, or where all parts abstain on a task; with the argument's name.
+
+    Notes
+    -----
+    A row whose target alone is changed stays in its part and counts as one; one whose features or task are changed
+    leaves a part and enters another, and counts as two. The certificate is for tasks and classes that stay the same,
+    and for estimators that fit whatever rows a part may hold. It costs accuracy: each model sees few rows.
+    Costs n_parts fits on 1/n_parts of the rows each.
+
+    References
+    ----------
+    Levine and Feizi 2021, "Deep partition aggregation: provable defense against general poisoning attacks", section 3.
+    Hammoudeh and Lowd 2023, "Reducing certified regression to certified classification for general poisoning
+    attacks", sections III and IV: the median in the place of the vote.
+
+    Examples
+    --------
+    >>> from patom import MTRLRegressor
+    >>> X = np.linspace(-1.0, 1.0, 60)[:, None]
+    >>> model = PartitionMedian(MTRLRegressor(1e-3, 1e-3), n_parts=5).fit(X, 2.0 * X[:, 0])
+    >>> model.certify([[0.5]], [1.0], within=0.1).tolerated
+    array([2])
+    """
+
+    def __init__(self, estimator: Any, n_parts: int = 11, random_state: int = 0) -> None:
+        self.estimator = estimator
+        self.n_parts = n_parts
+        self.random_state = random_state
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+        """Fit the parts' models; arguments as in ``MTRLRegressor.fit``."""
+        require_at_least("PartitionMedian", 1, whole=True, n_parts=self.n_parts)
+        require_at_least("PartitionMedian", 0, whole=True, random_state=self.random_state)
+        X_, given = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+        check_consistent_length(X_, given)
+        require_finite(X_)
+        targets = column_or_1d(given, warn=True)
+        numbers = self._encode(targets)
+        labels = as_labels(task, X_.shape[0])
+        self.tasks_, index = encode(labels)
+        self._multi = bool(has_fit_parameter(self.estimator, "task"))
+        digests = digest_rows(X_, labels, self.random_state)
+        order = np.lexsort((numbers, digests))  # a model must not depend on the order of the rows
+        part = (digests % np.uint64(self.n_parts)).astype(np.int64)
+        self.voters_ = np.zeros((self.n_parts, self.tasks_.size), dtype=bool)
+        self.estimators_: list[Any] = [None] * self.n_parts
+        for number in range(self.n_parts):
+            chosen = order[part[order] == number]
+            if chosen.size > 0 and not (is_classifier(self.estimator) and np.ptp(numbers[chosen]) == 0.0):
+                settings = {"task": labels[chosen]} if self._multi else {}
+                self.estimators_[number] = clone(self.estimator).fit(X_[chosen], targets[chosen], **settings)
+                self.voters_[number, index[chosen] if self._multi else slice(None)] = True
+        self._require_votes()
+        return self
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """The votes' median (for a classifier, the class on its side), shape (n,)."""
+        middle, _ = median_bounds(self.votes(X, task), 0)
+        return self.classes_[(middle > 0.0).astype(int)] if is_classifier(self) else middle
+
+    @available_if(lambda self: is_classifier(self.estimator))
+    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """The median of the parts' margins, shape (n,)."""
+        return median_bounds(self.votes(X, task), 0)[0]
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """R^2 over all rows or, for a classifier, accuracy."""
+        score = accuracy_score if is_classifier(self) else r2_score
+        return float(score(y, self.predict(X, task)))
+
+    def certify(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, within: float | None = None) -> Certificate:
+        """How many injected rows, anywhere in the training data, each prediction withstands.
+
+        Parameters
+        ----------
+        X, y, task : arrays
+            Test rows and their true targets.
+        within : float, optional
+            For regression: how far a prediction may be off, in units of y, at least 0.
+        """
+        votes = self.votes(X, task)
+        targets = column_or_1d(y)
+        check_consistent_length(X, targets)
+        if is_classifier(self):
+            if within is not None:
+                raise ValueError(f"within is for regression, a class is right or not; leave it out; got {within!r}.")
+            return Certificate(votes, known_classes(targets, self.classes_), None)
+        require_at_least("certify", 0.0, within=within)
+        return Certificate(votes, self._encode(targets), within)
+
+    def votes(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Each part's prediction, or margin, of each row, shape (n_parts, n); NaN where it abstains."""
+        check_is_fitted(self)
+        X_ = validate_data(self, X, reset=False, **_FEATURES)
+        require_finite(X_)
+        if task is None and self.tasks_.size > 1:
+            raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
+        index = self._positions(task, X_.shape[0])
+        votes = np.full((self.n_parts, index.size), np.nan)
+        for number, model in enumerate(self.estimators_):
+            chosen = np.flatnonzero(self.voters_[number][index])
+            if chosen.size > 0:
+                settings = {"task": self.tasks_[index[chosen]]} if self._multi else {}
+                respond = model.decision_function if is_classifier(self) else model.predict
+                votes[number, chosen] = respond(X_[chosen], **settings)
+        return votes
+
+    def _positions(self, task: Any, n_rows: int) -> IntArray:
+        if task is None:
+            return np.zeros(n_rows, dtype=np.int64)
+        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+
+    def _encode(self, y: AnyArray) -> FloatArray:
+        if is_classifier(self.estimator):
+            self.classes_, numbers = encode_classes(y)
+            return numbers
+        try:
+            numbers = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"y must hold numbers for a regressor; got {y.dtype} values.") from None
+        require_finite(numbers, name="y")
+        return numbers
+
+    def _require_votes(self) -> None:
+        silent = np.flatnonzero(~self.voters_.any(axis=0))
+        if silent.size:
+            raise ValueError(
+                f"n_parts of PartitionMedian is too large: no part of {self.n_parts} can learn task "
+                f"{self.tasks_[silent[0]]!s}; lower it."
+            )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
+        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
+        tags.input_tags = inner.input_tags
+        if tags.classifier_tags is not None:
+            tags.classifier_tags.multi_class = False
+        return tags
+
+
+def digest_rows(X: FloatArray, labels: AnyArray, seed: int) -> npt.NDArray[np.uint64]:
+    """A 64-bit hash of each row's features and task, shape (n,); the same on every machine.
+
+    >>> a, b, c = digest_rows(np.array([[0.0], [-0.0], [1.0]]), np.array([1, 1, 1]), seed=0)
+    >>> bool(a == b), bool(a == c)
+    (True, False)
+    """
+    key = seed.to_bytes(16, "little")
+    contents = (X + 0.0).astype("<f8")  # -0.0 is 0.0
+    found = [
+        blake2b(row.tobytes() + _text(label).encode(), digest_size=8, key=key).digest()
+        for row, label in zip(contents, labels.tolist(), strict=True)
+    ]
+    return np.frombuffer(b"".join(found), dtype="<u8").astype(np.uint64)
+
+
+def _text(label: Any) -> str:
+    # The task 1 is the task 1.0, and injected rows may turn a column of whole numbers into one of floats.
+    return repr(float(label)) if isinstance(label, int | float) else repr(label)
