@@ -50,7 +50,7 @@ def test_each_defense_has_a_line_of_what_was_measured(rows):
 
 
 def test_damage_kept_off_counts_from_the_better_clean_model(rows):
-    (sphere, clip) = defenses._compared(rows, "SARCOS, ")[1:]
+    (sphere, clip) = defenses._compared(rows)[1:]
     before = np.mean(ATTACKED) - np.mean(CLEAN)
     assert sphere.kept_off(sphere.rows)["mean"] == pytest.approx(1.0 - (1.8 - np.mean(CLEAN)) / before)
     assert sphere.kept_off(sphere.naive)["mean"] == pytest.approx(1.0 - (0.6 - np.mean(CLEAN)) / before)
@@ -60,7 +60,7 @@ def test_damage_kept_off_counts_from_the_better_clean_model(rows):
 
 
 def test_the_intervals_linearise_the_ratio(rows):
-    found = defenses._compared(rows, "SARCOS, ")[1].kept_off(defenses._compared(rows, "SARCOS, ")[1].rows)
+    found = defenses._compared(rows)[1].kept_off(defenses._compared(rows)[1].rows)
     left, all_ = 1.8 - np.array(CLEAN), np.array(ATTACKED) - np.array(CLEAN)
     spread = np.std(left - left.mean() / all_.mean() * all_, ddof=1) / all_.mean() / np.sqrt(3)
     assert found["high"] - found["mean"] == pytest.approx(4.302652729911275 * spread)  # Student, 2 degrees
@@ -71,7 +71,7 @@ def test_a_higher_auc_is_better(rows):
         made.update(
             metric="AUC", metric_clean=1.0 - made["metric_clean"], metric_attacked=1.0 - made["metric_attacked"]
         )
-    sphere = defenses._compared(rows, "SARCOS, ")[1]
+    sphere = defenses._compared(rows)[1]
     assert sphere.kept_off(sphere.rows)["mean"] == pytest.approx(1.0 - (1.8 - 0.52) / (1.6 - 0.52))
 
 
@@ -93,7 +93,7 @@ def test_an_attack_without_damage_leaves_nothing_to_keep_off(rows):
     for made in rows:
         if made["defense"] == "{}":
             made["metric_attacked"] = made["metric_clean"]
-    sphere = defenses._compared(rows, "SARCOS, ")[1]
+    sphere = defenses._compared(rows)[1]
     assert sphere.kept_off(sphere.rows)["mean"] is None
 
 

@@ -1,5 +1,6 @@
 """The defenses that a grid can name: filters, rules for Omega, learners; and the victim behind them."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator, clone
@@ -14,10 +15,13 @@ from patom.defenses import (
     Coupled,
     CouplingRule,
     HeldOut,
+    ITrim,
     Leverage,
     LossWeightedClassifier,
     LossWeightedRegressor,
     Neighbours,
+    PartitionMedian,
+    Reweighted,
     RMTFLClassifier,
     RMTFLRegressor,
     Roni,
@@ -32,9 +36,11 @@ from patom.defenses import (
 from patom.defenses.sanitiser import Sanitiser
 from patom.models import LambdaSearch, MTRLRegressor
 
-FilterName = Literal["sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni", "clip", "shares"]
+FilterName = Literal[
+    "sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "itrim", "roni", "clip", "shares"
+]
 RuleName = Literal["apart", "shrunken", "capped", "held-out", "without-influential"]
-LearnerName = Literal["rmtfl", "armul", "loss-weighted"]
+LearnerName = Literal["rmtfl", "armul", "loss-weighted", "tukey", "partition-median"]
 SETTINGS = ("loss", "huber_delta", "lambda_1", "lambda_2")
 """Of the learner, that a defense may replace."""
 RULES: dict[RuleName, CouplingRule] = {
@@ -49,6 +55,9 @@ LEARNERS: dict[LearnerName, tuple[type[BaseEstimator], type[BaseEstimator]]] = {
     "armul": (ARMULRegressor, ARMULClassifier),
     "loss-weighted": (LossWeightedRegressor, LossWeightedClassifier),
 }
+
+
+AROUND: dict[LearnerName, Callable[[MTRL], BaseEstimator]] = {"tukey": Reweighted, "partition-median": PartitionMedian}
 
 
 def behind(
@@ -67,6 +76,7 @@ def behind(
         "disagreement": lambda: Neighbours(fraction, of="targets"),
         "leverage": lambda: Leverage(fraction, ridge=model.lambda_1 + model.lambda_2),
         "trim": lambda: Trim(model, fraction, n_starts=1),
+        "itrim": lambda: ITrim(model, n_starts=1),
         "roni": lambda: Roni(model, fraction),
         "clip": lambda: Clip(quantile),
         "shares": Shares,
@@ -81,8 +91,10 @@ def coupled(rule: RuleName | None, victim: MTRL | LambdaSearch) -> Any:
 
 
 def other_learner(name: LearnerName, victim: MTRL | LambdaSearch) -> BaseEstimator:
-    """Another learner, with those of the victim's lambdas that it has."""
+    """Another learner, with those of the victim's lambdas that it has, or one around the victim's."""
     model = learner_of(victim)
+    if name in AROUND:
+        return AROUND[name](clone(model))
     made = LEARNERS[name][0 if isinstance(model, MTRLRegressor) else 1]()
     ours = {key: getattr(model, key) for key in ("lambda_1", "lambda_2") if key in made.get_params()}
     return made.set_params(**ours)

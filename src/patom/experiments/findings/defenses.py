@@ -93,7 +93,7 @@ def loss(row: Row, when: str = "attacked") -> float:
 def _data_set(rows: list[Row]) -> dict[str, Any] | None:
     start = _shared([row["experiment"] for row in rows])
     kinds = grouped(rows, lambda row: (row["kind"], row["budget"]))
-    found = {setting: _compared(part, start) for setting, part in kinds.items()}
+    found = {setting: _compared(part) for setting, part in kinds.items()}
     found = {setting: compared for setting, compared in found.items() if compared}
     if not found:
         return None
@@ -108,8 +108,9 @@ def _data_set(rows: list[Row]) -> dict[str, Any] | None:
     }
 
 
-def _compared(rows: list[Row], start: str) -> list[Compared]:
+def _compared(rows: list[Row]) -> list[Compared]:
     """The defenses of one kind and budget, no defense first; nothing where that is missing."""
+    start = _shared([row["experiment"] for row in rows])
     variants = grouped(rows, lambda row: _defense(row, known=True))
     base = _strongest(variants.pop("{}", []))
     if not base:
