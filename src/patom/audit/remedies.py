@@ -14,7 +14,7 @@ from patom.audit.data import AuditData
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import BoolArray, FloatArray
-from patom.defenses import Chain, Clip, Sanitised, Shares, Slab, Sphere
+from patom.defenses import Chain, Clip, Sanitised, Sanitiser, Shares, Slab, Sphere
 from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
 from patom.workers import in_order
@@ -108,17 +108,25 @@ def helped(
 
 
 def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Remedy]:
-    """Clipping with weaker penalties, with what suits the kind of target and alone, and the classics."""
-    lambdas = _lambdas(data, settings, n_jobs=n_jobs)
-    clipped = Sanitised(victim(data, settings, *lambdas), Clip())
+    """Clipping with weaker penalties and what suits the kind of target, that and ``Slab``, and the classics."""
+    weaker = victim(data, settings, *_lambdas(data, settings, n_jobs=n_jobs))
+    steps: list[Sanitiser] = [Clip()]
     if data.kind == "classification":
-        ours = "far rows pulled in, flooded classes thinned", Sanitised(clipped.estimator, Chain([Clip(), Shares()]))
+        label = "far rows pulled in, flooded classes thinned"
+        steps.append(Shares())
     else:
-        robust = victim(data, settings, *lambdas).set_params(loss="huber", huber_delta=HUBER_DELTA)
-        ours = "far rows pulled in, Huber loss", Sanitised(robust, Clip())
-    classics = Sanitised(model, Chain([Sphere(_FRACTION), Slab(_FRACTION)]))
-    made = [ours, ("far rows pulled in", clipped), ("odd rows dropped", classics)]
-    return [Remedy(label, defended, written(defended)) for label, defended in made]
+        label = "far rows pulled in, Huber loss"
+        weaker.set_params(loss="huber", huber_delta=HUBER_DELTA)
+    made = [
+        (label, Sanitised(weaker, _chained(steps))),
+        (f"{label}, rows far along the target's line dropped", Sanitised(weaker, _chained([*steps, Slab(_FRACTION)]))),
+        ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
+    ]
+    return [Remedy(called, defended, written(defended)) for called, defended in made]
+
+
+def _chained(steps: list[Sanitiser]) -> Sanitiser:
+    return steps[0] if len(steps) == 1 else Chain(steps)
 
 
 def written(model: Sanitised) -> str:
