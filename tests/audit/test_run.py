@@ -12,6 +12,7 @@ import pytest
 from patom.audit import AuditSettings, read_table, run_audit, table_data
 from patom.audit.cells import decide, victim
 from patom.audit.plan import plan, task_sets
+from patom.audit.remedies import N_REMEDIES
 from patom.audit.summary import interval
 from patom.metrics import relative_damage
 
@@ -194,9 +195,8 @@ def test_progress_counts_every_step_to_the_end(make_table, attack, n_pilots):
     settings = AuditSettings(n_seeds=1, attack=attack, iterations=1, budgets=(0.3,))
     data = table_data(make_table(sizes=(20, 20)))
     run_audit(data, settings, progress=lambda done, total: seen.append((done, total)))
-    total = (
-        25 + n_pilots + len(plan(data, settings)) + settings.n_seeds
-    )  # the worst attack on a victim that tunes again
+    again = settings.n_seeds  # the worst attack on a victim that tunes again
+    total = 25 + n_pilots + len(plan(data, settings)) + again + N_REMEDIES * settings.n_seeds
     assert seen == [(k, total) for k in range(1, total + 1)]
 
 
