@@ -20,7 +20,7 @@ from patom.core.regions import Region
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solution import Solution
 from patom.defenses.coupling.coupled import Coupled
-from patom.defenses.coupling.delegating import with_lambdas
+from patom.defenses.coupling.learner import with_lambdas
 from patom.defenses.coupling.rule import Coupling, CouplingRule
 from patom.defenses.sanitised import Sanitised
 from patom.defenses.sanitiser import Sanitiser

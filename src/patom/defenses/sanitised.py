@@ -3,16 +3,13 @@
 from typing import Any, Self
 
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, get_tags
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.base import clone
 
-from patom.core.arrays import AnyArray
+from patom.defenses.delegating import Delegating
 from patom.defenses.sanitiser import Sanitiser
 
 
-class Sanitised(MetaEstimatorMixin, BaseEstimator):
+class Sanitised(Delegating):
     """Fit an estimator on the rows that a filter keeps.
 
     Parameters
@@ -49,53 +46,5 @@ class Sanitised(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"sanitiser of Sanitised must be a filter, such as Sphere(); got {self.sanitiser!r}.")
         self.kept_ = clone(self.sanitiser).keep(X, y, task)
         rows, (targets, tasks) = self.kept_.features(X), self.kept_.select(y, task)
-        self._multi = bool(has_fit_parameter(self.estimator, "task"))
-        settings = {"task": tasks} if self._multi else {}
-        self.estimator_ = clone(self.estimator).fit(rows, targets, **settings)
+        self.estimator_ = clone(self.estimator).fit(rows, targets, **self.routed(tasks))
         return self
-
-    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
-        """Predictions of the fitted estimator, shape (n,)."""
-        return self._respond("predict", X, task)
-
-    @available_if(lambda self: _has(self, "decision_function"))
-    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
-        """Margins of the fitted estimator, shape (n,)."""
-        return self._respond("decision_function", X, task)
-
-    @available_if(lambda self: _has(self, "predict_proba"))
-    def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
-        """Class probabilities of the fitted estimator, shape (n, number of classes)."""
-        return self._respond("predict_proba", X, task)
-
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """The fitted estimator's own score."""
-        check_is_fitted(self)
-        return float(self.estimator_.score(X, y, **self._routed(task)))
-
-    def _respond(self, method: str, X: npt.ArrayLike, task: Any) -> AnyArray:
-        check_is_fitted(self)
-        found: AnyArray = getattr(self.estimator_, method)(X, **self._routed(task))
-        return found
-
-    def _routed(self, task: Any) -> dict[str, Any]:
-        return {"task": task} if self._multi else {}
-
-    def __getattr__(self, name: str) -> Any:
-        # What the estimator learned (tasks_, coef_, classes_, duality_gap_, ...) is read as if it were here.
-        if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
-            return getattr(self.__dict__["estimator_"], name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
-        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
-        tags.input_tags = inner.input_tags
-        return tags
-
-
-def _has(wrapper: Sanitised, method: str) -> bool:
-    """Raise the estimator's own AttributeError when it lacks the method, for ``available_if``."""
-    getattr(wrapper.__dict__.get("estimator_", wrapper.estimator), method)
-    return True

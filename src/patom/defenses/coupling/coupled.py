@@ -5,8 +5,9 @@ from typing import Any, Self
 import numpy.typing as npt
 from sklearn.base import clone
 
-from patom.defenses.coupling.delegating import Delegating, require_learner, with_lambdas
+from patom.defenses.coupling.learner import require_learner, with_lambdas
 from patom.defenses.coupling.rule import CouplingRule
+from patom.defenses.delegating import Delegating
 from patom.models.threads import one_blas_thread
 
 

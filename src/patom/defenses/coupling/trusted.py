@@ -14,8 +14,9 @@ from patom.core.relationship import uniform_relationship
 from patom.core.rows import TaskRows
 from patom.core.solution import Solution, Status
 from patom.core.spectral import SpectralPenalty
-from patom.defenses.coupling.delegating import Delegating, require_learner, with_lambdas
 from patom.defenses.coupling.learned import rows_of
+from patom.defenses.coupling.learner import require_learner, with_lambdas
+from patom.defenses.delegating import Delegating
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread

@@ -1,0 +1,64 @@
+"""What estimators around a fitted ``estimator_`` share."""
+
+from typing import Any
+
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from patom.core.arrays import AnyArray
+
+
+class Delegating(MetaEstimatorMixin, BaseEstimator):
+    """An estimator that predicts as its fitted ``estimator_`` does, and has what that learned."""
+
+    estimator: Any
+
+    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """Predictions of the fitted estimator, shape (n,); ``task`` names each row's task (None if fitted on one)."""
+        return self._respond("predict", X, task)
+
+    @available_if(lambda self: _has(self, "decision_function"))
+    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """Margins of the fitted estimator, shape (n,)."""
+        return self._respond("decision_function", X, task)
+
+    @available_if(lambda self: _has(self, "predict_proba"))
+    def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
+        """Class probabilities of the fitted estimator, shape (n, number of classes)."""
+        return self._respond("predict_proba", X, task)
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
+        """The fitted estimator's own score: R^2 of a regressor, accuracy of a classifier."""
+        check_is_fitted(self)
+        return float(self.estimator_.score(X, y, **self.routed(task)))
+
+    def routed(self, task: Any) -> dict[str, Any]:
+        """The ``task`` argument, where the estimator takes one; others learn from all tasks' rows as one."""
+        return {"task": task} if has_fit_parameter(self.estimator, "task") else {}
+
+    def _respond(self, method: str, X: npt.ArrayLike, task: Any) -> AnyArray:
+        check_is_fitted(self)
+        found: AnyArray = getattr(self.estimator_, method)(X, **self.routed(task))
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        # What the estimator learned (tasks_, coef_, classes_, duality_gap_, ...) is read as if it were here.
+        if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
+            return getattr(self.__dict__["estimator_"], name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
+        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
+        tags.input_tags = inner.input_tags
+        return tags
+
+
+def _has(wrapper: Delegating, method: str) -> bool:
+    """Raise the estimator's own AttributeError when it lacks the method, for ``available_if``."""
+    getattr(wrapper.__dict__.get("estimator_", wrapper.estimator), method)
+    return True
