@@ -1,12 +1,38 @@
 """Attacks on models that cannot be differentiated: planned against others, the best of them kept."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone, is_classifier
 
 from patom.attacks.result import AttackResult
+from patom.core.arrays import AnyArray
+
+SHARES = (1.0, 0.85, 0.7, 0.5, 0.35, 0.25, 0.15)
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """A planned attack as it meets a victim.
+
+    Parameters
+    ----------
+    result : AttackResult
+        The plan, with its own targets.
+    y : array of shape (r,)
+        The targets that are injected.
+    model : estimator
+        The victim fitted on clean and injected rows.
+    harm : float
+    """
+
+    result: AttackResult
+    y: AnyArray
+    model: Any
+    harm: float
 
 
 def strongest_replay(
@@ -17,7 +43,8 @@ def strongest_replay(
     *,
     task: Any = None,
     harm: Callable[[Any], float],
-) -> tuple[AttackResult, Any]:
+    shares: Sequence[float] = (1.0,),
+) -> Transferred:
     """The attack that harms a victim the most, of some that were planned against other models.
 
     What an attacker does who can fit the victim but not see through it: problem (1) with other lambdas, losses or
@@ -33,17 +60,19 @@ def strongest_replay(
         The clean rows.
     harm : callable
         Of a fitted model, larger is worse; NaN counts as none.
+    shares : sequence of float, default (1.0,)
+        For regression: shares of the way from what the clean victim predicts for an injected row to its planned
+        target, each tried, as a loss that gives up on rows far off believes those nearer. ``SHARES`` are some.
 
     Returns
     -------
-    result : AttackResult
-    model : estimator
-        The victim fitted on clean rows and that attack's. Costs a fit of the victim for each result.
+    Transferred
+        Costs a fit of the victim for each result and share.
 
     Raises
     ------
     ValueError
-        Without a result.
+        Without a result or a share.
 
     Examples
     --------
@@ -54,13 +83,32 @@ def strongest_replay(
     >>> attack = ProjectedAscent(max_iter=5, n_starts=1)
     >>> plans = [attack.poison(MTRLRegressor(c, c), **data, threat=threat, random_state=0) for c in (0.1, 0.001)]
     >>> loss = lambda model: float(np.mean((X[:10, 0] - model.predict(X[:10], task=task[:10])) ** 2))
-    >>> best, model = strongest_replay(plans, ARMULRegressor(), **data, harm=loss)
-    >>> loss(model) == max(loss(plan.replay(ARMULRegressor(), **data)) for plan in plans)
+    >>> best = strongest_replay(plans, ARMULRegressor(), **data, harm=loss)
+    >>> best.harm == max(loss(plan.replay(ARMULRegressor(), **data)) for plan in plans)
     True
     """
-    if not results:
-        raise ValueError("results of strongest_replay must hold one attack at least; got none.")
-    models = [result.replay(victim, X, y, task=task) for result in results]
-    harms = [harm(model) for model in models]
-    best = int(np.argmax([value if np.isfinite(value) else -np.inf for value in harms]))
-    return results[best], models[best]
+    if not results or not shares:
+        raise ValueError("results and shares of strongest_replay must hold one at least.")
+    tried = [_met(result, result.y, result.replay(victim, X, y, task=task), harm) for result in results]
+    if is_classifier(victim) or set(shares) == {1.0}:
+        return max(tried, key=lambda one: one.harm)
+    clean = _fitted(victim, X, y, task)
+    for result in results:
+        own = clean.predict(result.X) if task is None else clean.predict(result.X, task=result.task)
+        for share in shares:
+            targets = own + share * (result.y - own)
+            rows = result.combine(X, y, task)
+            poisoned = np.concatenate([rows.y[: -targets.size], targets])
+            tried.append(
+                _met(result, targets, _fitted(victim, rows.X, poisoned, None if task is None else rows.task), harm)
+            )
+    return max(tried, key=lambda one: one.harm)
+
+
+def _met(result: AttackResult, y: AnyArray, model: Any, harm: Callable[[Any], float]) -> Transferred:
+    found = harm(model)
+    return Transferred(result, y, model, found if np.isfinite(found) else -np.inf)
+
+
+def _fitted(victim: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Any:
+    return clone(victim).fit(X, y) if task is None else clone(victim).fit(X, y, task=task)

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.bilevel import MTRL
-from patom.attacks.transfer import strongest_replay
+from patom.attacks.transfer import SHARES, strongest_replay
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.regions import Ball
 from patom.datasets.dataset import Dataset
@@ -114,7 +114,9 @@ def _record(cell: Cell, home: str | None) -> Record:
         result, attacked = results[0], results[0].model
     else:
         harm = partial(_target_loss, setting=clean, targets=cell.targets)
-        result, attacked = strongest_replay(results, clean.victim, X, y, task=task, harm=harm)
+        shares = SHARES if planned.stand_ins else (1.0,)
+        met = strongest_replay(results, clean.victim, X, y, task=task, harm=harm, shares=shares)
+        result, attacked = met.result, met.model
     scores = _scores(attacked, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))

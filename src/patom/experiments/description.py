@@ -112,7 +112,8 @@ class Defense(_Table):
     ``fraction`` is what each filter drops of the rows it sees, ``quantile`` the clipping distance. Loss and lambdas
     take the place of the model's. ``known``: whether the attacker knows all this; otherwise she plans against the
     learner without it. Another learner cannot be seen through: who knows it plans against (1) with learned and with
-    independent tasks, behind the same filters, and keeps what does the learner more harm.
+    independent tasks, behind the same filters, and keeps what does the learner more harm, targets nearer to what it
+    predicts included.
     """
 
     filters: tuple[FilterName, ...] = ()
