@@ -13,6 +13,7 @@ from patom.experiments.findings.rows import (
     Row,
     above,
     both,
+    damage,
     experiments,
     grouped,
     number,
@@ -127,7 +128,7 @@ def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
         "settings": settings(rows),
         "columns": [*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
         "groups": [
-            [LABELS[method], [_line(part, ranking, several) for ranking in RANKINGS]]
+            [_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS]]
             for method, part in grouped(rows, lambda row: row["method"]).items()
         ],
         "panels": [
@@ -139,6 +140,11 @@ def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
             for kind, part in grouped(rows, lambda row: row["kind"]).items()
         ],
     }
+
+
+def _heading(method: str, rows: list[Row]) -> str:
+    """What escapes is of interest where it does harm."""
+    return f"{LABELS[method]}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
 
 
 def _line(rows: list[Row], ranking: str, budgets: list[float]) -> list[str]:
