@@ -17,8 +17,10 @@ def fixture_screened(row):
     """Build a row of five tasks of which "3" and "4" are malicious; all rankings alike unless told otherwise."""
 
     def build(values=(0.0, 1.0, 9.0, 2.0, 3.5), method="ascent-indirect", **changes):
-        given = {name: list(values) for name in RANKINGS if name != FOLLOW_UP}
-        return row(method, figure="screening", tasks=TASKS, next_to=["4", "1", "2", "5"], **(given | changes))
+        names = [name + when for name in RANKINGS if name != FOLLOW_UP for when in ("", "_clean")]
+        given = {name: list(values) for name in names}
+        follow_up = {"next_to": ["4", "1", "2", "5"], "next_to_clean": ["1", "2", "5", "4"]}
+        return row(method, figure="screening", tasks=TASKS, **(given | follow_up | changes))
 
     return build
 
@@ -85,6 +87,7 @@ def test_the_follow_up_ranks_who_is_left(screened):
     assert malicious.tolist() == [True, False, False, False]
     assert (np.diff(values) < 0.0).all()
     assert roc_auc(values, malicious) == 1.0
+    assert roc_auc(*ranked(screened(), "next_to_clean")) == 0.0
 
 
 def test_alarms_are_of_honest_tasks(screened):
@@ -100,14 +103,18 @@ def test_the_table_has_a_row_for_each_ranking_and_budgets_apart(screened, found)
     (entry,) = found(rows)["screening"]
     assert entry["columns"][-2:] == ["ROC AUC, budget 10 %", "ROC AUC, budget 40 %"]
     (heading, lines), (other, _) = entry["groups"]
-    assert (heading, other) == ("ascent, indirect", "random, direct")
+    assert heading == "ascent, indirect; damage to the targets' test metric 20 % (20 % to 20 %)"
+    assert other.startswith("random, direct; ")
     assert [line[0] for line in lines] == list(RANKINGS.values())
     assert all(len(line) == len(entry["columns"]) for line in lines)
     first = lines[0]
     assert first[1].startswith("0.58 (")  # 1 and 1/6
-    assert first[2].startswith("50 % (")  # all and none
-    assert first[3].startswith("25 % (")  # all and -1/2
-    assert [words.split()[0] for words in first[5:]] == ["1.00", "0.17"]
+    assert first[2].startswith("0.83 (")  # of the clean rows
+    assert first[3].startswith("50 % (")  # all and none
+    assert first[4].startswith("25 % (")  # all and -1/2
+    assert [words.split()[0] for words in first[5:7]] == ["50", "40"]  # of 1/3 and 2/3, and of all five tasks
+    assert [words.split()[0] for words in first[7:]] == ["1.00", "0.17"]
+    assert lines[2][5:7] == ["", ""]
 
 
 def test_panels_have_suspicion_by_attack_and_scores_of_optimised_rows(screened, found):
@@ -127,7 +134,11 @@ def test_panels_have_suspicion_by_attack_and_scores_of_optimised_rows(screened, 
 
 def test_the_claim_is_judged_under_optimised_attacks(screened, holds, claim, found):
     for values, answer in (((0.0, 0.0, 2.0, 1.0, 0.5), True), ((2.0, 1.0, 0.0, 0.0, 1.0), False)):
-        rows = [screened(score_correlation=list(values), seed=seed) for seed in range(3)]
+        rows = [
+            screened(score_correlation=list(values), score_correlation_clean=[0.0] * 5, seed=seed) for seed in range(3)
+        ]
         assert holds(rows, CLAIM) is answer
+        as_before = [row | {"score_correlation_clean": row["score_correlation"]} for row in rows]
+        assert holds(as_before, CLAIM) is False
     assert claim([screened(method="random-indirect", seed=seed) for seed in range(3)], CLAIM) is None
     assert found([])["screening"] == []

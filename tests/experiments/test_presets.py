@@ -145,4 +145,6 @@ def test_screening_is_of_the_strongest_attack_by_those_who_know_it_and_those_who
         assert set(naive.attacks) == {"random-direct", "random-indirect", "ascent-direct", "ascent-indirect"}
         assert [each.adversary.region for each in adaptive] == ["own-data", "own-core", "own-core"]
         assert [each.ascent.optimise_labels for each in (naive, *adaptive)] == [True, True, True, False]
-    assert {(each.figure, each.model.lambda_1) for each in grid.experiments} == {("screening", 0.01)}
+    assert {(each.figure, each.model.lambda_1, each.pairs.count) for each in grid.experiments} == {
+        ("screening", 0.01, 2)
+    }

@@ -36,9 +36,14 @@ def test_a_record_is_what_the_public_names_give(cell, attackers, kind):
     np.testing.assert_allclose(record["score_change"], known.scores["change"])
     np.testing.assert_allclose(record["suspicion"], plain.suspicion)
     np.testing.assert_allclose(record["suspicion_trusted"], known.suspicion)
-    np.testing.assert_allclose(record["suspicion_clean"], screen(model, X, y, task=task).suspicion)
+    before = screen(model, X, y, task=task)
+    np.testing.assert_allclose(record["suspicion_clean"], before.suspicion)
+    np.testing.assert_allclose(record["score_harm_clean"], before.scores["harm"])
+    trusting = screen(model, X, y, task=task, reference=trusted)
+    np.testing.assert_allclose(record["suspicion_trusted_clean"], trusting.suspicion)
     first = next(label for label in plain.tasks[plain.order].tolist() if label in attackers)
     assert record["next_to"] == [str(label) for label in plain.next_to(first)]
+    assert record["next_to_clean"] == [str(label) for label in before.next_to(first)]
 
 
 def test_other_figures_screen_nothing(cell):

@@ -27,25 +27,25 @@ class Before:
     data : Dataset
     trusted : fitted MTRLRegressor or MTRLClassifier
         On the test rows, which nobody poisons and the victim has not seen.
-    suspicion : array of shape (m,)
-        Of the clean tasks.
+    found : Screening
+        Of the clean rows.
     """
 
     learner: MTRL
     data: Dataset
     trusted: MTRL
-    suspicion: FloatArray
+    found: Screening
 
 
 def before(learner: MTRL, data: Dataset) -> Before:
     """Fit the trusted model, screen the clean rows."""
     X, y, task = data.train
     trusted = clone(learner).fit(data.test.X, data.test.y, task=data.test.task)
-    return Before(learner, data, trusted, _suspicion(screen(learner, X, y, task=task)))
+    return Before(learner, data, trusted, screen(learner, X, y, task=task, reference=trusted))
 
 
 def screening_record(clean: Before, result: AttackResult, attackers: tuple[Any, ...]) -> dict[str, Any]:
-    """What the columns of the table say: scores by task, suspicions, and whom to look at once one is found out.
+    """What the columns of the table say, poisoned and clean: scores by task, suspicions, whom to look at next.
 
     Parameters
     ----------
@@ -59,12 +59,19 @@ def screening_record(clean: Before, result: AttackResult, attackers: tuple[Any, 
     place = {label: k for k, label in enumerate(found.tasks.tolist())}
     suspicion = _suspicion(found)
     first = max(attackers, key=lambda label: float(suspicion[place[label]]))
+    after, before_it = _columns(found, first), _columns(clean.found, first)
     return {
         "tasks": [str(label) for label in found.tasks.tolist()],
+        **after,
+        **{f"{name}_clean": values for name, values in before_it.items()},
+    }
+
+
+def _columns(found: Screening, first: Any) -> dict[str, list[Any]]:
+    return {
         **{f"score_{name}": found.scores[name].tolist() for name in SCORES.names or ()},
-        "suspicion": suspicion.tolist(),
+        "suspicion": _suspicion(found).tolist(),
         "suspicion_trusted": found.suspicion.tolist(),
-        "suspicion_clean": clean.suspicion.tolist(),
         "next_to": [str(label) for label in found.next_to([first]).tolist()],
     }
 

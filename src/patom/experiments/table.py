@@ -13,6 +13,7 @@ from patom.defenses.screening import SCORES
 from patom.experiments.cell import Cell, canonical
 
 _TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
+_RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
 SCHEMA = pa.schema(
     [
         # what was asked for
@@ -39,9 +40,8 @@ SCHEMA = pa.schema(
         *[("gap", pa.float64()), ("certified", pa.bool_()), ("status", pa.string())],
         *[("tasks", _TEXTS), ("spectrum_clean", _NUMBERS), ("spectrum", _NUMBERS)],
         *[("correlation_clean", _NUMBERS), ("correlation", _NUMBERS)],
-        *[(f"score_{name}", _NUMBERS) for name in SCORES.names or ()],
-        *[(name, _NUMBERS) for name in ("suspicion", "suspicion_trusted", "suspicion_clean")],
-        ("next_to", _TEXTS),
+        *[(f"{name}{when}", _NUMBERS) for when in ("", "_clean") for name in _RANKINGS],
+        *[(name, _TEXTS) for name in ("next_to", "next_to_clean")],
         ("error", pa.string()),
         ("key", pa.string()),
     ]

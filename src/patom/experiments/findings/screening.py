@@ -1,5 +1,6 @@
 """Screening as a detector: how well rankings of tasks tell malicious from honest ones, and what review it saves."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,21 +8,32 @@ import numpy as np
 from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses.screening import SCORES
 from patom.experiments.findings.claim import Claim, Evidence
-from patom.experiments.findings.rows import Row, above, experiments, grouped, number, over_seeds, settings
+from patom.experiments.findings.rows import (
+    Interval,
+    Row,
+    above,
+    both,
+    damage,
+    experiments,
+    grouped,
+    number,
+    over_seeds,
+    settings,
+)  # fmt: skip
 from patom.experiments.findings.wording import percent, plain, told
 from patom.experiments.methods import LABELS
 
 ALARM = 3.0  # robust standard deviations
-FOLLOW_UP, CLEAN = "next_to", "suspicion_clean"
+FOLLOW_UP = "next_to"
 RANKINGS = {
     "suspicion": "suspicion",
     "suspicion_trusted": "suspicion, trusted rows known",
     **{f"score_{name}": name.replace("_", " ") for name in SCORES.names or ()},
     FOLLOW_UP: "next to the first found",
-    CLEAN: "suspicion before the attack",
 }
 """What tasks are ranked by: columns of the table, and what the page calls them."""
-_SUSPICIONS = ("suspicion", "suspicion_trusted", CLEAN)
+_SUSPICIONS = ("suspicion", "suspicion_trusted")
+_CLEAN = "_clean"  # the same column before the attack
 
 
 def screening(rows: list[Row]) -> list[dict[str, Any]]:
@@ -41,7 +53,8 @@ def claims(rows: list[Row]) -> list[Claim]:
             "Strong local correlations give malicious tasks away",
             "proposed",
             "ROC AUC of malicious against honest tasks, ranked by the mean of their three strongest correlations less "
-            "the mean of the others, under optimised attacks; the whole interval must lie above 0.5.",
+            "the mean of the others, under optimised attacks; the whole interval must lie above 0.5, and that of its "
+            "rise over the clean rows above 0.",
             evidence,
         )
     ]
@@ -84,9 +97,12 @@ def effort_saved(values: FloatArray, malicious: BoolArray) -> float:
 
 
 def ranked(row: Row, ranking: str) -> tuple[FloatArray, BoolArray]:
-    """A ranking's values by task, and which tasks are malicious; of the follow-up the first one found is no part."""
-    if ranking == FOLLOW_UP:
-        tasks = row["next_to"]
+    """A ranking's values by task, and which tasks are malicious; of the follow-up the first one found is no part.
+
+    With ``_clean`` added to its name, that of the clean rows: how odd these tasks were before they were malicious.
+    """
+    if ranking.startswith(FOLLOW_UP):
+        tasks = row[ranking]
         return -np.arange(float(len(tasks))), np.isin(tasks, row["attackers"])
     values = np.array([number(value) for value in row[ranking]])
     return np.where(np.isnan(values), -np.inf, values), np.isin(row["tasks"], row["attackers"])
@@ -95,7 +111,7 @@ def ranked(row: Row, ranking: str) -> tuple[FloatArray, BoolArray]:
 def alarms(row: Row, ranking: str) -> float:
     """Share of the honest tasks whose suspicion exceeds ``ALARM``; before the attack all tasks are honest."""
     values, malicious = ranked(row, ranking)
-    return float(np.mean((values if ranking == CLEAN else values[~malicious]) > ALARM))
+    return float(np.mean((values if ranking.endswith(_CLEAN) else values[~malicious]) > ALARM))
 
 
 def _order(values: FloatArray, malicious: BoolArray) -> Any:
@@ -105,31 +121,48 @@ def _order(values: FloatArray, malicious: BoolArray) -> Any:
 def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
     budgets = sorted({float(row["budget"]) for row in rows})
     several = budgets if len(budgets) > 1 else []
-    columns = ["Ranked by", "ROC AUC", "precision at k", "review effort saved", f"honest tasks above {ALARM:g}"]
+    columns = ["Ranked by", "ROC AUC", "before the attack", "precision at k", "review effort saved"]
+    columns += [f"honest tasks above {ALARM:g}", "before the attack"]
     return {
         "title": name,
         "settings": settings(rows),
         "columns": [*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
         "groups": [
-            [LABELS[method], [_line(part, ranking, several) for ranking in RANKINGS]]
+            [_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS]]
             for method, part in grouped(rows, lambda row: row["method"]).items()
         ],
         "panels": [
-            {"kind": kind, "lines": _curves(part), "clean": over_seeds(part, lambda row: _auc(row, CLEAN))}
+            {
+                "kind": kind,
+                "lines": _curves(part),
+                "clean": over_seeds(part, lambda row: _auc(row, f"suspicion{_CLEAN}")),
+            }
             for kind, part in grouped(rows, lambda row: row["kind"]).items()
         ],
     }
 
 
+def _heading(method: str, rows: list[Row]) -> str:
+    """What escapes is of interest where it does harm."""
+    return f"{LABELS[method]}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
+
+
 def _line(rows: list[Row], ranking: str, budgets: list[float]) -> list[str]:
-    auc, exact, saved = (
-        over_seeds(rows, lambda row, of=of: of(*ranked(row, ranking)))  # type: ignore[misc]
-        for of in (roc_auc, precision, effort_saved)
-    )
-    alarmed = told(over_seeds(rows, lambda row: alarms(row, ranking)), percent) if ranking in _SUSPICIONS else ""
+    def mean(of: Callable[[FloatArray, BoolArray], float], by: str = ranking) -> Interval:
+        return over_seeds(rows, lambda row: of(*ranked(row, by)))
+
+    known = (ranking, f"{ranking}{_CLEAN}") if ranking in _SUSPICIONS else ()
+    alarmed = [told(over_seeds(rows, lambda row, by=by: alarms(row, by)), percent) for by in known]  # type: ignore[misc]
     parts = [[row for row in rows if row["budget"] == budget] for budget in budgets]
-    by_budget = [told(over_seeds(part, lambda row: _auc(row, ranking)), plain) for part in parts]
-    return [RANKINGS[ranking], told(auc, plain), told(exact, percent), told(saved, percent), alarmed, *by_budget]
+    return [
+        RANKINGS[ranking],
+        told(mean(roc_auc), plain),
+        told(mean(roc_auc, f"{ranking}{_CLEAN}"), plain),
+        told(mean(precision), percent),
+        told(mean(effort_saved), percent),
+        *(alarmed or ["", ""]),
+        *(told(over_seeds(part, lambda row: _auc(row, ranking)), plain) for part in parts),
+    ]
 
 
 def _curves(rows: list[Row]) -> list[dict[str, Any]]:
@@ -151,8 +184,11 @@ def _curves(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _told_by_correlations(setting: str, rows: list[Row]) -> Evidence:
-    found = over_seeds(rows, lambda row: _auc(row, "score_correlation"))
-    return Evidence(setting, f"ROC AUC {told(found, plain)}", above(found, 0.5))
+    name = "score_correlation"
+    found, clean = (over_seeds(rows, lambda row, by=by: _auc(row, by)) for by in (name, name + _CLEAN))  # type: ignore[misc]
+    gain = over_seeds(rows, lambda row: _auc(row, name) - _auc(row, name + _CLEAN))
+    value = f"ROC AUC {told(found, plain)}, clean {told(clean, plain)}"
+    return Evidence(setting, value, both(above(found, 0.5), above(gain, 0.0)))
 
 
 def _auc(row: Row, ranking: str) -> float:
