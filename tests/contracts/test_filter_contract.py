@@ -19,7 +19,12 @@ FILTERS = {
     "roni": Roni(fraction=0.2, n_folds=3),
     "chain": Chain([Sphere(fraction=0.1), Trim(fraction=0.1, n_starts=1)]),
 }
-OVER_TASKS = {"clip": Clip(), "clip, own": Clip(over="task"), "shares": Shares(tolerance=1.2)}
+OVER_TASKS = {
+    "clip": Clip(),
+    "clip, own": Clip(over="task"),
+    "clip, whitened": Clip(metric="whitened"),
+    "shares": Shares(tolerance=1.2),
+}
 """Filters that drop no fixed fraction, or none at all."""
 WITHOUT_A_FIT = [name for name in FILTERS if name not in {"trim", "itrim", "roni", "chain"}]
 
@@ -163,6 +168,8 @@ def test_fractions_that_make_no_sense(kind, fraction, data):
         (Roni(n_folds=1), "n_folds of Roni must be a whole number at least 2"),
         (Clip(quantile=0.0), "quantile of Clip must be a finite number above 0"),
         (Clip(quantile=1.1), "quantile of Clip must be at most 1; got 1.1"),
+        (Clip(ridge=0.0), "ridge of Clip must be a finite number above 0"),
+        (Clip(metric="l1"), "metric of Clip must be one of 'euclidean', 'whitened'"),
         (Clip(over="all"), "over of Clip must be one of 'tasks', 'task'"),
         (Shares(tolerance=0.9), "tolerance of Shares must be a finite number at least 1"),
         (Chain([]), "steps of Chain must be one filter or more"),

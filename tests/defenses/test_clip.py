@@ -62,7 +62,8 @@ def test_one_task_far_off_moves_the_others_rows_little(data):
 def test_equal_rows_stay_where_they_are():
     X = np.ones((9, 2))
     X[0] = 5.0
-    np.testing.assert_array_equal(Clip().keep(X, np.arange(9.0)).X, X)
+    for metric in ("euclidean", "whitened"):
+        np.testing.assert_array_equal(Clip(metric=metric).keep(X, np.arange(9.0)).X, X)
     np.testing.assert_array_equal(Clip().keep([[3.0]], [1.0]).X, [[3.0]])
 
 
@@ -96,6 +97,44 @@ def test_filters_after_it_see_the_rows_as_it_leaves_them(data):
     np.testing.assert_array_equal(chain.X, clipped)
 
 
+@pytest.mark.parametrize("over", ["tasks", "task"])
+def test_whitened_distances_are_mahalanobis_distances_of_robust_spreads(data, over):
+    X, y, task = data
+    clip = Clip(quantile=0.4, over=over, metric="whitened", ridge=0.5)
+    kept = clip.keep(X, y, task)
+    middles = np.array([np.median(X[task == i], axis=0) for i in range(5)])
+    if over == "tasks":
+        middles[:] = np.median(middles, axis=0)
+    away = X - middles[task]
+    length = np.linalg.norm(away, axis=1)
+    near = away * np.minimum(1.0, np.median(length) / length)[:, None]
+    axes = np.linalg.svd(near, full_matrices=False)[2].T
+    spread = np.array([np.square(1.4826 * np.median(np.abs(away[task == i] @ axes), axis=0)) for i in range(5)])
+    if over == "tasks":
+        spread[:] = np.square(np.median(np.sqrt(spread), axis=0))
+    distance = np.empty(150)
+    for i in range(5):
+        S = axes @ np.diag(spread[i] + 0.5 * spread[i].mean()) @ axes.T
+        own = away[task == i]
+        distance[task == i] = np.sqrt(np.einsum("nd,nd->n", own @ np.linalg.inv(S), own))
+    radius = np.array([np.quantile(distance[task == i], 0.4) for i in range(5)])
+    if over == "tasks":
+        radius[:] = np.median(radius)
+    expected = middles[task] + np.minimum(1.0, radius[task] / distance)[:, None] * away
+    np.testing.assert_allclose(kept.X, expected, rtol=1e-9)
+    regions = clip.regions(checked_rows(X, y, task))
+    for i in range(5):
+        own = task == i
+        assert regions[i][0].contains(X[own][distance[own] < 0.999 * radius[i]]).all()
+        assert not regions[i][0].contains(X[own][distance[own] > 1.001 * radius[i]]).any()
+
+
+def test_a_large_ridge_makes_distances_plain(data):
+    X, y, task = data
+    plain = Clip().keep(X, y, task).X
+    np.testing.assert_allclose(Clip(metric="whitened", ridge=1e9).keep(X, y, task).X, plain, atol=1e-6)
+
+
 @pytest.mark.parametrize("steps", [[Clip()], [Clip(over="task"), Sphere(fraction=0.1)], [Sphere(0.1), Clip()]])
 def test_slopes_through_it_are_those_of_finite_differences(data, steps):
     X, y, task = data
@@ -120,6 +159,24 @@ def test_slopes_through_it_are_those_of_finite_differences(data, steps):
                 assert found[row, column] == pytest.approx((high - low) / 2e-6, rel=1e-5, abs=1e-8)
                 checked += 1
     assert checked > 30
+
+
+def test_slopes_through_whitened_clipping_are_those_of_its_ellipsoid(data):
+    X, y, task = data
+    clip, rows, G = Clip(metric="whitened"), checked_rows(X, y, task), np.random.default_rng(1).standard_normal(X.shape)
+    found, (ellipsoid,) = clip.pulled_back(rows, G), clip.regions(rows)[0]
+    inverse, centre = np.linalg.inv(ellipsoid.covariance), ellipsoid.centre
+
+    def pulled(x):
+        away = x - centre
+        return centre + away * min(1.0, ellipsoid.radius / np.sqrt(away @ inverse @ away))
+
+    outside = (clip.keep(X, y, task).X != X).any(axis=1)
+    assert 60 < outside.sum() < 90
+    for row in range(150):
+        steps = 1e-6 * np.eye(3)
+        slopes = [G[row] @ (pulled(X[row] + step) - pulled(X[row] - step)) / 2e-6 for step in steps]
+        np.testing.assert_allclose(found[row], slopes, rtol=1e-5, atol=1e-7)
 
 
 def test_an_attacker_who_knows_it_loses_nothing_inside_its_ball(data):

@@ -135,7 +135,8 @@ def test_names_stand_for_filters(victim):
     assert steps[4].ridge == pytest.approx(0.3)
     assert steps[5].estimator is steps[6].estimator is victim
     assert [type(step) for step in behind(("clip", "shares"), victim, 0.1).sanitiser.steps] == [Clip, Shares]
-    assert behind(("clip",), victim, 0.1, 0.3).sanitiser.quantile == 0.3
+    clip = behind(("clip",), victim, 0.1, 0.3, "whitened").sanitiser
+    assert (clip.quantile, clip.metric) == (0.3, "whitened")
     assert isinstance(behind(("slab",), victim, 0.2).sanitiser, Slab)
 
 
@@ -148,8 +149,9 @@ def test_a_cell_without_a_defense_keeps_its_key(cell):
     [
         ({"filters": ["moat"]}, "filters"),
         ({"filters": ["slab"], "fraction": 1.0}, "fraction"),
-        ({"fraction": 0.2}, "fraction and quantile are of filters; name one"),
-        ({"quantile": 0.2}, "fraction and quantile are of filters; name one"),
+        ({"fraction": 0.2}, "fraction, quantile and metric are of filters; name one"),
+        ({"metric": "whitened"}, "fraction, quantile and metric are of filters; name one"),
+        ({"quantile": 0.2}, "fraction, quantile and metric are of filters; name one"),
         ({"known": False}, "known is of a defense; name a filter, a rule, a learner, a loss or lambdas"),
         ({"huber_delta": 0.2}, 'huber_delta goes with loss = "huber"'),
         ({"loss": "moat"}, "loss"),

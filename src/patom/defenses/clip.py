@@ -1,14 +1,50 @@
 """Rows far out pulled in: no row can weigh more than a common one."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.regions import Ball, Region
+from patom.core.regions import Ball, Ellipsoid, Region
 from patom.defenses.sanitiser import Judged, Rows, Sanitiser
 from patom.defenses.sphere import INSIDE, middle
 from patom.models.settings import require_at_least, require_choice
 
 _OVER = ("tasks", "task")
+_METRICS = ("euclidean", "whitened")
+_TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standard deviation
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows as ``Clip`` sees them.
+
+    Parameters
+    ----------
+    away : array of shape (n, d)
+        Each row less its middle.
+    axes, spread : arrays of shape (d, d) and (n, d), optional
+        Orthonormal columns, and the squared length along them that counts as 1; None where distances are Euclidean.
+    radius : array of shape (n,)
+        How far out each row may stay, infinite where it may anywhere.
+    """
+
+    away: FloatArray
+    axes: FloatArray | None
+    spread: FloatArray
+    radius: FloatArray
+
+    @property
+    def distance(self) -> FloatArray:
+        """Of each row from its middle, shape (n,)."""
+        if self.axes is None:
+            return np.asarray(np.linalg.norm(self.away, axis=1))
+        return np.asarray(np.linalg.norm(self.away @ self.axes / np.sqrt(self.spread), axis=1))
+
+    @property
+    def gradient(self) -> FloatArray:
+        """Of half the squared distance by the row, shape (n, d)."""
+        return self.away if self.axes is None else np.asarray((self.away @ self.axes / self.spread) @ self.axes.T)
 
 
 class Clip(Sanitiser):
@@ -27,6 +63,11 @@ class Clip(Sanitiser):
         Where middle and distance are measured: medians over all tasks of each task's, so that every task has one
         vote and who injects into fewer than half of them moves neither by much; or in each task by itself, for
         tasks whose rows lie in different places.
+    metric : {"euclidean", "whitened"}, default "euclidean"
+        Plain distances, or distances over the rows' spread along their principal axes, so that directions in which
+        clean rows hardly vary leave an attacker little room either. For features that are strongly correlated.
+    ridge : float, default 1.0
+        Above 0. Added to the squared spreads, in their means; larger is closer to plain distances.
 
     Notes
     -----
@@ -41,56 +82,88 @@ class Clip(Sanitiser):
     array([ 0.,  1., -1.,  1., -1.])
     """
 
-    def __init__(self, quantile: float = 0.5, over: str = "tasks") -> None:
+    def __init__(
+        self, quantile: float = 0.5, over: str = "tasks", metric: str = "euclidean", ridge: float = 1.0
+    ) -> None:
         self.quantile = quantile
         self.over = over
+        self.metric = metric
+        self.ridge = ridge
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
-        require_at_least("Clip", 0.0, strict=True, quantile=self.quantile)
+        require_at_least("Clip", 0.0, strict=True, quantile=self.quantile, ridge=self.ridge)
         if self.quantile > 1.0:
             raise ValueError(f"quantile of Clip must be at most 1; got {self.quantile!r}.")
         require_choice("Clip", _OVER, over=self.over)
+        require_choice("Clip", _METRICS, metric=self.metric)
 
     def judge(self, rows: Rows) -> Judged:
         """Distances to the middle after the move; the threshold is where a row is pulled to, and all stay."""
-        away, radius = self._measured(rows)
-        distance = np.linalg.norm(away, axis=1)
+        seen = self._measured(rows)
+        distance, radius = seen.distance, seen.radius
         short = np.minimum(1.0, np.divide(radius, distance, out=np.ones_like(radius), where=distance > 0.0))
-        X = rows.X - (1.0 - short)[:, None] * away
+        X = rows.X - (1.0 - short)[:, None] * seen.away
         return Judged(short * distance, radius, np.full(radius.size, ""), X)
 
     def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
-        """Balls that no row is pulled out of: an attacker loses nothing by staying inside."""
-        away, radius = self._measured(rows)
-        balls: list[tuple[Region, ...]] = []
+        """Balls or ellipsoids that no row is pulled out of: an attacker loses nothing by staying inside."""
+        seen = self._measured(rows)
+        found: list[tuple[Region, ...]] = []
         for group in rows.groups():
             first = group[0]
-            bound = INSIDE * radius[first]
-            balls.append((Ball(bound, rows.X[first] - away[first]),) if np.isfinite(bound) else ())
-        return balls
-
-    def pulled_back(self, rows: Rows, slopes: FloatArray) -> FloatArray:
-        """A row that is pulled in moves along the sphere only, and less than it did outside."""
-        away, radius = self._measured(rows)
-        distance = np.linalg.norm(away, axis=1)
-        outside = distance > radius
-        ahead = away[outside] / distance[outside, None]
-        tangent = slopes[outside] - np.einsum("rd,rd->r", ahead, slopes[outside])[:, None] * ahead
-        found = slopes.copy()
-        found[outside] = (radius[outside] / distance[outside])[:, None] * tangent
+            bound, centre = INSIDE * seen.radius[first], rows.X[first] - seen.away[first]
+            if not np.isfinite(bound):
+                found.append(())
+            elif seen.axes is None:
+                found.append((Ball(bound, centre),))
+            else:
+                root = seen.axes * np.sqrt(seen.spread[first])
+                found.append((Ellipsoid(root @ root.T, bound, centre),))
         return found
 
-    def _measured(self, rows: Rows) -> tuple[FloatArray, FloatArray]:
-        """Each row less its middle, and how far out it may stay, infinite where it may anywhere."""
+    def pulled_back(self, rows: Rows, slopes: FloatArray) -> FloatArray:
+        """A row that is pulled in moves along the surface only, and less than it did outside."""
+        seen = self._measured(rows)
+        distance = seen.distance
+        outside = distance > seen.radius
+        along = np.einsum("rd,rd->r", seen.away, slopes)[outside] / np.square(distance[outside])
+        tangent = slopes[outside] - along[:, None] * seen.gradient[outside]
+        found = slopes.copy()
+        found[outside] = (seen.radius[outside] / distance[outside])[:, None] * tangent
+        return found
+
+    def _measured(self, rows: Rows) -> Measured:
         tasks = rows.of_tasks()
-        middles = np.array([middle(rows.X[task], "median") for task in tasks])
-        if self.over == "tasks":
-            middles[:] = np.median(middles, axis=0)
-        away, radius = np.empty(rows.X.shape), np.empty(rows.y.size)
+        middles = self._voted([middle(rows.X[task], "median") for task in tasks])
+        away = np.empty(rows.X.shape)
         for task, centre in zip(tasks, middles, strict=True):
             away[task] = rows.X[task] - centre
-            radius[task] = np.quantile(np.linalg.norm(away[task], axis=1), self.quantile)
-        if self.over == "tasks":
-            radius[:] = np.median([radius[task[0]] for task in tasks])
-        return away, np.where(radius > 0.0, radius, np.inf)
+        axes, spread = None, np.ones((rows.y.size, 1))
+        if self.metric == "whitened":
+            axes, spread = _principal_axes(away), np.empty(rows.X.shape)
+            along = away @ axes
+            deviations = [_TO_DEVIATION * np.median(np.abs(along[task]), axis=0) for task in tasks]
+            for task, deviation in zip(tasks, self._voted(deviations), strict=True):
+                squared = np.square(deviation)
+                spread[task] = squared + self.ridge * squared.mean() if squared.any() else 1.0
+        seen = Measured(away, axes, spread, np.full(rows.y.size, np.inf))
+        distance, radius = seen.distance, seen.radius
+        reach = self._voted([np.asarray(np.quantile(distance[task], self.quantile)) for task in tasks])
+        for task, bound in zip(tasks, reach, strict=True):
+            radius[task] = bound if bound > 0.0 else np.inf
+        return seen
+
+    def _voted(self, found: list[FloatArray]) -> FloatArray:
+        """What each task says, or the median of all for each, shape (m, ...)."""
+        told = np.array(found)
+        return np.broadcast_to(np.median(told, axis=0), told.shape) if self.over == "tasks" else told
+
+
+def _principal_axes(away: FloatArray) -> FloatArray:
+    """Of rows brought to one length at most, the common one: far ones would turn the axes, shape (d, d)."""
+    length = np.linalg.norm(away, axis=1)
+    common = float(np.median(length))
+    short = np.minimum(1.0, np.divide(common, length, out=np.ones_like(length), where=length > 0.0))
+    near = short[:, None] * away
+    return np.asarray(np.linalg.eigh(near.T @ near)[1])

@@ -189,7 +189,7 @@ def _filtering(defense: Defense, victim: MTRL | LambdaSearch, inside: Any) -> Vi
     """What is inside, behind the defense's filters where it has some; those that fit a model fit the victim's."""
     if not defense.filters:
         return inside
-    return behind(defense.filters, victim, defense.fraction, defense.quantile, inside)
+    return behind(defense.filters, victim, defense.fraction, defense.quantile, defense.metric, inside)
 
 
 def _attack(cell: Cell, clean: Setting) -> Any:

@@ -65,6 +65,7 @@ def behind(
     victim: MTRL | LambdaSearch,
     fraction: float,
     quantile: float = 0.5,
+    metric: str = "euclidean",
     inside: Any = None,
 ) -> Sanitised:
     """The victim behind these filters; those that fit a model fit its own. ``inside`` is fitted in its place."""
@@ -78,7 +79,7 @@ def behind(
         "trim": lambda: Trim(model, fraction, n_starts=1),
         "itrim": lambda: ITrim(model, n_starts=1),
         "roni": lambda: Roni(model, fraction),
-        "clip": lambda: Clip(quantile),
+        "clip": lambda: Clip(quantile, metric=metric),
         "shares": Shares,
     }
     steps: list[Sanitiser] = [made[name]() for name in names]

@@ -12,6 +12,7 @@ from patom.experiments.defended import SETTINGS, FilterName, LearnerName, RuleNa
 from patom.experiments.methods import KINDS, LABELS, METHODS
 
 Label = str | int
+Metric = Literal["euclidean", "whitened"]
 Loss = Literal["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"]
 Figure = Literal["convergence", "budgets", "correlations", "attacks", "screening", "defenses"]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -109,16 +110,17 @@ class Adversary(_Table):
 class Defense(_Table):
     """Filters of rows before the victim's fit, one after another; a rule for Omega or another learner; other settings.
 
-    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` the clipping distance. Loss and lambdas
-    take the place of the model's. ``known``: whether the attacker knows all this; otherwise she plans against the
-    learner without it. Another learner cannot be seen through: who knows it plans against (1) with learned and with
-    independent tasks, behind the same filters, and keeps what does the learner more harm, targets nearer to what it
-    predicts included.
+    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` and ``metric`` are of the clipping
+    distance. Loss and lambdas take the place of the model's. ``known``: whether the attacker knows all this; otherwise
+    she plans against the learner without it. Another learner cannot be seen through: who knows it plans against (1)
+    with learned and with independent tasks, behind the same filters, and keeps what does the learner more harm, targets
+    nearer to what it predicts included.
     """
 
     filters: tuple[FilterName, ...] = ()
     fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     quantile: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    metric: Metric = "euclidean"
     rule: RuleName | None = None
     learner: LearnerName | None = None
     loss: Loss | None = None
@@ -134,8 +136,8 @@ class Defense(_Table):
 
     @model_validator(mode="after")
     def _something(self) -> "Defense":
-        if not self.filters and (self.fraction, self.quantile) != (0.1, 0.5):
-            raise ValueError("fraction and quantile are of filters; name one")
+        if not self.filters and (self.fraction, self.quantile, self.metric) != (0.1, 0.5, "euclidean"):
+            raise ValueError("fraction, quantile and metric are of filters; name one")
         if not (self.filters or self.rule or self.learner or self.settings or self.known):
             raise ValueError("known is of a defense; name a filter, a rule, a learner, a loss or lambdas")
         if self.learner is not None and (self.rule is not None or self.loss is not None):
