@@ -17,7 +17,7 @@ SCORES = np.dtype(
     [("own_loss", "f8"), ("harm", "f8"), ("reach", "f8"), ("change", "f8"), ("correlation", "f8")]
 )  # fmt: skip
 RANKED = ("own_loss", "harm", "reach", "change")
-"""The scores that make a task suspicious; ``correlation``, the paper's idea, is told but misleads, see the docs."""
+"""The scores that make a task suspicious; ``correlation``, the paper's idea, may mislead: see docs/screening.md."""
 Scores = np.recarray[Any, Any]
 _NEAREST = 3  # tasks that make a local cluster
 _OUTER = 0.9  # quantile of the rows' distances from the middle of their task
