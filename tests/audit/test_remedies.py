@@ -33,13 +33,15 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
     assert told["budget"] == worst["budget"]
     assert len(told["remedies"]) == N_REMEDIES == len({entry["label"] for entry in told["remedies"]})
     rows = (data.X_train, data.y_train)
-    clip = Clip().keep(*rows, data.task_train).X
+    metric = "euclidean" if data.kind == "classification" else "whitened"
+    clip = Clip(metric=metric).keep(*rows, data.task_train).X
     for entry in told["remedies"]:
         model, losses = built(entry["code"]), []
         if "pulled in" in entry["label"]:
             middle = np.median(data.X_train, axis=0)
             shorter = np.square(clip - middle).sum() / np.square(data.X_train - middle).sum()
-            assert model.estimator.lambda_2 == pytest.approx(0.02 * shorter)
+            times = 10.0 if "ten times" in entry["label"] else 1.0
+            assert model.estimator.lambda_2 == pytest.approx(0.02 * times * shorter)
             assert (model.estimator.loss == "huber") == ("Huber" in entry["label"])
         for cell in plan(data, SETTINGS):
             if cell.purpose != "curve" or (cell.attack, cell.budget) != (told["attack"], told["budget"]):

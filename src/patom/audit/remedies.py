@@ -19,8 +19,8 @@ from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
 from patom.workers import in_order
 
-N_REMEDIES = 3
-HUBER_DELTA = 0.2
+N_REMEDIES = 4
+HUBER_DELTA = 0.1
 """In standard deviations of the target, which an audit works in."""
 _FRACTION = 0.1  # of the rows that each filter drops
 
@@ -108,18 +108,24 @@ def helped(
 
 
 def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Remedy]:
-    """Clipping with weaker penalties and what suits the kind of target, that and ``Slab``, and the classics."""
-    weaker = victim(data, settings, *_lambdas(data, settings, n_jobs=n_jobs))
-    steps: list[Sanitiser] = [Clip()]
-    if data.kind == "classification":
-        label = "far rows pulled in, flooded classes thinned"
-        steps.append(Shares())
-    else:
-        label = "far rows pulled in, Huber loss"
-        weaker.set_params(loss="huber", huber_delta=HUBER_DELTA)
+    """Clipping with what suits the kind of target, alone, with stronger penalties and with ``Slab``; the classics."""
+    classes = data.kind == "classification"
+    clip = Clip() if classes else Clip(metric="whitened")
+    lambdas = _lambdas(data, settings, clip, n_jobs=n_jobs)
+    label = "far rows pulled in, flooded classes thinned" if classes else "far rows pulled in, Huber loss"
+    steps: list[Sanitiser] = [clip, Shares()] if classes else [clip]
+
+    def learner(times: float) -> MTRL:
+        made = victim(data, settings, *(times * value for value in lambdas))
+        return made if classes else made.set_params(loss="huber", huber_delta=HUBER_DELTA)
+
     made = [
-        (label, Sanitised(weaker, _chained(steps))),
-        (f"{label}, rows far along the target's line dropped", Sanitised(weaker, _chained([*steps, Slab(_FRACTION)]))),
+        (label, Sanitised(learner(1.0), _chained(steps))),
+        (f"{label}, penalties ten times as strong", Sanitised(learner(10.0), _chained(steps))),
+        (
+            f"{label}, rows far along the classes' line dropped",
+            Sanitised(learner(1.0), _chained([*steps, Slab(_FRACTION)])),
+        ),
         ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
     ]
     return [Remedy(called, defended, written(defended)) for called, defended in made]
@@ -158,9 +164,9 @@ def _written(estimator: Any) -> str:
     return f"{type(estimator).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
 
-def _lambdas(data: AuditData, settings: AuditSettings, *, n_jobs: int) -> tuple[float, float]:
+def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: int) -> tuple[float, float]:
     """Chosen on the clipped rows as the model's were on the rows, or the given ones on the clipped rows' scale."""
-    clipped = np.asarray(Clip().keep(data.X_train, data.y_train, data.task_train).X)
+    clipped = np.asarray(clip.keep(data.X_train, data.y_train, data.task_train).X)
     if settings.lambda_1 is not None and settings.lambda_2 is not None:
         middle = np.median(data.X_train, axis=0)
         scale = float(np.square(clipped - middle).sum() / (np.square(data.X_train - middle).sum() or 1.0))
