@@ -123,7 +123,7 @@ def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: i
         (label, Sanitised(learner(1.0), _chained(steps))),
         (f"{label}, penalties ten times as strong", Sanitised(learner(10.0), _chained(steps))),
         (
-            f"{label}, rows far along the classes' line dropped",
+            f"{label}, odd rows along the target dropped",
             Sanitised(learner(1.0), _chained([*steps, Slab(_FRACTION)])),
         ),
         ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
