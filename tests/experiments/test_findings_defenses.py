@@ -83,6 +83,23 @@ def test_panels_hold_the_levels(rows):
     assert panel["points"][0]["naive"]["mean"] is None
 
 
+def test_defenses_that_met_several_budgets_have_a_curve(rows):
+    assert defenses.defenses(rows)[0]["curves"] == []
+    more = [
+        made | {"budget": 0.3, "metric_attacked": made["metric_attacked"] + 1.0}
+        for made in rows
+        if "clip" not in made["experiment"]
+    ]
+    (curve,) = defenses.defenses([*rows, *more])[0]["curves"]
+    assert curve["title"] == "direct"
+    assert {line["label"]: line["budgets"] for line in curve["lines"]} == {
+        "no defense": [0.1, 0.3],
+        "sphere": [0.1, 0.3],
+    }
+    assert [value["mean"] for value in curve["lines"][1]["metric"]] == pytest.approx([1.8, 2.8])
+    assert curve["lines"][1]["clean"]["mean"] == pytest.approx(0.52)
+
+
 def test_without_the_undefended_model_there_is_nothing_to_compare_with(rows, found):
     defended = [made for made in rows if made["defense"] != "{}"]
     assert defenses.defenses(defended) == []

@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from . import numerals
+from .budgets import PANEL_HEIGHT, draw_panel
+from .curves import Curve
 from .labels import shorten, text_width
 from .panels import HEAD, Multiples, Panel, head
-from .style import DIRECT, FAINT, INDIRECT, INK, PAPER, RULE, TEXT, place
+from .quantity import Quantity
+from .style import DIRECT, FAINT, INDIRECT, INK, OTHERS, PAPER, RULE, TEXT, LineStyle, place
 from .svg import Hover
 
 PANEL_WIDTH = 5.4  # inches
@@ -52,12 +55,36 @@ def defense_multiples(experiment: Mapping[str, Any]) -> Multiples:
         height = HEAD + _ROW * len(points) + _FOOT
         draw = partial(_draw, title=title, points=points, metric=metric, colour=_colour(title))
         panels.append(Panel(PANEL_WIDTH, height, draw, _describe(title, points, metric)))
+    panels += [_curves(told, metric) for told in experiment.get("curves") or ()]
     caption = (
         f"{metric} of the target tasks on clean test rows: a bar where no attack was, a ring behind who does not know "
         "the defense, a diamond behind who does; lines are intervals of the mean over seeds. The grey lines are the "
-        "model without a defense, clean and attacked."
+        "model without a defense, clean and attacked. Lines against budget are under who knows the defense."
     )
     return Multiples(str(experiment["title"]), str(experiment.get("settings") or ""), caption, panels, columns=2)
+
+
+def _curves(told: Mapping[str, Any], metric: str) -> Panel:
+    """Security evaluation curves: the metric under who knows each defense against budget."""
+    curves = [
+        Curve.through(line["label"], line["label"], zip(line["budgets"], line["metric"], strict=True), line["clean"])
+        for line in told["lines"]
+    ]
+    curves = [curve for curve in curves if curve.measurable]
+    styles = {curve.attack: _line_style(curve.attack, index) for index, curve in enumerate(curves)}
+    clean = next((float(curve.mean[0]) for curve in curves if curve.attack == "no defense"), math.nan)
+    title = f"{told['title'][:1].upper()}{told['title'][1:]}, against budget"
+    quantity = Quantity("metric", metric, clean)
+    draw = partial(draw_panel, title=title, curves=curves, among=curves, quantity=quantity, styles=styles)
+    ends = "; ".join(f"{curve.label} {quantity.write(curve.last)}" for curve in curves)
+    described = f"{title}: {metric} at the largest budget under who knows the defense: {ends}."
+    return Panel(PANEL_WIDTH, PANEL_HEIGHT, partial(draw, width=PANEL_WIDTH), described)
+
+
+def _line_style(label: str, index: int) -> LineStyle:
+    if label == "no defense":
+        return LineStyle(INK, "--", "s", hollow=False, width=1.5)
+    return LineStyle((DIRECT, *OTHERS)[index % 5], "-", "o", hollow=False, width=2.1)
 
 
 def _colour(title: str) -> str:

@@ -56,6 +56,24 @@ def test_a_row_tells_its_numbers(entry):
     assert hovers[1].startswith("sphere: clean 0.970; attacked, defense not known 0.950 (0.930")
 
 
+def test_curves_against_budget_have_a_panel_of_their_own(entry):
+    line = {
+        "attack": "sphere",
+        "label": "sphere",
+        "budgets": [0.1, 0.2],
+        "metric": [at(0.8), at(0.6)],
+        "clean": at(0.97),
+    }
+    base = line | {"attack": "no defense", "label": "no defense", "metric": [at(0.5), at(0.3)]}
+    entry["curves"] = [{"title": "direct", "lines": [base, line]}]
+    panel = defense_multiples(entry).panels[1]
+    assert panel.description.startswith(
+        "Direct, against budget: AUC at the largest budget under who knows the defense: no"
+    )
+    ends = sorted(line.get_ydata()[-1] for line in panel.picture().figure.axes[0].lines if len(line.get_ydata()) == 3)
+    assert ends == pytest.approx([0.3, 0.6])
+
+
 def test_the_page_has_panel_and_table(entry):
     page = render_experiments(
         {"schema": 1, "kind": "experiments", "title": "T", "patom_version": "1", "n_seeds": 2, "defenses": [entry]}

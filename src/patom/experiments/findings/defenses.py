@@ -105,7 +105,27 @@ def _data_set(rows: list[Row]) -> dict[str, Any] | None:
         "columns": [column.format(metric) for column in COLUMNS],
         "groups": [[_heading(*setting), [_line(one) for one in part]] for setting, part in found.items()],
         "panels": [{"title": _heading(*setting), "points": _points(part)} for setting, part in found.items()],
+        "curves": [curve for kind in dict.fromkeys(kind for kind, _ in found) if (curve := _curve(kind, found))],
     }
+
+
+def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> dict[str, Any] | None:
+    """The metric under who knows a defense against budget, for those that met several; None where none did."""
+    by_budget = {budget: part for (of, budget), part in sorted(found.items()) if of == kind}
+    lines = []
+    for label in dict.fromkeys(one.label for part in by_budget.values() for one in part):
+        met = {budget: one for budget, part in by_budget.items() for one in part if one.label == label}
+        if len(met) > 1:
+            lines.append(
+                {
+                    "attack": label,
+                    "label": label,
+                    "budgets": list(met),
+                    "metric": [over_seeds(one.rows, _value("metric_attacked")) for one in met.values()],
+                    "clean": over_seeds(next(iter(met.values())).rows, _value("metric_clean")),
+                }
+            )
+    return {"title": kind, "lines": lines} if lines else None
 
 
 def _compared(rows: list[Row]) -> list[Compared]:
