@@ -21,7 +21,9 @@ from .svg import Hover
 
 PANEL_WIDTH = 5.4  # inches
 _ROW, _FOOT = 0.27, 0.42
-_LABEL = 26  # characters
+_LABEL = 34  # characters
+_FEW = 2
+"""Defenses of a kind and budget, no defense included, that need no panel beside curves."""
 _MARKS = (("naive", "o", "attacked, defense not known"), ("known", "D", "attacked, defense known"))
 
 
@@ -49,7 +51,10 @@ def defense_multiples(experiment: Mapping[str, Any]) -> Multiples:
     """
     metric = str(experiment["metric"])
     panels = []
+    drawn = {str(curve["title"]) for curve in experiment.get("curves") or ()}
     for told in experiment["panels"]:
+        if len(told["points"]) <= _FEW and str(told["title"]).partition(",")[0] in drawn:
+            continue  # the curves show them
         points = _sorted(told["points"], metric)
         title = f"{told['title'][:1].upper()}{told['title'][1:]}".replace(" %", f"{numerals.NBSP}%")
         height = HEAD + _ROW * len(points) + _FOOT

@@ -175,7 +175,7 @@ def _shared(names: Sequence[str]) -> str:
 
 
 def _heading(kind: str, budget: float) -> str:
-    return f"{kind}, {percent(budget)}"
+    return f"{kind}, {100 * budget:g} %"
 
 
 def _line(one: Compared) -> list[str]:
