@@ -66,7 +66,10 @@ def test_curves_against_budget_have_a_panel_of_their_own(entry):
     }
     base = line | {"attack": "no defense", "label": "no defense", "metric": [at(0.5), at(0.3)]}
     entry["curves"] = [{"title": "direct", "lines": [base, line]}]
-    panel = defense_multiples(entry).panels[1]
+    few = {"title": "direct, 10 %", "points": entry["panels"][0]["points"][:2]}
+    entry["panels"].append(few)
+    first, panel = defense_multiples(entry).panels
+    assert first.description.startswith("Direct, 20")
     assert panel.description.startswith(
         "Direct, against budget: AUC at the largest budget under who knows the defense: no"
     )
