@@ -25,8 +25,8 @@ def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float) ->
     A ratio of means, since a seed's own ratio has no mean where its damage may be near 0; the interval is Student's of
     the linearised ratio. None where there is no damage to keep off.
 
-    >>> kept_off([0.1, 0.1, 0.1], [0.4, 0.5, 0.6], 0.95)["mean"]
-    0.8
+    >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95)["mean"]
+    0.75
     """
     part, whole = np.asarray(left, dtype=float), np.asarray(all_, dtype=float)
     known = np.isfinite(part) & np.isfinite(whole)
