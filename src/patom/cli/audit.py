@@ -103,8 +103,8 @@ def audit(
 ) -> None:
     """Measure how much damage injected training rows can do to a multi-task model.
 
-    Writes report.html (self-contained), report.json, curves.parquet and injected.parquet (the rows of the most
-    harmful attack found).
+    Says what would help, too: defenses, tried against an attacker who knows them. Writes report.html (self-contained),
+    report.json, curves.parquet and injected.parquet (the rows of the most harmful attack found).
     """
     from patom.audit import AuditFolder, AuditSettings, run_audit
     from patom.audit.verdict import gate

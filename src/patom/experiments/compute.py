@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
+from patom.attacks import AttackResult, AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.bilevel import MTRL
 from patom.attacks.transfer import SHARES, strongest_replay
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
@@ -103,26 +103,45 @@ def _load(data: str, seed: int, home: str | None) -> Dataset:
 def _record(cell: Cell, home: str | None) -> Record:
     adversary, defense = Adversary(**cell.adversary), Defense(**cell.defense)
     clean = _setting(cell, home, adversary.tuning, defense)
-    X, y, task = clean.data.train
     planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
+    result, attacked = _attacked(cell, adversary, planned, clean)
+    record = _measured(cell, clean, result, attacked)
+    if not clean.stand_ins:
+        record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
+        record["spectrum"] = attacked.task_spectrum_.tolist()
+    if cell.figure == "correlations":
+        record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
+        record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
+        record["correlation"] = attacked.task_correlation_.ravel().tolist()
+    if cell.figure == "screening":
+        record |= screening_record(clean.screened, result, cell.attackers)
+    return record
+
+
+def _attacked(cell: Cell, adversary: Adversary, planned: Setting, clean: Setting) -> tuple[AttackResult, Victim]:
+    """The attack planned in one setting, and the true victim, which is that of the other, under it."""
+    X, y, task = clean.data.train
     threat = _threat(cell, adversary, planned)
-    plans = planned.stand_ins or (planned.victim,)
     results = [
-        _attack(cell, planned).poison(plan, X, y, task=task, threat=threat, random_state=cell.rng()) for plan in plans
+        _attack(cell, planned).poison(plan, X, y, task=task, threat=threat, random_state=cell.rng())
+        for plan in planned.stand_ins or (planned.victim,)
     ]
     if planned is clean and not planned.stand_ins:
-        result, attacked = results[0], results[0].model
-    else:
-        harm = partial(_target_loss, setting=clean, targets=cell.targets)
-        shares = SHARES if planned.stand_ins else (1.0,)
-        met = strongest_replay(results, clean.victim, X, y, task=task, harm=harm, shares=shares)
-        result, attacked = met.result, met.model
+        return results[0], results[0].model
+    harm = partial(_target_loss, setting=clean, targets=cell.targets)
+    shares = SHARES if planned.stand_ins else (1.0,)
+    met = strongest_replay(results, clean.victim, X, y, task=task, harm=harm, shares=shares)
+    return met.result, met.model
+
+
+def _measured(cell: Cell, clean: Setting, result: AttackResult, attacked: Victim) -> Record:
+    """What the attack did to the test metric and the training losses, and what it cost."""
     scores = _scores(attacked, clean.data)
     metric = METRICS[clean.data.kind][0]
     is_target = np.isin(np.array(list(scores)), list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
     loss_before, loss_after = (_target_loss(model, clean, cell.targets) for model in (clean.model, attacked))
-    record = {
+    return {
         "rows_injected": int(result.y.size),
         **_filtered(attacked, result.y.size),
         "metric": metric,
@@ -143,16 +162,6 @@ def _record(cell: Cell, home: str | None) -> Record:
         "certified": result.status is not AttackStatus.UNCERTIFIED,
         "status": result.status.value,
     }
-    if not clean.stand_ins:
-        record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
-        record["spectrum"] = attacked.task_spectrum_.tolist()
-    if cell.figure == "correlations":
-        record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
-        record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
-        record["correlation"] = attacked.task_correlation_.ravel().tolist()
-    if cell.figure == "screening":
-        record |= screening_record(clean.screened, result, cell.attackers)
-    return record
 
 
 def _setting(cell: Cell, home: str | None, tuning: str, defense: Defense) -> Setting:
