@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from patom.atomic import write_atomically
 
-LOCK = ".patom.lock"
+LOCK, PROBE = ".patom.lock", ".patom.probe"
 
 
 class OutputFolder:
@@ -64,13 +64,13 @@ class OutputFolder:
 
     def _clear_the_way(self) -> None:
         """Take away what a killed process left, and refuse now what could only fail at the end."""
-        for name in self._files:
+        for name in (*self._files, PROBE):
             for left in self.path.glob(f".{name}.*.partial"):
                 left.unlink()
             if (self.path / name).is_dir():
                 raise IsADirectoryError(EISDIR, f"{name} in it is a folder")
-        write_atomically(self.path / ".patom.probe", lambda _: None)
-        (self.path / ".patom.probe").unlink()
+        write_atomically(self.path / PROBE, lambda _: None)
+        (self.path / PROBE).unlink()
 
     def _leave(self) -> None:
         """Unlock, and remove the folders that were created, should nothing be in them."""

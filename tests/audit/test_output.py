@@ -84,6 +84,7 @@ def test_a_second_audit_is_refused_and_the_first_goes_on(tmp_path):
 def test_what_a_killed_audit_left_is_no_hindrance(tmp_path):
     write(tmp_path, OLD, "old")
     (tmp_path / LOCK).touch()
+    (tmp_path / "..patom.probe.12ab34cd.partial").touch()
     (tmp_path / ".report.json.12ab34cd.partial").write_text('{"half')
     (tmp_path / ".notes.partial").write_text("mine")
     write(tmp_path)
