@@ -6,20 +6,12 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm
-from patom.core.newton import newton_direction
-from patom.core.penalty import Regulariser, fenchel_gap
+from patom.core.oracle import ArrayOracle, Oracle, Point
+from patom.core.penalty import Regulariser
 from patom.core.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
 _NEWTON_LENGTHS = tuple(0.25**k for k in range(6))
-
-
-@dataclass(frozen=True)
-class _Point:
-    W: FloatArray
-    gradient: FloatArray
-    objective: float
-    gap: float
 
 
 def solve(
@@ -51,25 +43,30 @@ def solve(
 
     Notes
     -----
+    Costs one gradient and one thin singular value decomposition a step.
+    """
+    return consult(ArrayOracle(term, penalty), tol=tol, max_iter=max_iter, start=start, polish=polish)
+
+
+def consult(
+    oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: bool = True
+) -> Solution:
+    """Minimise what an oracle stands for, as ``solve`` does.
+
     Without a warm start the lambdas fall by tens from the data's scale to their values, each solve starting
     from the last: the rank then grows from below, which is quick, instead of shrinking from above, which at
     small lambdas takes first-order steps beyond count.
-
-    Costs one gradient and one thin singular value decomposition a step.
     """
-    zero = np.zeros(term.shape)
-    scale = term.value_and_gradient(zero)[0]
-    steps, L = 0, term.smoothness
-    W = zero if start is None else start
-    for factor in _falling(0.1 * L / sum(penalty.weights)) if start is None else ():
-        step = _descend(term, penalty.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
+    scale, L, steps, W = oracle.scale, oracle.smoothness, 0, oracle.start(start)
+    for factor in _falling(0.1 * L / sum(oracle.weights)) if start is None else ():
+        step = _descend(oracle.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
         W, L, steps = step.point.W, step.L, steps + step.steps
     goal = _Goal(tol, 1.0, scale, L)
-    last = _descend(term, penalty, W, L, max_iter - steps, goal)
+    last = _descend(oracle, W, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
     if polish and goal.status(point) is not Status.MAX_ITER:
-        point = _polish(term, penalty, point, last.L, goal)
-    return Solution(point.W, point.objective, point.gap, steps, goal.status(point))
+        point = _polish(oracle, point, last.L, goal)
+    return Solution(oracle.array(point.W), point.objective, point.gap, steps, goal.status(point))
 
 
 @dataclass(frozen=True)
@@ -81,22 +78,22 @@ class _Goal:
     scale: float
     L: float
 
-    def reached(self, point: _Point) -> bool:
+    def reached(self, point: Point) -> bool:
         return point.gap <= self.tol * min(self.ceiling, point.objective)
 
-    def status(self, point: _Point) -> Status:
+    def status(self, point: Point) -> Status:
         if self.reached(point):
             return Status.CONVERGED
         return Status.PRECISION if point.gap <= self.rounding(point) else Status.MAX_ITER
 
-    def rounding(self, point: _Point) -> float:
+    def rounding(self, point: Point) -> float:
         """What float64 may add to the gap: its terms cancel, and f(0) and L ||W||^2 bound what they are made of."""
-        return 64.0 * float(np.finfo(float).eps) * (self.scale + self.L * float(np.vdot(point.W, point.W)))
+        return 64.0 * float(np.finfo(float).eps) * (self.scale + self.L * point.square)
 
 
 @dataclass(frozen=True)
 class _Descent:
-    point: _Point
+    point: Point
     steps: int
     L: float
 
@@ -106,75 +103,53 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _descend(term: DataTerm, penalty: Regulariser, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
+def _descend(oracle: Oracle, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
-    point, steps, stretch, last = _evaluate(term, penalty, W), 0, _FIRST_STRETCH, np.inf
+    point, steps, stretch, last = oracle.evaluate(W), 0, _FIRST_STRETCH, np.inf
     while not goal.reached(point) and steps < max_iter:
         if 0.5 * last < point.gap <= goal.rounding(point):  # rounding, and no longer falling
             break
         last, length = point.gap, min(stretch, max_iter - steps)
-        ahead = _evaluate(term, penalty, _accelerate(term, penalty, point.W, L, length))
+        ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
         steps += length
         if ahead.objective <= point.objective or ahead.gap < point.gap:
             point = ahead
-        elif _overshoots(term, penalty, point, L):
+        elif _overshoots(oracle, point, L):
             L *= 2.0
-        refined, taken = _refine(term, penalty, point, L, min(20, max_iter - steps), goal)
+        refined, taken = _refine(oracle, point, L, min(20, max_iter - steps), goal)
         steps += taken
         stretch = _FIRST_STRETCH if refined is not point else min(2 * stretch, _LONGEST_STRETCH)
         point = refined
     return _Descent(point, steps, L)
 
 
-def _accelerate(term: DataTerm, penalty: Regulariser, W: FloatArray, L: float, steps: int) -> FloatArray:
-    """Accelerated proximal steps (Beck and Teboulle 2009), restarted by O'Donoghue and Candes's gradient test."""
-    Y, momentum = W, 1.0
-    for _ in range(steps):
-        _, gradient = term.value_and_gradient(Y)
-        ahead = penalty.prox(Y - gradient / L, L)
-        if np.vdot(Y - ahead, ahead - W) > 0.0:  # momentum points uphill
-            momentum = 1.0
-        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
-        Y = ahead + (momentum - 1.0) / following * (ahead - W)
-        W, momentum = ahead, following
-    return W
-
-
-def _refine(
-    term: DataTerm, penalty: Regulariser, point: _Point, L: float, limit: int, goal: _Goal
-) -> tuple[_Point, int]:
+def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
     """Newton steps at the rank of W and, where they get nowhere, one rank lower.
 
     A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
     the matrices of W's rank cannot end there.
     """
-    ahead, taken = _newton(term, penalty, point, L, limit, goal)
+    ahead, taken = _newton(oracle, point, L, limit, goal)
     if ahead is not point or taken >= limit:
         return ahead, taken
-    lower = penalty.lower_rank(point.W)
+    lower = oracle.lower_rank(point.W)
     if lower is not None:
-        ahead, more = _newton(term, penalty, _evaluate(term, penalty, lower), L, limit - taken, goal)
+        ahead, more = _newton(oracle, oracle.evaluate(lower), L, limit - taken, goal)
         taken += more
         if _gains(point, ahead, goal):
             return ahead, taken
     return point, taken
 
 
-def _newton(
-    term: DataTerm, penalty: Regulariser, point: _Point, L: float, limit: int, goal: _Goal
-) -> tuple[_Point, int]:
+def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
     """Newton steps for as long as each gains; a proximal step after each lets the rank change."""
     taken = 0
     while taken < limit and not goal.reached(point):
-        model = penalty.model(point.W, point.gradient)
-        direction = newton_direction(model, term.hessian(point.W))
+        direction = oracle.newton(point, tolerance=1e-3)
         taken += 1
-        slope = float(np.vdot(model.gradient, direction))
         for length in _NEWTON_LENGTHS:
-            W = model.retract(length * direction)
-            _, gradient = term.value_and_gradient(W)
-            ahead = _evaluate(term, penalty, penalty.prox(W - gradient / L, L))
-            if ahead.objective <= point.objective + 0.1 * length * slope or _gains(point, ahead, goal):
+            ahead = oracle.evaluate(oracle.proximal(direction.retract(length), L))
+            if ahead.objective <= point.objective + 0.1 * length * direction.slope or _gains(point, ahead, goal):
                 break
         else:
             return point, taken
@@ -182,38 +157,27 @@ def _newton(
     return point, taken
 
 
-def _polish(term: DataTerm, penalty: Regulariser, point: _Point, L: float, goal: _Goal) -> _Point:
+def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal) -> Point:
     """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
 
     A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to
     half the digits only. Each step squares that uncertainty for the price of one linear system.
     """
-
-    def residual(point: _Point) -> float:
-        return float(np.linalg.norm(point.W - penalty.prox(point.W - point.gradient / L, L)))
-
     for _ in range(2):
-        model = penalty.model(point.W, point.gradient)
-        W = model.retract(newton_direction(model, term.hessian(point.W), tolerance=1e-4))
-        ahead = _evaluate(term, penalty, W)
-        if not (goal.status(ahead) is goal.status(point) and residual(ahead) < residual(point)):
+        ahead = oracle.evaluate(oracle.newton(point, tolerance=1e-4).retract(1.0))
+        nearer = oracle.residual(ahead, L) < oracle.residual(point, L)
+        if not (goal.status(ahead) is goal.status(point) and nearer):
             break
         point = ahead
     return point
 
 
-def _gains(point: _Point, ahead: _Point, goal: _Goal) -> bool:
+def _gains(point: Point, ahead: Point, goal: _Goal) -> bool:
     """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
     descent = point.objective - ahead.objective
     return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding(point))
 
 
-def _evaluate(term: DataTerm, penalty: Regulariser, W: FloatArray) -> _Point:
-    value, gradient = term.value_and_gradient(W)
-    return _Point(W, gradient, value + penalty.value(W), fenchel_gap(penalty, W, gradient))
-
-
-def _overshoots(term: DataTerm, penalty: Regulariser, point: _Point, L: float) -> bool:
+def _overshoots(oracle: Oracle, point: Point, L: float) -> bool:
     # A plain proximal step with L at least the smoothness never raises the objective.
-    step = penalty.prox(point.W - point.gradient / L, L)
-    return _evaluate(term, penalty, step).objective > point.objective
+    return oracle.evaluate(oracle.proximal(point.W, L)).objective > point.objective

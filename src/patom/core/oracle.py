@@ -1,0 +1,164 @@
+"""What the solver asks about problem (1): values with certificates, first-order steps, Newton steps.
+
+The solver reads numbers only; W and its gradient are the oracle's own affair, so that one algorithm serves arrays in
+memory, compiled loops, and tasks spread over many machines.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import DataTerm
+from patom.core.newton import newton_direction
+from patom.core.penalty import Model, Regulariser, fenchel_gap
+
+
+@dataclass(frozen=True)
+class Point:
+    """W and what is known there.
+
+    Parameters
+    ----------
+    W, gradient : (m, p)
+        The weights, and the data term's gradient; arrays, or whatever the oracle keeps in their place.
+    objective, gap : float
+        Value of (1) and the Fenchel gap.
+    square : float
+        ||W||_F^2.
+    """
+
+    W: Any
+    gradient: Any
+    objective: float
+    gap: float
+    square: float
+
+
+class Direction(Protocol):
+    """A direction along the penalty's manifold."""
+
+    @property
+    def slope(self) -> float:
+        """Derivative of the objective along it."""
+
+    def retract(self, length: float) -> Any:
+        """The W that is ``length`` times the direction away."""
+
+
+class Oracle(Protocol):
+    """Problem (1) as the solver sees it."""
+
+    @property
+    def scale(self) -> float:
+        """f(0), the data term without any weights."""
+
+    @property
+    def smoothness(self) -> float:
+        """Lipschitz constant of grad f, up to a few per cent."""
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """(lambda_1, lambda_2)."""
+
+    def scaled(self, factor: float) -> Self:
+        """The same with the penalty times ``factor``."""
+
+    def start(self, W: FloatArray | None) -> Any:
+        """A (m, p) array, or zeros, as the oracle keeps weights."""
+
+    def array(self, W: Any) -> FloatArray:
+        """Weights as a (m, p) array."""
+
+    def evaluate(self, W: Any) -> Point:
+        """Value, gradient and certificate at W."""
+
+    def accelerate(self, W: Any, L: float, steps: int) -> Any:
+        """The W after so many accelerated proximal steps of length 1/L."""
+
+    def proximal(self, W: Any, L: float) -> Any:
+        """The W after one plain proximal step."""
+
+    def residual(self, point: Point, L: float) -> float:
+        """How far one plain proximal step moves: 0 at the optimum."""
+
+    def newton(self, point: Point, tolerance: float) -> Direction:
+        """Newton's direction at the rank of W, its linear system solved to a relative residual of ``tolerance``."""
+
+    def lower_rank(self, W: Any) -> Any | None:
+        """W one simpler, by a rank or a group; None where that is not to be had."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A direction in a penalty's model, which knows how to follow it."""
+
+    model: Model
+    direction: FloatArray
+
+    @property
+    def slope(self) -> float:
+        return float(np.vdot(self.model.gradient, self.direction))
+
+    def retract(self, length: float) -> FloatArray:
+        return self.model.retract(length * self.direction)
+
+
+@dataclass(frozen=True)
+class ArrayOracle:
+    """Any data term with any regulariser, on arrays in memory."""
+
+    term: DataTerm
+    penalty: Regulariser
+
+    @property
+    def scale(self) -> float:
+        return self.term.value_and_gradient(np.zeros(self.term.shape))[0]
+
+    @property
+    def smoothness(self) -> float:
+        return self.term.smoothness
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.penalty.weights
+
+    def scaled(self, factor: float) -> "ArrayOracle":
+        return ArrayOracle(self.term, self.penalty.scaled(factor))
+
+    def start(self, W: FloatArray | None) -> FloatArray:
+        return np.zeros(self.term.shape) if W is None else W
+
+    def array(self, W: FloatArray) -> FloatArray:
+        return W
+
+    def evaluate(self, W: FloatArray) -> Point:
+        value, gradient = self.term.value_and_gradient(W)
+        objective, gap = value + self.penalty.value(W), fenchel_gap(self.penalty, W, gradient)
+        return Point(W, gradient, objective, gap, float(np.vdot(W, W)))
+
+    def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
+        """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test."""
+        Y, momentum = W, 1.0
+        for _ in range(steps):
+            ahead = self.proximal(Y, L)
+            if np.vdot(Y - ahead, ahead - W) > 0.0:  # momentum points uphill
+                momentum = 1.0
+            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+            Y = ahead + (momentum - 1.0) / following * (ahead - W)
+            W, momentum = ahead, following
+        return W
+
+    def proximal(self, W: FloatArray, L: float) -> FloatArray:
+        return self.penalty.prox(W - self.term.value_and_gradient(W)[1] / L, L)
+
+    def residual(self, point: Point, L: float) -> float:
+        return float(np.linalg.norm(point.W - self.penalty.prox(point.W - point.gradient / L, L)))
+
+    def newton(self, point: Point, tolerance: float) -> Line:
+        model = self.penalty.model(point.W, point.gradient)
+        return Line(model, newton_direction(model, self.term.hessian(point.W), tolerance=tolerance))
+
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        return self.penalty.lower_rank(W)
