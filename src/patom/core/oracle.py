@@ -36,15 +36,22 @@ class Point:
     square: float
 
 
-class Direction(Protocol):
-    """A direction along the penalty's manifold."""
+class Step(Protocol):
+    """A Newton step along the matrices of one rank."""
+
+    @property
+    def base(self) -> Point:
+        """Where it starts: at the point asked about, or a proximal step from there."""
 
     @property
     def slope(self) -> float:
-        """Derivative of the objective along it."""
+        """Derivative of the objective at ``base`` along the step."""
 
-    def retract(self, length: float) -> Any:
-        """The W that is ``length`` times the direction away."""
+    def follow(self, length: float) -> Any:
+        """The W that is ``length`` times the step away from ``base``, or a proximal step further."""
+
+    def end(self) -> Any:
+        """The W at the end of the whole step, without any proximal step."""
 
 
 class Oracle(Protocol):
@@ -83,17 +90,20 @@ class Oracle(Protocol):
     def residual(self, point: Point, L: float) -> float:
         """How far one plain proximal step moves: 0 at the optimum."""
 
-    def newton(self, point: Point, tolerance: float) -> Direction:
-        """Newton's direction at the rank of W, its linear system solved to a relative residual of ``tolerance``."""
+    def newton(self, point: Point, L: float, tolerance: float) -> Step:
+        """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
 
     def lower_rank(self, W: Any) -> Any | None:
         """W one simpler, by a rank or a group; None where that is not to be had."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """A direction in a penalty's model, which knows how to follow it."""
+class ModelStep:
+    """A Newton step in a penalty's model at ``base``."""
 
+    oracle: "ArrayOracle"
+    base: Point
+    L: float
     model: Model
     direction: FloatArray
 
@@ -101,8 +111,11 @@ class Line:
     def slope(self) -> float:
         return float(np.vdot(self.model.gradient, self.direction))
 
-    def retract(self, length: float) -> FloatArray:
-        return self.model.retract(length * self.direction)
+    def follow(self, length: float) -> FloatArray:
+        return self.oracle.proximal(self.model.retract(length * self.direction), self.L)
+
+    def end(self) -> FloatArray:
+        return self.model.retract(self.direction)
 
 
 @dataclass(frozen=True)
@@ -156,9 +169,10 @@ class ArrayOracle:
     def residual(self, point: Point, L: float) -> float:
         return float(np.linalg.norm(point.W - self.penalty.prox(point.W - point.gradient / L, L)))
 
-    def newton(self, point: Point, tolerance: float) -> Line:
+    def newton(self, point: Point, L: float, tolerance: float) -> ModelStep:
         model = self.penalty.model(point.W, point.gradient)
-        return Line(model, newton_direction(model, self.term.hessian(point.W), tolerance=tolerance))
+        direction = newton_direction(model, self.term.hessian(point.W), tolerance=tolerance)
+        return ModelStep(self, point, L, model, direction)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
         return self.penalty.lower_rank(W)

@@ -1,6 +1,7 @@
 """Solve problem (1): accelerated proximal gradient, Newton's steps once they help, a duality gap to end on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -103,15 +104,14 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _descend(oracle: Oracle, W: FloatArray, L: float, max_iter: int, goal: _Goal) -> _Descent:
+def _descend(oracle: Oracle, W: Any, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
     point, steps, stretch, last = oracle.evaluate(W), 0, _FIRST_STRETCH, np.inf
     while not goal.reached(point) and steps < max_iter:
         if 0.5 * last < point.gap <= goal.rounding(point):  # rounding, and no longer falling
             break
         last, length = point.gap, min(stretch, max_iter - steps)
-        ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
-        steps += length
+        ahead, steps = oracle.evaluate(oracle.accelerate(point.W, L, length)), steps + length
         if ahead.objective <= point.objective or ahead.gap < point.gap:
             point = ahead
         elif _overshoots(oracle, point, L):
@@ -142,14 +142,14 @@ def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
 
 
 def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
-    """Newton steps for as long as each gains; a proximal step after each lets the rank change."""
+    """Newton steps for as long as each gains; a proximal step before or after each lets the rank change."""
     taken = 0
     while taken < limit and not goal.reached(point):
-        direction = oracle.newton(point, tolerance=1e-3)
-        taken += 1
+        step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
+        base = step.base
         for length in _NEWTON_LENGTHS:
-            ahead = oracle.evaluate(oracle.proximal(direction.retract(length), L))
-            if ahead.objective <= point.objective + 0.1 * length * direction.slope or _gains(point, ahead, goal):
+            ahead = oracle.evaluate(step.follow(length))
+            if ahead.objective <= base.objective + 0.1 * length * step.slope or _gains(base, ahead, goal):
                 break
         else:
             return point, taken
@@ -164,7 +164,7 @@ def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal) -> Point:
     half the digits only. Each step squares that uncertainty for the price of one linear system.
     """
     for _ in range(2):
-        ahead = oracle.evaluate(oracle.newton(point, tolerance=1e-4).retract(1.0))
+        ahead = oracle.evaluate(oracle.newton(point, L, tolerance=1e-4).end())
         nearer = oracle.residual(ahead, L) < oracle.residual(point, L)
         if not (goal.status(ahead) is goal.status(point) and nearer):
             break
