@@ -34,6 +34,8 @@ class Loss:
         Whether y must be -1 or +1.
     corner_distance : callable (z, y) -> float
         How close the nearest row is to a jump of the curvature; 1 for a smooth loss.
+    delta : float
+        Huber's threshold, 0 for the others.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Loss:
     quadratic: bool = False
     margin: bool = False
     corner_distance: Callable[[FloatArray, FloatArray], float] = lambda _z, _y: 1.0
+    delta: float = 0.0
 
 
 def _between_classes(slope: _Pointwise) -> _Pointwise:
@@ -109,4 +112,5 @@ def huber(delta: float) -> Loss:
         cross=lambda z, y: np.where(np.abs(z - y) <= delta, -2.0, 0.0),
         curvature_bound=2.0,
         corner_distance=lambda z, y: float(np.abs(np.abs(z - y) - delta).min()) / delta,
+        delta=delta,
     )
