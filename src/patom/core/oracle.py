@@ -69,6 +69,10 @@ class Oracle(Protocol):
     def weights(self) -> tuple[float, float]:
         """(lambda_1, lambda_2)."""
 
+    @property
+    def patient(self) -> bool:
+        """Whether a Newton step that had to be shortened and did little is followed by another all the same."""
+
     def scaled(self, factor: float) -> Self:
         """The same with the penalty times ``factor``."""
 
@@ -80,6 +84,9 @@ class Oracle(Protocol):
 
     def evaluate(self, W: Any) -> Point:
         """Value, gradient and certificate at W."""
+
+    def certify(self, point: Point) -> Point:
+        """The point once more, by the plain formulas: what a fit reports."""
 
     def accelerate(self, W: Any, L: float, steps: int) -> Any:
         """The W after so many accelerated proximal steps of length 1/L."""
@@ -137,6 +144,10 @@ class ArrayOracle:
     def weights(self) -> tuple[float, float]:
         return self.penalty.weights
 
+    @property
+    def patient(self) -> bool:
+        return True  # each ends with a proximal step
+
     def scaled(self, factor: float) -> "ArrayOracle":
         return ArrayOracle(self.term, self.penalty.scaled(factor))
 
@@ -150,6 +161,9 @@ class ArrayOracle:
         value, gradient = self.term.value_and_gradient(W)
         objective, gap = value + self.penalty.value(W), fenchel_gap(self.penalty, W, gradient)
         return Point(W, gradient, objective, gap, float(np.vdot(W, W)))
+
+    def certify(self, point: Point) -> Point:
+        return point
 
     def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
         """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.compact.oracle import compact_oracle
 from patom.core.data_term import DataTerm
 from patom.core.oracle import ArrayOracle, Oracle, Point
 from patom.core.penalty import Regulariser
@@ -46,7 +47,8 @@ def solve(
     -----
     Costs one gradient and one thin singular value decomposition a step.
     """
-    return consult(ArrayOracle(term, penalty), tol=tol, max_iter=max_iter, start=start, polish=polish)
+    oracle = compact_oracle(term, penalty) or ArrayOracle(term, penalty)
+    return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 
 def consult(
@@ -67,6 +69,7 @@ def consult(
     point, steps = last.point, steps + last.steps
     if polish and goal.status(point) is not Status.MAX_ITER:
         point = _polish(oracle, point, last.L, goal)
+    point = oracle.certify(point)
     return Solution(oracle.array(point.W), point.objective, point.gap, steps, goal.status(point))
 
 
@@ -142,17 +145,18 @@ def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
 
 
 def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
-    """Newton steps for as long as each gains; a proximal step before or after each lets the rank change."""
-    taken = 0
-    while taken < limit and not goal.reached(point):
+    """Newton steps for as long as each does much; a proximal step before or after each lets the rank change."""
+    taken, go_on = 0, True
+    while go_on and taken < limit and not goal.reached(point):
         step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
-        base = step.base
+        highest = min(point.objective, step.base.objective)
         for length in _NEWTON_LENGTHS:
             ahead = oracle.evaluate(step.follow(length))
-            if ahead.objective <= base.objective + 0.1 * length * step.slope or _gains(base, ahead, goal):
+            if ahead.objective <= highest + 0.1 * length * step.slope or _gains(point, ahead, goal):
                 break
         else:
-            return point, taken
+            break
+        go_on = oracle.patient or length == 1.0 or ahead.gap <= 0.25 * point.gap
         point = ahead
     return point, taken
 

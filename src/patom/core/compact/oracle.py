@@ -1,0 +1,130 @@
+"""The oracle of small problems: each of the solver's questions is a compiled call or two."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from patom.core.arrays import FloatArray
+from patom.core.compact import semismooth, steps
+from patom.core.compact.data import Data, as_data, largest_curvature, value_and_gradient
+from patom.core.compact.spectrum import prox
+from patom.core.compact.tangent import tangent_matrix
+from patom.core.data_term import DataTerm
+from patom.core.oracle import ArrayOracle, Point
+from patom.core.penalty import Regulariser
+from patom.core.spectral import SpectralPenalty
+
+_REACH_QUADRATIC, _REACH = 100.0, 10.0
+"""Length of a Newton step's proximal step over 1/L: the optimum is a fixed point at any length, and a long one finds
+its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
+_FACTORED = 400
+"""Weights in all tasks up to which Newton's system is factored."""
+_LARGEST = 4_000_000
+"""Entries of all tasks' second moments up to which a problem is small."""
+
+
+@dataclass(frozen=True)
+class CompactStep:
+    """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the point asked about."""
+
+    base: Point
+    slope: float
+    frame: semismooth.Frame
+    direction: FloatArray
+
+    def follow(self, length: float) -> FloatArray:
+        at = self.frame
+        return semismooth.retract(at.U, at.Qt, at.x.size, at.P + length * self.direction)
+
+    def end(self) -> FloatArray:
+        return self.follow(1.0)
+
+
+@dataclass(frozen=True)
+class CompactOracle:
+    """Problem (1) with Omega learned, on compiled code; see ``core.oracle.Oracle``."""
+
+    term: DataTerm
+    data: Data
+    penalty: SpectralPenalty
+
+    @property
+    def scale(self) -> float:
+        zero = np.zeros(self.data.b.shape)
+        return float(value_and_gradient(self.data, zero, np.empty(zero.shape)))
+
+    @property
+    def smoothness(self) -> float:
+        start = np.random.default_rng(0).standard_normal(self.data.b.shape)
+        return 1.05 * float(largest_curvature(self.data, start))
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.penalty.weights
+
+    @property
+    def patient(self) -> bool:
+        return False  # accelerated steps cost so little
+
+    def scaled(self, factor: float) -> "CompactOracle":
+        return replace(self, penalty=self.penalty.scaled(factor))
+
+    def start(self, W: FloatArray | None) -> FloatArray:
+        return np.zeros(self.data.b.shape) if W is None else np.ascontiguousarray(W)
+
+    def array(self, W: FloatArray) -> FloatArray:
+        return W
+
+    def evaluate(self, W: FloatArray) -> Point:
+        return Point(W, *steps.evaluate(self.data, W, *self.weights))
+
+    def certify(self, point: Point) -> Point:
+        return ArrayOracle(self.term, self.penalty).evaluate(point.W)
+
+    def accelerate(self, W: FloatArray, L: float, count: int) -> FloatArray:
+        return np.asarray(steps.accelerate(self.data, W, L, count, *self.weights))
+
+    def proximal(self, W: FloatArray, L: float) -> FloatArray:
+        return np.asarray(steps.proximal_step(self.data, W, L, *self.weights))
+
+    def residual(self, point: Point, L: float) -> float:
+        lambda_1, lambda_2 = self.weights
+        moved = prox(point.W - point.gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
+        return float(np.linalg.norm(point.W - moved))
+
+    def newton(self, point: Point, L: float, tolerance: float) -> CompactStep:
+        factored = point.W.size <= _FACTORED
+        reach = _REACH_QUADRATIC if self.data.A.size else _REACH
+        at = semismooth.frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
+        base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))
+        if not factored:
+            direction, slope = semismooth.by_conjugate_gradients(self.data, at, *self.weights, tolerance)
+            return CompactStep(base, slope, at, direction)
+        matrix, g = semismooth.system(self.data, at, *self.weights)
+        v = _solve(matrix, -g)
+        return CompactStep(base, float(g @ v), at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+
+    def lower_rank(self, W: FloatArray) -> None:  # noqa: ARG002  (a step drops the ranks it takes through zero)
+        return None
+
+
+def compact_oracle(term: DataTerm, penalty: Regulariser) -> CompactOracle | None:
+    """The oracle, for a problem that it can serve: Omega learned, a known loss, and small."""
+    m, p = term.shape
+    if type(penalty) is not SpectralPenalty or m * p**2 > _LARGEST:
+        return None
+    data = as_data(term)
+    lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
+    return None if data is None else CompactOracle(term, data, SpectralPenalty(lambda_1, lambda_2))
+
+
+def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """The solution of a symmetric system given by its lower triangle, damped as much as it must be to be definite."""
+    ridge, fault = 0.0, right.size > 0
+    v = right
+    while fault:
+        damped = matrix + ridge * np.eye(right.size) if ridge > 0.0 else matrix
+        _, v, fault = dposv(damped.T, right, lower=False)  # transposed, it is in LAPACK's order
+        ridge = max(100.0 * ridge, 1e-14 * float(np.abs(np.diag(matrix)).max()))
+    return np.asarray(v)

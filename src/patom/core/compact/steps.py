@@ -1,0 +1,40 @@
+"""First-order steps and certificates, compiled."""
+
+import numpy as np
+from numba import njit
+
+from patom.core.arrays import FloatArray
+from patom.core.compact.data import Data, value_and_gradient
+from patom.core.compact.spectrum import conjugate, penalty_value, prox
+
+
+@njit(cache=True)
+def evaluate(data: Data, W: FloatArray, lambda_1: float, lambda_2: float) -> tuple[FloatArray, float, float, float]:
+    """Gradient of f, objective, Fenchel gap and ||W||_F^2 at W."""
+    gradient = np.empty(W.shape)
+    value = value_and_gradient(data, W, gradient)
+    own = penalty_value(np.linalg.svd(W, full_matrices=False)[1], lambda_1, lambda_2)
+    dual = conjugate(np.linalg.svd(gradient, full_matrices=False)[1], lambda_1, lambda_2)
+    return gradient, value + own, abs(own + dual + (W * gradient).sum()), (W * W).sum()
+
+
+@njit(cache=True)
+def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2: float) -> FloatArray:
+    """prox(W - grad f(W)/L)."""
+    gradient = np.empty(W.shape)
+    value_and_gradient(data, W, gradient)
+    return prox(W - gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
+
+
+@njit(cache=True)
+def accelerate(data: Data, W: FloatArray, L: float, steps: int, lambda_1: float, lambda_2: float) -> FloatArray:
+    """As ``ArrayOracle.accelerate``."""
+    Y, momentum = W, 1.0
+    for _ in range(steps):
+        ahead = proximal_step(data, Y, L, lambda_1, lambda_2)
+        if ((Y - ahead) * (ahead - W)).sum() > 0.0:  # momentum points uphill
+            momentum = 1.0
+        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+        Y = ahead + (momentum - 1.0) / following * (ahead - W)
+        W, momentum = ahead, following
+    return W
