@@ -149,10 +149,10 @@ def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
     taken, go_on = 0, True
     while go_on and taken < limit and not goal.reached(point):
         step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
-        highest = min(point.objective, step.base.objective)
         for length in _NEWTON_LENGTHS:
             ahead = oracle.evaluate(step.follow(length))
-            if ahead.objective <= highest + 0.1 * length * step.slope or _gains(point, ahead, goal):
+            expected = step.base.objective + 0.1 * length * step.slope  # Armijo's rule
+            if ahead.objective <= min(expected, point.objective) or _gains(point, ahead, goal):
                 break
         else:
             break
