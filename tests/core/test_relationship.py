@@ -116,3 +116,10 @@ def test_a_given_omega_is_kept():
     relationship = fixed_covariance(omega, 0.1, 0.1).relationship(np.ones((2, 3)))
     assert isinstance(relationship, Relationship)
     np.testing.assert_allclose(relationship.covariance(), omega, atol=1e-15)
+
+
+@pytest.mark.parametrize(("lambda_1", "lambda_2"), [(0.1, 0.1), (0.0, 0.3), (0.2, 0.0)])
+def test_carrying_is_the_product_with_phi(rng, lambda_1, lambda_2):
+    relationship = SpectralPenalty(lambda_1, lambda_2).relationship(rng.standard_normal((5, 3)))
+    V, tasks = rng.standard_normal((5, 4)), np.arange(5)
+    np.testing.assert_allclose(relationship.carry(V), relationship.coupling(tasks, tasks) @ V, rtol=0, atol=1e-12)

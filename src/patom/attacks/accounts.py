@@ -25,7 +25,6 @@ from patom.attacks.result import AttackResult
 from patom.attacks.rivals.influence import effects, most_effective
 from patom.attacks.rivals.row_by_row import stacked
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.data_term import data_term
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Columns, Region
 from patom.models.settings import require_at_least, require_choice
@@ -197,7 +196,7 @@ def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Inje
     With ``c`` rows task i's part of grad f goes from g_i to (n_i g_i + sum_j l'(w_i'x_j, y_j) x_j)/(n_i + c) at the
     present ``W``, and the utility moves by -<v, that change>: c clean rows' worth of g_i is taken out.
     """
-    clean = data_term(program.problem.rows, program.problem.loss).value_and_gradient(W)[1]
+    clean = program.term(None).value_and_gradient(W)[1]
     injected = np.bincount(rows.task_index, minlength=W.shape[0])
     gained = np.bincount(rows.task_index, effects(program, W, v, rows), minlength=W.shape[0])
     share = injected / (program.problem.rows.counts + injected)

@@ -1,6 +1,7 @@
 """The bilevel program (paper, eq. 2 and 3): the attacker's utility above, problem (1) on poisoned rows below."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from patom.attacks.filtered import Passed, narrowed, passed, pulled_back
 from patom.attacks.injection import Injection
 from patom.attacks.memory import Memory
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.data_term import MomentTerm, RowTerm, by_moments, data_term, moment_term
 from patom.core.labels import positions
+from patom.core.moments import Moments, moments
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
 from patom.core.regions import Region
@@ -47,6 +50,10 @@ class Tally:
     solver_steps: int = 0
     adjoint_solves: int = 0
     products: int = 0
+
+
+def _last_only() -> Memory[Any]:
+    return Memory(length=1)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Bilevel:
     tally: Tally = field(default_factory=Tally, compare=False)
     memory: Memory[Passed] = field(default_factory=Memory, compare=False)
     couplings: Memory[Coupling] = field(default_factory=Memory, compare=False)
+    merged: Memory[TaskRows] = field(default_factory=_last_only, compare=False)
+    terms: Memory[MomentTerm | RowTerm] = field(default_factory=_last_only, compare=False)
 
     def solve(
         self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
@@ -107,19 +116,44 @@ class Bilevel:
         problem = replace(self.problem, penalty=self.penalty(injection))
         if start is not None and self.rule is not None:  # off a singular Omega's range it would seem better than it is
             start = problem.penalty.model(start, start).project(start)
-        solution = problem.solve(self.rows(injection), start, polish=polish, tol=tol)
+        solution = problem.solve(start=start, polish=polish, tol=tol, term=self.term(injection))
         self.tally.solves += 1
         self.tally.solver_steps += solution.n_iter
         return solution
 
     def rows(self, injection: Injection | None) -> TaskRows:
-        """Clean and injected rows together; those that pass, where the victim has a filter."""
+        """Clean and injected rows together; those that pass, where the victim has a filter.
+
+        Costs a copy of all rows, once while the injection stays the same.
+        """
         clean = self.problem.rows
         if self.sanitiser is not None:
             return self.passed(injection).rows
         if injection is None:
             return clean
-        return inject_rows(clean, append_constant(injection.X), injection.y, injection.task_index)
+        return self.merged.recall(
+            injection, lambda: inject_rows(clean, append_constant(injection.X), injection.y, injection.task_index)
+        )
+
+    def term(self, injection: Injection | None) -> MomentTerm | RowTerm:
+        """The data term of (1) on ``rows``, as the solver takes it; built once while the injection stays the same.
+
+        By moments it costs r p^2 and never sees the clean rows again.
+        """
+        return self.terms.recall(injection, lambda: self._term(injection))
+
+    def _term(self, injection: Injection | None) -> MomentTerm | RowTerm:
+        if self.sanitiser is not None or not by_moments(self.problem.rows, self.problem.loss):
+            return data_term(self.rows(injection), self.problem.loss)
+        clean = self._moments
+        if injection is None:
+            return moment_term(clean)
+        return moment_term(clean.joined(append_constant(injection.X), injection.y, injection.task_index))
+
+    @cached_property
+    def _moments(self) -> Moments:
+        """Of the clean rows."""
+        return moments(self.problem.rows)
 
     def weights(self, injection: Injection) -> FloatArray:
         """The factor 1/(n_i + n^_i) of each injected row in problem (1), shape (r,); 0 for one that does not pass."""
@@ -279,4 +313,6 @@ def _surrogate(truth: Bilevel, threat: ThreatModel) -> Bilevel:
         tally=Tally(),
         memory=Memory(),
         couplings=Memory(),
+        merged=_last_only(),
+        terms=_last_only(),
     )

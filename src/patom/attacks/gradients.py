@@ -19,8 +19,6 @@ from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.injection import Injection
 from patom.attacks.recoupled import through_rule
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.data_term import data_term
-from patom.core.kernels import row_products
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
@@ -199,27 +197,23 @@ def adjoint(
     dU = program.aim.gradient(W)
     penalty = program.penalty(injection)
     if gradient == "paper":
-        tasks, aimed = np.arange(W.shape[0]), program.aim.tasks
-        v = penalty.relationship(W).coupling(tasks, aimed) @ dU[aimed]
+        v = penalty.relationship(W).carry(dU)
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
-    rows = program.rows(injection)
-    term = data_term(rows, program.problem.loss)
+    term = program.term(injection).expand(W)
     if penalty.weights[1] == 0.0:  # nothing confines W to a rank
         penalty = QuadraticPenalty(uniform_relationship(W.shape[0], *penalty.weights))
     elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
-    slope = term.value_and_gradient(W)[1]
-    model = penalty.model(W, slope)
-    found = solve_tangent(model, term.hessian(W), model.project(dU), tolerance=tolerance, max_products=max_products)
+    model = penalty.model(W, term.gradient)
+    found = solve_tangent(model, term.hessian, model.project(dU), tolerance=tolerance, max_products=max_products)
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
-    scale = float(np.linalg.norm(model.project(slope)))
+    scale = float(np.linalg.norm(model.project(term.gradient)))
     astray = float(np.linalg.norm(model.gradient)) / scale if scale > 0.0 else 0.0  # from the optimum, relatively
     solved = found.positive and found.residual <= max(tolerance, LOOSE)
     if not solved or max(astray, -model.rank_margin) > LOOSE:
         return found, GradientStatus.UNSOLVED
-    z = row_products(rows.X, rows.offsets, W)
-    margins = (model.rank_margin, program.problem.loss.corner_distance(z, rows.y), program.aim.lead(W))
+    margins = (model.rank_margin, term.corner, program.aim.lead(W))
     smooth = min(margins) > max(KINK, astray)
     return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK
 

@@ -15,10 +15,15 @@ from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult, AttackStatus
 from patom.attacks.sweep import sweep
 from patom.core.arrays import FloatArray
+from patom.core.relationship import Relationship
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
 Callback = Callable[[int, FloatArray], None]
+_STRETCH = 65_536
+"""Samples held in memory at a time."""
+_BLOCK = 10_000_000
+"""Entries of Phi held in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -111,37 +116,50 @@ class PATOM:
 
     def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None) -> Recorder:
         record = Recorder(draw(program, self.features, self.labels, rng))
+        relationship: Relationship | None = None
         for iteration in range(self.max_iter + 1):
-            if iteration > 0:
-                record.injection = self._move(program, record.injection, W, rng)
+            if relationship is not None:
+                record.injection = self._move(program, record.injection, W, relationship, rng)
             solution = program.solve(record.injection, start=W)
             W = solution.W
             record.note(iteration, program.utility(W), solution)
             if callback is not None:
                 callback(iteration, record.injection.X.copy())
-            if not _couples(program, record.injection, W):
+            relationship = program.penalty(record.injection).relationship(W)
+            if not _couples(relationship, program):
                 record.settle(AttackStatus.UNCOUPLED)
                 break
         return record
 
-    def _move(self, program: Bilevel, injection: Injection, W: FloatArray, rng: np.random.Generator) -> Injection:
+    def _move(
+        self,
+        program: Bilevel,
+        injection: Injection,
+        W: FloatArray,
+        relationship: Relationship,
+        rng: np.random.Generator,
+    ) -> Injection:
         """One pass of eq. 6 over a batch of the rows aimed at; W, Phi and the duals stay those of the last solve."""
         X, task = program.aim.rows
         batch = rng.choice(np.arange(task.size), size=max(1, round(self.batch_ratio * task.size)))
-        slopes = program.aim.size * program.aim.slopes(W)  # of eq. 2's sum
-        coupling = program.penalty(injection).relationship(W).coupling(program.attackers, program.aim.tasks)
-        per_row = coupling[np.repeat(np.arange(program.attackers.size), program.counts)]
-        gain = program.duals(injection, W)[:, None] * per_row
-        group = np.searchsorted(program.aim.tasks, task)
-        samples, pushes, moved = X[batch, :-1], self.step_size * slopes[batch], np.empty(injection.X.shape)
-        for chosen, region in program.places.groups(injection.task_index, injection.y):
-            moved[chosen] = sweep(injection.X[chosen], samples, pushes, group[batch], gain[chosen], region)
-        return replace(injection, X=moved)
+        pushes = self.step_size * program.aim.size * program.aim.slopes(W)  # the size for the slopes of eq. 2's sum
+        duals, attacker = program.duals(injection, W), np.repeat(np.arange(program.attackers.size), program.counts)
+        for start in range(0, batch.size, _STRETCH):
+            drawn = batch[start : start + _STRETCH]
+            tasks, group = np.unique(task[drawn], return_inverse=True)
+            gain = duals[:, None] * relationship.coupling(program.attackers, tasks)[attacker]
+            samples, moved = X[drawn, :-1], np.empty(injection.X.shape)
+            for chosen, region in program.places.groups(injection.task_index, injection.y):
+                moved[chosen] = sweep(injection.X[chosen], samples, pushes[drawn], group, gain[chosen], region)
+            injection = replace(injection, X=moved)
+        return injection
 
 
-def _couples(program: Bilevel, injection: Injection, W: FloatArray) -> bool:
-    relationship = program.penalty(injection).relationship(W)
+def _couples(relationship: Relationship, program: Bilevel) -> bool:
+    """Whether any task that is aimed at follows an attacking one."""
     top = relationship.spectrum[0]
     norm = top / (relationship.lambda_1 * top + relationship.lambda_2)  # of Phi
     # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.
-    return bool(np.abs(relationship.coupling(program.attackers, program.aim.tasks)).max() > 1e-12 * norm)
+    few = max(1, _BLOCK // program.aim.tasks.size)  # attackers at a time: no block as large as tasks times tasks
+    parts = (program.attackers[start : start + few] for start in range(0, program.attackers.size, few))
+    return any(bool(np.abs(relationship.coupling(part, program.aim.tasks)).max() > 1e-12 * norm) for part in parts)

@@ -17,9 +17,9 @@ def by_omega(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArra
     U moves by -<y, dOmega (grad f + lambda_1 W)>, where lambda_2 y = dU/dW - (H + lambda_1) v and v = Omega y.
     """
     lambda_1, lambda_2 = program.problem.penalty.weights
-    term = data_term(program.rows(injection), program.problem.loss)
-    y = (program.aim.gradient(W) - term.hessian(W)(v) - lambda_1 * v) / lambda_2
-    B = y @ (term.value_and_gradient(W)[1] + lambda_1 * W).T
+    term = program.term(injection).expand(W)
+    y = (program.aim.gradient(W) - term.hessian(v) - lambda_1 * v) / lambda_2
+    B = y @ (term.gradient + lambda_1 * W).T
     return np.asarray(-0.5 * (B + B.T))
 
 
@@ -35,11 +35,9 @@ def through_rule(
     if source is None or program.problem.penalty.weights[1] == 0.0:
         return None
     pull = by_weights(source.W, source.back(by_omega(program, injection, W, v)))
-    term = data_term(rows_of(program.rows(injection), source.tasks), program.problem.loss)
-    model = program.problem.penalty.model(source.W, term.value_and_gradient(source.W)[1])
-    found = solve_tangent(
-        model, term.hessian(source.W), model.project(pull), tolerance=tolerance, max_products=max_products
-    )  # fmt: skip
+    term = data_term(rows_of(program.rows(injection), source.tasks), program.problem.loss).expand(source.W)
+    model = program.problem.penalty.model(source.W, term.gradient)
+    found = solve_tangent(model, term.hessian, model.project(pull), tolerance=tolerance, max_products=max_products)
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
     fitted, adjoint = np.zeros(W.shape), np.zeros(W.shape)

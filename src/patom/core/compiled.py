@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-Kernel = Callable[..., None]
+Kernel = Callable[..., Any]
 
 PARALLEL_WORK = 4_000_000
 """Multiplications below which starting threads costs more than they save."""
@@ -22,8 +22,14 @@ def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
     return lambda work: versions[work > PARALLEL_WORK]
 
 
+def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function for kernels to call, by the same rules; serial, as the work was shared out before."""
+    return _compile(kernel, parallel=False)
+
+
 def _compile(kernel: Kernel, *, parallel: bool) -> Kernel:
     options: dict[str, Any] = {"parallel": parallel, "nogil": True, "fastmath": {"reassoc", "contract"}}
+    options["error_model"] = "numpy"  # a check before every division would keep loops from being vectorised
     if parallel:  # numba's cache knows a kernel by its name, and would mix up the two versions of one
         kernel = _renamed(kernel, f"{kernel.__qualname__}_parallel")
     try:

@@ -14,6 +14,7 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.kernels import gram_products, row_products, weighted_sums
 from patom.core.losses import Loss
+from patom.core.moments import Moments, moments
 from patom.core.rows import TaskRows
 
 Operator = Callable[[FloatArray], FloatArray]
@@ -38,6 +39,23 @@ class DataTerm(Protocol):
 
 
 @dataclass(frozen=True)
+class Expansion:
+    """f around some W, to second order.
+
+    Parameters
+    ----------
+    gradient : array of shape (m, p)
+    hessian : Operator
+    corner : float
+        How close the nearest row is to a jump of the curvature; 1 for a smooth loss.
+    """
+
+    gradient: FloatArray
+    hessian: Operator
+    corner: float = 1.0
+
+
+@dataclass(frozen=True)
 class MomentTerm:
     """f for l = (y - z)^2 by A_i = 2 X_i'X_i/n_i, b_i = 2 X_i'y_i/n_i and the mean squared targets."""
 
@@ -59,6 +77,9 @@ class MomentTerm:
 
     def hessian(self, W: FloatArray) -> Operator:  # noqa: ARG002  (the same everywhere)
         return lambda V: _apply_blocks(self.A, V)
+
+    def expand(self, W: FloatArray) -> Expansion:
+        return Expansion(self.value_and_gradient(W)[1], self.hessian(W))
 
 
 @dataclass(frozen=True)
@@ -86,12 +107,26 @@ class RowTerm:
         rows, z = self.rows, row_products(self.rows.X, self.rows.offsets, W)
         return _row_operator(rows, rows.weights * self.loss.curvature(z, rows.y))
 
+    def expand(self, W: FloatArray) -> Expansion:
+        rows, z = self.rows, row_products(self.rows.X, self.rows.offsets, W)
+        slopes, bends = (rows.weights * part(z, rows.y) for part in (self.loss.slope, self.loss.curvature))
+        gradient = weighted_sums(rows.X, rows.offsets, slopes)
+        return Expansion(gradient, _row_operator(rows, bends), self.loss.corner_distance(z, rows.y))
 
-def data_term(rows: TaskRows, loss: Loss) -> DataTerm:
-    """The cheaper form of f: an iteration costs m p^2 by moments, 2 n p by rows."""
-    if loss.quadratic and rows.n_tasks * rows.n_columns <= 2 * rows.y.size:
-        return MomentTerm(*_moments(rows))
-    return RowTerm(rows, loss)
+
+def data_term(rows: TaskRows, loss: Loss) -> MomentTerm | RowTerm:
+    """The cheaper form of f; by moments after one pass that costs n p^2."""
+    return moment_term(moments(rows)) if by_moments(rows, loss) else RowTerm(rows, loss)
+
+
+def moment_term(found: Moments) -> MomentTerm:
+    """The squared error's f."""
+    return MomentTerm(found.A, found.b, float(found.square.sum()))
+
+
+def by_moments(rows: TaskRows, loss: Loss) -> bool:
+    """Whether moments are the cheaper form: an iteration costs m p^2 with them, 2 n p with rows."""
+    return loss.quadratic and rows.n_tasks * rows.n_columns <= 2 * rows.y.size
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
@@ -102,17 +137,6 @@ def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
 
 def _apply_blocks(A: FloatArray, V: FloatArray) -> FloatArray:
     return np.asarray(np.matmul(A, V[:, :, None])[:, :, 0])
-
-
-def _moments(rows: TaskRows) -> tuple[FloatArray, FloatArray, float]:
-    m, p = rows.n_tasks, rows.n_columns
-    A, b = np.empty((m, p, p)), np.empty((m, p))
-    for i, (start, stop) in enumerate(zip(rows.offsets[:-1], rows.offsets[1:], strict=True)):
-        X, y = rows.X[start:stop], rows.y[start:stop]
-        A[i], b[i] = X.T @ X, X.T @ y
-    A *= (2.0 / rows.counts)[:, None, None]
-    b *= (2.0 / rows.counts)[:, None]
-    return A, b, float(np.vdot(rows.weights, rows.y**2))
 
 
 def _row_operator(rows: TaskRows, weight: FloatArray) -> Operator:

@@ -44,6 +44,20 @@ def _gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: Floa
                     out[i, c] += z * X[j, c]
 
 
+@compiled
+def _interleaved(one: FloatArray, starts: IntArray, other: FloatArray, other_starts: IntArray, out: FloatArray) -> None:
+    for i in prange(starts.size - 1):
+        place = starts[i] + other_starts[i]
+        for j in range(starts[i], starts[i + 1]):
+            for c in range(out.shape[1]):
+                out[place, c] = one[j, c]
+            place += 1
+        for j in range(other_starts[i], other_starts[i + 1]):
+            for c in range(out.shape[1]):
+                out[place, c] = other[j, c]
+            place += 1
+
+
 def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
     """Predictions w_i'x_ij of every row, shape (n,); one pass over ``X``.
 
@@ -77,4 +91,15 @@ def gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: Float
     """
     out = np.empty((offsets.size - 1, X.shape[1]))
     _gram_products(X.size)(X, offsets, weight, np.ascontiguousarray(V), out)
+    return out
+
+
+def interleaved(one: FloatArray, offsets: IntArray, other: FloatArray, other_offsets: IntArray) -> FloatArray:
+    """Two sets of rows as one, task by task, those of the first set before those of the other; one copy of both.
+
+    >>> interleaved(np.array([[1.0], [2.0]]), np.array([0, 1, 2]), np.array([[9.0]]), np.array([0, 1, 1])).ravel()
+    array([1., 9., 2.])
+    """
+    out = np.empty((one.shape[0] + other.shape[0], one.shape[1]))
+    _interleaved(out.size)(one, offsets, other, other_offsets, out)
     return out

@@ -56,6 +56,13 @@ class Relationship:
         gain = self.spectrum / (self.lambda_1 * self.spectrum + self.lambda_2)
         return np.asarray((self.vectors[rows] * gain) @ self.vectors[columns].T)
 
+    def carry(self, V: FloatArray) -> FloatArray:
+        """Phi V, shape (m, p), by Phi's factors."""
+        if self.lambda_2 == 0.0:
+            return np.asarray(V / self.lambda_1)
+        gain = self.spectrum / (self.lambda_1 * self.spectrum + self.lambda_2)
+        return np.asarray(self.vectors @ (gain[:, None] * (self.vectors.T @ V)))
+
 
 def uniform_relationship(n_tasks: int, lambda_1: float, lambda_2: float) -> Relationship:
     """Omega = I/m, what (1) starts from and what stands for Omega where W = 0 leaves it open."""

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.kernels import interleaved
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ def append_constant(X: FloatArray) -> FloatArray:
     return np.concatenate([X, np.ones((X.shape[0], 1))], axis=1)
 
 
+def grouping(task_index: IntArray, n_tasks: int) -> tuple[IntArray, IntArray]:
+    """The order that puts the rows of a task side by side, each task's own order kept, and where each task begins.
+
+    >>> grouping(np.array([1, 0, 1]), 3)
+    (array([1, 0, 2]), array([0, 1, 3, 3]))
+    """
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(task_index, minlength=n_tasks))])
+    return np.argsort(task_index, kind="stable"), offsets.astype(np.int64)
+
+
 def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int) -> TaskRows:
     """Append the constant and group the rows by task; within a task they keep their order.
 
@@ -77,17 +88,19 @@ def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int)
     task_index : array of shape (n,)
         Position of each row's task, 0 to ``n_tasks - 1``; every task must occur.
     """
-    order = np.argsort(task_index, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(task_index, minlength=n_tasks))])
-    return TaskRows(append_constant(X[order]), y[order], offsets.astype(np.int64))
+    order, offsets = grouping(task_index, n_tasks)
+    return TaskRows(append_constant(X[order]), y[order], offsets)
 
 
 def inject_rows(rows: TaskRows, X: FloatArray, y: FloatArray, task_index: IntArray) -> TaskRows:
     """Clean rows and injected ones together; an injected row comes after its task's clean rows.
 
-    ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,).
+    ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,). Costs one copy of all rows: whoever holds the
+    clean ones, or those of an earlier injection, keeps them as they are.
     """
-    order = np.argsort(np.concatenate([rows.task_index, task_index]), kind="stable")
-    counts = rows.counts + np.bincount(task_index, minlength=rows.n_tasks)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return TaskRows(np.concatenate([rows.X, X])[order], np.concatenate([rows.y, y])[order], offsets)
+    order, added = grouping(task_index, rows.n_tasks)
+    return TaskRows(
+        interleaved(rows.X, rows.offsets, X[order], added),
+        interleaved(rows.y[:, None], rows.offsets, y[order, None], added)[:, 0],
+        rows.offsets + added,
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from patom.core.alternating import alternate
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.data_term import data_term
+from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss
 from patom.core.penalty import Penalty
 from patom.core.rows import TaskRows
@@ -44,12 +44,16 @@ class Problem:
         *,
         polish: bool = True,
         tol: float = 0.0,
+        term: DataTerm | None = None,
     ) -> Solution:
         """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold).
 
-        ``tol`` loosens the problem's own tolerance where it is larger.
+        ``tol`` loosens the problem's own tolerance where it is larger; ``term`` is the rows' data term, where it is at
+        hand.
         """
-        term, tol = data_term(self.rows if rows is None else rows, self.loss), max(tol, self.tol)
+        tol = max(tol, self.tol)
+        if term is None:
+            term = data_term(self.rows if rows is None else rows, self.loss)
         if self.solver == "alternating":
             return alternate(term, *self.penalty.weights, tol=tol, max_iter=self.max_iter)
         return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=polish)

@@ -6,6 +6,7 @@ from functools import cache
 
 import numba
 import numpy as np  # noqa: F401  (loads the BLAS that the controller looks for)
+import scipy.linalg  # noqa: F401  (loads the one that compiled loops call, which may be another)
 from threadpoolctl import ThreadpoolController
 
 

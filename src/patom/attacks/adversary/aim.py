@@ -122,6 +122,8 @@ class Aim:
     @cached_property
     def rows(self) -> tuple[FloatArray, IntArray]:
         """Rows of all terms and their tasks, shapes (q, p) and (q,): what PATOM samples from."""
+        if len(self.terms) == 1:
+            return self.terms[0].X, self.terms[0].task_index
         return np.concatenate([t.X for t in self.terms]), np.concatenate([t.task_index for t in self.terms])
 
     def slopes(self, W: FloatArray) -> FloatArray:

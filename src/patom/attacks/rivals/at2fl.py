@@ -13,7 +13,7 @@ from patom.attacks.injection import Injection
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
 from patom.core.arrays import FloatArray
-from patom.core.data_term import DataTerm, data_term
+from patom.core.data_term import DataTerm
 from patom.core.newton import solve_tangent
 from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import Relationship
@@ -167,7 +167,7 @@ def communicate(
 
     Costs ``local_steps`` Newton systems of a node's own data, in all nodes side by side.
     """
-    term = data_term(program.rows(injection), program.problem.loss)
+    term = program.term(injection)
     phi = learning.phi
     W = phi @ learning.V
     ahead = W + _local_moves(program, term, W, learning.V, np.abs(phi).sum(axis=1), local_steps)
