@@ -42,6 +42,23 @@ def test_sigterm_stops_the_workers_and_removes_the_folder(table, tmp_path):
     assert os.listdir(tmp_path) == ["sites.csv"]
 
 
+def test_a_signal_that_a_library_turns_into_an_error_still_ends_the_command():
+    code = """
+import os, signal
+import patom.cli.app as command
+def raised(standalone_mode):
+    with command.when_interrupted("half of it is there."):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except SystemExit:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+command.app = raised
+command.main()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr) == (143, "patom: interrupted; half of it is there.\n")
+
+
 def test_a_second_audit_is_refused_and_after_kill_9_the_next_one_works(audit, table, tmp_path):
     audit()
     before = contents(tmp_path / "audit")

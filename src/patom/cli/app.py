@@ -30,7 +30,8 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _stop)
     try:
-        status = app(standalone_mode=False)
+        with when_interrupted(Stopped.sentence):
+            status = app(standalone_mode=False)
     except UsageError as error:
         refuse(error.format_message())  # type: ignore[attr-defined]
     except (ValueError, OSError) as error:
@@ -63,21 +64,29 @@ class Stopped(SystemExit):
     sentence = "nothing was written."
 
 
+_stopped: list[Stopped] = []  # the first, and whatever was under way may have turned it into an error of its own
+
+
 @contextmanager
 def when_interrupted(sentence: str) -> Iterator[None]:
     """Say ``sentence`` of what is left behind, should a signal end what is inside."""
     try:
         yield
-    except Stopped as stopped:
-        stopped.sentence = sentence
-        raise
+    except (Stopped, Exception) as error:
+        if not _stopped:
+            raise
+        stopped = _stopped[0]
+        if stopped.sentence is Stopped.sentence:
+            stopped.sentence = sentence
+        raise stopped from (None if error is stopped else error)
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     """Unwind what is under way, so that no worker and no half-written file stays behind."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)  # a second one would disturb the cleaning up
-    raise Stopped(128 + number)
+    _stopped.append(Stopped(128 + number))
+    raise _stopped[0]
 
 
 @app.callback(invoke_without_command=True)
