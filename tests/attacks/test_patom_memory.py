@@ -5,6 +5,7 @@ import pytest
 
 from patom import PATOM, Ball, Box, ThreatModel
 from patom.attacks import AttackStatus
+from patom.attacks.bilevel import bilevel
 
 
 @pytest.mark.parametrize("region", [Ball(1.0), Box(-1.0, 1.0)])
@@ -28,3 +29,14 @@ def test_whether_anything_couples_is_seen_a_few_attackers_at_a_time(make_tasks, 
         make_victim("squared_error", lambda_2=lambda_2), X, y, task=task, threat=threat, random_state=0
     )
     assert (result.status is AttackStatus.UNCOUPLED) == (lambda_2 == 0.0)
+
+
+@pytest.mark.parametrize("targets", [["b"], ["b", "c"], ["a", "c"], ["a", "b", "c", "d"]])
+def test_rows_of_targets_side_by_side_are_not_copied(make_tasks, make_victim, targets):
+    X, y, task = make_tasks("squared_error")
+    program = bilevel(make_victim("squared_error"), X, y, task, ThreatModel(targets, ["d"], budget=0.2))
+    rows, (aimed, of_task) = program.problem.rows, program.aim.rows
+    inside = np.isin(program.problem.tasks[rows.task_index], targets)
+    np.testing.assert_array_equal(aimed, rows.X[inside])
+    np.testing.assert_array_equal(of_task, rows.task_index[inside])
+    assert np.shares_memory(aimed, rows.X) == (targets != ["a", "c"])

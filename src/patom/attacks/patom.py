@@ -20,7 +20,7 @@ from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
 Callback = Callable[[int, FloatArray], None]
-_STRETCH = 65_536
+_STRETCH = 16_384
 """Samples held in memory at a time."""
 _BLOCK = 10_000_000
 """Entries of Phi held in memory at a time."""
@@ -47,6 +47,11 @@ class PATOM:
     n_starts : int, default 1
         Independent starts; the one with the highest final utility is kept, and the spread of the others
         estimates how far from a global optimum it may be (paper, section 5.2).
+
+    Notes
+    -----
+    An iteration costs a solve from the last optimum and one sweep, 4 r b d operations for r injected rows and b
+    samples. Beside the data it holds a few thousand samples and the injected rows' gains towards their tasks at a time.
 
     Examples
     --------

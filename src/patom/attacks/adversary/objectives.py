@@ -152,7 +152,16 @@ def _loss_on(problem: Problem, chosen: BoolArray, *, over_tasks: OverTasks = "me
     """The loss of some clean training rows."""
     rows, loss = problem.rows, problem.loss
     offsets = _offsets(rows.task_index[chosen], rows.n_tasks)
-    return Term(rows.X[chosen], rows.y[chosen], offsets, loss.value, loss.slope, over_tasks, weight)
+    where = _stretch(chosen)
+    return Term(rows.X[where], rows.y[where], offsets, loss.value, loss.slope, over_tasks, weight)
+
+
+def _stretch(chosen: BoolArray) -> IntArray | slice:
+    """Where the chosen rows are: as a slice, whose rows need no copy, if they lie side by side."""
+    where = np.flatnonzero(chosen)
+    if where.size and where[-1] - where[0] + 1 == where.size:
+        return slice(int(where[0]), int(where[-1]) + 1)
+    return where
 
 
 def _grouped(objective: Any, problem: Problem, targets: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
