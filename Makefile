@@ -2,9 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= audit
-PEERS := secml holisticai
+PEERS := secml holisticai art
 PEER_secml := secml==0.15.6
 PEER_holisticai := holisticai==1.0.14
+PEER_art := adversarial-robustness-toolbox==1.20.1
+# A build for the processor alone is smaller by gigabytes: make bench TORCH=torch==2.13.0+cpu, where pip finds one.
+TORCH ?= torch>=2.4
+BENCH := .venv-bench/bin
+ARGS ?=
 
 .PHONY: audit test lint bench clean
 
@@ -20,9 +25,9 @@ lint: .venv/.lint  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.bench  ## ratios against peers; one that cannot be installed is named and skipped
-	-$(MAKE) --keep-going $(PEERS:%=.venv-peers/%/.ready)
-	$(BIN)/python -m benchmarks
+bench: .venv-bench/.ready  ## ratios against peers; one that cannot be installed is named and skipped
+	-$(MAKE) --keep-going .venv-bench/.torch $(PEERS:%=.venv-peers/%/.ready)
+	$(BENCH)/python -m benchmarks $(ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -32,8 +37,19 @@ bench: .venv/.bench  ## ratios against peers; one that cannot be installed is na
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/.test .venv/.lint .venv/.bench: .venv/.%: .venv/.audit
+.venv/.test .venv/.lint: .venv/.%: .venv/.audit
 	$(BIN)/python -m pip install --quiet --group $*
+	touch $@
+
+# An environment of its own: PyTorch and the conic solvers are not for the tests.
+.venv-bench/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCH)/python -m pip install --quiet --editable . --group bench
+	touch $@
+
+.venv-bench/.torch: .venv-bench/.ready
+	$(BENCH)/python -m pip install --quiet "$(TORCH)"
 	touch $@
 
 # Other poisoners, whose requirements clash with ours and each other's. pip would refuse SecML: it declares Python
@@ -46,4 +62,4 @@ bench: .venv/.bench  ## ratios against peers; one that cannot be installed is na
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers
+	rm -rf .venv .venv-bench .venv-peers

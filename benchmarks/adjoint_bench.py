@@ -1,13 +1,14 @@
 """What the exact gradient costs: its linear system against the warm solve beside it, on the data of the paper."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from benchmarks.interleaved import Spread, interleave, ratio, seconds, timed
-from benchmarks.problems import Shape, digits, landmine_shape, sarcos_shape
+from benchmarks.extent import Extent
+from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, steady, timed
+from benchmarks.problems import Shape, digits, landmine, mnist, sarcos
 from patom import ThreatModel
 from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales
@@ -16,8 +17,6 @@ from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
-from patom.datasets import load_landmine, load_mnist, load_sarcos
-from patom.models import MTRLClassifier, MTRLRegressor
 
 BUDGET = 0.2
 TOLERANCES = {"1e-3": 1e-3, "1e-6": 1e-6}
@@ -38,17 +37,16 @@ class AdjointCase:
     ratios: dict[str, Spread]
 
 
-def cases(rounds: int, *, quick: bool = False) -> Iterator[AdjointCase]:
+def cases(extent: Extent) -> Iterator[AdjointCase]:
     """Real data where they are in the data home, and drawn to shape elsewhere."""
-    for shape in (_sarcos(), _landmine(), digits()) if quick else (_sarcos(), _landmine(), digits(), _mnist()):
-        if shape is None:
-            continue
+    builds = (sarcos, landmine, digits, mnist)
+    for shape in (build() for build in (builds[:-1] if extent.quick else builds)):
         tasks = np.unique(shape.task)
         k = min(10, tasks.size // 2)
         for kind, attackers in (("direct", tasks[:k]), ("indirect", tasks[k : 2 * k])):
             for lam in (1e-1, 1e-2, 1e-3):
                 threat = ThreatModel(tuple(tasks[:k].tolist()), tuple(attackers.tolist()), BUDGET)
-                yield from _moves(shape, kind, lam, threat, rounds)
+                yield from _moves(shape, kind, lam, threat, extent.rounds)
 
 
 def _moves(shape: Shape, kind: str, lam: float, threat: ThreatModel, rounds: int) -> Iterator[AdjointCase]:
@@ -57,16 +55,30 @@ def _moves(shape: Shape, kind: str, lam: float, threat: ThreatModel, rounds: int
     start = draw(program, "uniform", "resampled", rng)
     W = program.solve(start, program.solve(None).W).W
     for name, length in MOVES.items():
-        moved = _moved(program, start, W, length, rng)
-        solve = partial(timed, partial(program.solve, moved, W, polish=False))
-        ahead = solve().outcome.W
-        contestants = {"solve": solve} | {
-            label: partial(timed, partial(implicit_gradient, program, moved, ahead, tolerance=tolerance))
-            for label, tolerance in TOLERANCES.items()
+        spot = _Spot(program, _moved(program, start, W, length, rng), W)
+        first = spot.solve()
+        contestants = {"solve": spot.solve} | {
+            label: partial(spot.gradient, first.outcome.W, tolerance) for label, tolerance in TOLERANCES.items()
         }
-        runs = interleave(contestants, rounds)
+        runs = interleave({label: steady(run, first.seconds) for label, run in contestants.items()}, rounds)
         ratios = {label: ratio(runs[label], runs["solve"]) for label in TOLERANCES}
         yield AdjointCase(shape.name, kind, lam, name, seconds(runs["solve"]), ratios)
+
+
+@dataclass
+class _Spot:
+    """Rows as an ascent meets them: new to the solve, and what that prepared from them at hand for the gradient."""
+
+    program: Bilevel
+    injection: Injection
+    W: FloatArray
+
+    def solve(self) -> Run:
+        self.injection = replace(self.injection)  # the program remembers an injection by the object
+        return timed(partial(self.program.solve, self.injection, self.W, polish=False))
+
+    def gradient(self, W: FloatArray, tolerance: float) -> Run:
+        return timed(partial(implicit_gradient, self.program, self.injection, W, tolerance=tolerance))
 
 
 def _moved(program: Bilevel, start: Injection, W: FloatArray, length: float, rng: np.random.Generator) -> Injection:
@@ -75,25 +87,3 @@ def _moved(program: Bilevel, start: Injection, W: FloatArray, length: float, rng
     slopes = implicit_gradient(program, start, W).features
     step = length * first_scales(slopes, chart.size, per_row=True) * slopes
     return chart.injection(start, chart.project(start, start.X + step))
-
-
-def _sarcos() -> Shape:
-    try:
-        train = load_sarcos(standardise_targets=True, random_state=0, source="test_file").train
-    except OSError:
-        return sarcos_shape()
-    return Shape("SARCOS", *train, MTRLRegressor)
-
-
-def _landmine() -> Shape:
-    try:
-        return Shape("Landmine", *load_landmine(random_state=0).train, MTRLClassifier)
-    except OSError:
-        return landmine_shape()
-
-
-def _mnist() -> Shape | None:
-    try:
-        return Shape("MNIST", *load_mnist(random_state=0).train, MTRLClassifier)
-    except OSError:
-        return None

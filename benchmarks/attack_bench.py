@@ -1,4 +1,4 @@
-"""PATOM's compiled sweep against NumPy, and where the time of a whole attack goes; on the digits."""
+"""PATOM's compiled sweep against NumPy and a matrix product's rate, and where the time of a whole attack goes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,36 +8,46 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import numba
 import numpy as np
 
 import patom.attacks.patom as algorithm
+from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, spread, timed
-from benchmarks.problems import Shape, digits
-from patom import PATOM, Ball, ThreatModel
+from benchmarks.limits import counts, matmul, matmul_flops, numba_threads
+from benchmarks.plain_attack import transcription
+from benchmarks.problems import Shape, digits, mnist
+from patom import PATOM, ThreatModel
 from patom.attacks import AttackResult
-from patom.core.arrays import FloatArray, IntArray
-from patom.models.problem import Problem
+from patom.attacks.bilevel import Bilevel
 
 _ALL, _LOW, _HIGH = tuple(range(10)), tuple(range(5)), tuple(range(5, 10))
-_SWEEPS = {  # targets, attackers, budget
-    "one task attacks one, 20 %": ((0,), (1,), 0.2),
-    "five tasks attack five, 20 %": (_LOW, _HIGH, 0.2),
-    "ten tasks attack themselves, 30 %": (_ALL, _ALL, 0.3),
+_SWEEPS: dict[str, tuple[Callable[[], Shape], tuple[int, ...], tuple[int, ...], float]] = {
+    # data, targets, attackers, budget
+    "one task attacks one, 20 %": (digits, (0,), (1,), 0.2),
+    "five tasks attack five, 20 %": (digits, _LOW, _HIGH, 0.2),
+    "ten tasks attack themselves, 30 %": (digits, _ALL, _ALL, 0.3),
+    "five tasks attack themselves, 20 %": (mnist, _LOW, _LOW, 0.2),
 }
 _ATTACKS = {"direct": (_LOW, _LOW, 0.2), "indirect": (_LOW, _HIGH, 0.2)}
 
 
 @dataclass(frozen=True)
 class SweepCase:
-    """The sweep of one iteration; ratios are NumPy's time over the compiled code's."""
+    """The sweep of one iteration; ratios are NumPy's time over the compiled code's.
 
+    ``rates`` are 10^9 operations a second, 4 for each injected row, sample and feature; ``shares`` of the rate of a
+    matrix product on as many threads.
+    """
+
+    data: str
     attack: str
     injected_rows: int
     samples: int
     numpy_seconds: Spread
     seconds: dict[str, Spread]
     ratios: dict[str, Spread]
+    rates: dict[str, float]
+    shares: dict[str, Spread]
     largest_difference: float
 
 
@@ -55,50 +65,46 @@ class AttackCase:
     solver_steps: list[int]
 
 
-def sweeps(rounds: int) -> Iterator[SweepCase]:
+def sweeps(extent: Extent) -> Iterator[SweepCase]:
     """Sweep after sweep, with inputs taken from the first iteration of a real attack."""
-    shape = digits()
-    counts = {f"{n} thread{'s' * (n > 1)}": n for n in sorted({1, numba.config.NUMBA_NUM_THREADS})}
-    for name, (targets, attackers, budget) in _SWEEPS.items():
-        inputs = _sweep_inputs(shape, ThreatModel(targets, attackers, budget))
-        contestants = {"NumPy": partial(timed, partial(transcription, *inputs))}
-        contestants |= {label: partial(_compiled_sweep, inputs, n) for label, n in counts.items()}
-        for label in counts:
-            contestants[label]()  # threads start unclocked
-        runs = interleave(contestants, rounds)
-        yield SweepCase(
-            name,
-            injected_rows=inputs[0].shape[0],
-            samples=inputs[1].shape[0],
-            numpy_seconds=seconds(runs["NumPy"]),
-            seconds={label: seconds(runs[label]) for label in counts},
-            ratios={label: ratio(runs["NumPy"], runs[label]) for label in counts},
-            largest_difference=max(
-                float(np.abs(runs[label][-1].outcome - runs["NumPy"][-1].outcome).max()) for label in counts
-            ),
-        )
+    for name, (build, targets, attackers, budget) in _SWEEPS.items():
+        shape = build()
+        yield _sweep_case(shape, name, _sweep_inputs(shape, ThreatModel(targets, attackers, budget)), extent.rounds)
 
 
-def transcription(
-    X: FloatArray, samples: FloatArray, pushes: FloatArray, sample_group: IntArray, gain: FloatArray, region: Ball
-) -> FloatArray:
-    """Eq. 6 as one writes it down in NumPy: a loop over the samples, all injected rows at once."""
-    X = X.copy()
-    for sample, push, group in zip(samples, pushes, sample_group, strict=True):
-        X += np.outer(push * gain[:, group], sample)
-        norms = np.linalg.norm(X, axis=1)
-        outside = norms > region.radius
-        X[outside] *= (region.radius / norms[outside])[:, None]
-    return X
+def _sweep_case(shape: Shape, name: str, inputs: tuple[Any, ...], rounds: int) -> SweepCase:
+    labels = {f"{n} thread{'s' * (n > 1)}": n for n in counts()}
+    plain = (*inputs[:-1], inputs[-1].radius)
+    contestants = {"NumPy": partial(timed, partial(transcription, *plain))}
+    contestants |= {label: partial(_compiled_sweep, inputs, n) for label, n in labels.items()}
+    contestants |= {f"product, {label}": partial(matmul, n) for label, n in labels.items()}
+    for label in labels:
+        contestants[label]()  # threads start unclocked
+    runs = interleave(contestants, rounds)
+    flops = 4.0 * inputs[0].size * inputs[1].shape[0]
+    per_flop = {label: [run.seconds / matmul_flops() for run in runs[f"product, {label}"]] for label in labels}
+    return SweepCase(
+        shape.name,
+        name,
+        injected_rows=inputs[0].shape[0],
+        samples=inputs[1].shape[0],
+        numpy_seconds=seconds(runs["NumPy"]),
+        seconds={label: seconds(runs[label]) for label in labels},
+        ratios={label: ratio(runs["NumPy"], runs[label]) for label in labels},
+        rates={label: flops / seconds(runs[label]).median / 1e9 for label in labels},
+        shares={
+            label: spread([flops * best / run.seconds for best, run in zip(per_flop[label], runs[label], strict=True)])
+            for label in labels
+        },
+        largest_difference=max(
+            float(np.abs(runs[label][-1].outcome - runs["NumPy"][-1].outcome).max()) for label in labels
+        ),
+    )
 
 
 def _compiled_sweep(inputs: tuple[Any, ...], threads: int) -> Run:
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
+    with numba_threads(threads):
         return timed(partial(algorithm.sweep, *inputs))
-    finally:
-        numba.set_num_threads(before)
 
 
 def _sweep_inputs(shape: Shape, threat: ThreatModel) -> tuple[Any, ...]:
@@ -114,12 +120,12 @@ def _sweep_inputs(shape: Shape, threat: ThreatModel) -> tuple[Any, ...]:
     return seen[0]
 
 
-def attacks(rounds: int, *, quick: bool = False) -> Iterator[AttackCase]:
+def attacks(extent: Extent) -> Iterator[AttackCase]:
     """Attack after attack, with the package's own settings: ten iterations, eta = 100."""
     shape = digits()
     for name, (targets, attackers, budget) in _ATTACKS.items():
-        for lam in (1e-1,) if quick else (1e-1, 1e-2, 1e-3):
-            yield _attack(shape, name, ThreatModel(targets, attackers, budget), lam, rounds)
+        for lam in (1e-1,) if extent.quick else (1e-1, 1e-2, 1e-3):
+            yield _attack(shape, name, ThreatModel(targets, attackers, budget), lam, extent.rounds)
 
 
 def _attack(shape: Shape, name: str, threat: ThreatModel, lam: float, rounds: int) -> AttackCase:
@@ -128,7 +134,7 @@ def _attack(shape: Shape, name: str, threat: ThreatModel, lam: float, rounds: in
     shares: dict[str, list[float]] = {"solve": [], "sweep": [], "rest": []}
     for _ in range(rounds):
         solving.seconds = sweeping.seconds = 0.0
-        with solving.on(Problem, "solve"), sweeping.on(algorithm, "sweep"):
+        with solving.on(Bilevel, "solve"), sweeping.on(algorithm, "sweep"):
             run = timed(partial(_poison, shape, threat, lam=lam))
         totals.append(run.seconds)
         shares["solve"].append(solving.seconds / run.seconds)

@@ -10,7 +10,7 @@ from typing import Any
 import numba
 from threadpoolctl import threadpool_info
 
-_PACKAGES = ("patom", "numpy", "scipy", "numba", "scikit-learn", "cvxpy", "clarabel", "scs")
+_PACKAGES = ("patom", "numpy", "scipy", "numba", "scikit-learn", "cvxpy", "clarabel", "scs", "torch")
 
 
 def facts() -> dict[str, Any]:

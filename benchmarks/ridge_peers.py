@@ -27,9 +27,10 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.datasets import load_diabetes
 
+from benchmarks.extent import Extent
 from benchmarks.interleaved import Spread, spread, timed
+from benchmarks.peer_process import Driver, runs
 from benchmarks.ridge import RidgeProblem
-from benchmarks.ridge_process import Driver, runs
 from patom import Box, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.core.arrays import FloatArray
 from patom.datasets import load_sarcos
@@ -125,8 +126,8 @@ def _at_hand(data: str) -> bool:
     return True
 
 
-def cases(rounds: int, *, quick: bool = False) -> Iterator[RidgeCase]:
-    """Contest after contest, each seed by turns; ``quick`` takes one budget and one lambda."""
+def cases(extent: Extent) -> Iterator[RidgeCase]:
+    """Contest after contest, each seed by turns; one data set, budget and lambda unless ``slow``."""
     skipped = set(absent())
     contests = [contest for contest in CONTESTS if contest.package not in skipped]
     if contests:  # compiled code warms up unclocked
@@ -134,10 +135,10 @@ def cases(rounds: int, *, quick: bool = False) -> Iterator[RidgeCase]:
     with ExitStack() as stack:
         drivers = {package: stack.enter_context(Driver(package)) for package in {c.package for c in contests}}
         for contest in contests:
-            for data in (name for name in DATA if name not in skipped):
-                for budget in BUDGETS[:1] if quick else BUDGETS:
-                    for lam in LAMBDAS[1:] if quick else LAMBDAS:
-                        yield _case(drivers[contest.package], contest, data, budget, lam, rounds)
+            for data in [name for name in DATA if name not in skipped][: None if extent.slow else 1]:
+                for budget in BUDGETS if extent.slow else BUDGETS[:1]:
+                    for lam in LAMBDAS if extent.slow else LAMBDAS[1:]:
+                        yield _case(drivers[contest.package], contest, data, budget, lam, extent.rounds)
 
 
 def _case(driver: Driver, contest: Contest, data: str, budget: float, lam: float, rounds: int) -> RidgeCase:

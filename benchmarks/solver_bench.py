@@ -1,111 +1,196 @@
-"""The solver against general-purpose convex solvers and the textbook alternation, on one problem after the other."""
+"""The solver against everybody at the same certified gap, and against itself as lambda falls."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, timed
-from benchmarks.peers import PEERS, Compiled, Peer
-from benchmarks.problems import SHAPES, Shape
-from patom.attacks.bilevel import MTRL
-from patom.core.arrays import FloatArray
-from patom.core.data_term import data_term
-from patom.core.penalty import fenchel_gap
+from benchmarks import torch_peers
+from benchmarks.conic_peers import PEERS, Conic, Peer
+from benchmarks.contestants import (
+    ALTERNATION,
+    FIT,
+    REDUCED,
+    SOLVE,
+    Settle,
+    Settled,
+    alternation,
+    objective_and_gap,
+    ours,
+)
+from benchmarks.extent import Extent
+from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, spread, steady
+from benchmarks.problems import SHAPES, SQUARED_ERROR, SQUARED_HINGE, Shape
 from patom.models.problem import Problem
 
 LAMBDAS = (1e-1, 1e-2, 1e-3, 1e-4)
-OURS, ALTERNATION = "PATOM", "alternation"
-SWEEPS = 300  # of the alternation, at most: where it has not converged by then it crawls
+GAPS = (1e-4, 1e-8)
+LOSSES = (SQUARED_ERROR, SQUARED_HINGE)
+OURS = (SOLVE, REDUCED, FIT)
 
-# Five to ten seconds a run, so at half of the lambdas only.
-_SLOW = {("digits", "Clarabel"): (1e-1, 1e-3)}
+_HEAVY = {("Clarabel", "MNIST"), ("Clarabel", "synthetic")}  # minutes and gigabytes a run
+_ALLOWANCE = {1e-4: 8.0, 1e-8: 60.0}
+"""Seconds for all rounds of one contestant; the goals are about 1e-8. Who is slower gets fewer rounds, at least one."""
+_PATIENCE, _PATIENCE_SLOW = 60.0, 900.0
+"""Seconds after which a conic solver is stopped."""
+_SEARCH, _SEARCH_SLOW = 10.0, 60.0
+"""Seconds after which a PyTorch method has not reached the gap."""
+_SWEEPING, _SWEEPING_SLOW = 4.0, 60.0
+"""Seconds after which the alternation has not."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One contestant on one problem.
 
-    ``ratio`` is its time over PATOM's, ``excess`` its objective over the certified lower bound, less 1; ``gap``
-    is the Fenchel gap at its W over the objective there.
+    ``seconds`` is the wall's; ``own_seconds`` the solver's own clock's, where it has one. ``ratios`` are wall seconds
+    over those of PATOM's forms in the same round, by their names; ``own_ratio`` the own clock over "PATOM, reduced".
+    Who did not reach the gap has the seconds of one run and no ratios. ``compilation`` is cvxpy's, in seconds.
     """
 
     contestant: str
-    seconds: Spread
-    ratio: Spread
+    setting: str
+    reached: bool
+    gap: float
     steps: int
     status: str
-    excess: float
-    gap: float
+    seconds: Spread
+    own_seconds: Spread | None
+    ratios: dict[str, Spread]
+    own_ratio: Spread | None
+    compilation: float | None
 
 
 @dataclass(frozen=True)
 class Case:
-    """One problem with everybody who solved it, PATOM first."""
+    """One problem to one relative gap, PATOM's forms first; ``skipped`` waits for ``--slow``."""
 
-    problem: str
+    data: str
+    loss: str
     lam: float
+    goal: float
     n_tasks: int
     n_rows: int
     n_features: int
     rank: int
     entries: list[Entry]
+    skipped: list[str]
 
 
-def cases(rounds: int, *, quick: bool = False) -> Iterator[Case]:
-    """Problem after problem; ``quick`` takes every other lambda and leaves out the slowest peer's worst."""
-    for shape in (build() for build in SHAPES):
-        for lam in LAMBDAS[::2] if quick else LAMBDAS:
-            peers = [peer for peer in PEERS if not peer.missing and _worth_waiting(shape, peer, lam, quick)]
-            yield _case(shape, lam, peers, rounds)
+@dataclass(frozen=True)
+class LambdaCase:
+    """Our solve over the lambdas, by turns; ``ratios`` are times over that at the largest lambda."""
+
+    data: str
+    loss: str
+    goal: float
+    lambdas: list[float]
+    seconds: list[Spread]
+    steps: list[int]
+    ratios: list[Spread]
 
 
-def _worth_waiting(shape: Shape, peer: Peer, lam: float, quick: bool) -> bool:
-    lambdas = _SLOW.get((shape.name, peer.name))
-    return lambdas is None or (lam in lambdas and not quick)
+def cases(extent: Extent) -> Iterator[Case]:
+    """Problem after problem; ``quick`` takes the first and the last lambda and two data sets."""
+    for shape in (build() for build in (SHAPES[:2] if extent.quick else SHAPES)):
+        for loss in LOSSES:
+            for lam in LAMBDAS[:: len(LAMBDAS) - 1] if extent.quick else LAMBDAS:
+                yield from _problem(shape.with_loss(loss), loss, lam, extent)
 
 
-def _case(shape: Shape, lam: float, peers: list[Peer], rounds: int) -> Case:
-    problem = shape.model(lam).problem(shape.X, shape.y, task=shape.task)
-    contestants: dict[str, Callable[[], Run]] = {
-        OURS: partial(_fit, shape, shape.model(lam)),
-        ALTERNATION: partial(_fit, shape, shape.model(lam, solver="alternating", max_iter=SWEEPS)),
-    }
-    for run in contestants.values():
-        run()  # compiled code and BLAS warm up unclocked
-    if peers:
-        compiled = Compiled(problem)
-        contestants |= {peer.name: partial(compiled.run, peer) for peer in peers}
-    runs = interleave(contestants, rounds)
-    best: MTRL = runs[OURS][-1].outcome
-    lower_bound = best.objective_ - best.duality_gap_
-    entries = [_entry(name, runs[name], runs[OURS], problem, lower_bound) for name in runs]
-    m, (n, d) = problem.rows.n_tasks, shape.X.shape
-    return Case(shape.name, lam, m, n, d, best.task_spectrum_.size, entries)
+def lambda_cases(extent: Extent) -> Iterator[LambdaCase]:
+    """How our time grows as lambda falls."""
+    for shape in (build() for build in (SHAPES[:2] if extent.quick else SHAPES)):
+        for loss in LOSSES:
+            lossy, goal = shape.with_loss(loss), GAPS[-1]
+            ready = {f"{lam:g}": ours(lossy, lam, _stated(lossy, lam))[SOLVE](goal) for lam in LAMBDAS}
+            runs = interleave({name: _steady(each) for name, each in ready.items()}, extent.rounds)
+            ratios = [ratio(runs[name], runs[f"{LAMBDAS[0]:g}"]) for name in runs]
+            steps = [run[-1].outcome.steps for run in runs.values()]
+            yield LambdaCase(
+                shape.name, loss, goal, list(LAMBDAS), [seconds(run) for run in runs.values()], steps, ratios
+            )
 
 
-def _fit(shape: Shape, model: MTRL) -> Run:
-    """The whole of ``fit``, with the checks of its input."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the table shows the gap
-        return timed(partial(model.fit, shape.X, shape.y, task=shape.task))
+def missing() -> list[str]:
+    """Packages of peers that are not installed."""
+    return sorted({package for peer in PEERS for package in peer.missing} | set(torch_peers.missing()))
 
 
-def _entry(name: str, runs: list[Run], ours: list[Run], problem: Problem, lower_bound: float) -> Entry:
-    outcome = runs[-1].outcome
-    if isinstance(outcome, MTRL):
-        W = np.column_stack([outcome.coef_, outcome.intercept_])
-        steps, status = outcome.n_iter_, outcome.status_.name.lower()
-    else:
-        W, steps, status = outcome.W, outcome.steps, outcome.status
-    objective, gap = _certify(problem, W)
-    return Entry(name, seconds(runs), ratio(runs, ours), steps, status, objective / lower_bound - 1.0, gap / objective)
+def _stated(shape: Shape, lam: float) -> Problem:
+    return shape.model(lam).problem(shape.X, shape.y, task=shape.task)
 
 
-def _certify(problem: Problem, W: FloatArray) -> tuple[float, float]:
-    """Value of (1) and the Fenchel gap at W, whoever found it."""
-    value, gradient = data_term(problem.rows, problem.loss).value_and_gradient(W)
-    return value + problem.penalty.value(W), fenchel_gap(problem.penalty, W, gradient)
+def _problem(shape: Shape, loss: str, lam: float, extent: Extent) -> Iterator[Case]:
+    problem = _stated(shape, lam)
+    conic = [peer for peer in PEERS if not peer.missing and (extent.slow or not _heavy(peer, shape))]
+    skipped = [peer.name for peer in PEERS if not peer.missing and peer not in conic]
+    contestants, compilations = _contestants(shape, lam, problem, conic, extent.slow)
+    for goal in GAPS:
+        ready = {name: settle(goal) for name, settle in contestants.items()}
+        entries = _entries(problem, ready, goal, extent, compilations)
+        best = ready[SOLVE].trial.outcome.W
+        rank = int(np.linalg.matrix_rank(best, tol=1e-9 * np.linalg.norm(best)))
+        m, (n, d) = problem.rows.n_tasks, shape.X.shape
+        yield Case(shape.name, loss, lam, goal, m, n, d, rank, entries, skipped)
+
+
+def _heavy(peer: Peer, shape: Shape) -> bool:
+    return (peer.name, shape.name.removesuffix(" shape")) in _HEAVY
+
+
+def _contestants(
+    shape: Shape, lam: float, problem: Problem, conic: list[Peer], slow: bool
+) -> tuple[dict[str, Settle], dict[str, float]]:
+    contestants = ours(shape, lam, problem)
+    contestants[ALTERNATION] = alternation(problem, _SWEEPING_SLOW if slow else _SWEEPING)
+    compilations: dict[str, float] = {}
+    if conic:
+        program = Conic(problem, _PATIENCE_SLOW if slow else _PATIENCE)
+        compilations = {peer.name: program.compilation(peer) for peer in conic}
+        contestants |= {peer.name: program.settle(peer) for peer in conic}
+    if not torch_peers.missing():
+        for method in torch_peers.METHODS:
+            contestants[method] = torch_peers.settle(method, problem, _SEARCH_SLOW if slow else _SEARCH)
+    return contestants, compilations
+
+
+def _entries(
+    problem: Problem, ready: dict[str, Settled], goal: float, extent: Extent, compilations: dict[str, float]
+) -> list[Entry]:
+    rounds = {name: _rounds(each, goal, extent) for name, each in ready.items() if each.reached or name in OURS}
+    runs = interleave({name: _steady(ready[name]) for name in rounds}, rounds)
+    return [
+        _entry(name, each, runs, objective_and_gap(problem, _last(each, runs.get(name)).outcome.W)[1], goal,
+               compilations.get(name))
+        for name, each in ready.items()
+    ]  # fmt: skip
+
+
+def _steady(each: Settled) -> Callable[[], Run]:
+    return steady(each.run, each.trial.seconds)
+
+
+def _rounds(each: Settled, goal: float, extent: Extent) -> int:
+    if extent.slow:
+        return extent.rounds
+    return max(1, min(extent.rounds, int(_ALLOWANCE[goal] / each.trial.seconds)))
+
+
+def _last(each: Settled, runs: list[Run] | None) -> Run:
+    return runs[-1] if runs else each.trial
+
+
+def _entry(
+    name: str, each: Settled, runs: dict[str, list[Run]], gap: float, goal: float, compilation: float | None
+) -> Entry:
+    mine = runs.get(name, [each.trial])
+    own = [run.outcome.own_seconds for run in mine if run.outcome.own_seconds is not None]
+    base = runs[REDUCED]
+    return Entry(
+        name, each.setting, gap <= goal, gap, mine[-1].outcome.steps, mine[-1].outcome.status, seconds(mine),
+        own_seconds=spread(own) if own else None,
+        ratios={form: ratio(mine, runs[form]) for form in OURS} if name in runs else {},
+        own_ratio=spread([a / b.seconds for a, b in zip(own, base, strict=False)]) if own and name in runs else None,
+        compilation=compilation,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The processes of the ridge benchmark's peers, each with an interpreter of its own in ``.venv-peers``."""
+"""The processes of other poisoners, each with an interpreter of its own in ``.venv-peers``."""
 
 import os
 import subprocess
@@ -24,16 +24,16 @@ def _environment(home: str) -> dict[str, str]:
 
 
 class Driver:
-    """``benchmarks.ridge_driver`` at work for one peer, as long as the ``with`` block lasts."""
+    """A driver, such as ``benchmarks.ridge_driver``, at work for one peer, as long as the ``with`` block lasts."""
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    def __init__(self, package: str, module: str = "ridge_driver") -> None:
+        self._package, self._module = package, f"benchmarks.{module}"
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory()
         self._log = (Path(self._folder.name) / "log").open("w+")
         self._process = subprocess.Popen(
-            [_interpreter(self._package), "-m", "benchmarks.ridge_driver", self._package],
+            [_interpreter(self._package), "-m", self._module, self._package],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, cwd=_ROOT,
             env=_environment(self._folder.name),
         )  # fmt: skip
@@ -49,11 +49,11 @@ class Driver:
         self._log.close()
         self._folder.cleanup()
 
-    def run(self, problem: RidgeProblem, limit: int, labels: str) -> dict[str, Any]:
-        """What ``ridge_driver.run`` returns; ``labels``: "fixed" or "optimised"."""
+    def run(self, problem: RidgeProblem, limit: int, *words: str) -> dict[str, Any]:
+        """What the driver's ``run`` returns for the problem, a limit and, for some, more words."""
         source, target = (Path(self._folder.name) / name for name in ("problem.npz", "answer.npz"))
         problem.save(source)
-        print(source, target, limit, labels, file=self._process.stdin, flush=True)
+        print(source, target, limit, *words, file=self._process.stdin, flush=True)
         self._answer("done")
         with np.load(target) as file:
             return dict(file)
@@ -67,10 +67,10 @@ class Driver:
         return rest
 
 
-def runs(package: str) -> bool:
+def runs(package: str, module: str = "ridge_driver") -> bool:
     """Whether the peer is installed in its environment and loads there."""
     try:
-        with Driver(package):
+        with Driver(package, module):
             return True
     except (OSError, RuntimeError):
         return False
