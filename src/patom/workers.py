@@ -64,7 +64,7 @@ def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None)
     if dask is None:
         yield from _results(jobs, n_jobs, "generator_unordered")
         return
-    with _dask_client(dask) as client, parallel_config("dask", client=client):
+    with dask_client(dask) as client, parallel_config("dask", client=client):
         yield from _results(jobs, -1, "generator_unordered")
 
 
@@ -90,7 +90,8 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _dask_client(address: str) -> Iterator[Any]:
+def dask_client(address: str) -> Iterator[Any]:
+    """A client of the scheduler at an address; errors as ``as_they_finish`` has them."""
     try:
         distributed = import_module("dask.distributed")  # an extra
     except ModuleNotFoundError:

@@ -118,6 +118,31 @@ def test_a_given_omega_is_kept():
     np.testing.assert_allclose(relationship.covariance(), omega, atol=1e-15)
 
 
+@pytest.mark.parametrize(("lambda_1", "lambda_2"), [(0.1, 0.3), (0.0, 0.3), (0.5, 0.0)])
+def test_phi_is_cut_into_parts(rng, lambda_1, lambda_2, monkeypatch):
+    relationship = SpectralPenalty(lambda_1, lambda_2).relationship(rng.standard_normal((M, 2)))
+    columns = np.array([1, 4, 2])
+    Phi = relationship.coupling(EVERY, columns)
+    monkeypatch.setattr("patom.core.relationship._BLOCK", 2 * columns.size)
+    parts = list(relationship.coupling_blocks(EVERY, columns))
+    assert [part.shape for _, part in parts] == [(2, 3), (2, 3), (1, 3)]
+    np.testing.assert_allclose(np.concatenate([part for _, part in parts]), Phi, atol=1e-15)
+    assert np.concatenate([EVERY[rows] for rows, _ in parts]).tolist() == EVERY.tolist()
+    assert not list(relationship.coupling_blocks(EVERY[:0], columns))
+
+
+def test_correlations_are_cut_into_parts(rng, monkeypatch):
+    W = rng.standard_normal((M, 3))
+    W[2] = 0.0
+    relationship = SpectralPenalty(0.1, 0.2).relationship(W)
+    monkeypatch.setattr("patom.core.relationship._BLOCK", 2 * M)
+    parts = list(relationship.correlation_blocks(np.array([3, 0, 2])))
+    assert [rows for rows, _ in parts] == [slice(0, 2), slice(2, 3)]
+    found = np.concatenate([part for _, part in parts])
+    np.testing.assert_allclose(found, relationship.correlation()[[3, 0, 2]], atol=1e-14)
+    np.testing.assert_array_equal(found[np.arange(3), [3, 0, 2]], 1.0)
+
+
 @pytest.mark.parametrize(("lambda_1", "lambda_2"), [(0.1, 0.1), (0.0, 0.3), (0.2, 0.0)])
 def test_carrying_is_the_product_with_phi(rng, lambda_1, lambda_2):
     relationship = SpectralPenalty(lambda_1, lambda_2).relationship(rng.standard_normal((5, 3)))

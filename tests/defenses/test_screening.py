@@ -149,3 +149,15 @@ def test_progress_counts_the_parts(data):
     assert len(calls) == 8
     screen(MODEL, X, y, task=task, n_resamples=3, progress=lambda: calls.append(1))
     assert len(calls) == 8 + 8 + 3
+
+
+def test_local_clusters_are_those_of_the_whole_matrix(data, monkeypatch):
+    X, y, task = data
+    found = screen(MODEL, X, y, task=task)
+    strength = np.abs(found.correlations)
+    m = found.tasks.size
+    others = -np.sort(-strength[~np.eye(m, dtype=bool)].reshape(m, m - 1), axis=1)
+    expected = others[:, :3].mean(axis=1) - (others[:, 3:].mean(axis=1) if m > 4 else 0.0)
+    np.testing.assert_allclose(found.scores["correlation"], expected, atol=1e-12)
+    monkeypatch.setattr("patom.core.relationship._BLOCK", 2 * m)  # the same, a few tasks at a time
+    np.testing.assert_allclose(screen(MODEL, X, y, task=task).scores["correlation"], expected, atol=1e-12)

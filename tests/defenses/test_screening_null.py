@@ -161,3 +161,11 @@ def test_the_share_of_positives_makes_the_prediction_the_best_one(loss):
 
         assert minimize_scalar(expected, bounds=(-3.0, 3.0), method="bounded").x == pytest.approx(z, abs=1e-4)
     assert positive_share(np.array([3.0]), loss)[0] == (expit(3.0) if loss is logistic else 1.0)
+
+
+def test_weights_are_drawn_a_few_tasks_at_a_time_and_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    honest = Honest(rng.standard_normal(3), rng.standard_normal((4, 3)), np.zeros((1, 2)), np.zeros(1))
+    whole = draw_weights(honest, None, 7, np.random.default_rng(1))
+    monkeypatch.setattr("patom.defenses.screening.null._DRAWN", 10)
+    np.testing.assert_allclose(draw_weights(honest, None, 7, np.random.default_rng(1)), whole, rtol=1e-14)

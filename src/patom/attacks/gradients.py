@@ -18,11 +18,11 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.injection import Injection
 from patom.attacks.recoupled import through_rule
+from patom.core.apart import ridge
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
-from patom.core.relationship import uniform_relationship
 from patom.models.settings import require_choice, require_finite
 from patom.models.threads import one_blas_thread
 
@@ -201,7 +201,7 @@ def adjoint(
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
     term = program.term(injection).expand(W)
     if penalty.weights[1] == 0.0:  # nothing confines W to a rank
-        penalty = QuadraticPenalty(uniform_relationship(W.shape[0], *penalty.weights))
+        penalty = ridge(W.shape[0], penalty.weights[0])
     elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
     model = penalty.model(W, term.gradient)

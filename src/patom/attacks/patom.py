@@ -22,8 +22,6 @@ from patom.models.threads import one_blas_thread
 Callback = Callable[[int, FloatArray], None]
 _STRETCH = 16_384
 """Samples held in memory at a time."""
-_BLOCK = 10_000_000
-"""Entries of Phi held in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -148,14 +146,15 @@ class PATOM:
         X, task = program.aim.rows
         batch = rng.choice(np.arange(task.size), size=max(1, round(self.batch_ratio * task.size)))
         pushes = self.step_size * program.aim.size * program.aim.slopes(W)  # the size for the slopes of eq. 2's sum
-        duals, attacker = program.duals(injection, W), np.repeat(np.arange(program.attackers.size), program.counts)
+        duals = program.duals(injection, W)
         for start in range(0, batch.size, _STRETCH):
             drawn = batch[start : start + _STRETCH]
             tasks, group = np.unique(task[drawn], return_inverse=True)
-            gain = duals[:, None] * relationship.coupling(program.attackers, tasks)[attacker]
             samples, moved = X[drawn, :-1], np.empty(injection.X.shape)
-            for chosen, region in program.places.groups(injection.task_index, injection.y):
-                moved[chosen] = sweep(injection.X[chosen], samples, pushes[drawn], group, gain[chosen], region)
+            for rows, coupling in relationship.coupling_blocks(injection.task_index, tasks):
+                before, after, gain = injection.X[rows], moved[rows], duals[rows, None] * coupling
+                for chosen, region in program.places.groups(injection.task_index[rows], injection.y[rows]):
+                    after[chosen] = sweep(before[chosen], samples, pushes[drawn], group, gain[chosen], region)
             injection = replace(injection, X=moved)
         return injection
 
@@ -165,6 +164,5 @@ def _couples(relationship: Relationship, program: Bilevel) -> bool:
     top = relationship.spectrum[0]
     norm = top / (relationship.lambda_1 * top + relationship.lambda_2)  # of Phi
     # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.
-    few = max(1, _BLOCK // program.aim.tasks.size)  # attackers at a time: no block as large as tasks times tasks
-    parts = (program.attackers[start : start + few] for start in range(0, program.attackers.size, few))
-    return any(bool(np.abs(relationship.coupling(part, program.aim.tasks)).max() > 1e-12 * norm) for part in parts)
+    blocks = relationship.coupling_blocks(program.attackers, program.aim.tasks)
+    return any(float(np.abs(coupling).max()) > 1e-12 * norm for _, coupling in blocks)

@@ -1,6 +1,7 @@
 """The columns of a table's file as task labels, features and a target, or one sentence on why not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,26 +94,30 @@ def _whole(file: TableFile, name: str, column: Any) -> NDArray[np.int64]:
     return np.asarray(values, dtype=np.int64)
 
 
-def feature_columns(
+def feature_matrix(
     file: TableFile, task: str, target: str, asked: Sequence[str] | None
-) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Read the features asked for, or all other columns that hold numbers.
+) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
+    """Read the features asked for, or all other columns that hold numbers, one column at a time into one matrix.
 
-    Gives (n,) float64 values by name, NaN where missing, and notes on the columns left out and on those read as
+    Gives d names, (n, d) float64 values, NaN where missing, and notes on the columns left out and on those read as
     numbers from text. Raises TableError if no feature is left, or if a value is not a number in a column that
     was asked for or at least half of whose values are meant as numbers.
 
     Examples
     --------
     >>> file = TableFile("sales.parquet", pa.table({"shop": [3, 1], "price": [0.5, 2], "sold": [7, 9]}), b"", None)
-    >>> feature_columns(file, "shop", "sold", None)
-    ({'price': array([0.5, 2. ])}, [])
+    >>> feature_matrix(file, "shop", "sold", None)
+    (('price',), array([[0.5],
+           [2. ]]), [])
     """
     others = [name for name in file.columns.column_names if name not in (task, target)]
     named = [name for name in others if is_named(name)] if asked is None else list(asked)
     way_out = "or drop their rows" if asked else "drop their rows, or choose the features by name"
-    read = {name: _numbers(file, name, required=asked is not None, way_out=way_out) for name in named}
-    columns = {name: values for name, values in read.items() if values is not None}
+    read = partial(_numbers, file, required=asked is not None, way_out=way_out)
+    typed = {name for name in named if _is_number(_held(file.columns.schema.field(name).type))}
+    told = {name: values for name in named if name not in typed and (values := read(name)) is not None}
+    text, chosen = list(told), [name for name in named if name in typed or name in told]
+    columns, X = _filled(file, chosen, lambda name: told.pop(name) if name in told else read(name))
     if not columns:
         raise TableError(f"{file.source} has no feature: no column but {task!r} and {target!r} holds numbers.")
     notes = []
@@ -121,10 +126,23 @@ def feature_columns(
     left_out = [name for name in named if name not in columns]
     if left_out:
         notes.append(f"Left out of the features, as they hold no numbers: {listed(left_out, 20)}.")
-    text = [name for name in columns if _is_text(file.columns[name])]
     if text:
         notes.append(f"Stored as text and read as numbers: {listed(text, 20)}.")
-    return columns, notes
+    return tuple(columns), X, notes
+
+
+def _filled(
+    file: TableFile, names: list[str], read: Callable[[str], NDArray[np.float64] | None]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The columns that hold a value, in one matrix that is allocated once, where all of them do."""
+    X, full = np.empty((file.columns.num_rows, len(names))), np.ones(len(names), dtype=bool)
+    for j, name in enumerate(names):
+        values = read(name)
+        full[j] = values is not None
+        X[:, j] = 0.0 if values is None else values
+    if not full.all():
+        X = np.ascontiguousarray(X[:, full])
+    return [name for name, kept in zip(names, full, strict=True) if kept], X
 
 
 def target_values(file: TableFile, name: str, kind: str) -> tuple[NDArray[np.float64], list[str] | None]:
@@ -168,8 +186,7 @@ def _numbers(
     if column.null_count == len(column):
         return np.full(len(column), np.nan) if required else None
     if not _is_text(column):
-        numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
-        if any(is_type(column.type) for is_type in numeric):
+        if _is_number(column.type):
             return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
         if required:
             held = f"values of type {column.type}, not numbers"
@@ -201,16 +218,16 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
     Traceback (most recent call last):
     patom.audit.table_file.TableError: sales.parquet holds a missing value in row 2, column 'price' (1 missing or...
     """
-    bad = np.column_stack([~np.isfinite(values) for values in columns.values()])
-    if not bad.any():
+    found = {name: bad for name, values in columns.items() if (bad := ~np.isfinite(values)).any()}
+    if not found:
         return
-    row = int(bad.any(axis=1).argmax())
-    name = list(columns)[int(bad[row].argmax())]
+    anywhere = np.any(list(found.values()), axis=0)
+    row, rows, values = int(anywhere.argmax()), int(anywhere.sum()), int(np.sum(list(found.values())))
+    name = next(name for name, bad in found.items() if bad[row])
     what = "a missing value" if np.isnan(columns[name][row]) else "an infinite value"
-    rows = int(bad.any(axis=1).sum())
     raise TableError(
         f"{file.source} holds {what} in {file.row(row)}, column {name!r} "
-        f"({counted(int(bad.sum()), 'missing or infinite value')} in {counted(rows, 'row')} in all): "
+        f"({counted(values, 'missing or infinite value')} in {counted(rows, 'row')} in all): "
         "drop such rows or fill the values in."
     )
 
@@ -226,6 +243,15 @@ def _missing(column: Any) -> NDArray[np.bool_]:
 def _matches(text: Any, pattern: str) -> NDArray[np.bool_]:
     found = pc.fill_null(pc.match_substring_regex(text, pattern), False)
     return np.asarray(found.to_numpy(), dtype=bool)
+
+
+def _held(of: Any) -> Any:
+    return of.value_type if pa.types.is_dictionary(of) else of
+
+
+def _is_number(of: Any) -> bool:
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    return any(is_type(of) for is_type in numeric)
 
 
 def _is_text(column: Any) -> bool:

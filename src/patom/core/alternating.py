@@ -6,10 +6,10 @@ the alternation can freeze short of the optimum, and it crawls before that. The 
 
 import numpy as np
 
+from patom.core.apart import ridge
 from patom.core.data_term import DataTerm
-from patom.core.penalty import fenchel_gap
+from patom.core.penalty import Regulariser, fenchel_gap
 from patom.core.quadratic import QuadraticPenalty
-from patom.core.relationship import uniform_relationship
 from patom.core.solution import Solution, Status
 from patom.core.solver import solve
 from patom.core.spectral import SpectralPenalty
@@ -35,12 +35,13 @@ def alternate(
         With status STALLED where a sweep no longer lowers the objective in float64 and the gap is above ``tol``.
     """
     learned = SpectralPenalty(lambda_1, lambda_2)
-    omega = uniform_relationship(term.shape[0], lambda_1, lambda_2)
+    penalty: Regulariser = ridge(term.shape[0], lambda_1 + lambda_2 * term.shape[0])  # Omega = I/m
     W, objective, gap, status = np.zeros(term.shape), np.inf, np.inf, Status.MAX_ITER
     sweep = 0
     while sweep < max_iter and status is Status.MAX_ITER:
-        W = solve(term, QuadraticPenalty(omega), tol=min(tol, 1e-10), start=W).W
-        omega = learned.relationship(W)
+        W = solve(term, penalty, tol=min(tol, 1e-10), start=W).W
+        if W.any():
+            penalty = QuadraticPenalty(learned.relationship(W))
         value, gradient = term.value_and_gradient(W)
         last, objective = objective, value + learned.value(W)
         gap = fenchel_gap(learned, W, gradient)

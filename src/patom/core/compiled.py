@@ -22,6 +22,11 @@ def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
     return lambda work: versions[work > PARALLEL_WORK]
 
 
+def compiled_serial(kernel: Kernel) -> Kernel:
+    """Compile a kernel for one thread. It holds no lock: threads of the caller's may each run their own."""
+    return _compile(kernel, parallel=False)
+
+
 def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function for kernels to call, by the same rules; serial, as the work was shared out before."""
     return _compile(kernel, parallel=False)

@@ -6,8 +6,8 @@ Every sum runs over one task's rows in order, whatever the number of threads, so
 import numpy as np
 from numba import prange
 
-from patom.core.arrays import FloatArray, IntArray
-from patom.core.compiled import compiled
+from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
+from patom.core.compiled import compiled, compiled_serial
 
 
 @compiled
@@ -45,6 +45,23 @@ def _gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: Floa
 
 
 @compiled
+def _borrowed_products(X: AnyArray, index: IntArray, W: FloatArray, out: FloatArray) -> None:
+    d = X.shape[1]
+    for j in prange(X.shape[0]):
+        z = 0.0
+        for c in range(d):
+            z += X[j, c] * W[index[j], c]
+        out[j] = z + W[index[j], d]
+
+
+@compiled_serial
+def _counting_order(index: IntArray, places: IntArray, order: IntArray) -> None:
+    for j in range(index.size):
+        order[places[index[j]]] = j
+        places[index[j]] += 1
+
+
+@compiled
 def _interleaved(one: FloatArray, starts: IntArray, other: FloatArray, other_starts: IntArray, out: FloatArray) -> None:
     for i in prange(starts.size - 1):
         place = starts[i] + other_starts[i]
@@ -67,6 +84,30 @@ def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
     out = np.empty(X.shape[0])
     _row_products(X.size)(X, offsets, np.ascontiguousarray(W), out)
     return out
+
+
+def borrowed_products(X: AnyArray, index: IntArray, W: FloatArray) -> FloatArray:
+    """Predictions of rows in any order, shape (n,): the constant implied, ``index`` each row's task; one pass.
+
+    ``X``, shape (n, d), may be float32; sums are float64.
+
+    >>> borrowed_products(np.eye(2), np.array([1, 0]), np.array([[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]))
+    array([14.,  9.])
+    """
+    out = np.empty(X.shape[0])
+    _borrowed_products(X.size)(read_only(X), index, np.ascontiguousarray(W), out)
+    return out
+
+
+def counting_order(index: IntArray, offsets: IntArray) -> IntArray:
+    """Rows by rising ``index``, rows of one in their order, shape (n,); ``offsets`` says where each begins.
+
+    >>> counting_order(np.array([1, 0, 1]), np.array([0, 1, 3]))
+    array([1, 0, 2])
+    """
+    order = np.empty(index.size, dtype=np.int64)
+    _counting_order(index, offsets[:-1].copy(), order)
+    return order
 
 
 def weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray) -> FloatArray:

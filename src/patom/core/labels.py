@@ -45,8 +45,7 @@ def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
     (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
     """
     if labels.dtype != object:
-        distinct, index = np.unique(labels, return_inverse=True)
-        return distinct, index.astype(np.int64)
+        return _encode_plain(labels)
     seen = list(dict.fromkeys(labels.tolist()))
     with suppress(TypeError):  # labels of several types have no order
         seen.sort()
@@ -56,6 +55,23 @@ def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
         distinct = distinct.astype(str)
     place = {label: i for i, label in enumerate(seen)}
     return distinct, np.fromiter((place[label] for label in labels.tolist()), np.int64, labels.size)
+
+
+def _encode_plain(labels: AnyArray) -> tuple[AnyArray, IntArray]:
+    """Labels of a type that numpy can sort, without sorting where they are sorted, or whole numbers close together."""
+    if labels.dtype.kind in "biufmMUS" and labels.size > 0 and (labels[1:] >= labels[:-1]).all():
+        changes = labels[1:] != labels[:-1]
+        index = np.zeros(labels.size, dtype=np.int64)
+        np.cumsum(changes, out=index[1:])
+        return labels[np.concatenate([[True], changes])], index
+    if labels.dtype.kind == "i" and labels.size > 0 and int(labels.max()) - int(labels.min()) < 4 * labels.size:
+        least = int(labels.min())
+        shifted = labels.astype(np.int64) - least
+        present = np.bincount(shifted) > 0
+        place = np.cumsum(present) - 1
+        return (np.flatnonzero(present) + least).astype(labels.dtype), place[shifted]
+    distinct, index = np.unique(labels, return_inverse=True)
+    return distinct, index.astype(np.int64)
 
 
 def positions(labels: AnyArray, tasks: AnyArray, *, argument: str) -> IntArray:

@@ -40,9 +40,10 @@ class Moments:
         (array([[ 0.,  0.],
                [ 0., 10.]]), array([0., 7.]), array([1. , 2.5]))
         """
-        order, offsets = grouping(task_index, self.counts.size)
+        groups = grouping(task_index, self.counts.size)
+        offsets = groups.offsets
         A, b, square, counts = self.A.copy(), self.b.copy(), self.square.copy(), self.counts + np.diff(offsets)
-        X, y = X[order], y[order]
+        X, y = groups.arrange(X), groups.arrange(y)
         for i in np.flatnonzero(np.diff(offsets)):
             own, targets = (part[offsets[i] : offsets[i + 1]] for part in (X, y))
             stay, join = self.counts[i] / counts[i], 2.0 / counts[i]

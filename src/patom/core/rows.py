@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from patom.core.arrays import FloatArray, IntArray
-from patom.core.kernels import interleaved
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.kernels import counting_order, interleaved
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,39 @@ class TaskRows:
         return np.repeat(np.arange(self.n_tasks), self.counts)
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """Where each task's rows are.
+
+    Parameters
+    ----------
+    order : array of shape (n,), optional
+        The rows, task by task, those of a task in the order they come in; None where they lie so already.
+    offsets : array of shape (m + 1,)
+        Task ``i`` owns the rows ``order[offsets[i]:offsets[i + 1]]``.
+    """
+
+    order: IntArray | None
+    offsets: IntArray
+
+    def arrange(self, values: AnyArray) -> AnyArray:
+        """Values of rows, task by task: a copy, unless they lie so already."""
+        return values if self.order is None else values[self.order]
+
+
+def grouping(task_index: IntArray, n_tasks: int) -> Grouping:
+    """Group rows by the position of their task, in time linear in the rows.
+
+    >>> grouping(np.array([1, 0, 1]), n_tasks=2)
+    Grouping(order=array([1, 0, 2]), offsets=array([0, 1, 3]))
+    """
+    counts = np.bincount(task_index, minlength=n_tasks)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    if (task_index[1:] >= task_index[:-1]).all():
+        return Grouping(None, offsets)
+    return Grouping(counting_order(task_index, offsets), offsets)
+
+
 def append_constant(X: FloatArray) -> FloatArray:
     """Append the constant feature that carries the bias (paper, section 5); costs one copy.
 
@@ -66,16 +99,6 @@ def append_constant(X: FloatArray) -> FloatArray:
     array([[0., 0., 1.]])
     """
     return np.concatenate([X, np.ones((X.shape[0], 1))], axis=1)
-
-
-def grouping(task_index: IntArray, n_tasks: int) -> tuple[IntArray, IntArray]:
-    """The order that puts the rows of a task side by side, each task's own order kept, and where each task begins.
-
-    >>> grouping(np.array([1, 0, 1]), 3)
-    (array([1, 0, 2]), array([0, 1, 3, 3]))
-    """
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(task_index, minlength=n_tasks))])
-    return np.argsort(task_index, kind="stable"), offsets.astype(np.int64)
 
 
 def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int) -> TaskRows:
@@ -88,8 +111,9 @@ def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int)
     task_index : array of shape (n,)
         Position of each row's task, 0 to ``n_tasks - 1``; every task must occur.
     """
-    order, offsets = grouping(task_index, n_tasks)
-    return TaskRows(append_constant(X[order]), y[order], offsets)
+    groups = grouping(task_index, n_tasks)
+    targets = y.copy() if groups.order is None else groups.arrange(y)
+    return TaskRows(append_constant(groups.arrange(X)), targets, groups.offsets)
 
 
 def inject_rows(rows: TaskRows, X: FloatArray, y: FloatArray, task_index: IntArray) -> TaskRows:
@@ -98,9 +122,9 @@ def inject_rows(rows: TaskRows, X: FloatArray, y: FloatArray, task_index: IntArr
     ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,). Costs one copy of all rows: whoever holds the
     clean ones, or those of an earlier injection, keeps them as they are.
     """
-    order, added = grouping(task_index, rows.n_tasks)
+    added = grouping(task_index, rows.n_tasks)
     return TaskRows(
-        interleaved(rows.X, rows.offsets, X[order], added),
-        interleaved(rows.y[:, None], rows.offsets, y[order, None], added)[:, 0],
-        rows.offsets + added,
+        interleaved(rows.X, rows.offsets, added.arrange(X), added.offsets),
+        interleaved(rows.y[:, None], rows.offsets, added.arrange(y)[:, None], added.offsets)[:, 0],
+        rows.offsets + added.offsets,
     )

@@ -11,7 +11,9 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
-from patom.core.relationship import Relationship, uniform_relationship
+from patom.core.relationship import Relationship, RelationshipOfWeights, uniform_relationship
+
+_MANY = 2_000_000
 
 
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
@@ -76,6 +78,8 @@ class SpectralPenalty:
         return SpectralPenalty(factor * self.lambda_1, factor * self.lambda_2)
 
     def relationship(self, W: FloatArray) -> Relationship:
+        if W.size > _MANY and W.shape[0] > W.shape[1]:
+            return _relationship_of_many(W, self.lambda_1, self.lambda_2)
         U, s, _ = _range(W)
         if s.size == 0:
             return uniform_relationship(W.shape[0], self.lambda_1, self.lambda_2)
@@ -174,6 +178,16 @@ def _range(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     U, s, Qt = _thin_svd(W)
     k = int(np.count_nonzero(s > 10.0 * max(W.shape) * np.finfo(float).eps * s[0]))
     return U[:, :k], s[:k], Qt[:k]
+
+
+def _relationship_of_many(W: FloatArray, lambda_1: float, lambda_2: float) -> Relationship:
+    """By W'W, without a copy of W; what is below 1e-7 of the largest singular value drowns there, and is left out."""
+    values, Q = np.linalg.eigh(W.T @ W)
+    kept = values > 1e-14 * values[-1]
+    if not kept.any():
+        return uniform_relationship(W.shape[0], lambda_1, lambda_2)
+    s, Q = np.sqrt(values[kept][::-1]), Q[:, kept][:, ::-1]
+    return RelationshipOfWeights(W, Q / s, s / s.sum(), lambda_1, lambda_2)
 
 
 def _thin_svd(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -1,13 +1,15 @@
 """Rows far out pulled in: no row can weigh more than a common one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
 from patom.defenses.sanitiser import Judged, Rows, Sanitiser
-from patom.defenses.sphere import INSIDE, middle
+from patom.defenses.sphere import INSIDE, middles
 from patom.models.settings import require_at_least, require_choice
 
 _OVER = ("tasks", "task")
@@ -135,28 +137,22 @@ class Clip(Sanitiser):
 
     def _measured(self, rows: Rows) -> Measured:
         tasks = rows.of_tasks()
-        middles = self._voted([middle(rows.X[task], "median") for task in tasks])
-        away = np.empty(rows.X.shape)
-        for task, centre in zip(tasks, middles, strict=True):
-            away[task] = rows.X[task] - centre
+        owner = np.empty(rows.y.size, dtype=np.int64)  # among the tasks that have rows
+        owner[np.concatenate(tasks)] = np.repeat(np.arange(len(tasks)), [task.size for task in tasks])
+        away = rows.X - self._voted(middles(rows.X, tasks, "median"))[owner]
         axes, spread = None, np.ones((rows.y.size, 1))
         if self.metric == "whitened":
-            axes, spread = _principal_axes(away), np.empty(rows.X.shape)
-            along = away @ axes
-            deviations = [_TO_DEVIATION * np.median(np.abs(along[task]), axis=0) for task in tasks]
-            for task, deviation in zip(tasks, self._voted(deviations), strict=True):
-                squared = np.square(deviation)
-                spread[task] = squared + self.ridge * squared.mean() if squared.any() else 1.0
+            axes = _principal_axes(away)
+            deviations = _TO_DEVIATION * middles(np.abs(away @ axes), tasks, "median")
+            squared = np.square(self._voted(deviations))
+            eased = squared + self.ridge * squared.mean(axis=1, keepdims=True)
+            spread = np.where(squared.any(axis=1, keepdims=True), eased, 1.0)[owner]
         seen = Measured(away, axes, spread, np.full(rows.y.size, np.inf))
-        distance, radius = seen.distance, seen.radius
-        reach = self._voted([np.asarray(np.quantile(distance[task], self.quantile)) for task in tasks])
-        for task, bound in zip(tasks, reach, strict=True):
-            radius[task] = bound if bound > 0.0 else np.inf
-        return seen
+        reach = self._voted(over_groups(partial(np.quantile, q=self.quantile, axis=1), seen.distance, tasks))
+        return replace(seen, radius=np.where(reach > 0.0, reach, np.inf)[owner])
 
-    def _voted(self, found: list[FloatArray]) -> FloatArray:
-        """What each task says, or the median of all for each, shape (m, ...)."""
-        told = np.array(found)
+    def _voted(self, told: FloatArray) -> FloatArray:
+        """What each task says, shape (m, ...), or the median of all for each."""
         return np.broadcast_to(np.median(told, axis=0), told.shape) if self.over == "tasks" else told
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import narwhals as nw
@@ -11,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
 from patom.models.settings import require_at_least, require_finite
@@ -194,9 +196,9 @@ class Oddest(Sanitiser):
     def judge(self, rows: Rows) -> Judged:
         """Scores, and the threshold of each row's group."""
         score = self.scores(rows)
-        threshold = np.empty(score.size)
-        for group in rows.groups():
-            threshold[group] = cut(score[group], self.fraction)
+        groups, threshold = rows.groups(), np.empty(score.size)
+        cuts = over_groups(partial(cut, fraction=self.fraction), score, groups)
+        threshold[np.concatenate(groups)] = np.repeat(cuts, [group.size for group in groups])
         return Judged(score, threshold, np.where(score > threshold, self.name, ""))
 
     @abstractmethod
@@ -204,14 +206,15 @@ class Oddest(Sanitiser):
         """How odd each row is, shape (n,)."""
 
 
-def cut(scores: FloatArray, fraction: float) -> float:
-    """The largest score but for the ``fraction`` of highest ones, rounded down; ties stay.
+def cut(scores: FloatArray, fraction: float) -> FloatArray:
+    """The largest of the last axis but for the ``fraction`` of highest ones, rounded down; ties stay.
 
-    >>> cut(np.array([3.0, 1.0, 2.0, 9.0]), 0.25), cut(np.array([3.0, 1.0]), 0.25)
-    (3.0, 3.0)
+    >>> cut(np.array([3.0, 1.0, 2.0, 9.0]), 0.25), cut(np.array([[3.0, 1.0]]), 0.25)
+    (array(3.), array([3.]))
     """
-    dropped = min(int(fraction * scores.size + 1e-9), scores.size - 1)
-    return float(np.partition(scores, scores.size - 1 - dropped)[scores.size - 1 - dropped])
+    size = scores.shape[-1]
+    last = size - 1 - min(int(fraction * size + 1e-9), size - 1)
+    return np.asarray(np.partition(scores, last, axis=-1)[..., last])
 
 
 def checked_rows(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Rows:

@@ -4,11 +4,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.arrays import FloatArray, IntArray
 from patom.core.regions import Region
 from patom.core.regions.slab import Slab as Between
 from patom.defenses.sanitiser import Oddest, Rows
-from patom.defenses.sphere import CENTRES, INSIDE, middle
+from patom.defenses.sphere import CENTRES, INSIDE, middle, middles
 from patom.models.settings import require_choice
 
 
@@ -50,14 +50,17 @@ class Slab(Oddest):
 
     def scores(self, rows: Rows) -> FloatArray:
         """Distance to the class's centre along the line."""
+        parts = [_halves(rows, task) for task in rows.of_tasks()]
+        parts = [pair for pair in parts if all(part.size > 0 for part in pair)]
         score = np.zeros(rows.y.size)
-        for task in rows.of_tasks():
-            upper = _upper(rows, task)
-            if upper.all() or not upper.any():
-                continue
-            low, high = self._centres(rows, task, upper)
-            line = (high - low) / (np.linalg.norm(high - low) or 1.0)
-            score[task] = np.abs(rows.X[task] @ line - np.where(upper, high @ line, low @ line))
+        if not parts:
+            return score
+        low, high = (middles(rows.X, side, self.centre) for side in zip(*parts, strict=True))
+        length = np.linalg.norm(high - low, axis=1, keepdims=True)
+        line = (high - low) / np.where(length > 0.0, length, 1.0)
+        for side, centre in zip(zip(*parts, strict=True), (low, high), strict=True):
+            chosen, pair = np.concatenate(side), np.repeat(np.arange(len(parts)), [part.size for part in side])
+            score[chosen] = np.abs(np.einsum("rd,rd->r", rows.X[chosen] - centre[pair], line[pair]))
         return score
 
     def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
@@ -66,21 +69,19 @@ class Slab(Oddest):
             return super().regions(rows)
         threshold = self.judge(rows).threshold
         slabs: list[tuple[Region, ...]] = []
-        for group in rows.groups():
-            task = np.flatnonzero(rows.task_index == rows.task_index[group[0]])
-            upper, width = _upper(rows, task), INSIDE * threshold[group[0]]
-            if width <= 0.0 or upper.all() or not upper.any():
+        for task in rows.of_tasks():
+            low, high = _halves(rows, task)
+            if low.size == 0 or high.size == 0:
                 slabs.append(())
                 continue
-            low, high = self._centres(rows, task, upper)
-            slabs.append((Between(high - low, width, high if rows.y[group[0]] > 0.0 else low),))
+            centres = [middle(rows.X[part], self.centre) for part in (low, high)]
+            for part, centre in zip((low, high), centres, strict=True):
+                width = INSIDE * threshold[part[0]]
+                slabs.append((Between(centres[1] - centres[0], width, centre),) if width > 0.0 else ())
         return slabs
 
-    def _centres(self, rows: Rows, task: IntArray, upper: BoolArray) -> tuple[FloatArray, FloatArray]:
-        low, high = (middle(rows.X[task[part]], self.centre) for part in (~upper, upper))
-        return low, high
 
-
-def _upper(rows: Rows, task: IntArray) -> BoolArray:
-    """Which rows of a task are of the upper class, or above the median target."""
-    return np.asarray(rows.y[task] > (0.0 if rows.classes else np.median(rows.y[task])))
+def _halves(rows: Rows, task: IntArray) -> tuple[IntArray, IntArray]:
+    """The rows of a task's lower and upper class, or up to the median target and above it."""
+    upper = rows.y[task] > (0.0 if rows.classes else np.median(rows.y[task]))
+    return task[~upper], task[upper]

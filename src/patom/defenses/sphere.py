@@ -1,10 +1,13 @@
 """Rows far from the middle of their task's class."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Region
 from patom.defenses.sanitiser import Oddest, Rows
 from patom.models.settings import require_choice
@@ -48,10 +51,10 @@ class Sphere(Oddest):
 
     def scores(self, rows: Rows) -> FloatArray:
         """Distance to the centre of the group."""
-        score = np.empty(rows.y.size)
-        for group in rows.groups():
-            score[group] = np.linalg.norm(rows.X[group] - middle(rows.X[group], self.centre), axis=1)
-        return score
+        groups = rows.groups()
+        centres, away = middles(rows.X, groups, self.centre), np.empty(rows.X.shape)
+        away[np.concatenate(groups)] = np.repeat(centres, [group.size for group in groups], axis=0)
+        return np.asarray(np.linalg.norm(rows.X - away, axis=1))
 
     def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
         """Balls around the centres."""
@@ -66,3 +69,8 @@ class Sphere(Oddest):
 def middle(X: FloatArray, centre: str) -> FloatArray:
     """The coordinates' medians or means, shape (d,)."""
     return np.asarray(np.median(X, axis=0) if centre == "median" else X.mean(axis=0))
+
+
+def middles(X: FloatArray, groups: Sequence[IntArray], centre: str) -> FloatArray:
+    """``middle`` of each group's rows, shape (g, d)."""
+    return over_groups(partial(np.median if centre == "median" else np.mean, axis=1), X, groups)

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -13,15 +14,38 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.kernels import row_products
+from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
-from patom.core.rows import TaskRows, append_constant, group_rows
+from patom.core.rows import Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
 from patom.models.settings import encode_classes, known_classes, require_finite
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
-_FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
+_FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
 _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as they came in, checked.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        float64 or float32, in C order; the caller's own array where it was that already.
+    y : array of shape (n,)
+        Targets, or -1 and +1.
+    groups : Grouping
+    """
+
+    X: AnyArray
+    y: FloatArray
+    groups: Grouping
+
+    def grouped(self) -> TaskRows:
+        """Copied, the constant appended, task by task."""
+        X = append_constant(np.asarray(self.groups.arrange(self.X), dtype=np.float64))
+        return TaskRows(X, np.array(self.groups.arrange(self.y)), self.groups.offsets)
 
 
 class LinearTasks(BaseEstimator, ABC):
@@ -29,15 +53,21 @@ class LinearTasks(BaseEstimator, ABC):
 
     tol: float
     status_: Enum
+    row_dtype: str = "float64"
 
     def _group(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> TaskRows:
         """Check the data, learn the labels of tasks, classes and features, and group the rows by task."""
-        X_, y_ = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+        return self._read(X, y, task).grouped()
+
+    def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> "Table":
+        """Check the data and learn the labels of tasks, classes and features; copies only what is not as it must be."""
+        features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
+        X_, y_ = validate_data(self, X, y, validate_separately=(features, _TARGETS))
         check_consistent_length(X_, y_)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         targets = self._encode_targets(column_or_1d(y_, warn=True))
         self.tasks_, index = encode(as_labels(task, X_.shape[0]))
-        return group_rows(X_, targets, index, self.tasks_.size)
+        return Table(X_, targets, grouping(index, self.tasks_.size))
 
     def _keep(self, W: FloatArray) -> None:
         self._weights = W
@@ -47,13 +77,7 @@ class LinearTasks(BaseEstimator, ABC):
         self._keep(solution.W)
         self.objective_, self.duality_gap_ = solution.objective, solution.duality_gap
         self.n_iter_, self.status_ = solution.n_iter, solution.status
-        if solution.status in (Status.MAX_ITER, Status.STALLED):
-            warnings.warn(
-                f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {self.tol:.2g}, "
-                f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        warn_of_gap(solution, self.tol, stacklevel=5)
 
     @abstractmethod
     def _encode_targets(self, y: AnyArray) -> FloatArray: ...
@@ -62,12 +86,7 @@ class LinearTasks(BaseEstimator, ABC):
         check_is_fitted(self)
         X_ = validate_data(self, X, reset=False, **_FEATURES)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        index = self._positions(task, X_.shape[0])
-        order = np.argsort(index, kind="stable")
-        offsets = np.searchsorted(index[order], np.arange(self.tasks_.size + 1)).astype(np.int64)
-        decision = np.empty(index.size)
-        decision[order] = row_products(append_constant(X_[order]), offsets, self._weights)
-        return decision
+        return borrowed_products(X_, self._positions(task, X_.shape[0]), self._weights)
 
     def _positions(self, task: Any, n_rows: int) -> IntArray:
         if task is None and self.tasks_.size > 1:
@@ -75,6 +94,17 @@ class LinearTasks(BaseEstimator, ABC):
         if task is None:
             return np.zeros(n_rows, dtype=np.int64)
         return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+
+
+def warn_of_gap(solution: Solution, tol: float, *, stacklevel: int) -> None:
+    """Say so where a solve ended above its tolerance; ``stacklevel`` counts from this function."""
+    if solution.status in (Status.MAX_ITER, Status.STALLED):
+        warnings.warn(
+            f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {tol:.2g}, "
+            f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
 
 
 class LinearRegressor(RegressorMixin, LinearTasks):

@@ -7,18 +7,21 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.labels import as_labels, positions
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
 from patom.core.relationship import Relationship
+from patom.core.rows import TaskRows
 from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice, require_covariance
+from patom.models.tall import is_tall, solve_rows
 from patom.models.threads import one_blas_thread
 
-_SOLVERS = ("accelerated", "alternating")
+_SOLVERS, _ROW_DTYPES = ("accelerated", "alternating"), ("float64", "float32")
 
 
 class _MTRL(LinearTasks):
@@ -45,9 +48,15 @@ class _MTRL(LinearTasks):
         ConvergenceWarning
             Where the duality gap stayed above ``tol``; ``status_`` says why.
         """
-        problem = self.problem(X, y, task=task)
+        self._check_settings()
+        table = self._read(X, y, task)
         with one_blas_thread():
-            self.adopt(problem.solve(), problem.penalty)
+            penalty = self.penalty(self.tasks_.size)
+            if is_tall(table, penalty, self.solver):
+                solution = solve_rows(table, self._loss(), penalty, tol=self.tol, max_iter=self.max_iter)
+            else:
+                solution = self._problem(table.grouped(), penalty).solve()
+            self.adopt(solution, penalty)
         return self
 
     def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Problem:
@@ -59,6 +68,9 @@ class _MTRL(LinearTasks):
         rows = self._group(X, y, task)
         with one_blas_thread():
             penalty = self.penalty(rows.n_tasks)
+        return self._problem(rows, penalty)
+
+    def _problem(self, rows: TaskRows, penalty: Penalty) -> Problem:
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def adopt(self, solution: Solution, penalty: Penalty) -> None:
@@ -83,6 +95,7 @@ class _MTRL(LinearTasks):
         require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
         require_choice(owner, self.LOSSES, loss=self.loss)
         require_choice(owner, _SOLVERS, solver=self.solver)
+        require_choice(owner, _ROW_DTYPES, row_dtype=self.row_dtype)
         if self.solver == "alternating" and self.task_covariance is not None:
             raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
 
@@ -96,13 +109,38 @@ class _MTRL(LinearTasks):
 
     @property
     def task_covariance_(self) -> FloatArray:
-        """Omega, shape (m, m), trace 1 unless given otherwise; built at each call."""
+        """Omega, shape (m, m), trace 1 unless given otherwise; built at each call.
+
+        TooManyTasksError, a MemoryError, says so where it would not fit into memory.
+        """
         return self._relationship().covariance()
 
     @property
     def task_correlation_(self) -> FloatArray:
-        """Task correlations, shape (m, m). At rank one they are all exactly +-1: look at the spectrum too."""
+        """Task correlations, shape (m, m), or TooManyTasksError.
+
+        At rank one they are all exactly +-1: look at the spectrum too.
+        """
         return self._relationship().correlation()
+
+    def task_covariance_of(self, tasks: Any) -> FloatArray:
+        """The block of Omega among some tasks, by their labels, shape (t, t); costs O(t^2 k).
+
+        Raises
+        ------
+        ValueError
+            For a label that the training data do not hold.
+        """
+        return self._relationship().covariance(self._chosen(tasks))
+
+    def task_correlation_of(self, tasks: Any) -> FloatArray:
+        """The correlations among some tasks, by their labels, shape (t, t); as ``task_covariance_of``."""
+        return self._relationship().correlation(self._chosen(tasks))
+
+    def _chosen(self, tasks: Any) -> IntArray:
+        check_is_fitted(self)
+        chosen = list(tasks)
+        return positions(as_labels(chosen, len(chosen)), self.tasks_, argument="tasks")
 
     def _relationship(self) -> Relationship:
         check_is_fitted(self)
@@ -138,6 +176,9 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         The alternation between W and Omega is the textbook's (Zhang and Yeung 2010); it can stall.
     huber_delta : float, default 1.0
         In units of y.
+    row_dtype : {"float64", "float32"}, default "float64"
+        How rows are kept while fitting; sums and weights are float64 either way. float32 halves the memory of X and
+        rounds each feature by 6e-8 of itself.
 
     Attributes
     ----------
@@ -181,6 +222,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         max_iter: int = 10_000,
         solver: str = "accelerated",
         huber_delta: float = 1.0,
+        row_dtype: str = "float64",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -190,6 +232,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         self.max_iter = max_iter
         self.solver = solver
         self.huber_delta = huber_delta
+        self.row_dtype = row_dtype
 
     def _loss(self) -> losses.Loss:
         if self.loss == "huber":
@@ -206,7 +249,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
 
     Parameters
     ----------
-    lambda_1, lambda_2, task_covariance, tol, max_iter, solver
+    lambda_1, lambda_2, task_covariance, tol, max_iter, solver, row_dtype
         As in ``MTRLRegressor``.
     loss : {"squared_hinge", "logistic", "unclipped_hinge"}, default "squared_hinge"
         max(0, 1 - y z)^2; log(1 + exp(-y z)); or (1 - y z)^2, the squared hinge as the paper prints it (eq. 11),
@@ -239,6 +282,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         solver: str = "accelerated",
+        row_dtype: str = "float64",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -247,6 +291,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         self.tol = tol
         self.max_iter = max_iter
         self.solver = solver
+        self.row_dtype = row_dtype
 
     def _loss(self) -> losses.Loss:
         named = (losses.squared_hinge, losses.logistic, losses.unclipped_hinge)

@@ -1,15 +1,17 @@
 """Checks of estimator settings and of the numbers that come in; every refusal is one sentence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import is_missing
+
+_BLOCK = 100_000
 
 
 def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: bool = False, **settings: Any) -> None:
@@ -30,19 +32,28 @@ def require_choice(owner: str, choices: Sequence[str], **settings: Any) -> None:
             raise ValueError(f"{name} of {owner} must be one of {', '.join(map(repr, choices))}; got {value!r}.")
 
 
-def require_finite(X: FloatArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
+def require_finite(X: AnyArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
     """Refuse NaN and infinity, naming the first row and column that holds one."""
     values = X.reshape(X.shape[0], -1)
     with np.errstate(over="ignore", invalid="ignore"):  # a sum costs no array; it is finite if all values are
         total = values.sum()
-    if np.isfinite(total) or np.isfinite(values).all():
+    if np.isfinite(total):
         return
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.concatenate([np.empty((0, 2), dtype=np.int64), *_not_finite(values)])
+    if bad.size == 0:
+        return
     row, column = bad[0]
     what = "NaN" if np.isnan(values[row, column]) else "infinity"
     where = f"row {row}" if X.ndim == 1 else f"row {row}, column {column if columns is None else repr(columns[column])}"
     more = f" ({len(bad)} NaN or infinite values in all)" if len(bad) > 1 else ""
     raise ValueError(f"{name} holds {what} in {where}{more}; drop or impute such values first.")
+
+
+def _not_finite(values: AnyArray) -> Iterator[IntArray]:
+    """Rows and columns of NaN and infinity, block by block, so that no second array as large is made."""
+    for start in range(0, values.shape[0], _BLOCK):
+        rows, columns = np.nonzero(~np.isfinite(values[start : start + _BLOCK]))
+        yield np.column_stack([rows + start, columns])
 
 
 def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
@@ -79,6 +90,9 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     gaps = np.flatnonzero(is_missing(y))
     if gaps.size:
         raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
+    if (two := _two_numbers(y)) is not None:
+        check_classification_targets(two)
+        return two, np.where(y == two[1], 1.0, -1.0)
     check_classification_targets(y)
     classes, index = np.unique(y, return_inverse=True)
     if classes.size > 2:
@@ -91,6 +105,14 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
             f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs two classes over all tasks."
         )
     return classes, np.where(index == 1, 1.0, -1.0)
+
+
+def _two_numbers(y: AnyArray) -> AnyArray | None:
+    """The two distinct numbers in y, sorted, found without sorting y; None where they are no numbers or not two."""
+    if y.dtype.kind not in "biuf" or y.size == 0:
+        return None
+    two = np.array([y.min(), y.max()])
+    return two if two[0] < two[1] and ((y == two[0]) | (y == two[1])).all() else None
 
 
 def known_classes(y: AnyArray, classes: AnyArray) -> FloatArray:

@@ -35,8 +35,10 @@ class Places:
             yield slice(None), self.regions[0]
             return
         which = self.number[task_index, (y > 0.0).astype(np.int64)]
-        for k in np.unique(which):
-            yield np.flatnonzero(which == k), self.regions[k]
+        order = np.argsort(which, kind="stable")
+        found, firsts = np.unique(which[order], return_index=True)
+        for k, rows in zip(found, np.split(order, firsts)[1:], strict=True):
+            yield rows, self.regions[k]
 
     def project(self, X: FloatArray, task_index: IntArray, y: FloatArray) -> FloatArray:
         """The nearest allowed rows, shape (r, d)."""

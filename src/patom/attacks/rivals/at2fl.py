@@ -12,10 +12,10 @@ from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.injection import Injection
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.core.arrays import FloatArray
+from patom.core.apart import ApartPenalty
+from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import DataTerm
 from patom.core.newton import solve_tangent
-from patom.core.quadratic import QuadraticPenalty
 from patom.core.relationship import Relationship
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
@@ -57,7 +57,7 @@ class AT2FL:
     PATOM has the same frozen gradient, but an exact fit before each move and a projection after every sample. Nodes
     that lag or drop out play no part here; the penalty is that of (1) and the utility is the threat's own.
 
-    A round costs a Newton system of each node's data for every local step, and O(m^2) numbers for Phi.
+    A round costs a Newton system of each node's data for every local step, and O(m^2 k) products for the s_i.
 
     Examples
     --------
@@ -125,7 +125,7 @@ class AT2FL:
         self, program: Bilevel, injection: Injection, learning: "Federation", duals: FloatArray
     ) -> tuple[Injection, "Federation"]:
         """One projected step along the summed gradient; the duals stay, so that V follows the rows."""
-        carried = learning.phi @ (program.aim.size * program.aim.gradient(learning.W))  # of eq. 2's sum
+        carried = learning.couple(program.aim.size * program.aim.gradient(learning.W))  # of eq. 2's sum
         step = self.step_size * duals[:, None] * carried[injection.task_index, :-1]
         X = program.project(injection.X + step, injection)
         V = learning.V.copy()
@@ -151,13 +151,25 @@ class Federation:
     @property
     def phi(self) -> FloatArray:
         """Omega (lambda_1 Omega + lambda_2 I)^-1, shape (m, m)."""
-        tasks = np.arange(self.V.shape[0])
-        return self.omega.coupling(tasks, tasks)
+        return self.omega.coupling(self._tasks, self._tasks)
 
     @property
     def W(self) -> FloatArray:  # noqa: N802
         """The weights that belong to the duals, shape (m, p)."""
-        return self.phi @ self.V
+        return self.couple(self.V)
+
+    @property
+    def bounds(self) -> FloatArray:
+        """The sum of each row's absolute values in Phi, shape (m,), Phi a part at a time."""
+        return np.concatenate([np.abs(part).sum(axis=1) for _, part in self.omega.coupling_blocks(*2 * [self._tasks])])
+
+    def couple(self, V: FloatArray) -> FloatArray:
+        """Phi V, shape (m, p), without Phi."""
+        return self.omega.carry(V)
+
+    @property
+    def _tasks(self) -> IntArray:
+        return np.arange(self.V.shape[0])
 
 
 def communicate(
@@ -168,11 +180,10 @@ def communicate(
     Costs ``local_steps`` Newton systems of a node's own data, in all nodes side by side.
     """
     term = program.term(injection)
-    phi = learning.phi
-    W = phi @ learning.V
-    ahead = W + _local_moves(program, term, W, learning.V, np.abs(phi).sum(axis=1), local_steps)
+    W = learning.W
+    ahead = W + _local_moves(program, term, W, learning.V, learning.bounds, local_steps)
     V = -term.value_and_gradient(ahead)[1]
-    omega = program.penalty(injection).relationship(phi @ V)
+    omega = program.penalty(injection).relationship(learning.couple(V))
     return Federation(V, omega), program.duals(injection, ahead)
 
 
@@ -180,8 +191,7 @@ def _local_moves(
     program: Bilevel, term: DataTerm, W: FloatArray, V: FloatArray, size: FloatArray, steps: int
 ) -> FloatArray:
     """Damped Newton steps towards u of every node's subproblem (see ``AT2FL``), shape (m, p); ``size`` holds s_i."""
-    spectrum = np.maximum(size, np.finfo(float).eps * size.max())
-    near = QuadraticPenalty(Relationship(np.eye(size.size), spectrum, 0.0, 1.0))  # ||u_i||^2 / (2 s_i)
+    near = ApartPenalty(1.0 / np.maximum(size, np.finfo(float).eps * size.max()))  # ||u_i||^2 / (2 s_i)
     U = np.zeros(W.shape)
     value, slope = term.value_and_gradient(W)
     for _ in range(steps):

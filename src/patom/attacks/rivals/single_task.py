@@ -15,9 +15,8 @@ from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
+from patom.core.apart import ridge
 from patom.core.arrays import FloatArray
-from patom.core.quadratic import QuadraticPenalty
-from patom.core.relationship import uniform_relationship
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -122,14 +121,14 @@ def uncoupled(program: Bilevel) -> Bilevel:
     else.
     """
     problem = program.problem
-    ridge = uniform_relationship(problem.rows.n_tasks, sum(problem.penalty.weights), 0.0)
+    apart = ridge(problem.rows.n_tasks, sum(problem.penalty.weights))
     stranded = np.setdiff1d(program.attackers, program.targets)
     terms = program.aim.terms
     if stranded.size > 0:
         terms += Availability().aim(problem, stranded, program.victim.known_targets).terms
     return replace(
         program,
-        problem=replace(problem, penalty=QuadraticPenalty(ridge), solver="accelerated"),
+        problem=replace(problem, penalty=apart, solver="accelerated"),
         aim=Aim(terms),
         rule=None,
     )

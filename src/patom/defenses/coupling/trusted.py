@@ -7,10 +7,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from patom.core.apart import ridge
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.labels import positions
-from patom.core.quadratic import QuadraticPenalty
-from patom.core.relationship import uniform_relationship
 from patom.core.rows import TaskRows
 from patom.core.solution import Solution, Status
 from patom.core.spectral import SpectralPenalty
@@ -107,9 +106,8 @@ def lean(problem: Problem, trusted: IntArray, share: float) -> Solution:
         return first
     root = _root(first.W, share, *problem.penalty.weights)
     rows = rows_of(problem.rows, others)
-    ridge = QuadraticPenalty(uniform_relationship(others.size, 1.0, 0.0))
     stretched = TaskRows(np.ascontiguousarray(rows.X @ root), rows.y, rows.offsets)
-    second = replace(problem, rows=stretched, tasks=problem.tasks[others], penalty=ridge).solve()
+    second = replace(problem, rows=stretched, tasks=problem.tasks[others], penalty=ridge(others.size, 1.0)).solve()
     W = np.empty((problem.rows.n_tasks, problem.rows.n_columns))
     W[trusted], W[others] = first.W, second.W @ root
     statuses = (first.status, second.status)

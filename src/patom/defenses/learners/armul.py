@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from patom.core.apart import ridge
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss, squared_error, squared_hinge
-from patom.core.quadratic import fixed_covariance
 from patom.core.rows import TaskRows
 from patom.core.solution import Solution
 from patom.core.solver import solve
@@ -92,8 +92,7 @@ def low_rank_centres(
 
 def independent_fits(term: DataTerm) -> FloatArray:
     """Each task's minimum of f, shape (m, p), by a ridge of a millionth of the curvature."""
-    ridge = 1e-6 * max(term.smoothness, _TINY)
-    return solve(term, fixed_covariance(np.eye(term.shape[0]), ridge, 0.0)).W
+    return solve(term, ridge(term.shape[0], 1e-6 * max(term.smoothness, _TINY))).W
 
 
 def truncated(W: FloatArray, rank: int) -> FloatArray:

@@ -15,6 +15,7 @@ from patom.defenses.screening.scores import Scored, middles, score_tasks
 from patom.models.problem import Problem
 
 _TOLERANCE = 1e-4  # of the fits: ranks are compared, not digits
+_DRAWN = 2**22  # normal numbers at a time: 32 MiB
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ def honest_tasks(problem: Problem, W: FloatArray, among: BoolArray) -> Honest:
 
 def draw_weights(honest: Honest, known: FloatArray | None, n_tasks: int, rng: np.random.Generator) -> FloatArray:
     """Weights of honest tasks, normal, but those that are known; shape (m, p)."""
-    V = honest.mean + rng.standard_normal((n_tasks, len(honest.spread))) @ honest.spread
+    V, k = np.empty((n_tasks, honest.mean.size)), len(honest.spread)
+    height = max(1, _DRAWN // k)
+    for first in range(0, n_tasks, height):
+        part = V[first : first + height]
+        part[:] = honest.mean + rng.standard_normal((len(part), k)) @ honest.spread
     return V if known is None else np.where(np.isnan(known), V, known)
 
 

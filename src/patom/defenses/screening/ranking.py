@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import positions
+from patom.core.relationship import Relationship
 from patom.core.spectral import SpectralPenalty
 from patom.defenses.roni import folds
 from patom.defenses.screening.null import p_values
@@ -37,7 +38,7 @@ class Screening:
         The same, less the median over tasks, over their robust standard deviation (from the median absolute one).
     suspicion : array of shape (m,)
         Largest deviation of those in ``RANKED``.
-    correlations : array of shape (m, m)
+    relationship : Relationship
         Of the fitted model.
     p_values : array of shape (m,), or None
         How often a task as suspicious as this one is met in its place where all tasks are honest. Of m honest tasks
@@ -48,13 +49,18 @@ class Screening:
     scores: Scores
     deviation: Scores
     suspicion: FloatArray
-    correlations: FloatArray
+    relationship: Relationship
     p_values: FloatArray | None = None
 
     @property
     def order(self) -> IntArray:
         """Positions of the tasks, the most suspicious first."""
         return np.argsort(-self.suspicion, kind="stable")
+
+    @property
+    def correlations(self) -> FloatArray:
+        """Task correlations of the fitted model, shape (m, m); built at each call."""
+        return self.relationship.correlation()
 
     @property
     def reasons(self) -> list[str]:
@@ -70,7 +76,8 @@ class Screening:
         given = [confirmed] if isinstance(confirmed, str) or not isinstance(confirmed, Iterable) else list(confirmed)
         found = positions(np.array(given, dtype=self.tasks.dtype), self.tasks, argument="confirmed")
         left = np.setdiff1d(np.arange(self.tasks.size), found)
-        strength = np.abs(self.correlations[np.ix_(left, found)]).max(axis=1)
+        blocks = self.relationship.correlation_blocks(found)
+        strength = np.max([np.abs(block).max(axis=0) for _, block in blocks], axis=0)[left]
         return np.asarray(self.tasks[left[np.argsort(-strength, kind="stable")]])
 
 
@@ -149,7 +156,7 @@ def screen(
     fold = folds(problem.rows, n_folds, rng)
     with one_blas_thread():
         found = score_tasks(problem, penalty, fold, n_folds, trusted, progress=progress)
-        result = Screening(problem.tasks, found.scores, found.deviation, found.suspicion, found.correlations)
+        result = Screening(problem.tasks, found.scores, found.deviation, found.suspicion, found.relationship)
         if n_resamples == 0:
             return result
         p = p_values(problem, penalty, fold, n_folds, found, trusted, n_resamples, rng, progress)

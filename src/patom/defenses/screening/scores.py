@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.grouped import over_groups
 from patom.core.kernels import row_products
+from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
 from patom.core.spectral import SpectralPenalty
 from patom.defenses.trim import part
@@ -32,7 +35,7 @@ class Scored:
     scores: Scores
     deviation: Scores
     suspicion: FloatArray
-    correlations: FloatArray
+    relationship: Relationship
 
 
 def score_tasks(
@@ -69,13 +72,13 @@ def score_tasks(
         scores["harm"][i] = _harm(problem, fold, n_folds, W, losses, i)
         progress()
     scores["change"] = np.nan if trusted is None else _change(W, trusted)
-    correlations = penalty.relationship(W).correlation()
-    scores["correlation"] = _cluster(np.abs(correlations))
+    relationship = penalty.relationship(W)
+    scores["correlation"] = _clusters(relationship, rows.n_tasks)
     deviation = np.recarray(scores.size, SCORES)
     for name in SCORES.names or ():
         deviation[name] = _deviation(scores[name])
     suspicion = np.nanmax(np.column_stack([deviation[name] for name in RANKED]), axis=1)
-    return Scored(W, scores, deviation, suspicion, correlations)
+    return Scored(W, scores, deviation, suspicion, relationship)
 
 
 def held_out_losses(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray) -> FloatArray:
@@ -106,14 +109,17 @@ def _harm(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray, losses:
 
 def middles(rows: TaskRows) -> FloatArray:
     """Median row of each task, without the constant; shape (m, d)."""
-    return np.array(
-        [np.median(rows.X[a:b, :-1], axis=0) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]
-    )
+    return over_groups(partial(np.median, axis=1), rows.X[:, :-1], _positions(rows))
 
 
 def _reach(rows: TaskRows) -> FloatArray:
     away = np.linalg.norm(rows.X[:, :-1] - middles(rows)[rows.task_index], axis=1)
-    return np.array([np.quantile(away[a:b], _OUTER) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)])
+    return over_groups(partial(np.quantile, q=_OUTER, axis=1), away, _positions(rows))
+
+
+def _positions(rows: TaskRows) -> list[IntArray]:
+    """Of each task's rows."""
+    return np.split(np.arange(rows.y.size), rows.offsets[1:-1])
 
 
 def _change(W: FloatArray, trusted: FloatArray) -> FloatArray:
@@ -122,12 +128,20 @@ def _change(W: FloatArray, trusted: FloatArray) -> FloatArray:
     return np.asarray(np.divide(away, norm, out=np.full(norm.size, np.nan), where=norm > 0.0))
 
 
-def _cluster(strength: FloatArray) -> FloatArray:
-    m = strength.shape[0]
-    others = -np.sort(-strength[~np.eye(m, dtype=bool)].reshape(m, m - 1), axis=1)
+def _clusters(relationship: Relationship, m: int) -> FloatArray:
+    blocks = relationship.correlation_blocks(np.arange(m))
+    return np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
+
+
+def _cluster(strength: FloatArray, first: int) -> FloatArray:
+    """Of the tasks from ``first`` on; ``strength``, their absolute correlations with all m tasks, is overwritten."""
+    count, m = strength.shape
+    strength[np.arange(count), first + np.arange(count)] = -np.inf  # not with itself
     near = min(_NEAREST, m - 1)
-    rest = others[:, near:].mean(axis=1) if m - 1 > near else np.zeros(m)
-    return np.asarray(others[:, :near].mean(axis=1) - rest)
+    strength.partition(m - near, axis=1)
+    rest = strength[:, : m - near]
+    rest[np.isneginf(rest)] = 0.0
+    return np.asarray(strength[:, m - near :].mean(axis=1) - rest.sum(axis=1) / max(1, m - 1 - near))
 
 
 def _deviation(score: FloatArray) -> FloatArray:

@@ -1,0 +1,100 @@
+"""Statistics of many groups of rows: what a loop over the groups gives, one step for all groups of a size."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from patom.core.arrays import FloatArray, IntArray
+
+
+def over_groups(
+    statistic: Callable[[FloatArray], FloatArray], values: FloatArray, groups: Sequence[IntArray]
+) -> FloatArray:
+    """A statistic of each group's rows, shape (g, ...).
+
+    Parameters
+    ----------
+    statistic : callable (k, size, ...) -> (k, ...)
+        Of k groups of one size.
+    values : array of shape (n, ...)
+    groups : sequence of g arrays of positions
+        At least one; none is empty.
+
+    Examples
+    --------
+    >>> over_groups(lambda parts: parts.mean(axis=1), np.array([1.0, 2.0, 4.0]), [np.array([0, 2]), np.array([1])])
+    array([2.5, 2. ])
+    """
+    found: FloatArray | None = None
+    for which in _of_one_size(np.array([group.size for group in groups])):
+        told = statistic(values[np.stack([groups[i] for i in which])])
+        found = np.empty((len(groups), *told.shape[1:])) if found is None else found
+        found[which] = told
+    if found is None:
+        raise ValueError("groups of over_groups must hold one group at least; got none.")
+    return found
+
+
+def _of_one_size(sizes: IntArray) -> Iterator[IntArray]:
+    order = np.argsort(sizes, kind="stable")
+    yield from np.split(order, np.unique(sizes[order], return_index=True)[1])[1:]
+
+
+def grouped_nmse(y: FloatArray, z: FloatArray, starts: IntArray) -> FloatArray:
+    """Mean squared error over the variance of the targets, shape (g,); NaN where a group's are constant.
+
+    Parameters
+    ----------
+    y, z : arrays of shape (n,)
+        Targets and predictions, the rows of a group side by side.
+    starts : array of shape (g,)
+        Where each group begins; none is empty.
+
+    Examples
+    --------
+    >>> grouped_nmse(np.array([0.0, 2.0, 5.0]), np.array([1.0, 1.0, 5.0]), np.array([0, 2]))
+    array([ 1., nan])
+    """
+    counts = np.diff(np.append(starts, y.size))
+    values = np.full(starts.size, np.nan)
+    for groups in _of_one_size(counts):
+        rows = starts[groups, None] + np.arange(counts[groups[0]])
+        targets, error = y[rows], np.mean((y[rows] - z[rows]) ** 2, axis=1)
+        variance = np.mean((targets - targets.mean(axis=1, keepdims=True)) ** 2, axis=1)
+        varied = np.ptp(targets, axis=1) > 0.0
+        values[groups[varied]] = error[varied] / variance[varied]
+    return values
+
+
+def grouped_auc(code: IntArray, score: FloatArray, starts: IntArray) -> FloatArray:
+    """Area under the ROC curve, ties counted half, shape (g,); NaN where a group has one class.
+
+    Parameters
+    ----------
+    code : array of shape (n,)
+        Whole numbers, two of them in a group at most, of which the larger stands for the positive class; the rows of a
+        group side by side.
+    score : array of shape (n,)
+        No NaN.
+    starts : array of shape (g,)
+        As for ``grouped_nmse``.
+
+    Examples
+    --------
+    >>> grouped_auc(np.array([0, 1, 0, 1, 1]), np.array([0.1, 0.4, 0.4, 0.8, 0.2]), np.array([0, 4]))
+    array([0.875,   nan])
+    """
+    counts = np.diff(np.append(starts, code.size))
+    group = np.repeat(np.arange(starts.size), counts)
+    order = np.lexsort((score, group))
+    changes = (np.diff(score[order]) != 0.0) | (np.diff(group) != 0)
+    first = np.flatnonzero(np.concatenate([[True], changes]))
+    ties = np.diff(np.append(first, code.size))
+    rank = np.empty(code.size)
+    rank[order] = np.repeat(first + (ties + 1) / 2.0, ties) - np.repeat(starts, counts)  # from 1 within a group
+    least = np.minimum.reduceat(code, starts)
+    positive = code > np.repeat(least, counts)
+    n_positive = np.add.reduceat(positive.astype(np.int64), starts)
+    excess = np.add.reduceat(np.where(positive, rank, 0.0), starts) - n_positive * (n_positive + 1) / 2
+    pairs = n_positive * (counts - n_positive)
+    return np.asarray(np.divide(excess, pairs, out=np.full(starts.size, np.nan), where=pairs > 0))

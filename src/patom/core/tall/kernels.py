@@ -1,0 +1,241 @@
+"""Compiled passes over borrowed rows: one stream over the features, all work on a task done while it is in cache.
+
+The constant feature is implied: the last entry of w_i meets a 1 that is stored nowhere. ``order`` lists the rows
+task by task; where it is empty they lie so already. A kernel treats the tasks ``first`` to ``last - 1`` and reads and
+writes their rows of (m, p) arrays; sums over these tasks go to ``sums``. Features may be float32, sums are float64.
+"""
+
+import numpy as np
+from numba import njit
+
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.compiled import compiled_serial
+from patom.core.compiled_losses import SQUARED_HINGE, loss_at
+
+_POWER_STEPS = 20
+_inlined = njit(inline="always", fastmath={"reassoc", "contract"})
+
+
+@_inlined
+def _row(order: IntArray, place: int) -> int:
+    return order[place] if order.size > 0 else place
+
+
+@_inlined
+def _products(X: AnyArray, row: int, other: int, w: FloatArray) -> tuple[float, float]:
+    """Predictions for two rows: two at a time share the loads of w and hide each other's latency."""
+    d, z, z_other = X.shape[1], 0.0, 0.0
+    for c in range(d):
+        z += X[row, c] * w[c]
+        z_other += X[other, c] * w[c]
+    return float(z + w[d]), float(z_other + w[d])
+
+
+@_inlined
+def _add(X: AnyArray, row: int, other: int, weight: float, weight_other: float, out: FloatArray) -> None:
+    """Both rows times their weights, added to ``out``."""
+    d = X.shape[1]
+    for c in range(d):
+        out[c] += weight * X[row, c] + weight_other * X[other, c]
+    out[d] += weight + weight_other
+
+
+@_inlined
+def _differentiate(
+    X: AnyArray,
+    y: FloatArray,
+    order: IntArray,
+    start: int,
+    stop: int,
+    kind: int,
+    delta: float,
+    w: FloatArray,
+    gradient: FloatArray,
+) -> float:
+    """One task's mean loss, and its gradient."""
+    value, share = 0.0, 1.0 / (stop - start)
+    gradient[:] = 0.0
+    for j in range(start, stop, 2):
+        row, last = _row(order, j), j + 1 == stop
+        other = row if last else _row(order, j + 1)
+        z, z_other = _products(X, row, other, w)
+        loss, slope, _ = loss_at(kind, delta, z, y[row])
+        loss_other, slope_other, _ = loss_at(kind, delta, z_other, y[other])
+        if last:
+            loss_other = slope_other = 0.0
+        value += loss + loss_other
+        if slope != 0.0 or slope_other != 0.0:  # rows beyond the hinge's margin
+            _add(X, row, other, share * slope, share * slope_other, gradient)
+    return share * value
+
+
+@compiled_serial
+def differentiate(
+    X: AnyArray,
+    y: FloatArray,
+    order: IntArray,
+    offsets: IntArray,
+    first: int,
+    last: int,
+    kind: int,
+    delta: float,
+    W: FloatArray,
+    gradient: FloatArray,
+    sums: FloatArray,
+) -> None:
+    """The data term's gradient at W, both with the rows of these tasks only; ``sums[0]`` its value."""
+    for i in range(first, last):
+        w, g = W[i - first], gradient[i - first]
+        sums[0] += _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, w, g)
+
+
+@compiled_serial
+def forward(
+    X: AnyArray,
+    y: FloatArray,
+    order: IntArray,
+    offsets: IntArray,
+    first: int,
+    last: int,
+    kind: int,
+    delta: float,
+    W: FloatArray,
+    Z: FloatArray,
+    L: float,
+) -> None:
+    """Z = W - gradient/L."""
+    for i in range(first, last):
+        _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i], Z[i])
+        for c in range(W.shape[1]):
+            Z[i, c] = W[i, c] - Z[i, c] / L
+
+
+@compiled_serial
+def accelerate(
+    X: AnyArray,
+    y: FloatArray,
+    order: IntArray,
+    offsets: IntArray,
+    first: int,
+    last: int,
+    kind: int,
+    delta: float,
+    W: FloatArray,
+    Y: FloatArray,
+    Z: FloatArray,
+    ahead: FloatArray,
+    push: float,
+    L: float,
+    sums: FloatArray,
+) -> None:
+    """From the last step's W and Y to the next: W is ``ahead``, Y = W + push (W - last W), Z = Y - gradient/L.
+
+    ``ahead`` has the rows of these tasks only. ``sums[0]`` is <last Y - ahead, ahead - last W>: positive where the
+    momentum points uphill.
+    """
+    uphill = 0.0
+    for i in range(first, last):
+        for c in range(W.shape[1]):
+            now = ahead[i - first, c]
+            step = now - W[i, c]
+            uphill += (Y[i, c] - now) * step
+            W[i, c] = now
+            Y[i, c] = now + push * step
+        _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, Y[i], Z[i])
+        for c in range(W.shape[1]):
+            Z[i, c] = Y[i, c] - Z[i, c] / L
+    sums[0] += uphill
+
+
+@compiled_serial
+def bend(
+    X: AnyArray,
+    y: FloatArray,
+    order: IntArray,
+    offsets: IntArray,
+    first: int,
+    last: int,
+    kind: int,
+    delta: float,
+    W: FloatArray,
+    V: FloatArray,
+    image: FloatArray,
+) -> None:
+    """``image`` = H V, the data term's second derivative at W along V."""
+    for i in range(first, last):
+        stop, share = offsets[i + 1], 1.0 / (offsets[i + 1] - offsets[i])
+        image[i, :] = 0.0
+        for j in range(offsets[i], stop, 2):
+            row, bent, bent_other = _row(order, j), 2.0, 2.0
+            other = row if j + 1 == stop else _row(order, j + 1)
+            if kind >= SQUARED_HINGE:  # else the same at any prediction
+                z, z_other = _products(X, row, other, W[i])
+                bent, bent_other = loss_at(kind, delta, z, y[row])[2], loss_at(kind, delta, z_other, y[other])[2]
+            if j + 1 == stop:
+                bent_other = 0.0
+            if bent != 0.0 or bent_other != 0.0:
+                z, z_other = _products(X, row, other, V[i])
+                _add(X, row, other, share * bent * z, share * bent_other * z_other, image[i])
+
+
+@compiled_serial
+def largest_curvature(
+    X: AnyArray, order: IntArray, offsets: IntArray, first: int, last: int, start: FloatArray, sums: FloatArray
+) -> None:
+    """``sums[0]``: largest eigenvalue over tasks of sum_j x_ij x_ij'/n_i, by power iteration; all steps in one stream.
+
+    It comes from below, from ``start``, shape (p,).
+    """
+    v, image = np.empty(start.size), np.empty(start.size)
+    for i in range(first, last):
+        v[:] = start
+        share, square = 1.0 / (offsets[i + 1] - offsets[i]), 0.0
+        for _ in range(_POWER_STEPS):
+            image[:] = 0.0
+            for j in range(offsets[i], offsets[i + 1], 2):
+                row, alone = _row(order, j), j + 1 == offsets[i + 1]
+                other = row if alone else _row(order, j + 1)
+                z, z_other = _products(X, row, other, v)
+                _add(X, row, other, share * z, 0.0 if alone else share * z_other, image)
+            square = 0.0
+            for c in range(v.size):
+                square += image[c] * image[c]
+            for c in range(v.size):
+                v[c] = image[c] / np.sqrt(square)
+        sums[0] = max(sums[0], np.sqrt(square))
+
+
+@compiled_serial
+def value_without_weights(
+    y: FloatArray, order: IntArray, offsets: IntArray, first: int, last: int, kind: int, delta: float, sums: FloatArray
+) -> None:
+    """``sums[0]``: the data term at W = 0."""
+    for i in range(first, last):
+        value = 0.0
+        for j in range(offsets[i], offsets[i + 1]):
+            row = _row(order, j)
+            value += loss_at(kind, delta, 0.0, y[row])[0]
+        sums[0] += value / (offsets[i + 1] - offsets[i])
+
+
+@compiled_serial
+def predict(
+    X: AnyArray, order: IntArray, offsets: IntArray, first: int, last: int, W: FloatArray, out: FloatArray
+) -> None:
+    """Predictions w_i'x_ij, each at its row's place."""
+    for i in range(first, last):
+        for j in range(offsets[i], offsets[i + 1], 2):
+            row = _row(order, j)
+            other = row if j + 1 == offsets[i + 1] else _row(order, j + 1)
+            out[row], out[other] = _products(X, row, other, W[i])
+
+
+@compiled_serial
+def collect(X: AnyArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
+    """Sums of weighted rows, task by task, of rows that lie so; ``out`` has shape (m, p)."""
+    for i in range(offsets.size - 1):
+        out[i, :] = 0.0
+        for j in range(offsets[i], offsets[i + 1], 2):
+            alone = j + 1 == offsets[i + 1]
+            other = j if alone else j + 1
+            _add(X, j, other, weight[j], 0.0 if alone else weight[other], out[i])

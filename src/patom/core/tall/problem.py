@@ -1,0 +1,94 @@
+"""Problem (1), Omega learned, as the solver of tall problems sees it: (p, p) matrices here, all else in shards."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.spectral import SpectralPenalty
+from patom.core.tall.shard import Sums, total
+from patom.core.tall.shards import Shards
+from patom.core.tall.spectrum import Factors, shrink, singular, spectrum
+
+
+@dataclass(frozen=True)
+class Certified:
+    """What is known at some W.
+
+    Parameters
+    ----------
+    objective, gap : float
+        Value of (1) and the Fenchel gap.
+    s : array of shape (k,)
+        Singular values of W, descending.
+    Q : array of shape (p, k)
+        Its right singular vectors.
+    """
+
+    objective: float
+    gap: float
+    s: FloatArray
+    Q: FloatArray
+
+    @property
+    def D(self) -> FloatArray:  # noqa: N802  (a matrix)
+        """(W'W)^(1/2) over its trace, shape (p, p); I/p where W = 0."""
+        p = self.Q.shape[0]
+        return np.asarray((self.Q * (self.s / self.s.sum())) @ self.Q.T) if self.s.size else np.eye(p) / p
+
+
+@dataclass(frozen=True)
+class TallProblem:
+    """The data term on tasks in shards, and the penalty.
+
+    Parameters
+    ----------
+    shards : Shards
+    penalty : SpectralPenalty
+    curvature_bound : float
+        The loss's.
+    """
+
+    shards: Shards
+    penalty: SpectralPenalty
+    curvature_bound: float
+
+    @cached_property
+    def scale(self) -> float:
+        """f(0), the data term without any weights."""
+        return float(self.sum("value_without_weights")[0][0])
+
+    @cached_property
+    def smoothness(self) -> float:
+        """Lipschitz constant of grad f, up to a few per cent: the power iteration comes from below."""
+        largest = max(float(answer[0][0]) for answer in self.shards.reduce("largest_curvature"))
+        return 1.05 * self.curvature_bound * largest
+
+    @cached_property
+    def mean_smoothness(self) -> float:
+        """The same of the tasks' mean, which is far smaller where each task has few rows."""
+        (square,) = self.sum("mean_square")
+        return self.curvature_bound * float(np.linalg.eigvalsh(square)[-1]) / self.shards.shape[0]
+
+    def factors(self, slot: int) -> Factors:
+        """What a slot holds, of whatever rank."""
+        (gram,) = self.sum("gram", slot)
+        return shrink(gram, 1.0, 0.0)
+
+    def evaluate(self, slot: int, factors: Factors, kept: int | None = None) -> Certified:
+        """A pass over the rows at the weights that a slot and its factors stand for, to be kept in a slot or not."""
+        value, UU, UG, GG = self.sum("evaluate", slot, factors.T, factors.right, kept)
+        return self.certify(float(value[0]), singular(UU, factors.right), GG, -float(np.vdot(factors.right, UG)))
+
+    def certify(self, value: float, W: tuple[FloatArray, FloatArray], VV: FloatArray, WV: float) -> Certified:
+        """Objective and gap from f(W), W's singular values and vectors, and V'V and <W, V> of V = -grad f(W)."""
+        s, Q = W
+        R = self.penalty.value(np.diag(s)) if s.size else 0.0
+        dual = self.penalty.conjugate(np.diag(spectrum(VV)[0]))
+        return Certified(value + R, abs(R + dual - WV), s, Q)
+
+    def sum(self, method: str, *arguments: Any) -> Sums:
+        """The sums over all tasks that a method of ``Shard`` returns for the tasks of one."""
+        return total(self.shards.reduce(method, *arguments))

@@ -1,0 +1,246 @@
+"""Each task's own optimum, given what the others have settled: a ridge problem in k coordinates, solved exactly.
+
+A task's weights are A a with A of shape (p, k) shared by all, and a minimises sum_j l(f_j'a, y_j)/n_i + ||a||^2/2 with
+f_j = A'x_j. Newton's equations are solved by Cholesky factors in the task's rows or in the k coordinates, whichever
+are fewer, and halved where a full step goes uphill; a quadratic loss needs one.
+"""
+
+import numpy as np
+from numba import njit
+
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.compiled import compiled_serial
+from patom.core.compiled_losses import SQUARED_HINGE, loss_at
+
+_MOST_STEPS, _LEAST_LENGTH = 50, 1e-6
+_CLOSE = 1e-8  # relative; a Newton step squares it
+_ROUNDING = 1e-14
+_fast = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+
+
+@_fast
+def _cross_products(F: FloatArray, K: FloatArray) -> None:
+    """K = F F', two by two rows at a time; the upper triangle too."""
+    n = F.shape[0]
+    for i in range(0, n, 2):
+        i_next = min(i + 1, n - 1)
+        for j in range(0, i + 1, 2):
+            j_next = min(j + 1, n - 1)
+            first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+            for c in range(F.shape[1]):
+                first += F[i, c] * F[j, c]
+                second += F[i, c] * F[j_next, c]
+                third += F[i_next, c] * F[j, c]
+                fourth += F[i_next, c] * F[j_next, c]
+            K[i, j], K[i, j_next], K[i_next, j], K[i_next, j_next] = first, second, third, fourth
+            K[j, i], K[j_next, i], K[j, i_next], K[j_next, i_next] = first, second, third, fourth
+
+
+@_fast
+def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
+    """Replace b by M^-1 b; of M the upper triangle is read, and turns into its Cholesky factor."""
+    for i in range(size):
+        scale = 1.0 / np.sqrt(M[i, i])
+        for c in range(i, size):
+            M[i, c] *= scale
+        for j in range(i + 1, size):
+            factor = M[i, j]
+            for c in range(j, size):
+                M[j, c] -= factor * M[i, c]
+        b[i] /= M[i, i]
+        for c in range(i + 1, size):
+            b[c] -= b[i] * M[i, c]
+    for i in range(size - 1, -1, -1):
+        total = 0.0
+        for c in range(i + 1, size):
+            total += M[i, c] * b[c]
+        b[i] = (b[i] - total) / M[i, i]
+
+
+@_fast
+def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
+    """Coefficients b of the rows, a = F'b: b = g + s u, (I + s K s) u = -s K g."""
+    n = g.size
+    for j in range(n):
+        total = 0.0
+        for i in range(n):
+            total += K[j, i] * g[i]
+        b[j] = -s[j] * total
+        for i in range(j, n):
+            M[j, i] = s[j] * s[i] * K[j, i]
+        M[j, j] += 1.0
+    _solve(M, b, n)
+    for j in range(n):
+        b[j] = g[j] + s[j] * b[j]
+
+
+@_fast
+def _step_by_columns(F: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
+    """The coordinates b = a themselves: (I + F's^2F) a = F'g."""
+    k = F.shape[1]
+    for c in range(k):
+        b[c] = 0.0
+        for e in range(c, k):
+            M[c, e] = 0.0
+        M[c, c] = 1.0
+    for j in range(F.shape[0]):
+        for c in range(k):
+            b[c] += g[j] * F[j, c]
+        weight = s[j] * s[j]
+        if weight > 0.0:
+            for c in range(k):
+                pull = weight * F[j, c]
+                for e in range(c, k):
+                    M[c, e] += pull * F[j, e]
+    _solve(M, b, k)
+
+
+@_fast
+def _linearise(kind: int, delta: float, z: FloatArray, y: FloatArray, g: FloatArray, s: FloatArray) -> None:
+    """The loss around z as s^2 z^2/2 - g z, over n rows."""
+    share = 1.0 / z.size
+    for j in range(z.size):
+        _, slope, curvature = loss_at(kind, delta, z[j], y[j])
+        g[j] = share * (curvature * z[j] - slope)
+        s[j] = np.sqrt(share * curvature)
+
+
+@_fast
+def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
+    for j in range(z.size):
+        total = 0.0
+        for c in range(b.size):
+            total += S[j, c] * b[c]
+        z[j] = total
+
+
+@_fast
+def _objective(kind: int, delta: float, y: FloatArray, z: FloatArray, b: FloatArray) -> tuple[float, float]:
+    """Mean loss, and with ||a||^2/2 added; ||a||^2 is b'z for coefficients of the rows and b'b for coordinates."""
+    value, square = 0.0, 0.0
+    for j in range(z.size):
+        value += loss_at(kind, delta, z[j], y[j])[0]
+    if b.size == z.size:
+        for j in range(b.size):
+            square += b[j] * z[j]
+    else:
+        for j in range(b.size):
+            square += b[j] * b[j]
+    value /= z.size
+    return value, value + 0.5 * square
+
+
+@_fast
+def _halve(last: FloatArray, ahead: FloatArray) -> None:
+    for j in range(ahead.size):
+        ahead[j] = 0.5 * (last[j] + ahead[j])
+
+
+@_fast
+def _moved(last: FloatArray, ahead: FloatArray) -> bool:
+    """Whether predictions moved more than a quadratically convergent step may move at its end; they are taken over."""
+    step, size = 0.0, 0.0
+    for j in range(ahead.size):
+        step, size = max(step, abs(ahead[j] - last[j])), max(size, abs(ahead[j]))
+        last[j] = ahead[j]
+    return bool(step > _CLOSE * size)
+
+
+@_fast
+def _settle(
+    F: FloatArray, S: FloatArray, y: FloatArray, kind: int, delta: float, M: FloatArray, work: FloatArray
+) -> float:
+    """One task from the predictions ``work[0]`` to its optimum's, with coefficients in ``work[1]``; the mean loss.
+
+    S is F F', where coefficients are the rows', or F.
+    """
+    n, size = S.shape
+    z, b, g, s, ahead, b_ahead = work[0, :n], work[1, :size], work[2, :n], work[3, :n], work[4, :n], work[5, :size]
+    value, objective = 0.0, np.inf
+    for _ in range(_MOST_STEPS):
+        _linearise(kind, delta, z, y, g, s)
+        if n == size:
+            _step_by_rows(S, g, s, M, b_ahead)
+        else:
+            _step_by_columns(F, g, s, M, b_ahead)
+        _predict(S, b_ahead, ahead)
+        value, reached = _objective(kind, delta, y, ahead, b_ahead)
+        length = 1.0
+        while reached > objective + _ROUNDING * abs(objective) and length > _LEAST_LENGTH:
+            _halve(b, b_ahead)
+            _halve(z, ahead)
+            value, reached = _objective(kind, delta, y, ahead, b_ahead)
+            length *= 0.5
+        objective = reached
+        b[:] = b_ahead
+        if not _moved(z, ahead) or kind < SQUARED_HINGE:
+            break
+    return value
+
+
+@_fast
+def _write(
+    F: FloatArray,
+    work: FloatArray,
+    y: FloatArray,
+    kind: int,
+    delta: float,
+    by_rows: bool,
+    coordinates: FloatArray,
+    duals: FloatArray,
+) -> None:
+    n, k = F.shape
+    for j in range(n):
+        duals[j] = -loss_at(kind, delta, work[0, j], y[j])[1] / n
+    for c in range(k):
+        coordinates[c] = 0.0 if by_rows else work[1, c]
+    if by_rows:
+        for j in range(n):
+            for c in range(k):
+                coordinates[c] += work[1, j] * F[j, c]
+
+
+@compiled_serial
+def settle(
+    F: FloatArray,
+    y: FloatArray,
+    offsets: IntArray,
+    kind: int,
+    delta: float,
+    predictions: FloatArray,
+    coordinates: FloatArray,
+    duals: FloatArray,
+    sums: FloatArray,
+) -> None:
+    """Settle every task of a block; ``sums[0]`` is the sum of their mean losses.
+
+    Parameters
+    ----------
+    F : array of shape (n, k)
+        The rows' coordinates, grouped by ``offsets``, shape (m + 1,), which start at 0.
+    y : array of shape (n,)
+    predictions : array of shape (n,)
+        Where Newton's steps start, and the settled ones.
+    coordinates : array of shape (m, k)
+        The settled a.
+    duals : array of shape (n,)
+        -l'(z_j, y_j)/n_i there.
+    """
+    k = F.shape[1]
+    most = 0
+    for i in range(offsets.size - 1):
+        most = max(most, offsets[i + 1] - offsets[i])
+    work = np.empty((6, max(most, k)))
+    square, system = np.empty(k * k), np.empty(k * k)
+    for i in range(offsets.size - 1):
+        start, stop = offsets[i], offsets[i + 1]
+        n, rows, S = stop - start, F[start:stop], F[start:stop]
+        size = k
+        if n <= k:  # then by rows, also where n = k: the sizes tell which
+            size, S = n, square[: n * n].reshape(n, n)
+            _cross_products(rows, S)
+        work[0, :n] = predictions[start:stop]
+        M = system[: size * size].reshape(size, size)
+        sums[0] += _settle(rows, S, y[start:stop], kind, delta, M, work)
+        _write(rows, work, y[start:stop], kind, delta, n <= k, coordinates[i], duals[start:stop])
+        predictions[start:stop] = work[0, :n]

@@ -1,0 +1,191 @@
+"""What a worker holds of a fit: its partitions' rows and shards, in its own memory, addressed by key.
+
+Every request names the number of messages that went before it. A worker that has not seen them all, since it is new in
+the place of one that died, says so and is sent them again: a shard's answers follow from rows and messages alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from weakref import finalize
+
+import numba
+import numpy as np
+from distributed import get_worker
+
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.labels import as_labels, encode, is_missing, positions
+from patom.core.rows import grouping
+from patom.core.tall.shard import Shard, Sums
+from patom.distributed.blas import one_blas_thread
+from patom.models.settings import require_finite
+
+_MOST_THREADS = numba.get_num_threads()  # at the start: all that there are
+Message = tuple[str, tuple[Any, ...]]
+"""A method of ``Shard`` and its arguments."""
+
+
+@dataclass(frozen=True)
+class About:
+    """A partition as the driver knows it: where it is and what it holds, without a row.
+
+    ``values`` are the distinct targets, at most three of them: enough to know two classes.
+    """
+
+    key: str
+    address: str
+    tasks: AnyArray
+    values: AnyArray
+    n_rows: int
+    n_features: int
+    names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Behind:
+    """An answer that is none: the worker has seen ``seen`` messages only, -1 where it does not hold the partition."""
+
+    seen: int
+
+
+@dataclass
+class Held:
+    """A partition in this process."""
+
+    X: AnyArray
+    y: AnyArray
+    index: IntArray
+    tasks: AnyArray
+    shard: Shard | None = None
+    seen: int = 0
+    answer: Sums | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
+_HELD: dict[str, Held] = {}
+
+
+class Lease:
+    """The partition for as long as dask keeps this object, which is as long as the fit holds its future.
+
+    A copy that dask makes, on another worker or on disk, is the description only; the rows stay, until ``release``.
+    """
+
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self._end = finalize(self, release, [about.key])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._end.detach()
+        return _copy, (self.about,)
+
+
+def _copy(about: About) -> Lease:
+    lease = Lease(about)
+    lease._end.detach()
+    return lease
+
+
+def load(key: str, source: Any) -> Lease:
+    """Read a partition on this worker: from a callable, or from the rows themselves where these live here."""
+    rows = source() if callable(source) else source
+    if not isinstance(rows, tuple | list) or len(rows) != 3:
+        raise TypeError(f"a partition must give (X, y, task); got {type(rows).__name__}.")
+    X, y, names = _features(rows[0]), np.asarray(rows[1]), getattr(rows[0], "columns", None)
+    require_finite(X, columns=names)
+    if y.shape != (X.shape[0],) or X.shape[0] == 0:
+        raise ValueError(
+            f"a partition must hold one target a row, and a row at least; got shapes {X.shape}, {y.shape}."
+        )
+    if is_missing(y).any():
+        raise ValueError(f"y holds a missing value in row {int(is_missing(y).argmax())}; drop such rows first.")
+    tasks, index = encode(as_labels(rows[2], X.shape[0]))
+    _HELD[key] = Held(X, y, index, tasks)
+    values = np.unique(y)[:3] if y.dtype != object else np.array(sorted(set(y.tolist())))[:3]
+    named = None if names is None else tuple(map(str, names))
+    return Lease(About(key, get_worker().address, tasks, values, X.shape[0], X.shape[1], named))
+
+
+def _features(given: Any) -> AnyArray:
+    X = np.asarray(given)
+    if X.ndim != 2:
+        raise ValueError(f"a partition's X must have two dimensions; got shape {X.shape}.")
+    return X if X.dtype == np.float32 and X.flags.c_contiguous else np.ascontiguousarray(X, dtype=np.float64)
+
+
+def about(lease: Lease) -> About:
+    """The partition's description."""
+    return lease.about
+
+
+def serve(
+    key: str, seen: int, start: tuple[Any, ...], messages: Sequence[Message], *, changes: bool = True
+) -> Sums | Behind | None:
+    """The last message's answer.
+
+    Parameters
+    ----------
+    key : str
+    seen : int
+        Messages before these.
+    start : tuple
+        The arguments of ``_begin``, by which the shard is made where there is none yet.
+    messages : sequence of Message
+    changes : bool
+        Whether these write slots, and so count.
+    """
+    held = _HELD.get(key)
+    if held is None:
+        return Behind(-1)
+    with held.lock, one_blas_thread():
+        if held.seen < seen:
+            return Behind(held.seen)
+        if held.shard is None:
+            held.shard = _begin(held, *start)
+        _share_threads()
+        for method, arguments in messages[held.seen - seen :]:  # dask may ask again where an answer was lost
+            held.answer = getattr(held.shard, method)(*arguments)
+            held.seen += changes
+        return held.answer
+
+
+def _begin(held: Held, classes: AnyArray | None, loss: tuple[int, float]) -> Shard:
+    if classes is None:
+        y = np.asarray(held.y, dtype=np.float64)
+        require_finite(y, name="y")
+    else:
+        y = np.where(held.y == classes[1], 1.0, -1.0)
+    groups = grouping(held.index, held.tasks.size)
+    return Shard(held.X, y, groups.offsets, groups.order, loss)
+
+
+def _share_threads() -> None:
+    """As many threads as the worker was given, shared among the partitions that it holds."""
+    numba.set_num_threads(min(_MOST_THREADS, max(1, get_worker().state.nthreads // len(_HELD))))
+
+
+def read(key: str, seen: int, slot: int, rows: IntArray | None = None) -> FloatArray | Behind:
+    """A slot, shape (m, p), or some rows of it."""
+    held = _HELD.get(key)
+    if held is None or held.shard is None or held.seen < seen:
+        return Behind(-1 if held is None else held.seen)
+    W = held.shard.read(slot)
+    return np.array(W if rows is None else W[rows])
+
+
+def predict(key: str, seen: int, slot: int, source: Any) -> FloatArray:  # noqa: ARG001  (seen: as all requests)
+    """Predictions w_i'x of the rows that a source gives, shape (n,)."""
+    X, task = source() if callable(source) else source
+    held, features = _HELD[key], _features(X)
+    assert held.shard is not None
+    require_finite(features)
+    index = positions(as_labels(task, features.shape[0]), held.tasks, argument="task")
+    W = held.shard.read(slot)[index]
+    return np.asarray(np.einsum("nd,nd->n", features, W[:, :-1]) + W[:, -1])
+
+
+def release(keys: Sequence[str]) -> None:
+    """Forget partitions."""
+    for key in keys:
+        _HELD.pop(key, None)

@@ -1,0 +1,32 @@
+"""Fits with so many tasks and rows that the rows must stay where they are."""
+
+from patom.core.compiled_losses import loss_code
+from patom.core.losses import Loss
+from patom.core.penalty import Penalty
+from patom.core.solution import Solution
+from patom.core.spectral import SpectralPenalty
+from patom.core.tall.problem import TallProblem
+from patom.core.tall.shard import Shard
+from patom.core.tall.shards import OneShard
+from patom.core.tall.solver import solve_tall
+from patom.models.linear import Table
+
+LEAST_VALUES = 20_000_000
+"""Features times rows below which a copy of them is quick and small."""
+TASKS_A_COLUMN = 4
+"""Tasks a column from which on (p, p) matrices are small next to the weights."""
+
+
+def is_tall(table: Table, penalty: Penalty, solver: str) -> bool:
+    """Whether ``solve_rows`` is for this problem: Omega learned, and many more tasks than columns."""
+    tasks, columns = table.groups.offsets.size - 1, table.X.shape[1] + 1
+    large = table.X.size >= LEAST_VALUES and tasks >= TASKS_A_COLUMN * columns
+    return large and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
+
+
+def solve_rows(table: Table, loss: Loss, penalty: Penalty, *, tol: float, max_iter: int) -> Solution:
+    """Solve problem (1) on rows that are not copied; the weights are those that ``Problem.solve`` gives."""
+    assert isinstance(penalty, SpectralPenalty)
+    shard = Shard(table.X, table.y, table.groups.offsets, table.groups.order, loss_code(loss))
+    problem = TallProblem(OneShard(shard), penalty, loss.curvature_bound)
+    return solve_tall(problem, tol=tol, max_iter=max_iter)
