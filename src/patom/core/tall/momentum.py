@@ -47,7 +47,9 @@ class Momentum:
 
     def finish(self) -> Certified:
         """The same, with the weights in slot ``W`` and the other two given back."""
-        found = self.problem.evaluate(Z, self._ahead, W)
+        problem = self.problem
+        stayed = self._gram is None
+        found = problem.evaluate(W, problem.factors(W)) if stayed else problem.evaluate(Z, self._ahead, W)
         for slot in (Y, Z):
             self.problem.shards.reduce("drop", slot)
         return found

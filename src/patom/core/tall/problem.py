@@ -66,12 +66,6 @@ class TallProblem:
         largest = max(float(answer[0][0]) for answer in self.shards.reduce("largest_curvature"))
         return 1.05 * self.curvature_bound * largest
 
-    @cached_property
-    def mean_smoothness(self) -> float:
-        """The same of the tasks' mean, which is far smaller where each task has few rows."""
-        (square,) = self.sum("mean_square")
-        return self.curvature_bound * float(np.linalg.eigvalsh(square)[-1]) / self.shards.shape[0]
-
     def factors(self, slot: int) -> Factors:
         """What a slot holds, of whatever rank."""
         (gram,) = self.sum("gram", slot)

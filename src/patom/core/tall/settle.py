@@ -2,7 +2,7 @@
 
 A task's weights are A a with A of shape (p, k) shared by all, and a minimises sum_j l(f_j'a, y_j)/n_i + ||a||^2/2 with
 f_j = A'x_j. Newton's equations are solved by Cholesky factors in the task's rows or in the k coordinates, whichever
-are fewer, and halved where a full step goes uphill; a quadratic loss needs one.
+are fewer, and shortened where a full step goes uphill; a quadratic loss needs one.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from patom.core.arrays import FloatArray, IntArray
 from patom.core.compiled import compiled_serial
 from patom.core.compiled_losses import SQUARED_HINGE, loss_at
 
-_MOST_STEPS, _LEAST_LENGTH = 50, 1e-6
+_MOST_STEPS, _BISECTIONS = 100, 40
 _CLOSE = 1e-8  # relative; a Newton step squares it
-_ROUNDING = 1e-14
+_ROUNDING = 1e-13
 _fast = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 
 
@@ -59,19 +59,20 @@ def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
 
 @_fast
 def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
-    """Coefficients b of the rows, a = F'b: b = g + s u, (I + s K s) u = -s K g."""
+    """Coefficients b of the rows, a = F'b, with b = g - s^2 K b: s v where (I + s K s) v = g/s, and g where s = 0."""
     n = g.size
     for j in range(n):
         total = 0.0
         for i in range(n):
-            total += K[j, i] * g[i]
-        b[j] = -s[j] * total
+            if s[i] == 0.0:
+                total += K[j, i] * g[i]
+        b[j] = g[j] / s[j] - s[j] * total if s[j] > 0.0 else 0.0
         for i in range(j, n):
             M[j, i] = s[j] * s[i] * K[j, i]
         M[j, j] += 1.0
     _solve(M, b, n)
     for j in range(n):
-        b[j] = g[j] + s[j] * b[j]
+        b[j] = s[j] * b[j] if s[j] > 0.0 else g[j]
 
 
 @_fast
@@ -115,25 +116,43 @@ def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
 
 
 @_fast
-def _objective(kind: int, delta: float, y: FloatArray, z: FloatArray, b: FloatArray) -> tuple[float, float]:
-    """Mean loss, and with ||a||^2/2 added; ||a||^2 is b'z for coefficients of the rows and b'b for coordinates."""
-    value, square = 0.0, 0.0
+def _climb(
+    kind: int,
+    delta: float,
+    y: FloatArray,
+    z: FloatArray,
+    ahead: FloatArray,
+    b: FloatArray,
+    b_ahead: FloatArray,
+    t: float,
+) -> tuple[float, float]:
+    """Derivative of the objective along a step, t of it away, and the size of what cancels in it."""
+    slope, size = 0.0, 0.0
     for j in range(z.size):
-        value += loss_at(kind, delta, z[j], y[j])[0]
-    if b.size == z.size:
-        for j in range(b.size):
-            square += b[j] * z[j]
-    else:
-        for j in range(b.size):
-            square += b[j] * b[j]
-    value /= z.size
-    return value, value + 0.5 * square
+        step = ahead[j] - z[j]
+        pull = loss_at(kind, delta, z[j] + t * step, y[j])[1] / z.size
+        slope += pull * step
+        size += abs(pull) * max(abs(z[j]), abs(ahead[j]))
+    for j in range(b.size):
+        along = ahead[j] - z[j] if b.size == z.size else b_ahead[j] - b[j]
+        slope += (b[j] + t * (b_ahead[j] - b[j])) * along
+    return slope, size
 
 
 @_fast
-def _halve(last: FloatArray, ahead: FloatArray) -> None:
-    for j in range(ahead.size):
-        ahead[j] = 0.5 * (last[j] + ahead[j])
+def _shorten(
+    kind: int, delta: float, y: FloatArray, z: FloatArray, ahead: FloatArray, b: FloatArray, b_ahead: FloatArray
+) -> None:
+    """Cut a step off where the objective, convex along it, is lowest."""
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        if _climb(kind, delta, y, z, ahead, b, b_ahead, middle)[0] > 0.0:
+            high = middle
+        else:
+            low = middle
+    for j in range(b.size):
+        b_ahead[j] = b[j] + high * (b_ahead[j] - b[j])
 
 
 @_fast
@@ -156,26 +175,26 @@ def _settle(
     """
     n, size = S.shape
     z, b, g, s, ahead, b_ahead = work[0, :n], work[1, :size], work[2, :n], work[3, :n], work[4, :n], work[5, :size]
-    value, objective = 0.0, np.inf
-    for _ in range(_MOST_STEPS):
+    for step in range(_MOST_STEPS):
         _linearise(kind, delta, z, y, g, s)
         if n == size:
             _step_by_rows(S, g, s, M, b_ahead)
         else:
             _step_by_columns(F, g, s, M, b_ahead)
         _predict(S, b_ahead, ahead)
-        value, reached = _objective(kind, delta, y, ahead, b_ahead)
-        length = 1.0
-        while reached > objective + _ROUNDING * abs(objective) and length > _LEAST_LENGTH:
-            _halve(b, b_ahead)
-            _halve(z, ahead)
-            value, reached = _objective(kind, delta, y, ahead, b_ahead)
-            length *= 0.5
-        objective = reached
+        if step > 0:  # the first starts where no coefficients belong to the predictions
+            before, cancels = _climb(kind, delta, y, z, ahead, b, b_ahead, 0.0)
+            after, _ = _climb(kind, delta, y, z, ahead, b, b_ahead, 1.0)
+            if after > max(0.5 * abs(before), _ROUNDING * cancels):
+                _shorten(kind, delta, y, z, ahead, b, b_ahead)
+                _predict(S, b_ahead, ahead)
         b[:] = b_ahead
         if not _moved(z, ahead) or kind < SQUARED_HINGE:
             break
-    return value
+    value = 0.0
+    for j in range(n):
+        value += loss_at(kind, delta, z[j], y[j])[0]
+    return float(value / n)
 
 
 @_fast
@@ -244,3 +263,10 @@ def settle(
         sums[0] += _settle(rows, S, y[start:stop], kind, delta, M, work)
         _write(rows, work, y[start:stop], kind, delta, n <= k, coordinates[i], duals[start:stop])
         predictions[start:stop] = work[0, :n]
+
+
+@compiled_serial
+def curvatures(z: FloatArray, y: FloatArray, kind: int, delta: float, out: FloatArray) -> None:
+    """The loss's second derivative at each prediction."""
+    for j in range(z.size):
+        out[j] = loss_at(kind, delta, z[j], y[j])[2]

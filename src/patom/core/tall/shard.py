@@ -15,9 +15,10 @@ import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.tall import kernels
-from patom.core.tall.settle import settle
+from patom.core.tall.settle import curvatures, settle
 
-_CHUNK, _BLOCK = 2_000_000, 250_000
+CHUNK, BLOCK = 2_000_000, 250_000
+"""Numbers, in features and a slot, that one thread treats at a time, and that a sweep takes into cache at a time."""
 _AS_THEY_LIE: IntArray = np.empty(0, dtype=np.int64)
 Sums = tuple[FloatArray, ...]
 
@@ -57,7 +58,7 @@ class Shard:
         self._offsets, self._loss = read_only(offsets), loss
         self.shape: tuple[int, int] = (offsets.size - 1, features.shape[1] + 1)
         self.n_rows: int = features.shape[0]
-        self._chunks = chunks(offsets, self.shape[1])
+        self._chunks = chunks(offsets, self.shape[1], CHUNK)
         self._slots: dict[int, FloatArray] = {}
 
     def value_without_weights(self) -> Sums:
@@ -80,21 +81,6 @@ class Shard:
             return (largest,)
 
         return (np.max([largest for (largest,) in self._map(work)], axis=0),)
-
-    def mean_square(self) -> Sums:
-        """The sum over tasks of sum_j x_ij x_ij'/n_i, constant included, shape (p, p)."""
-
-        def work(first: int, last: int) -> Sums:
-            square = np.zeros((self.shape[1], self.shape[1]))
-            for start, stop in self._blocks(first, last):
-                X, _ = self._block(self._offsets[start], self._offsets[stop])
-                counts = np.diff(self._offsets[start : stop + 1])
-                root = np.repeat(1.0 / np.sqrt(counts), counts)
-                scaled = np.column_stack([X * root[:, None], root])
-                square += scaled.T @ scaled
-            return (square,)
-
-        return self._sum(work)
 
     def evaluate(self, source: int, T: FloatArray, B: FloatArray, W: int | None = None) -> Sums:
         """The data term at W = U B with U = source T: its value, and with its gradient G: U'U, U'G and G'G.
@@ -147,15 +133,16 @@ class Shard:
         W_ = self._slot(slot)
         return self._sum(lambda first, last: (W_[first:last].T @ W_[first:last],))
 
-    def sweep(self, A: FloatArray, W: int) -> Sums:
+    def sweep(self, A: FloatArray, W: int, stride: int) -> Sums:
         """Every task's own optimum for weights A a with ||a||^2/2 as penalty, from ``W`` on, which is overwritten.
 
-        The data term's value there, and with V = -gradient the sums over tasks of a a', a v' and v v'.
+        The data term's value there, and with V = -gradient the sums over tasks of a a', a v' and v v'; then, over every
+        ``stride``-th task, the sums of what ``_bends`` returns and their number.
         """
         W_ = self._slot(W)
 
         def work(first: int, last: int) -> Sums:
-            return total(self._sweep(A, W_, start, stop) for start, stop in self._blocks(first, last))
+            return total(self._sweep(A, W_, start, stop, stride) for start, stop in self._blocks(first, last))
 
         return self._sum(work)
 
@@ -180,7 +167,7 @@ class Shard:
     def _rows(self, first: int, last: int) -> tuple[AnyArray, FloatArray, IntArray, IntArray, int, int, int, float]:
         return self._X, self._y, self._order, self._offsets, first, last, *self._loss
 
-    def _sweep(self, A: FloatArray, W: FloatArray, first: int, last: int) -> Sums:
+    def _sweep(self, A: FloatArray, W: FloatArray, first: int, last: int, stride: int) -> Sums:
         """A block of a sweep, small enough for its rows' coordinates to stay in cache."""
         offsets = self._offsets[first : last + 1] - self._offsets[first]
         X, y = self._block(self._offsets[first], self._offsets[last])
@@ -192,10 +179,13 @@ class Shard:
         settle(F, y, offsets, *self._loss, predictions, a, duals, value)
         kernels.collect(X, offsets, duals, V)
         np.matmul(a, A.T, out=W[first:last])
-        return value, a.T @ a, a.T @ V, V.T @ V
+        sums = value, a.T @ a, a.T @ V, V.T @ V
+        chosen = [slice(offsets[i], offsets[i + 1]) for i in range(-first % stride, last - first, stride)]
+        bends = (_bends(X[rows], F[rows], y[rows], predictions[rows], self._loss) for rows in chosen)
+        return sums + (total(bends) or (np.zeros((A.shape[1],) * 2), np.zeros((A.shape[0],) * 2), np.zeros(1)))
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        bounds = first + chunks(self._offsets[first : last + 1], self.shape[1], _BLOCK)
+        bounds = first + chunks(self._offsets[first : last + 1], self.shape[1], BLOCK)
         return pairwise(bounds.tolist())
 
     def _block(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
@@ -216,14 +206,23 @@ class Shard:
             yield from pool.map(work, firsts, lasts)
 
 
-def chunks(offsets: IntArray, p: int, size: int = _CHUNK) -> IntArray:
+def chunks(offsets: IntArray, p: int, size: int) -> IntArray:
     """Bounds of runs of tasks, each of about ``size`` numbers in features and a slot.
 
-    >>> chunks(np.array([0, 10_000, 20_000, 21_000]), 101)
+    >>> chunks(np.array([0, 10_000, 20_000, 21_000]), 101, 2_000_000)
     array([0, 2, 3])
     """
     work = (offsets - offsets[0]) * (p - 1) + np.arange(offsets.size) * p
     return np.unique(np.searchsorted(work, np.append(np.arange(0, work[-1], size), work[-1])))
+
+
+def _bends(X: FloatArray, F: FloatArray, y: FloatArray, z: FloatArray, loss: tuple[int, float]) -> Sums:
+    """One task's (I + F'CF)^-1, C the curvatures at its predictions over n, X'X/n with the constant, and 1."""
+    curvature = np.empty(z.size)
+    curvatures(z, y, *loss, curvature)
+    full = np.column_stack([X, np.ones(z.size)])
+    resolvent = np.asarray(np.linalg.inv(np.eye(F.shape[1]) + F.T @ (F * (curvature / z.size)[:, None])))
+    return resolvent, full.T @ full / z.size, np.ones(1)
 
 
 def total(parts: Iterable[Sums]) -> Sums:

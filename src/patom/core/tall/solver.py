@@ -22,8 +22,11 @@ def solve_tall(
     max_iter: int = 10_000,
     start: FloatArray | None = None,
     polish: bool = True,
+    sweeps_only: bool = False,
 ) -> Solution:
     """Minimise (1) to a certified gap; arguments and answer are those of ``core.solver.solve``.
+
+    ``sweeps_only`` leaves accelerated steps out: what shards hold between messages then only saves time.
 
     Accelerated steps go first where they will be few, going by the smoothness over the lambdas; elsewhere, and where
     they turn out to be many, sweeps. Sweeps polish in either case.
@@ -37,13 +40,16 @@ def solve_tall(
     goal, found, steps = _Goal(tol, problem), problem.evaluate(W, problem.factors(W)), 0
     allowance = _allowance(problem)
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
-    for engine in cycle((_accelerate, _sweep) if expected <= allowance else (_sweep, _accelerate)):
+    engines = (_accelerate, _sweep) if expected <= allowance else (_sweep, _accelerate)
+    for engine in cycle((_sweep,) if sweeps_only else engines):
         if goal.met(found) or steps >= max_iter:
             break
         found, taken = engine(problem, found, min(allowance, max_iter - steps), goal)
         steps += taken
     if polish and goal.met(found):
         found = _polish(problem, found, goal)
+        if not goal.met(found):  # rounding struck once
+            found, _ = _sweep(problem, found, allowance, goal)
     return Solution(problem.shards.read(W), found.objective, found.gap, steps, goal.status(found))
 
 
@@ -72,9 +78,9 @@ class _Goal:
 
 
 def _allowance(problem: TallProblem) -> int:
-    """How many accelerated steps take as long as twenty sweeps, about what a solve by sweeps needs."""
+    """How many accelerated steps take as long as ten sweeps, about what a solve by sweeps needs."""
     m, p = problem.shards.shape
-    return int(20.0 * max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0))
+    return int(10.0 * max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0))
 
 
 def _accelerate(problem: TallProblem, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:

@@ -5,8 +5,8 @@ smooth convex problem in D; for given D its tasks part, and each is settled exac
 (``settle``). What is left depends on averages over all tasks, so a few dozen sweeps do at any lambda and any scale of
 columns. D <- (W'W)^(1/2) / trace alone is the textbook's alternation, seen from the columns; what makes it fast is
 
-- a proximal step of length t from the settled W before D is read off. W's gradient is known there, so it costs nothing,
-  and t is ruled by the mean over tasks of the curvature, not by the largest. It brings dropped ranks back, too;
+- a step from the settled W before D is read off, to the minimum of a model in which all tasks answer to a change of D
+  as they do in the mean (``model``). W's gradient is known there, so it costs no pass. It drops and adds ranks, too;
 - Anderson's mixing of the last few D.
 """
 
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.tall.model import Settled, model_step
 from patom.core.tall.problem import Certified, TallProblem
-from patom.core.tall.spectrum import shrink, singular
+from patom.core.tall.spectrum import singular
 
-_STEP = 1.7  # times one over the mean curvature; 2 is where a step may overshoot
+_SAMPLE = 2000  # tasks that stand for all in the model, which steers only
 _MEMORY = 8
 _LEAST = 1e-12
 
@@ -41,8 +42,8 @@ class Sweeps:
     D: FloatArray
     _tried: list[FloatArray] = field(default_factory=list, init=False)
     _moves: list[FloatArray] = field(default_factory=list, init=False)
-    _best: tuple[float, FloatArray] | None = field(default=None, init=False)
-    _step: float = field(default=_STEP, init=False)
+    _best: tuple[float, Settled] | None = field(default=None, init=False)
+    _length: float = field(default=1.0, init=False)
 
     @property
     def move(self) -> float:
@@ -51,39 +52,47 @@ class Sweeps:
 
     def advance(self) -> Certified:
         """One sweep, certified; moves D on."""
-        A = _root(self.D, *self.problem.penalty.weights)
-        value, aa, aV, VV = self.problem.sum("sweep", A, self.slot)
+        A, N = _root(self.D, *self.problem.penalty.weights)
+        m = self.problem.shards.shape[0]
+        value, aa, aV, VV, resolvent, square, count = self.problem.sum("sweep", A, self.slot, max(1, m // _SAMPLE))
+        bound = self.problem.curvature_bound * square / count[0]
+        settled = Settled(A, N, aa, aV, VV, resolvent / count[0], bound)
         found = self.problem.certify(float(value[0]), singular(aa, A.T), VV, float(np.vdot(A.T, aV)))
-        self._move(found.objective, A @ aa @ A.T, A @ aV, VV)
+        self._move(found.objective, settled)
         return found
 
-    def _move(self, objective: float, WW: FloatArray, WV: FloatArray, VV: FloatArray) -> None:
+    def _move(self, objective: float, settled: Settled) -> None:
         if self._best is not None and objective > self._best[0] * (1.0 + 1e-12):
             if not self._tried:  # not even without mixing
-                self._step *= 0.5
-            self._tried, self._moves, self.D = [], [], self._best[1]
+                self._length *= 0.5
+            self._tried, self._moves, self.D = [], [], self._image(self._best[1])
             return
-        image = self._image(WW, WV, VV)
-        self._best = objective, image
+        self._best, image = (objective, settled), self._image(settled)
         self._tried, self._moves = [*self._tried, self.D][-_MEMORY:], [*self._moves, image - self.D][-_MEMORY:]
         self.D = image if len(self._moves) == 1 else _mixed(self._tried, self._moves)
 
-    def _image(self, WW: FloatArray, WV: FloatArray, VV: FloatArray) -> FloatArray:
-        """D of W + t V after the penalty's proximal step."""
-        t, penalty = self._step / self.problem.mean_smoothness, self.problem.penalty
-        if not VV.any():
+    def _image(self, settled: Settled) -> FloatArray:
+        """D of the weights that the model steps to."""
+        if not settled.VV.any():
             return self.D
-        ahead = shrink(WW + t * (WV + WV.T) + t**2 * VV, 1.0 + t * penalty.lambda_1, t * penalty.lambda_2)
-        return np.asarray((ahead.Q * (ahead.s / ahead.s.sum())) @ ahead.Q.T)
+        problem = self.problem
+        most = problem.shards.n_rows // (10 * problem.shards.shape[1])  # so that a sweep costs more
+        x, Q = model_step(
+            settled, settled.curvature() / self._length, problem.penalty, most_steps=max(1, min(most, 100))
+        )
+        return np.asarray((Q * (x / x.sum())) @ Q.T)
 
 
-def _root(D: FloatArray, lambda_1: float, lambda_2: float) -> FloatArray:
-    """A, shape (p, k), for which ||a||^2 = w'(lambda_1 I + lambda_2 D^-1) w where w = A a; w stays in D's range."""
+def _root(D: FloatArray, lambda_1: float, lambda_2: float) -> tuple[FloatArray, FloatArray]:
+    """A, shape (p, k), for which ||a||^2 = w'(lambda_1 I + lambda_2 D^-1) w where w = A a, and what completes it.
+
+    w stays in D's range.
+    """
     d, Q = np.linalg.eigh(D)
     if lambda_2 == 0.0:
-        return np.asarray(Q / np.sqrt(lambda_1))
+        return np.asarray(Q / np.sqrt(lambda_1)), np.empty((d.size, 0))
     kept = d > _LEAST * d[-1]
-    return np.asarray(Q[:, kept] * np.sqrt(d[kept] / (lambda_1 * d[kept] + lambda_2)))
+    return np.asarray(Q[:, kept] * np.sqrt(d[kept] / (lambda_1 * d[kept] + lambda_2))), Q[:, ~kept]
 
 
 def _mixed(tried: list[FloatArray], moves: list[FloatArray]) -> FloatArray:
