@@ -55,9 +55,10 @@ class Traffic:
 
 @dataclass
 class Partition:
-    """One shard as the driver knows it: its source, where it is now, and every message that changed it."""
+    """One shard as the driver knows it: its source, where it was to be and is, and every message that changed it."""
 
     source: Any
+    place: str | None = None
     lease: Future | None = None
     about: About | None = None
     log: list[Message] = field(default_factory=list)
@@ -101,7 +102,7 @@ class DaskShards:
         threads = client.nthreads()
         places = [address for address, count in sorted(threads.items()) for _ in range(max(1, count))]
         for k, partition in enumerate(self.partitions):  # in the order of the workers, as many as they have threads
-            self._load(partition, [places[k * len(places) // len(self.partitions)]])
+            self._load(partition, places[k * len(places) // len(self.partitions)])
         self._settle(self.partitions)
 
     @property
@@ -202,10 +203,8 @@ class DaskShards:
         partition = self.partitions[k]
         if seen < 0:
             before = partition.here
+            self._load(partition, None)
             self._settle([partition])
-            if partition.here.address == before.address:  # dask did not load it elsewhere by itself
-                self._load(partition, None)
-                self._settle([partition])
             if not np.array_equal(partition.here.tasks, before.tasks) or partition.here.n_rows != before.n_rows:
                 raise RuntimeError(
                     f"partition {k} gave other rows when it was loaded again; its source must not change."
@@ -215,17 +214,33 @@ class DaskShards:
         if partition.log[past:]:
             self._answers(lambda k: self._submit(k, held.serve, self.start, partition.log[past:], seen=past), [k])
 
-    def _load(self, partition: Partition, places: list[str] | None) -> None:
+    def _load(self, partition: Partition, place: str | None) -> None:
+        """Have it loaded under a new name, at a place or wherever dask likes."""
         self._number += 1
+        partition.place, workers = place, None if place is None else [place]
         partition.lease = self.client.submit(
             held.load, f"{self.name}-{self._number}", partition.source,
-            workers=places, allow_other_workers=places is not None, pure=False,
+            workers=workers, allow_other_workers=place is not None, pure=False,
         )  # fmt: skip
 
     def _settle(self, partitions: Sequence[Partition]) -> None:
-        """Wait until they are loaded."""
-        told = self.client.map(held.about, [partition.lease for partition in partitions], pure=False)
-        for partition, about in zip(partitions, self.client.gather(told), strict=True):
+        """Wait until they are loaded.
+
+        A task whose one worker is gone stays without any, though others were allowed: it is asked for again.
+        """
+        patience = _PATIENCE
+        while True:
+            told = self.client.map(held.about, [partition.lease for partition in partitions], pure=False)
+            try:
+                abouts = self._gathered(told, patience)
+            except TimeoutError:
+                alive, patience = self.client.nthreads(), 2.0 * patience
+                for partition in partitions:
+                    if partition.place is not None and partition.place not in alive:
+                        self._load(partition, None)
+            else:
+                break
+        for partition, about in zip(partitions, abouts, strict=True):
             partition.about = about
 
     def _gathered(self, futures: list[Future], patience: float) -> list[Any]:
