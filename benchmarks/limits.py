@@ -19,12 +19,16 @@ from threadpoolctl import threadpool_limits
 from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, spread, timed
 from patom.core.arrays import FloatArray
+from patom.core.compiled_losses import loss_code
 from patom.core.data_term import data_term
 from patom.core.kernels import gram_products, row_products, weighted_sums
 from patom.core.losses import squared_error, squared_hinge
-from patom.core.oracle import ArrayOracle
 from patom.core.rows import TaskRows
 from patom.core.spectral import SpectralPenalty
+from patom.core.tall.momentum import Momentum, W
+from patom.core.tall.problem import TallProblem
+from patom.core.tall.shard import Shard
+from patom.core.tall.shards import OneShard
 
 STREAM, MATMUL = "streaming", "matrix product"
 PASS_GOAL, ITERATION_GOAL = 1.5, 2.0
@@ -108,7 +112,7 @@ def numba_threads(count: int) -> Iterator[None]:
 
 def _case(rows: TaskRows, threads: int, rounds: int) -> LimitsCase:
     size = rows.X.nbytes
-    contestants = _passes(rows) | _iterations(rows)
+    contestants = _passes(rows) | _of_fits(rows)
     clocked: dict[str, Callable[[], Run]] = {
         name: partial(_with_threads, threads, call) for name, call in contestants.items()
     }
@@ -127,23 +131,26 @@ def _case(rows: TaskRows, threads: int, rounds: int) -> LimitsCase:
 def _passes(rows: TaskRows) -> dict[str, Callable[[], Any]]:
     """Our loops over the rows, each of which could read them once."""
     rng = np.random.default_rng(1)
-    W = 0.1 * rng.standard_normal((rows.n_tasks, rows.n_columns))
-    weight = rng.random(rows.y.size) + 0.5
-    hinge = data_term(rows, squared_hinge)
+    weights = 0.1 * rng.standard_normal((rows.n_tasks, rows.n_columns))
+    factors = rng.random(rows.y.size) + 0.5
     return {
-        "row_products": partial(row_products, rows.X, rows.offsets, W),
-        "weighted_sums": partial(weighted_sums, rows.X, rows.offsets, weight),
-        "gram_products": partial(gram_products, rows.X, rows.offsets, weight, W),
-        "value and gradient, hinge": partial(hinge.value_and_gradient, W),
+        "row_products": partial(row_products, rows.X, rows.offsets, weights),
+        "weighted_sums": partial(weighted_sums, rows.X, rows.offsets, factors),
+        "gram_products": partial(gram_products, rows.X, rows.offsets, factors, weights),
         "moments, squared error": partial(data_term, rows, squared_error),
     }
 
 
-def _iterations(rows: TaskRows) -> dict[str, Callable[[], Any]]:
-    """Accelerated steps of the solver: gradient, prox and momentum; to be divided by their number."""
-    oracle = ArrayOracle(data_term(rows, squared_hinge), SpectralPenalty(0.1, 0.1))
-    start = oracle.start(None)
-    return {"iteration, hinge": partial(oracle.accelerate, start, 2.0, _STEPS)}
+def _of_fits(rows: TaskRows) -> dict[str, Callable[[], Any]]:
+    """What a fit of that size does: value, gradient and certificate in one pass; accelerated steps, to be divided."""
+    features = np.ascontiguousarray(rows.X[:, :-1])
+    shard = Shard(features, rows.y, rows.offsets, None, loss_code(squared_hinge))
+    problem = TallProblem(OneShard(shard), SpectralPenalty(0.1, 0.1), squared_hinge.curvature_bound)
+    problem.shards.write(W, None)
+    return {
+        "value, gradient and gap, hinge": lambda: problem.evaluate(W, problem.factors(W)),
+        "iteration, hinge": lambda: Momentum(problem, 2.0).advance(_STEPS),
+    }
 
 
 def _share(name: str, threads: int, rows: TaskRows, runs: dict[str, list[Run]]) -> Share:
