@@ -20,6 +20,8 @@ TASKS, ROWS = (1_000, 10_000, 100_000, 1_000_000), (20, 200, 2_000)
 _FEATURES, _FEW_ROWS, _FEW_TASKS = 50, 20, 1_000
 _ALLOWANCE, _ALLOWANCE_SLOW = 20.0, 600.0
 """Seconds of fits for one size; at least one round is measured."""
+_PATIENCE, _PATIENCE_SLOW = 120.0, 7_200.0
+"""Seconds after which a size has failed."""
 _ROOT = Path(__file__).parents[1]
 
 
@@ -104,10 +106,14 @@ def _measured(size: Size, extent: Extent) -> dict[str, Any]:
             f"{size.tasks} tasks of {size.rows} rows are {needed / 1e9:.1f} GB: too little memory is free."
         )
     settings = asdict(size) | {"rounds": extent.rounds, "allowance": _ALLOWANCE_SLOW if extent.slow else _ALLOWANCE}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scale_child", json.dumps(settings)],
-        cwd=_ROOT, capture_output=True, text=True, check=False, env=_environment(),
-    )  # fmt: skip
+    patience = _PATIENCE_SLOW if extent.slow else _PATIENCE
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale_child", json.dumps(settings)],
+            cwd=_ROOT, capture_output=True, text=True, check=False, env=_environment(), timeout=patience,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{size.tasks} tasks of {size.rows} rows took more than {patience:g} s.") from None
     if done.returncode != 0:
         raise RuntimeError(f"{size.tasks} tasks of {size.rows} rows ended with {done.returncode}: {done.stderr[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout)

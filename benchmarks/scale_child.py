@@ -5,6 +5,7 @@ on the standard output: times of fits, and the high-water mark of resident memor
 had data: imports, compiled code, one small fit.
 """
 
+import ctypes
 import gc
 import json
 import resource
@@ -21,16 +22,16 @@ from patom import MTRLClassifier, MTRLRegressor
 
 ITERATIONS = 10
 _LAMBDA, _RANK, _NOISE = 0.1, 3, 0.3
-_WARM_UP = {"tasks": 5_000, "rows": 20, "features": 50}  # enough work for the parallel versions of the loops
+_WARM_UP = 5_000  # tasks, at most: enough work for the parallel versions of the loops
+_WARM_UP_ROWS = 200_000
 _BLOCK = 1_000_000  # numbers that are drawn at a time
 
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
     model = MTRLClassifier if settings["loss"] == "squared hinge" else MTRLRegressor
-    _fit(model, _data(**_WARM_UP, loss=settings["loss"]), ITERATIONS)
-    gc.collect()
-    _forget_high_water()
+    _warm_up(model, settings)
+    _forget()
     before = _resident("VmRSS")
     data = _data(*(settings[name] for name in ("tasks", "rows", "features", "loss")))
     size = sum(array.nbytes for array in data)
@@ -49,6 +50,13 @@ def main() -> None:
         "rank": int(fitted.task_spectrum_.size),
     }  # fmt: skip
     print(json.dumps(found))
+
+
+def _warm_up(model: Any, settings: dict[str, Any]) -> None:
+    """Compile what small and large fits take; those of few tasks may take another way."""
+    tasks, features, loss = min(settings["tasks"], _WARM_UP), settings["features"], settings["loss"]
+    _fit(model, _data(tasks, max(1, min(settings["rows"], _WARM_UP_ROWS // tasks)), features, loss), 10_000)
+    _fit(model, _data(_WARM_UP, 20, features, loss), ITERATIONS)
 
 
 def _fit(model: Any, data: tuple[Any, ...], max_iter: int) -> tuple[float, Any]:
@@ -87,8 +95,12 @@ def _resident(field: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def _forget_high_water() -> None:
-    """The warm-up's peak is not the fit's."""
+def _forget() -> None:
+    """The warm-up's memory is not the fit's: give back what is free, and begin a new high-water mark."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
