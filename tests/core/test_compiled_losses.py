@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patom.core import losses
-from patom.core.compiled_losses import loss_at, loss_code
+from patom.core.compiled_losses import loss_at, loss_code, slope_at
 
 HUBERS = [losses.huber(0.5), losses.huber(3.0)]
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, *HUBERS]
@@ -18,3 +18,5 @@ def test_value_slope_and_curvature(loss):
     found = np.array([loss_at(*loss_code(loss), *pair) for pair in zip(z, y, strict=True)])
     expected = np.column_stack([loss.value(z, y), loss.slope(z, y), loss.curvature(z, y)])
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-300)
+    slopes = [slope_at(*loss_code(loss), *pair) for pair in zip(z, y, strict=True)]
+    np.testing.assert_allclose(slopes, loss.slope(z, y), rtol=1e-13, atol=1e-300)

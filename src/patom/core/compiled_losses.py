@@ -37,3 +37,17 @@ def loss_at(kind: int, delta: float, z: float, y: float) -> tuple[float, float, 
     if far <= delta:
         return far * far, 2.0 * (z - y), 2.0
     return 2.0 * delta * far - delta * delta, math.copysign(2.0 * delta, z - y), 0.0
+
+
+@njit(cache=True, inline="always", fastmath={"reassoc", "contract"})
+def slope_at(kind: int, delta: float, z: float, y: float) -> float:
+    """The slope alone; for the logistic loss that saves a logarithm."""
+    if kind < SQUARED_HINGE:
+        return 2.0 * (z - y)
+    if kind == SQUARED_HINGE:
+        return -2.0 * y * max(0.0, 1.0 - y * z)
+    if kind == LOGISTIC:
+        margin = y * z
+        small = math.exp(-abs(margin))
+        return -y * (small if margin > 0.0 else 1.0) / (1.0 + small)
+    return 2.0 * min(max(z - y, -delta), delta)

@@ -10,7 +10,7 @@ from numba import njit
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.compiled import compiled_serial
-from patom.core.compiled_losses import SQUARED_HINGE, loss_at
+from patom.core.compiled_losses import loss_at, slope_at
 
 _POWER_STEPS = 20
 _inlined = njit(inline="always", fastmath={"reassoc", "contract"})
@@ -41,7 +41,7 @@ def _add(X: AnyArray, row: int, other: int, weight: float, weight_other: float, 
 
 
 @_inlined
-def _differentiate(
+def _gradient(
     X: AnyArray,
     y: FloatArray,
     order: IntArray,
@@ -51,22 +51,34 @@ def _differentiate(
     delta: float,
     w: FloatArray,
     gradient: FloatArray,
-) -> float:
-    """One task's mean loss, and its gradient."""
-    value, share = 0.0, 1.0 / (stop - start)
+) -> None:
+    """The gradient of one task's mean loss."""
+    share = 1.0 / (stop - start)
     gradient[:] = 0.0
     for j in range(start, stop, 2):
-        row, last = _row(order, j), j + 1 == stop
-        other = row if last else _row(order, j + 1)
+        row, alone = _row(order, j), j + 1 == stop
+        other = row if alone else _row(order, j + 1)
         z, z_other = _products(X, row, other, w)
-        loss, slope, _ = loss_at(kind, delta, z, y[row])
-        loss_other, slope_other, _ = loss_at(kind, delta, z_other, y[other])
-        if last:
-            loss_other = slope_other = 0.0
-        value += loss + loss_other
+        slope = slope_at(kind, delta, z, y[row])
+        slope_other = 0.0 if alone else slope_at(kind, delta, z_other, y[other])
         if slope != 0.0 or slope_other != 0.0:  # rows beyond the hinge's margin
             _add(X, row, other, share * slope, share * slope_other, gradient)
-    return share * value
+
+
+@_inlined
+def _value(
+    X: AnyArray, y: FloatArray, order: IntArray, start: int, stop: int, kind: int, delta: float, w: FloatArray
+) -> float:
+    """One task's mean loss."""
+    value = 0.0
+    for j in range(start, stop, 2):
+        row, alone = _row(order, j), j + 1 == stop
+        other = row if alone else _row(order, j + 1)
+        z, z_other = _products(X, row, other, w)
+        value += loss_at(kind, delta, z, y[row])[0]
+        if not alone:
+            value += loss_at(kind, delta, z_other, y[other])[0]
+    return value / (stop - start)
 
 
 @compiled_serial
@@ -85,8 +97,8 @@ def differentiate(
 ) -> None:
     """The data term's gradient at W, both with the rows of these tasks only; ``sums[0]`` its value."""
     for i in range(first, last):
-        w, g = W[i - first], gradient[i - first]
-        sums[0] += _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, w, g)
+        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i - first], gradient[i - first])
+        sums[0] += _value(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i - first])
 
 
 @compiled_serial
@@ -105,7 +117,7 @@ def forward(
 ) -> None:
     """Z = W - gradient/L."""
     for i in range(first, last):
-        _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i], Z[i])
+        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i], Z[i])
         for c in range(W.shape[1]):
             Z[i, c] = W[i, c] - Z[i, c] / L
 
@@ -141,41 +153,10 @@ def accelerate(
             uphill += (Y[i, c] - now) * step
             W[i, c] = now
             Y[i, c] = now + push * step
-        _differentiate(X, y, order, offsets[i], offsets[i + 1], kind, delta, Y[i], Z[i])
+        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, Y[i], Z[i])
         for c in range(W.shape[1]):
             Z[i, c] = Y[i, c] - Z[i, c] / L
     sums[0] += uphill
-
-
-@compiled_serial
-def bend(
-    X: AnyArray,
-    y: FloatArray,
-    order: IntArray,
-    offsets: IntArray,
-    first: int,
-    last: int,
-    kind: int,
-    delta: float,
-    W: FloatArray,
-    V: FloatArray,
-    image: FloatArray,
-) -> None:
-    """``image`` = H V, the data term's second derivative at W along V."""
-    for i in range(first, last):
-        stop, share = offsets[i + 1], 1.0 / (offsets[i + 1] - offsets[i])
-        image[i, :] = 0.0
-        for j in range(offsets[i], stop, 2):
-            row, bent, bent_other = _row(order, j), 2.0, 2.0
-            other = row if j + 1 == stop else _row(order, j + 1)
-            if kind >= SQUARED_HINGE:  # else the same at any prediction
-                z, z_other = _products(X, row, other, W[i])
-                bent, bent_other = loss_at(kind, delta, z, y[row])[2], loss_at(kind, delta, z_other, y[other])[2]
-            if j + 1 == stop:
-                bent_other = 0.0
-            if bent != 0.0 or bent_other != 0.0:
-                z, z_other = _products(X, row, other, V[i])
-                _add(X, row, other, share * bent * z, share * bent_other * z_other, image[i])
 
 
 @compiled_serial
@@ -219,15 +200,12 @@ def value_without_weights(
 
 
 @compiled_serial
-def predict(
-    X: AnyArray, order: IntArray, offsets: IntArray, first: int, last: int, W: FloatArray, out: FloatArray
-) -> None:
-    """Predictions w_i'x_ij, each at its row's place."""
-    for i in range(first, last):
+def predict(X: AnyArray, offsets: IntArray, W: FloatArray, z: FloatArray) -> None:
+    """Predictions w_i'x_ij for rows that lie task by task."""
+    for i in range(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1], 2):
-            row = _row(order, j)
-            other = row if j + 1 == offsets[i + 1] else _row(order, j + 1)
-            out[row], out[other] = _products(X, row, other, W[i])
+            other = j if j + 1 == offsets[i + 1] else j + 1
+            z[j], z[other] = _products(X, j, other, W[i])
 
 
 @compiled_serial

@@ -20,41 +20,60 @@ _fast = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 
 @_fast
 def _cross_products(F: FloatArray, K: FloatArray) -> None:
-    """K = F F', two by two rows at a time; the upper triangle too."""
+    """K = F F', four rows against two at a time: the loads of each serve the others."""
     n = F.shape[0]
-    for i in range(0, n, 2):
-        i_next = min(i + 1, n - 1)
-        for j in range(0, i + 1, 2):
-            j_next = min(j + 1, n - 1)
-            first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    for i in range(0, n, 4):
+        i1, i2, i3 = min(i + 1, n - 1), min(i + 2, n - 1), min(i + 3, n - 1)
+        for j in range(0, min(i + 4, n), 2):
+            j1 = min(j + 1, n - 1)
+            a, a1, a2, a3, b, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for c in range(F.shape[1]):
-                first += F[i, c] * F[j, c]
-                second += F[i, c] * F[j_next, c]
-                third += F[i_next, c] * F[j, c]
-                fourth += F[i_next, c] * F[j_next, c]
-            K[i, j], K[i, j_next], K[i_next, j], K[i_next, j_next] = first, second, third, fourth
-            K[j, i], K[j_next, i], K[j, i_next], K[j_next, i_next] = first, second, third, fourth
+                a += F[i, c] * F[j, c]
+                a1 += F[i1, c] * F[j, c]
+                a2 += F[i2, c] * F[j, c]
+                a3 += F[i3, c] * F[j, c]
+                b += F[i, c] * F[j1, c]
+                b1 += F[i1, c] * F[j1, c]
+                b2 += F[i2, c] * F[j1, c]
+                b3 += F[i3, c] * F[j1, c]
+            K[i, j], K[i1, j], K[i2, j], K[i3, j] = a, a1, a2, a3
+            K[i, j1], K[i1, j1], K[i2, j1], K[i3, j1] = b, b1, b2, b3
+            K[j, i], K[j, i1], K[j, i2], K[j, i3] = a, a1, a2, a3
+            K[j1, i], K[j1, i1], K[j1, i2], K[j1, i3] = b, b1, b2, b3
+
+
+@_fast
+def _factor(M: FloatArray, size: int) -> None:
+    """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time."""
+    for i in range(0, size, 4):
+        last = min(i + 4, size)
+        for r in range(i, last):
+            scale = 1.0 / np.sqrt(M[r, r])
+            for c in range(r, size):
+                M[r, c] *= scale
+            for q in range(r + 1, last):
+                factor = M[r, q]
+                for c in range(q, size):
+                    M[q, c] -= factor * M[r, c]
+        for j in range(last, size):  # then there were four
+            f, f1, f2, f3 = M[i, j], M[i + 1, j], M[i + 2, j], M[i + 3, j]
+            for c in range(j, size):
+                M[j, c] -= f * M[i, c] + f1 * M[i + 1, c] + f2 * M[i + 2, c] + f3 * M[i + 3, c]
 
 
 @_fast
 def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
-    """Replace b by M^-1 b; of M the upper triangle is read, and turns into its Cholesky factor."""
+    """Replace b by M^-1 b, M positive definite and replaced by its factor."""
+    _factor(M, size)
     for i in range(size):
-        scale = 1.0 / np.sqrt(M[i, i])
-        for c in range(i, size):
-            M[i, c] *= scale
-        for j in range(i + 1, size):
-            factor = M[i, j]
-            for c in range(j, size):
-                M[j, c] -= factor * M[i, c]
         b[i] /= M[i, i]
         for c in range(i + 1, size):
             b[c] -= b[i] * M[i, c]
     for i in range(size - 1, -1, -1):
-        total = 0.0
+        rest = 0.0
         for c in range(i + 1, size):
-            total += M[i, c] * b[c]
-        b[i] = (b[i] - total) / M[i, i]
+            rest += M[i, c] * b[c]
+        b[i] = (b[i] - rest) / M[i, i]
 
 
 @_fast

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
+from patom.core.compiled_losses import SQUARED_HINGE
 from patom.core.tall import kernels
 from patom.core.tall.settle import curvatures, settle
 
@@ -171,9 +172,10 @@ class Shard:
         """A block of a sweep, small enough for its rows' coordinates to stay in cache."""
         offsets = self._offsets[first : last + 1] - self._offsets[first]
         X, y = self._block(self._offsets[first], self._offsets[last])
-        predictions, duals, value = np.empty(y.size), np.empty(y.size), np.zeros(1)
+        predictions, duals, value = np.zeros(y.size), np.empty(y.size), np.zeros(1)
         a, V = np.empty((last - first, A.shape[1])), np.empty((last - first, A.shape[0]))
-        kernels.predict(X, _AS_THEY_LIE, offsets, 0, last - first, W[first:last], predictions)
+        if self._loss[0] >= SQUARED_HINGE:  # else one Newton step does, from anywhere
+            kernels.predict(X, offsets, W[first:last], predictions)
         F = X @ A[:-1]
         F += A[-1]
         settle(F, y, offsets, *self._loss, predictions, a, duals, value)

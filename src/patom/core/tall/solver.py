@@ -1,7 +1,6 @@
 """Solve problem (1) for many more tasks than columns, Omega learned, on rows that stay where they are."""
 
 from dataclasses import dataclass
-from itertools import cycle
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from patom.core.tall.problem import Certified, TallProblem
 from patom.core.tall.sweeps import Sweeps
 
 _STRETCH, _PATIENCE = 10, 15
-_POLISHING, _STILL = 12, 1e-10
+_SWEEPS_AT_LEAST, _FOLDS_A_SWEEP = 2.0, 3.5
+_POLISHING, _STILL = 20, 1e-10
 
 
 def solve_tall(
@@ -28,8 +28,8 @@ def solve_tall(
 
     ``sweeps_only`` leaves accelerated steps out: what shards hold between messages then only saves time.
 
-    Accelerated steps go first where they will be few, going by the smoothness over the lambdas; elsewhere, and where
-    they turn out to be many, sweeps. Sweeps polish in either case.
+    Accelerated steps go first, unless the smoothness over the lambdas says that they will be very many, and for as
+    long as they promise to be done before sweeps would be. Sweeps do the rest, and polish.
 
     Notes
     -----
@@ -38,18 +38,17 @@ def solve_tall(
     """
     problem.shards.write(W, start)
     goal, found, steps = _Goal(tol, problem), problem.evaluate(W, problem.factors(W)), 0
-    allowance = _allowance(problem)
+    engine: _Accelerating | _Sweeping = _Sweeping(problem)
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
-    engines = (_accelerate, _sweep) if expected <= allowance else (_sweep, _accelerate)
-    for engine in cycle((_sweep,) if sweeps_only else engines):
-        if goal.met(found) or steps >= max_iter:
-            break
-        found, taken = engine(problem, found, min(allowance, max_iter - steps), goal)
+    if not sweeps_only and expected <= 20.0 * _exchange(problem):
+        engine = _Accelerating(problem)
+    while not goal.met(found) and steps < max_iter:
+        found, taken = engine.run(found, max_iter - steps, goal)
         steps += taken
+        if not goal.met(found):
+            engine = _Sweeping(problem) if sweeps_only or isinstance(engine, _Accelerating) else _Accelerating(problem)
     if polish and goal.met(found):
-        found = _polish(problem, found, goal)
-        if not goal.met(found):  # rounding struck once
-            found, _ = _sweep(problem, found, allowance, goal)
+        found = (engine if isinstance(engine, _Sweeping) else _Sweeping(problem)).polish(found, goal)
     return Solution(problem.shards.read(W), found.objective, found.gap, steps, goal.status(found))
 
 
@@ -71,47 +70,71 @@ class _Goal:
             return Status.CONVERGED
         return Status.PRECISION if found.gap <= self.rounding(found) else Status.MAX_ITER
 
+    def left(self, found: Certified) -> float:
+        """How often the gap has to fall by a factor of e still."""
+        return float(np.log(max(found.gap / (self.tol * min(1.0, found.objective)), 1.0)))
+
     def rounding(self, found: Certified) -> float:
         """What float64 may add to the gap: its terms cancel, and f(0) and L ||W||^2 bound what they are made of."""
         size = self.problem.scale + self.problem.smoothness * float(found.s @ found.s)
         return 64.0 * float(np.finfo(float).eps) * size
 
 
-def _allowance(problem: TallProblem) -> int:
-    """How many accelerated steps take as long as ten sweeps, about what a solve by sweeps needs."""
+def _exchange(problem: TallProblem) -> float:
+    """Accelerated steps in the time of a sweep, from operations in cache against reads."""
     m, p = problem.shards.shape
-    return int(10.0 * max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0))
+    return max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0)
 
 
-def _accelerate(problem: TallProblem, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
-    """Accelerated steps from slot ``W`` on, ``limit`` at most; how many they were."""
-    steps, L, momentum = 0, problem.smoothness, Momentum(problem, problem.smoothness)
-    while steps < limit and not goal.met(found):
-        length = min(_STRETCH, limit - steps)
-        momentum.advance(length)
-        last, found, steps = found, momentum.certify(), steps + length
-        if found.objective > last.objective and found.gap >= last.gap:  # steps too long: L came from below
-            momentum.finish()
-            L *= 2.0
-            momentum = Momentum(problem, L)
-    return momentum.finish(), steps
+@dataclass
+class _Accelerating:
+    """Accelerated steps from slot ``W`` on."""
+
+    problem: TallProblem
+
+    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+        """Steps until the goal is met, the limit reached or sweeps promise to be faster; how many they were."""
+        steps, L, momentum = 0, self.problem.smoothness, Momentum(self.problem, self.problem.smoothness)
+        while steps < limit and not goal.met(found):
+            length, last = min(_STRETCH, limit - steps), found
+            momentum.advance(length)
+            found, steps = momentum.certify(), steps + length
+            if found.objective > last.objective and found.gap >= last.gap:  # steps too long: L came from below
+                momentum.finish()
+                L *= 2.0
+                momentum = Momentum(self.problem, L)
+            elif self._slower(length, goal.left(last), goal.left(found)):
+                break
+        return momentum.finish(), steps
+
+    def _slower(self, length: int, before: float, now: float) -> bool:
+        """Whether what is left takes longer by steps at the rate of the last ``length`` than by sweeps."""
+        sweeps = _SWEEPS_AT_LEAST + now / _FOLDS_A_SWEEP
+        return now * length > sweeps * _exchange(self.problem) * max(before - now, 0.0)
 
 
-def _sweep(problem: TallProblem, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
-    """Sweeps from slot ``W`` on, for as long as the gap halves now and then; how many they were."""
-    sweeps, least, taken, since = Sweeps(problem, W, found.D), np.inf, 0, 0
-    while taken < limit and since < _PATIENCE and not goal.met(found):
-        found, taken, since = sweeps.advance(), taken + 1, since + 1
-        if found.gap <= 0.5 * least:
-            least, since = found.gap, 0
-    return found, taken
+@dataclass
+class _Sweeping:
+    """Sweeps from slot ``W`` on."""
 
+    problem: TallProblem
+    _sweeps: Sweeps | None = None
 
-def _polish(problem: TallProblem, found: Certified, goal: _Goal) -> Certified:
-    """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
-    sweeps = Sweeps(problem, W, found.D)
-    for _ in range(_POLISHING):
-        found = sweeps.advance()
-        if sweeps.move <= _STILL and goal.met(found):
-            break
-    return found
+    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+        """Sweeps until the goal is met, the limit reached or the gap no longer halves; how many they were."""
+        self._sweeps = Sweeps(self.problem, W, found.D)
+        taken, since, least = 0, 0, np.inf
+        while taken < limit and since < _PATIENCE and not goal.met(found):
+            found, taken, since = self._sweeps.advance(), taken + 1, since + 1
+            if found.gap <= 0.5 * least:
+                least, since = found.gap, 0
+        return found, taken
+
+    def polish(self, found: Certified, goal: _Goal) -> Certified:
+        """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
+        sweeps = self._sweeps or Sweeps(self.problem, W, found.D)
+        for _ in range(_POLISHING):
+            if sweeps.move <= _STILL and goal.met(found):
+                break
+            found = sweeps.advance()
+        return found
