@@ -1,5 +1,6 @@
 """Fits with so many tasks and rows that the rows must stay where they are."""
 
+from patom.core.compact.oracle import LARGEST
 from patom.core.compiled_losses import loss_code
 from patom.core.losses import Loss
 from patom.core.penalty import Penalty
@@ -12,7 +13,7 @@ from patom.core.tall.solver import solve_tall
 from patom.models.linear import Table
 
 LEAST_VALUES = 20_000_000
-"""Features times rows below which a copy of them is quick and small."""
+"""Features times rows below which a copy of them is quick and small, where the compiled solver serves the problem."""
 TASKS_A_COLUMN = 4
 """Tasks a column from which on (p, p) matrices are small next to the weights."""
 
@@ -20,8 +21,10 @@ TASKS_A_COLUMN = 4
 def is_tall(table: Table, penalty: Penalty, solver: str) -> bool:
     """Whether ``solve_rows`` is for this problem: Omega learned, and many more tasks than columns."""
     tasks, columns = table.groups.offsets.size - 1, table.X.shape[1] + 1
-    large = table.X.size >= LEAST_VALUES and tasks >= TASKS_A_COLUMN * columns
-    return large and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
+    large = table.X.size >= LEAST_VALUES or tasks * columns**2 > LARGEST
+    return (
+        large and tasks >= TASKS_A_COLUMN * columns and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
+    )
 
 
 def solve_rows(table: Table, loss: Loss, penalty: Penalty, *, tol: float, max_iter: int) -> Solution:

@@ -20,7 +20,7 @@ _REACH_QUADRATIC, _REACH = 100.0, 10.0
 its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
 _FACTORED = 400
 """Weights in all tasks up to which Newton's system is factored."""
-_LARGEST = 4_000_000
+LARGEST = 4_000_000
 """Entries of all tasks' second moments up to which a problem is small."""
 
 
@@ -112,7 +112,7 @@ class CompactOracle:
 def compact_oracle(term: DataTerm, penalty: Regulariser) -> CompactOracle | None:
     """The oracle, for a problem that it can serve: Omega learned, a known loss, and small."""
     m, p = term.shape
-    if type(penalty) is not SpectralPenalty or m * p**2 > _LARGEST:
+    if type(penalty) is not SpectralPenalty or m * p**2 > LARGEST:
         return None
     data = as_data(term)
     lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
