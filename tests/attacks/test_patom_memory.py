@@ -24,7 +24,7 @@ def test_stretches_of_samples_are_one_sweep(make_tasks, make_victim, monkeypatch
 def test_whether_anything_couples_is_seen_a_few_attackers_at_a_time(make_tasks, make_victim, monkeypatch, lambda_2):
     X, y, task = make_tasks("squared_error")
     threat = ThreatModel(["a"], ["b", "c", "d"], budget=0.2)
-    monkeypatch.setattr("patom.attacks.patom._BLOCK", 1)
+    monkeypatch.setattr("patom.core.relationship._BLOCK", 1)
     result = PATOM(max_iter=2).poison(
         make_victim("squared_error", lambda_2=lambda_2), X, y, task=task, threat=threat, random_state=0
     )

@@ -26,6 +26,7 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # click's, wherev
 
 def main() -> None:
     """Entry point: one sentence and status 2 for bad input, 128 and the signal's number for Ctrl-C or SIGTERM."""
+    _stopped.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _stop)
