@@ -23,7 +23,7 @@ def solve(
     tol: float = 1e-8,
     max_iter: int = 10_000,
     start: FloatArray | None = None,
-    polish: bool = True,
+    polish: int = 2,
 ) -> Solution:
     """Minimise f(W) + R(W) to a certified gap.
 
@@ -40,9 +40,9 @@ def solve(
         Bound on proximal-gradient and Newton steps together.
     start : array of shape (m, p), optional
         Warm start; zeros by default.
-    polish : bool, default True
-        Go on past the gap aimed at until W, too, is as good as rounding allows: about a third of a warm start's time.
-        Otherwise one step more is taken, and only where the gap is barely reached.
+    polish : int, default 2
+        Newton steps past the gap aimed at. After two W, too, is as good as rounding allows, for about a third of a warm
+        start's time; one is taken only where the gap is barely reached.
 
     Notes
     -----
@@ -52,9 +52,7 @@ def solve(
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 
-def consult(
-    oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: bool = True
-) -> Solution:
+def consult(oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int = 2) -> Solution:
     """Minimise what an oracle stands for, as ``solve`` does.
 
     Without a warm start the lambdas fall by tens from the data's scale to their values, each solve starting
@@ -68,8 +66,8 @@ def consult(
     goal = _Goal(tol, 1.0, scale, L)
     last = _descend(oracle, W, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
-    if goal.status(point) is not Status.MAX_ITER and (polish or not goal.well_within(point)):
-        point = _polish(oracle, point, last.L, goal, steps=2 if polish else 1)
+    if goal.status(point) is not Status.MAX_ITER and (polish > 1 or not goal.well_within(point)):
+        point = _polish(oracle, point, last.L, goal, steps=polish)
     point = oracle.certify(point)
     return Solution(oracle.array(point.W), point.objective, point.gap, steps, goal.status(point))
 

@@ -48,12 +48,12 @@ class Problem:
     ) -> Solution:
         """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold).
 
-        ``tol`` loosens the problem's own tolerance where it is larger; ``term`` is the rows' data term, where it is at
-        hand.
+        ``polish=False`` leaves out what makes W as precise as rounding allows, past what the gap asks for. ``tol``
+        loosens the problem's own tolerance where it is larger; ``term`` is the rows' data term, where it is at hand.
         """
         tol = max(tol, self.tol)
         if term is None:
             term = data_term(self.rows if rows is None else rows, self.loss)
         if self.solver == "alternating":
             return alternate(term, *self.penalty.weights, tol=tol, max_iter=self.max_iter)
-        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=polish)
+        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=2 if polish else 1)
