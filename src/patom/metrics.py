@@ -136,8 +136,7 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
     Returns
     -------
     TaskScores
-        Tasks in sorted order, or of first appearance when labels have no order. Costs a few sorts of the rows, and
-        one call for each task of a metric other than `nmse` and `auc`.
+        Tasks in sorted order, or of first appearance without one. A metric but `nmse` and `auc` is called task by task.
 
     Raises
     ------
@@ -318,9 +317,10 @@ def _at_once(metric: Metric, targets: AnyArray, predictions: FloatArray, starts:
     """The metric of all groups together; None where a loop over the groups has to look."""
     if metric is nmse and starts.size and targets.dtype.kind in "iuf":
         return grouped_nmse(targets, predictions, starts)
+    if metric is not auc or np.isnan(predictions).any():  # another metric's targets may have no order
+        return None
     classes, codes = np.unique(targets, return_inverse=True)
-    known = metric is auc and 0 < classes.size <= 2 and not np.isnan(predictions).any()
-    return grouped_auc(codes, predictions, starts) if known else None
+    return grouped_auc(codes, predictions, starts) if 0 < classes.size <= 2 else None
 
 
 def _mean_ranks(numbers: FloatArray) -> FloatArray:
