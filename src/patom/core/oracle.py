@@ -82,6 +82,9 @@ class Oracle(Protocol):
     def array(self, W: Any) -> FloatArray:
         """Weights as a (m, p) array."""
 
+    def approach(self, limit: int) -> tuple[Any | None, int]:
+        """A W near the optimum, from nothing in at most ``limit`` steps, and how many; None where it has no way."""
+
     def evaluate(self, W: Any) -> Point:
         """Value, gradient and certificate at W."""
 
@@ -157,10 +160,13 @@ class ArrayOracle:
     def array(self, W: FloatArray) -> FloatArray:
         return W
 
+    def approach(self, limit: int) -> tuple[None, int]:  # noqa: ARG002  (accelerated and Newton steps do it all)
+        return None, 0
+
     def evaluate(self, W: FloatArray) -> Point:
         value, gradient = self.term.value_and_gradient(W)
-        objective, gap = value + self.penalty.value(W), fenchel_gap(self.penalty, W, gradient)
-        return Point(W, gradient, objective, gap, float(np.vdot(W, W)))
+        own = self.penalty.value(W)
+        return Point(W, gradient, value + own, fenchel_gap(self.penalty, W, gradient, own), float(np.vdot(W, W)))
 
     def certify(self, point: Point) -> Point:
         return point

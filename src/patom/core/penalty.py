@@ -72,10 +72,12 @@ class Penalty(Regulariser, Protocol):
         """The task covariance that belongs to W."""
 
 
-def fenchel_gap(penalty: Regulariser, W: FloatArray, gradient: FloatArray) -> float:
+def fenchel_gap(penalty: Regulariser, W: FloatArray, gradient: FloatArray, own: float | None = None) -> float:
     """R(W) + R*(V) - <W, V> with V = -grad f(W): how far the objective can be above its optimum.
 
     f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out. Only rounding can make the
-    sum negative; its size then says how far the certificate can be trusted, so it counts as a gap.
+    sum negative; its size then says how far the certificate can be trusted, so it counts as a gap. ``own``: R(W),
+    where it is at hand.
     """
-    return abs(penalty.value(W) + penalty.conjugate(-gradient) + float((W * gradient).sum()))
+    own = penalty.value(W) if own is None else own
+    return abs(own + penalty.conjugate(-gradient) + float((W * gradient).sum()))

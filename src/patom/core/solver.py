@@ -1,7 +1,6 @@
 """Solve problem (1): accelerated proximal gradient, Newton's steps once they help, a duality gap to end on."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ def solve(
     tol: float = 1e-8,
     max_iter: int = 10_000,
     start: FloatArray | None = None,
-    polish: int = 2,
+    polish: int | None = 2,
 ) -> Solution:
     """Minimise f(W) + R(W) to a certified gap.
 
@@ -42,7 +41,7 @@ def solve(
         Warm start; zeros by default.
     polish : int, default 2
         Newton steps past the gap aimed at. After two W, too, is as good as rounding allows, for about a third of a warm
-        start's time; one is taken only where the gap is barely reached.
+        start's time; None takes one where the gap is barely reached.
 
     Notes
     -----
@@ -52,22 +51,28 @@ def solve(
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 
-def consult(oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int = 2) -> Solution:
+def consult(
+    oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int | None = 2
+) -> Solution:
     """Minimise what an oracle stands for, as ``solve`` does.
 
     Without a warm start the lambdas fall by tens from the data's scale to their values, each solve starting
     from the last: the rank then grows from below, which is quick, instead of shrinking from above, which at
     small lambdas takes first-order steps beyond count.
     """
-    scale, L, steps, W = oracle.scale, oracle.smoothness, 0, oracle.start(start)
-    for factor in _falling(0.1 * L / sum(oracle.weights)) if start is None else ():
-        step = _descend(oracle.scaled(factor), W, L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
-        W, L, steps = step.point.W, step.L, steps + step.steps
+    scale, L, steps, W, near = oracle.scale, oracle.smoothness, 0, oracle.start(start), None
     goal = _Goal(tol, 1.0, scale, L)
-    last = _descend(oracle, W, L, max_iter - steps, goal)
+    falling = _falling(0.1 * L / sum(oracle.weights)) if start is None else []
+    if falling:
+        near, steps = _approach(oracle, L, max_iter, goal)
+    for factor in falling if near is None else []:
+        easier = oracle.scaled(factor)
+        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
+        W, L, steps = step.point.W, step.L, steps + step.steps
+    last = _descend(oracle, oracle.evaluate(W) if near is None else near, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
-    if goal.status(point) is not Status.MAX_ITER and (polish > 1 or not goal.well_within(point)):
-        point = _polish(oracle, point, last.L, goal, steps=polish)
+    if goal.status(point) is not Status.MAX_ITER:
+        point = _polish(oracle, point, last.L, goal, int(not goal.well_within(point)) if polish is None else polish)
     point = oracle.certify(point)
     return Solution(oracle.array(point.W), point.objective, point.gap, steps, goal.status(point))
 
@@ -110,23 +115,36 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _descend(oracle: Oracle, W: Any, L: float, max_iter: int, goal: _Goal) -> _Descent:
+def _approach(oracle: Oracle, L: float, max_iter: int, goal: _Goal) -> tuple[Point | None, int]:
+    """A point near the optimum by the oracle's own way there and Newton's steps, None where that leads nowhere."""
+    W, steps = oracle.approach(max_iter)
+    if W is None:
+        return None, steps
+    point, taken = _refine(oracle, oracle.evaluate(W), L, min(20, max_iter - steps), goal)
+    return (point if point.gap <= 1e-2 * point.objective else None), steps + taken
+
+
+def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
-    point, steps, stretch, last = oracle.evaluate(W), 0, _FIRST_STRETCH, np.inf
+    steps, stretch, last = 0, _FIRST_STRETCH, np.inf
     while not goal.reached(point) and steps < max_iter:
         if 0.5 * last < point.gap <= goal.rounding(point):  # rounding, and no longer falling
             break
         last, length = point.gap, min(stretch, max_iter - steps)
-        ahead, steps = oracle.evaluate(oracle.accelerate(point.W, L, length)), steps + length
-        if ahead.objective <= point.objective or ahead.gap < point.gap:
-            point = ahead
-        elif _overshoots(oracle, point, L):
-            L *= 2.0
-        refined, taken = _refine(oracle, point, L, min(20, max_iter - steps), goal)
-        steps += taken
+        point, L = _accelerate(oracle, point, L, length)
+        refined, taken = _refine(oracle, point, L, min(20, max_iter - steps - length), goal)
+        steps += length + taken
         stretch = _FIRST_STRETCH if refined is not point else min(2 * stretch, _LONGEST_STRETCH)
         point = refined
     return _Descent(point, steps, L)
+
+
+def _accelerate(oracle: Oracle, point: Point, L: float, length: int) -> tuple[Point, float]:
+    """The point so many accelerated steps ahead, unless it is worse; L doubled where that is because of L."""
+    ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
+    if ahead.objective <= point.objective or ahead.gap < point.gap:
+        return ahead, L
+    return point, 2.0 * L if _overshoots(oracle, point, L) else L
 
 
 def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
@@ -164,7 +182,7 @@ def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
     return point, taken
 
 
-def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal, *, steps: int) -> Point:
+def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal, steps: int) -> Point:
     """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
 
     A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to

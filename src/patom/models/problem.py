@@ -56,4 +56,4 @@ class Problem:
             term = data_term(self.rows if rows is None else rows, self.loss)
         if self.solver == "alternating":
             return alternate(term, *self.penalty.weights, tol=tol, max_iter=self.max_iter)
-        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=2 if polish else 1)
+        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=2 if polish else None)

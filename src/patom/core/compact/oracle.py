@@ -6,10 +6,12 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 
 from patom.core.arrays import FloatArray
-from patom.core.compact import semismooth, steps
+from patom.core.compact import interior, semismooth, steps
 from patom.core.compact.data import Data, as_data, largest_curvature, value_and_gradient
+from patom.core.compact.row_space import row_space, within
 from patom.core.compact.spectrum import prox
 from patom.core.compact.tangent import tangent_matrix
+from patom.core.compiled_losses import HUBER
 from patom.core.data_term import DataTerm
 from patom.core.oracle import ArrayOracle, Point
 from patom.core.penalty import Regulariser
@@ -20,6 +22,14 @@ _REACH_QUADRATIC, _REACH = 100.0, 10.0
 its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
 _FACTORED = 400
 """Weights in all tasks up to which Newton's system is factored."""
+_NARROW = 16
+"""Tasks or features up to which an interior-point method goes first: its system has the fourth power in unknowns."""
+_NEAR, _NEARBY = 1e-8, 1e-2
+"""How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
+_STEPS = 12
+"""Interior-point steps after which it is not for this problem: curvature comes and goes, say, as rows cross margins."""
+_SWEEPS, _CHEAP = 3, 64
+"""Sweeps of the alternation that look for that row space, and features up to which they cost little."""
 LARGEST = 4_000_000
 """Entries of all tasks' second moments up to which a problem is small."""
 
@@ -56,7 +66,7 @@ class CompactOracle:
 
     @property
     def smoothness(self) -> float:
-        start = np.random.default_rng(0).standard_normal(self.data.b.shape)
+        start = np.cos(np.arange(1.0, self.data.b.size + 1.0)).reshape(self.data.b.shape)  # along no eigenvector
         return 1.05 * float(largest_curvature(self.data, start))
 
     @property
@@ -75,6 +85,18 @@ class CompactOracle:
 
     def array(self, W: FloatArray) -> FloatArray:
         return W
+
+    def approach(self, limit: int) -> tuple[FloatArray | None, int]:
+        m, p = self.data.b.shape
+        if self.penalty.weights[1] == 0.0 or min(m, p) > _NARROW or self.data.kind == HUBER:
+            return None, 0
+        limit = min(limit, _STEPS)
+        if p <= m:
+            W, steps, there = interior.approach(self.data, *self.weights, _NEAR, limit)
+            return W if there else None, steps
+        Qt = row_space(self.data, *self.weights, _SWEEPS if p <= _CHEAP else 0)
+        V, steps, there = interior.approach(within(self.data, Qt), *self.weights, _NEARBY, limit)
+        return V @ Qt if there else None, steps
 
     def evaluate(self, W: FloatArray) -> Point:
         return Point(W, *steps.evaluate(self.data, W, *self.weights))
@@ -101,9 +123,23 @@ class CompactOracle:
         if not factored:
             direction, slope = semismooth.by_conjugate_gradients(self.data, at, *self.weights, tolerance)
             return CompactStep(base, slope, at, direction)
-        matrix, g = semismooth.system(self.data, at, *self.weights)
-        v = _solve(matrix, -g)
-        return CompactStep(base, float(g @ v), at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+        v, slope = self.factored(at)
+        return CompactStep(base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+
+    def factored(self, at: semismooth.Frame) -> tuple[FloatArray, float]:
+        """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
+        ridge = 0.0
+        while True:
+            matrix, g = semismooth.system(self.data, at, *self.weights)
+            if g.size == 0:
+                return g, 0.0
+            diagonal = matrix.ravel()[:: g.size + 1]
+            least = 1e-14 * float(np.abs(diagonal).max())
+            diagonal += ridge
+            _, v, fault = dposv(matrix.T, -g, lower=False, overwrite_a=True)  # transposed, it is in LAPACK's order
+            if not fault:
+                return np.asarray(v), float(g @ v)
+            ridge = max(100.0 * ridge, least)
 
     def lower_rank(self, W: FloatArray) -> None:  # noqa: ARG002  (a step drops the ranks it takes through zero)
         return None
@@ -117,14 +153,3 @@ def compact_oracle(term: DataTerm, penalty: Regulariser) -> CompactOracle | None
     data = as_data(term)
     lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
     return None if data is None else CompactOracle(term, data, SpectralPenalty(lambda_1, lambda_2))
-
-
-def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """The solution of a symmetric system given by its lower triangle, damped as much as it must be to be definite."""
-    ridge, fault = 0.0, right.size > 0
-    v = right
-    while fault:
-        damped = matrix + ridge * np.eye(right.size) if ridge > 0.0 else matrix
-        _, v, fault = dposv(damped.T, right, lower=False)  # transposed, it is in LAPACK's order
-        ridge = max(100.0 * ridge, 1e-14 * float(np.abs(np.diag(matrix)).max()))
-    return np.asarray(v)

@@ -26,6 +26,12 @@ def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatAr
 
 
 @njit(cache=True)
+def thin_gram(Z: FloatArray) -> FloatArray:
+    """Z Z' or Z' Z, whichever is smaller: its eigenvalues are the squares of Z's singular values."""
+    return np.dot(Z, Z.T) if Z.shape[0] <= Z.shape[1] else np.dot(Z.T, Z)
+
+
+@njit(cache=True)
 def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """The proximal step from Z, shape (m, p), with ridge = 1 + lambda_1/L and nuclear = lambda_2/L.
 
@@ -38,7 +44,7 @@ def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
         U, s, Qt = np.linalg.svd(Z, full_matrices=False)
         x = maximise_on_spectrum(s, ridge, nuclear)
         return np.dot(U * x, Qt)
-    squares, vectors = np.linalg.eigh(np.dot(Z, Z.T) if m <= p else np.dot(Z.T, Z))
+    squares, vectors = np.linalg.eigh(thin_gram(Z))
     n = squares.size
     s = np.sqrt(np.maximum(squares[::-1], 0.0))
     x = maximise_on_spectrum(s, ridge, nuclear)

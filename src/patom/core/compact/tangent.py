@@ -40,19 +40,25 @@ def tangent_system(
 
 @njit(cache=True)
 def _fill(system: FloatArray, left: FloatArray, right: FloatArray, turned: FloatArray, top: int, start: int) -> None:
-    """Blocks sum_i l_ia r_ib T_i from row ``top`` and column ``start`` on, as one product of matrices."""
+    """Blocks sum_i l_ia r_ib T_i from row ``top`` and column ``start`` on, as one product of matrices.
+
+    On the diagonal, where ``top`` is ``start``, those with b <= a only.
+    """
     m, rows, columns = turned.shape
-    weights = np.empty((left.shape[1] * right.shape[1], m))
+    weights, count = np.empty((left.shape[1] * right.shape[1], m)), 0
     for a in range(left.shape[1]):
-        for b in range(right.shape[1]):
+        for b in range(a + 1 if top == start else right.shape[1]):
             for i in range(m):
-                weights[a * right.shape[1] + b, i] = left[i, a] * right[i, b]
-    sums = np.dot(weights, np.ascontiguousarray(turned).reshape(m, rows * columns))
+                weights[count, i] = left[i, a] * right[i, b]
+            count += 1
+    sums = np.dot(weights[:count], np.ascontiguousarray(turned).reshape(m, rows * columns))
+    count = 0
     for a in range(left.shape[1]):
-        for b in range(right.shape[1]):
+        for b in range(a + 1 if top == start else right.shape[1]):
             for c in range(rows):
                 for d in range(columns):
-                    system[top + a * rows + c, start + b * columns + d] = sums[a * right.shape[1] + b, c * columns + d]
+                    system[top + a * rows + c, start + b * columns + d] = sums[count, c * columns + d]
+            count += 1
 
 
 @njit(cache=True)

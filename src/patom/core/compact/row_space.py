@@ -1,0 +1,72 @@
+"""Few features in place of many, compiled: the row space of weights near the optimum, and the data there."""
+
+import numpy as np
+from numba import njit
+
+from patom.core.arrays import FloatArray
+from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
+from patom.core.compact.small import cholesky, solve, spectrum, times
+
+_FLOOR = 1e-6
+"""Singular value over the largest at which Omega is held up: Gram matrices know smaller ones badly."""
+
+
+@njit(cache=True, error_model="numpy")
+def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> FloatArray:
+    """An orthonormal basis, shape (m, p), of the rows of W after ``sweeps`` of the alternation on f's model at 0.
+
+    Each sets Omega from W, then each task's weights in turn to what the other tasks' call for (Gauss and Seidel). The
+    first Omega is I/m.
+
+    Parameters
+    ----------
+    data : Data
+        Of m < p tasks.
+    lambda_1, lambda_2 : float
+    sweeps : int
+    """
+    m, p = data.b.shape
+    gradient, W = np.empty((m, p)), np.zeros((m, p))
+    value_and_gradient(data, W, gradient)
+    blocks = hessian_blocks(data, W)
+    _sweep(blocks, gradient, m * np.eye(m), W, lambda_1, lambda_2)
+    for _ in range(sweeps):
+        _sweep(blocks, gradient, _precision(W), W, lambda_1, lambda_2)
+    return np.linalg.svd(W if np.isfinite(W).all() else np.eye(m, p), full_matrices=False)[2]
+
+
+@njit(cache=True, error_model="numpy")
+def _precision(W: FloatArray) -> FloatArray:
+    """Omega^-1 for Omega = (W W')^1/2 / ||W||_*, its singular values held up."""
+    squares, U = spectrum(np.dot(W, W.T))
+    s = np.sqrt(np.maximum(squares, _FLOOR**2 * squares[-1]))
+    return np.dot(U * (s.sum() / s), U.T)
+
+
+@njit(cache=True, error_model="numpy")
+def _sweep(
+    blocks: FloatArray, gradient: FloatArray, precision: FloatArray, W: FloatArray, lambda_1: float, lambda_2: float
+) -> None:
+    """Each task's weights in turn, for a quadratic f with this gradient at 0."""
+    p = W.shape[1]
+    for i in range(W.shape[0]):
+        right, own = times(precision[i : i + 1], W)[0], precision[i, i]
+        system = blocks[i].copy()
+        for c in range(p):
+            system[c, c] += lambda_1 + lambda_2 * own
+            right[c] = -gradient[i, c] - lambda_2 * (right[c] - own * W[i, c])
+        W[i] = solve(cholesky(system)[0], right)
+
+
+@njit(cache=True, error_model="numpy")
+def within(data: Data, Qt: FloatArray) -> Data:
+    """The data of weights V Qt, as data of V; ``Qt`` orthonormal, shape (r, p)."""
+    if data.A.size > 0:
+        A = np.empty((data.A.shape[0], Qt.shape[0], Qt.shape[0]))
+        for i in range(A.shape[0]):
+            A[i] = np.dot(Qt, np.dot(data.A[i], Qt.T))
+    else:
+        A = data.A
+    X = np.dot(data.X, Qt.T) if data.A.size == 0 else data.X
+    b = np.dot(data.b, Qt.T)
+    return Data(A, b, data.constant, X, data.y, data.weights, data.offsets, data.kind, data.delta)
