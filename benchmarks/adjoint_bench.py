@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +20,12 @@ from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
 
 BUDGET = 0.2
-TOLERANCES = {"1e-3": 1e-3, "1e-6": 1e-6}
-"""Relative residuals of the linear system: that of the ascent, and one for checks."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "ascent": {"tolerance": 1e-3, "factored": True},
+    "1e-3": {"tolerance": 1e-3},
+    "1e-6": {"tolerance": 1e-6},
+}
+"""As an ascent solves it, by a factor where that is cheap; and by plain products to two relative residuals."""
 MOVES = {"far": 1.0, "near": 0.03}
 """Length of the move before the warm solve, in sizes of the region: an ascent's first, and one towards its end."""
 
@@ -58,10 +63,10 @@ def _moves(shape: Shape, kind: str, lam: float, threat: ThreatModel, rounds: int
         spot = _Spot(program, _moved(program, start, W, length, rng), W)
         first = spot.solve()
         contestants = {"solve": spot.solve} | {
-            label: partial(spot.gradient, first.outcome.W, tolerance) for label, tolerance in TOLERANCES.items()
+            label: partial(spot.gradient, first.outcome.W, **settings) for label, settings in SETTINGS.items()
         }
         runs = interleave({label: steady(run, first.seconds) for label, run in contestants.items()}, rounds)
-        ratios = {label: ratio(runs[label], runs["solve"]) for label in TOLERANCES}
+        ratios = {label: ratio(runs[label], runs["solve"]) for label in SETTINGS}
         yield AdjointCase(shape.name, kind, lam, name, seconds(runs["solve"]), ratios)
 
 
@@ -77,8 +82,8 @@ class _Spot:
         self.injection = replace(self.injection)  # the program remembers an injection by the object
         return timed(partial(self.program.solve, self.injection, self.W, polish=False))
 
-    def gradient(self, W: FloatArray, tolerance: float) -> Run:
-        return timed(partial(implicit_gradient, self.program, self.injection, W, tolerance=tolerance))
+    def gradient(self, W: FloatArray, **settings: Any) -> Run:
+        return timed(partial(implicit_gradient, self.program, self.injection, W, **settings))
 
 
 def _moved(program: Bilevel, start: Injection, W: FloatArray, length: float, rng: np.random.Generator) -> Injection:

@@ -231,7 +231,7 @@ def _greedy(
     kept: list[int] = []
     while len(chosen) < k:
         left = np.setdiff1d(program.attackers, chosen)
-        v = adjoint(program, here, W, tolerance=_TOLERANCE, max_products=_PRODUCTS)[0].v
+        v = adjoint(program, here, W, tolerance=_TOLERANCE, max_products=_PRODUCTS, factored=True)[0].v
         placed = most_effective(program, W, v, _of_tasks(drawn, left), size, _STEPS)
         rises = first_order_rises(program, W, v, placed)
         tried = left[np.argsort(-rises[left], kind="stable")[:trials]]

@@ -20,6 +20,7 @@ from patom.attacks.injection import Injection
 from patom.attacks.recoupled import through_rule
 from patom.core.apart import ridge
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.compact.adjoint import tangent_inverse
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
@@ -149,16 +150,19 @@ def implicit_gradient(
     *,
     tolerance: float = 1e-12,
     max_products: int = 2_000,
+    factored: bool = False,
 ) -> Hypergradient:
     """The gradient at the optimum ``W`` of clean and injected rows together.
 
     Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper". The exact
-    one follows Omega through the victim's rule, where it has one, with a second system.
+    one follows Omega through the victim's rule, where it has one, with a second system. ``factored``: they go by a
+    factor of the system, where that is cheap, and need a product or two.
     """
-    found, status = adjoint(program, injection, W, gradient, tolerance=tolerance, max_products=max_products)
+    solving: dict[str, Any] = {"tolerance": tolerance, "max_products": max_products, "factored": factored}
+    found, status = adjoint(program, injection, W, gradient, **solving)
     features, labels = through_rows(program, injection, W, found.v, curved=gradient != "paper")
     if program.rule is not None and gradient == "exact":
-        pair = through_rule(program, injection, W, found.v, tolerance=tolerance, max_products=max_products)
+        pair = through_rule(program, injection, W, found.v, **solving)
         for more in (through_rows(program, injection, *pair),) if pair is not None else ():
             features, labels = features + more[0], labels + more[1]
     return Hypergradient(features, labels, found.v, found.products, status)
@@ -189,6 +193,7 @@ def adjoint(
     *,
     tolerance: float = 1e-12,
     max_products: int = 2_000,
+    factored: bool = False,
 ) -> tuple[LinearSolution, GradientStatus]:
     """v, shape (m, p): to first order, U moves by -<v, G> where grad f at the optimum ``W`` moves by G.
 
@@ -199,13 +204,17 @@ def adjoint(
     if gradient == "paper":
         v = penalty.relationship(W).carry(dU)
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
-    term = program.term(injection).expand(W)
+    data = program.term(injection)
+    term = data.expand(W)
     if penalty.weights[1] == 0.0:  # nothing confines W to a rank
         penalty = ridge(W.shape[0], penalty.weights[0])
     elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
     model = penalty.model(W, term.gradient)
-    found = solve_tangent(model, term.hessian, model.project(dU), tolerance=tolerance, max_products=max_products)
+    found = solve_tangent(
+        model, term.hessian, model.project(dU), tolerance=tolerance, max_products=max_products,
+        inverse=tangent_inverse(data, model, W) if factored else None,
+    )  # fmt: skip
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
     scale = float(np.linalg.norm(model.project(term.gradient)))

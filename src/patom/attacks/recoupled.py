@@ -5,6 +5,7 @@ import numpy as np
 from patom.attacks.bilevel import Bilevel
 from patom.attacks.injection import Injection
 from patom.core.arrays import FloatArray
+from patom.core.compact.adjoint import tangent_inverse
 from patom.core.data_term import data_term
 from patom.core.newton import solve_tangent
 from patom.defenses.coupling.learned import by_weights, rows_of
@@ -24,7 +25,14 @@ def by_omega(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArra
 
 
 def through_rule(
-    program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray, *, tolerance: float, max_products: int
+    program: Bilevel,
+    injection: Injection,
+    W: FloatArray,
+    v: FloatArray,
+    *,
+    tolerance: float,
+    max_products: int,
+    factored: bool,
 ) -> tuple[FloatArray, FloatArray] | None:
     """The fit that the rule's Omega was made from, and its adjoint: two arrays of shape (m, p).
 
@@ -35,9 +43,13 @@ def through_rule(
     if source is None or program.problem.penalty.weights[1] == 0.0:
         return None
     pull = by_weights(source.W, source.back(by_omega(program, injection, W, v)))
-    term = data_term(rows_of(program.rows(injection), source.tasks), program.problem.loss).expand(source.W)
+    data = data_term(rows_of(program.rows(injection), source.tasks), program.problem.loss)
+    term = data.expand(source.W)
     model = program.problem.penalty.model(source.W, term.gradient)
-    found = solve_tangent(model, term.hessian, model.project(pull), tolerance=tolerance, max_products=max_products)
+    found = solve_tangent(
+        model, term.hessian, model.project(pull), tolerance=tolerance, max_products=max_products,
+        inverse=tangent_inverse(data, model, source.W) if factored else None,
+    )  # fmt: skip
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
     fitted, adjoint = np.zeros(W.shape), np.zeros(W.shape)

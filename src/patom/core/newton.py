@@ -46,18 +46,30 @@ def newton_direction(
 
 
 def solve_tangent(
-    model: Model, hessian: Operator, g: FloatArray, *, tolerance: float, max_products: int
+    model: Model,
+    hessian: Operator,
+    g: FloatArray,
+    *,
+    tolerance: float,
+    max_products: int,
+    inverse: Operator | None = None,
 ) -> LinearSolution:
-    """Solve P (H + K) v = g for a tangent g by conjugate gradients, to a relative residual of ``tolerance``."""
+    """Solve P (H + K) v = g for a tangent g by conjugate gradients, to a relative residual of ``tolerance``.
+
+    ``inverse``: about the inverse on the tangent space, to go by (``compact.adjoint.tangent_inverse``).
+    """
 
     def system(V: FloatArray) -> FloatArray:
         return model.project(hessian(V)) + model.curvature(V)
 
+    def guided(R: FloatArray) -> FloatArray:
+        return R if inverse is None else inverse(R)
+
     residual, positive, products = g, True, 0
-    v, direction = np.zeros_like(residual), residual
-    square = start = float(np.vdot(residual, residual))
-    stop = tolerance**2 * square
-    while square > stop and products < min(max_products, 2 * residual.size):
+    v, norm, start = np.zeros_like(g), float(np.linalg.norm(g)), float(np.linalg.norm(g))
+    direction = guided(residual) if start > 0.0 else g
+    square = float(np.vdot(residual, direction))
+    while norm > tolerance * start and products < min(max_products, 2 * residual.size):
         image = system(direction)
         bend, products = float(np.vdot(direction, image)), products + 1
         positive = bend > 0.0
@@ -66,6 +78,7 @@ def solve_tangent(
         step = square / bend
         v = v + step * direction
         residual = residual - step * image
-        last, square = square, float(np.vdot(residual, residual))
-        direction = residual + (square / last) * direction
-    return LinearSolution(v, float(np.sqrt(square / start)) if start > 0.0 else 0.0, products, positive)
+        norm, next_one = float(np.linalg.norm(residual)), guided(residual)
+        last, square = square, float(np.vdot(residual, next_one))
+        direction = next_one + (square / last) * direction
+    return LinearSolution(v, norm / start if start > 0.0 else 0.0, products, positive)

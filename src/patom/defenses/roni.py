@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.compact.adjoint import tangent_inverse
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products, weighted_sums
 from patom.core.newton import solve_tangent
@@ -99,7 +100,8 @@ def impacts(problem: Problem, kept: BoolArray) -> FloatArray:
     model = penalty.model(W, term.value_and_gradient(W)[1])
     held = held_out_gradient(problem, ~kept, W)
     found = solve_tangent(
-        model, term.hessian(W), model.project(held), tolerance=_TOLERANCE, max_products=_PRODUCTS
+        model, term.hessian(W), model.project(held), tolerance=_TOLERANCE, max_products=_PRODUCTS,
+        inverse=tangent_inverse(term, model, W),
     )  # fmt: skip
     z, along = (row_products(rows.X, rows.offsets, V) for V in (W, found.v))
     return np.asarray(-loss.slope(z, rows.y) * along * rows.weights)

@@ -151,7 +151,7 @@ class Climb:
         if spot.slopes is None:
             spot.slopes = implicit_gradient(
                 self.program, spot.injection, spot.solution.W, self.gradient,
-                tolerance=_TOLERANCE, max_products=_PRODUCTS,
+                tolerance=_TOLERANCE, max_products=_PRODUCTS, factored=True,
             )  # fmt: skip
         return spot.slopes
 

@@ -99,7 +99,7 @@ class Influence:
         return assemble(program, threat, settings, clean, [record], (X, y, task), model)
 
     def _placed(self, program: Bilevel, W: FloatArray, start: Injection, size: float) -> Injection:
-        v = adjoint(program, None, W)[0].v
+        v = adjoint(program, None, W, factored=True)[0].v
         # Both versions together count as twice the rows of a task, which scales its heights alike.
         versions = stacked(with_either_label(program, start)) if self.optimise_labels else start
         climbed = most_effective(program, W, v, versions, size, self.climb_steps)

@@ -20,7 +20,7 @@ from patom.core.spectral import SpectralPenalty
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
 """Length of a Newton step's proximal step over 1/L: the optimum is a fixed point at any length, and a long one finds
 its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
-_FACTORED = 400
+FACTORED = 400
 """Weights in all tasks up to which Newton's system is factored."""
 _NARROW = 16
 """Tasks or features up to which an interior-point method goes first: its system has the fourth power in unknowns."""
@@ -116,7 +116,7 @@ class CompactOracle:
         return float(np.linalg.norm(point.W - moved))
 
     def newton(self, point: Point, L: float, tolerance: float) -> CompactStep:
-        factored = point.W.size <= _FACTORED
+        factored = point.W.size <= FACTORED
         reach = _REACH_QUADRATIC if self.data.A.size else _REACH
         at = semismooth.frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
         base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))

@@ -31,30 +31,32 @@ def tangent_system(
     for i in range(m):
         turned[i] = np.dot(np.dot(Qt, blocks[i]), Qt.T)
     system = np.empty((k * (m + p - k), k * (m + p - k)))
-    _fill(system, U[:, :k], U[:, :k], turned, 0, 0)
-    _fill(system, U[:, k:], U[:, :k], turned[:, :k], k * p, 0)
-    _fill(system, U[:, k:], U[:, k:], turned[:, :k, :k], k * p, k * p)
+    _fill(system, U[:, :k], U[:, :k], turned, 0, 0, True)
+    _fill(system, U[:, k:], U[:, :k], turned[:, :k], k * p, 0, False)
+    _fill(system, U[:, k:], U[:, k:], turned[:, :k, :k], k * p, k * p, True)
     _add_penalty(system, x, off, m, p, lambda_1, lambda_2)
     return system
 
 
 @njit(cache=True)
-def _fill(system: FloatArray, left: FloatArray, right: FloatArray, turned: FloatArray, top: int, start: int) -> None:
+def _fill(
+    system: FloatArray, left: FloatArray, right: FloatArray, turned: FloatArray, top: int, start: int, diagonal: bool
+) -> None:
     """Blocks sum_i l_ia r_ib T_i from row ``top`` and column ``start`` on, as one product of matrices.
 
-    On the diagonal, where ``top`` is ``start``, those with b <= a only.
+    On the ``diagonal``, where the right is the left, those with b <= a only.
     """
     m, rows, columns = turned.shape
     weights, count = np.empty((left.shape[1] * right.shape[1], m)), 0
     for a in range(left.shape[1]):
-        for b in range(a + 1 if top == start else right.shape[1]):
+        for b in range(a + 1 if diagonal else right.shape[1]):
             for i in range(m):
                 weights[count, i] = left[i, a] * right[i, b]
             count += 1
     sums = np.dot(weights[:count], np.ascontiguousarray(turned).reshape(m, rows * columns))
     count = 0
     for a in range(left.shape[1]):
-        for b in range(a + 1 if top == start else right.shape[1]):
+        for b in range(a + 1 if diagonal else right.shape[1]):
             for c in range(rows):
                 for d in range(columns):
                     system[top + a * rows + c, start + b * columns + d] = sums[count, c * columns + d]

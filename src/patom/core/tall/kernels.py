@@ -51,9 +51,10 @@ def _gradient(
     delta: float,
     w: FloatArray,
     gradient: FloatArray,
-) -> None:
-    """The gradient of one task's mean loss."""
-    share = 1.0 / (stop - start)
+    valued: bool,
+) -> float:
+    """The gradient of one task's mean loss, and the loss itself if ``valued``."""
+    share, value = 1.0 / (stop - start), 0.0
     gradient[:] = 0.0
     for j in range(start, stop, 2):
         row, alone = _row(order, j), j + 1 == stop
@@ -61,24 +62,12 @@ def _gradient(
         z, z_other = _products(X, row, other, w)
         slope = slope_at(kind, delta, z, y[row])
         slope_other = 0.0 if alone else slope_at(kind, delta, z_other, y[other])
+        if valued:
+            value += loss_at(kind, delta, z, y[row])[0]
+            value += 0.0 if alone else loss_at(kind, delta, z_other, y[other])[0]
         if slope != 0.0 or slope_other != 0.0:  # rows beyond the hinge's margin
             _add(X, row, other, share * slope, share * slope_other, gradient)
-
-
-@_inlined
-def _value(
-    X: AnyArray, y: FloatArray, order: IntArray, start: int, stop: int, kind: int, delta: float, w: FloatArray
-) -> float:
-    """One task's mean loss."""
-    value = 0.0
-    for j in range(start, stop, 2):
-        row, alone = _row(order, j), j + 1 == stop
-        other = row if alone else _row(order, j + 1)
-        z, z_other = _products(X, row, other, w)
-        value += loss_at(kind, delta, z, y[row])[0]
-        if not alone:
-            value += loss_at(kind, delta, z_other, y[other])[0]
-    return value / (stop - start)
+    return share * value
 
 
 @compiled_serial
@@ -97,8 +86,8 @@ def differentiate(
 ) -> None:
     """The data term's gradient at W, both with the rows of these tasks only; ``sums[0]`` its value."""
     for i in range(first, last):
-        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i - first], gradient[i - first])
-        sums[0] += _value(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i - first])
+        w, slope = W[i - first], gradient[i - first]
+        sums[0] += _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, w, slope, True)
 
 
 @compiled_serial
@@ -117,7 +106,7 @@ def forward(
 ) -> None:
     """Z = W - gradient/L."""
     for i in range(first, last):
-        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i], Z[i])
+        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, W[i], Z[i], False)
         for c in range(W.shape[1]):
             Z[i, c] = W[i, c] - Z[i, c] / L
 
@@ -153,7 +142,7 @@ def accelerate(
             uphill += (Y[i, c] - now) * step
             W[i, c] = now
             Y[i, c] = now + push * step
-        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, Y[i], Z[i])
+        _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, Y[i], Z[i], False)
         for c in range(W.shape[1]):
             Z[i, c] = Y[i, c] - Z[i, c] / L
     sums[0] += uphill
