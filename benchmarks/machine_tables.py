@@ -5,9 +5,6 @@ from collections.abc import Iterator, Sequence
 from benchmarks.scale_bench import ARRAYS_GOAL, SLOPE_GOAL
 from benchmarks.sheets import Json, Sheet, mark, ranged, verdict
 
-_MANY = 10_000
-"""Tasks from which (m x d) arrays are large beside what an interpreter takes and gives back for its own ends."""
-
 
 def limits_table(cases: Sequence[Json]) -> Sheet:
     """A row a limit."""
@@ -94,7 +91,7 @@ def scale_verdicts(cases: Sequence[Json]) -> Iterator[list[str]]:
     arrays = [
         (reading["arrays"], f"{reading['size']['tasks']} tasks of {reading['size']['rows']}, {case['loss']}")
         for case in cases for reading in case["readings"]
-        if case["axis"] == "tasks" and reading["size"]["tasks"] >= _MANY
+        if case["axis"] == "tasks"
     ]  # fmt: skip
     if arrays:
         yield verdict(f"peak memory at most the data and {ARRAYS_GOAL:g} (m x d) arrays", arrays, ARRAYS_GOAL)

@@ -207,3 +207,16 @@ def test_memory_beyond_the_data_is_a_few_arrays_of_weights():
     fit, predict = map(float, told)
     assert fit <= 6.0  # in arrays of shape (m, d); the rows themselves are 20
     assert predict <= 6.0
+
+
+@pytest.mark.parametrize(("rows", "borrowed"), [(20, True), (60, False)])
+def test_rows_fewer_than_columns_are_borrowed_sooner(rows, borrowed, monkeypatch):
+    """A thousand tasks of 50 features: their second moments are 21 MB, which 20 rows a task are not."""
+    calls, real = [], tall.solve_tall
+    monkeypatch.setattr(tall, "solve_tall", lambda *args, **settings: calls.append(1) or real(*args, **settings))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1_000 * rows, 50))
+    y = X[:, 0] + 0.1 * rng.standard_normal(X.shape[0])
+    fitted = MTRLRegressor(10.0, 10.0).fit(X, y, task=np.repeat(np.arange(1_000), rows))
+    assert bool(calls) == borrowed
+    assert fitted.status_ is Status.CONVERGED

@@ -14,6 +14,8 @@ from patom.models.linear import Table
 
 LEAST_VALUES = 20_000_000
 """Features times rows below which a copy of them is quick and small, where the compiled solver serves the problem."""
+FEW_ROWS = 2_000_000
+"""Entries of all tasks' second moments from which on they are large where they outnumber the rows' own."""
 TASKS_A_COLUMN = 4
 """Tasks a column from which on (p, p) matrices are small next to the weights."""
 
@@ -21,7 +23,8 @@ TASKS_A_COLUMN = 4
 def is_tall(table: Table, penalty: Penalty, solver: str) -> bool:
     """Whether ``solve_rows`` is for this problem: Omega learned, and many more tasks than columns."""
     tasks, columns = table.groups.offsets.size - 1, table.X.shape[1] + 1
-    large = table.X.size >= LEAST_VALUES or tasks * columns**2 > LARGEST
+    moments = tasks * columns**2
+    large = table.X.size >= LEAST_VALUES or moments > (FEW_ROWS if table.X.size < moments else LARGEST)
     return (
         large and tasks >= TASKS_A_COLUMN * columns and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
     )
