@@ -47,11 +47,11 @@ class Step(Protocol):
     def slope(self) -> float:
         """Derivative of the objective at ``base`` along the step."""
 
-    def follow(self, length: float) -> Any:
-        """The W that is ``length`` times the step away from ``base``, or a proximal step further."""
+    def follow(self, length: float) -> Point:
+        """The point that is ``length`` times the step away from ``base``, or a proximal step further."""
 
-    def end(self) -> Any:
-        """The W at the end of the whole step, without any proximal step."""
+    def end(self) -> Point:
+        """The point at the end of the whole step, without any proximal step."""
 
 
 class Oracle(Protocol):
@@ -121,11 +121,11 @@ class ModelStep:
     def slope(self) -> float:
         return float(np.vdot(self.model.gradient, self.direction))
 
-    def follow(self, length: float) -> FloatArray:
-        return self.oracle.proximal(self.model.retract(length * self.direction), self.L)
+    def follow(self, length: float) -> Point:
+        return self.oracle.evaluate(self.oracle.proximal(self.model.retract(length * self.direction), self.L))
 
-    def end(self) -> FloatArray:
-        return self.model.retract(self.direction)
+    def end(self) -> Point:
+        return self.oracle.evaluate(self.model.retract(self.direction))
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
     while go_on and taken < limit and not goal.reached(point):
         step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
         for length in _NEWTON_LENGTHS:
-            ahead = oracle.evaluate(step.follow(length))
+            ahead = step.follow(length)
             expected = step.base.objective + 0.1 * length * step.slope  # Armijo's rule
             if ahead.objective <= min(expected, point.objective) or _gains(point, ahead, goal):
                 break
@@ -189,7 +189,7 @@ def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal, steps: int) -> 
     half the digits only. Each step squares that uncertainty for the price of one linear system.
     """
     for _ in range(steps):
-        ahead = oracle.evaluate(oracle.newton(point, L, tolerance=1e-4).end())
+        ahead = oracle.newton(point, L, tolerance=1e-4).end()
         nearer = oracle.residual(ahead, L) < oracle.residual(point, L)
         if not (goal.status(ahead) is goal.status(point) and nearer):
             break

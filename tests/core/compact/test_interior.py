@@ -105,7 +105,9 @@ def test_a_direction_solves_newtons_equations(rng, loss):
     answers = interior._responses(at, scaled, blocks, residual, lambda_1, lambda_2)
     factor, _ = small.cholesky(packed.coupled(answers.M, answers.y, lambda_2))
     right = definite(rng, k)
-    step = interior._direction(answers, factor, scaled.G, small.gram(answers.n, answers.y), right, lambda_2)
+    trace = packed.pack(scaled.G.T @ scaled.G)
+    pull = small.gram(answers.n, answers.y)
+    step = interior._direction(answers, factor, (trace, small.solve(factor, trace)), pull, right, lambda_2)
     dS, dY = scaled.G @ step.D @ scaled.G.T, step.U @ scaled.G_inverse
     dW = Y @ dS + dY @ S
     moved = np.einsum("icd,id->ic", blocks, dW) + lambda_1 * dW + lambda_2 * dY

@@ -128,7 +128,8 @@ def _step(
     d, k = scaling.d, scaling.d.size
     answers = _responses(at, scaling, blocks, residual, lambda_1, lambda_2)
     factor, _ = cholesky(coupled(answers.M, answers.y, lambda_2))
-    pull = gram(answers.n, answers.y)  # of the residual on Z
+    pull, trace = gram(answers.n, answers.y), pack(gram(scaling.G, scaling.G))  # of the residual on Z; D's trace in S
+    along = solve(factor, trace)
     step, length, sigma = Direction(pull, pull, answers.n, 0.0, np.zeros((k, k))), 0.0, 0.0
     for corrected in range(2):
         missed = times(step.D, step.E)
@@ -137,7 +138,7 @@ def _step(
             for j in range(k):
                 right[i, j] += 0.0 if corrected == 0 else -(missed[i, j] + missed[j, i]) / (d[i] + d[j])
             right[i, i] += sigma / d[i] - d[i]
-        step = _direction(answers, factor, scaling.G, pull, right, lambda_2)
+        step = _direction(answers, factor, (trace, along), pull, right, lambda_2)
         length = _longest(d, step, 1.0 if corrected == 0 else _TO_THE_EDGE)
         mu = (d * d).mean()
         sigma = mu * min(1.0, max(_complementarity(d, step, length) / mu, 0.01)) ** 3
@@ -195,18 +196,22 @@ def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float)
 
 @njit(cache=True, error_model="numpy")
 def _direction(
-    answers: Responses, factor: FloatArray, G: FloatArray, pull: FloatArray, right: FloatArray, lambda_2: float
+    answers: Responses,
+    factor: FloatArray,
+    trace: tuple[FloatArray, FloatArray],
+    pull: FloatArray,
+    right: FloatArray,
+    lambda_2: float,
 ) -> Direction:
-    """The change with D + E = ``right`` that keeps S's trace."""
+    """The change with D + E = ``right`` that keeps S's trace, given packed and with what nu does to D."""
     m, k = answers.y.shape
     goal = right.copy()
     for i in range(k):
         for j in range(k):
             goal[i, j] -= 0.5 * lambda_2 * (pull[i, j] + pull[j, i])
-    trace = pack(gram(G, G))
-    free, along = solve(factor, pack(goal)), solve(factor, trace)
-    nu = (trace * free).sum() / (trace * along).sum()
-    D = unpack(free - nu * along, k)
+    free = solve(factor, pack(goal))
+    nu = (trace[0] * free).sum() / (trace[0] * trace[1]).sum()
+    D = unpack(free - nu * trace[1], k)
     U, turned = np.empty((m, k)), times(answers.y, D)
     for i in range(m):
         for a in range(k):

@@ -38,16 +38,17 @@ LARGEST = 4_000_000
 class CompactStep:
     """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the point asked about."""
 
+    oracle: "CompactOracle"
     base: Point
     slope: float
     frame: semismooth.Frame
     direction: FloatArray
 
-    def follow(self, length: float) -> FloatArray:
-        at = self.frame
-        return semismooth.retract(at.U, at.Qt, at.x.size, at.P + length * self.direction)
+    def follow(self, length: float) -> Point:
+        ahead = self.frame.P + length * self.direction
+        return Point(*semismooth.arrive(self.oracle.data, self.frame, ahead, *self.oracle.weights))
 
-    def end(self) -> FloatArray:
+    def end(self) -> Point:
         return self.follow(1.0)
 
 
@@ -122,24 +123,24 @@ class CompactOracle:
         base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))
         if not factored:
             direction, slope = semismooth.by_conjugate_gradients(self.data, at, *self.weights, tolerance)
-            return CompactStep(base, slope, at, direction)
+            return CompactStep(self, base, slope, at, direction)
         v, slope = self.factored(at)
-        return CompactStep(base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+        return CompactStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
 
     def factored(self, at: semismooth.Frame) -> tuple[FloatArray, float]:
         """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
-        ridge = 0.0
+        ridge, fault = 0.0, 0
         while True:
             matrix, g = semismooth.system(self.data, at, *self.weights)
             if g.size == 0:
                 return g, 0.0
-            diagonal = matrix.ravel()[:: g.size + 1]
-            least = 1e-14 * float(np.abs(diagonal).max())
-            diagonal += ridge
+            if fault:
+                diagonal = matrix.ravel()[:: g.size + 1]
+                ridge = max(100.0 * ridge, 1e-14 * float(np.abs(diagonal).max()))
+                diagonal += ridge
             _, v, fault = dposv(matrix.T, -g, lower=False, overwrite_a=True)  # transposed, it is in LAPACK's order
             if not fault:
                 return np.asarray(v), float(g @ v)
-            ridge = max(100.0 * ridge, least)
 
     def lower_rank(self, W: FloatArray) -> None:  # noqa: ARG002  (a step drops the ranks it takes through zero)
         return None

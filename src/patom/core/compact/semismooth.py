@@ -13,6 +13,7 @@ from patom.core.arrays import FloatArray
 from patom.core.compact.conjugate_gradients import newton_step
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.spectrum import maximise_on_spectrum, penalty_value
+from patom.core.compact.steps import certify
 from patom.core.compact.tangent import tangent_gradient, tangent_system
 
 
@@ -73,14 +74,24 @@ def by_conjugate_gradients(
 
 
 @njit(cache=True)
-def retract(U: FloatArray, Qt: FloatArray, k: int, ahead: FloatArray) -> FloatArray:
-    """The matrix of rank k, or less, next to ``ahead``, a step away from one with these bases.
+def arrive(
+    data: Data, at: Frame, ahead: FloatArray, lambda_1: float, lambda_2: float
+) -> tuple[FloatArray, FloatArray, float, float, float]:
+    """W next to ``ahead``, a step away from P, and what ``steps.certify`` says of it."""
+    W, s = retract(at.U, at.Qt, at.x.size, ahead)
+    gradient, objective, gap, square = certify(data, W, s, lambda_1, lambda_2)
+    return W, gradient, objective, gap, square
 
-    A singular value that the step takes through zero comes back with vectors at odds: it is to vanish, not to bounce.
+
+@njit(cache=True)
+def retract(U: FloatArray, Qt: FloatArray, k: int, ahead: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The matrix of rank k, or less, next to ``ahead``, a step away from one with these bases; its singular values.
+
+    One that the step takes through zero comes back with vectors at odds: it is to vanish, not to bounce.
     """
     u, s, vt = np.linalg.svd(ahead, full_matrices=False)
     left, right = np.dot(np.ascontiguousarray(U[:, :k]).T, u), np.dot(np.ascontiguousarray(Qt[:k]), vt.T)
     for j in range(s.size):
         if j >= k or (left[:, j] * right[:, j]).sum() <= 0.0:
             s[j] = 0.0
-    return np.dot(u * s, vt)
+    return np.dot(u * s, vt), s

@@ -10,14 +10,22 @@ from patom.core.compact.spectrum import conjugate, penalty_value, prox, thin_gra
 
 @njit(cache=True)
 def evaluate(data: Data, W: FloatArray, lambda_1: float, lambda_2: float) -> tuple[FloatArray, float, float, float]:
-    """Gradient of f, objective, Fenchel gap and ||W||_F^2 at W.
+    """Gradient of f, objective, Fenchel gap and ||W||_F^2 at W."""
+    return certify(data, W, np.linalg.svd(W, full_matrices=False)[1], lambda_1, lambda_2)
+
+
+@njit(cache=True)
+def certify(
+    data: Data, W: FloatArray, s: FloatArray, lambda_1: float, lambda_2: float
+) -> tuple[FloatArray, float, float, float]:
+    """The same with W's singular values at hand.
 
     The conjugate takes the gradient's singular values from their squares. It has all of its digits all the same: it
     counts none below its threshold, which is at least lambda_2 times what it makes of the largest.
     """
     gradient = np.empty(W.shape)
     value = value_and_gradient(data, W, gradient)
-    own = penalty_value(np.linalg.svd(W, full_matrices=False)[1], lambda_1, lambda_2)
+    own = penalty_value(s, lambda_1, lambda_2)
     squares = np.linalg.eigh(thin_gram(gradient))[0]
     dual = conjugate(np.sqrt(np.maximum(squares[::-1], 0.0)), lambda_1, lambda_2)
     return gradient, value + own, abs(own + dual + (W * gradient).sum()), (W * W).sum()
