@@ -129,18 +129,18 @@ class CompactOracle:
 
     def factored(self, at: semismooth.Frame) -> tuple[FloatArray, float]:
         """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
-        ridge, fault = 0.0, 0
+        matrix, g = semismooth.system(self.data, at, *self.weights)
+        if g.size == 0:
+            return g, 0.0
+        ridge = 0.0
         while True:
-            matrix, g = semismooth.system(self.data, at, *self.weights)
-            if g.size == 0:
-                return g, 0.0
-            if fault:
-                diagonal = matrix.ravel()[:: g.size + 1]
-                ridge = max(100.0 * ridge, 1e-14 * float(np.abs(diagonal).max()))
-                diagonal += ridge
             _, v, fault = dposv(matrix.T, -g, lower=False, overwrite_a=True)  # transposed, it is in LAPACK's order
             if not fault:
                 return np.asarray(v), float(g @ v)
+            matrix, g = semismooth.system(self.data, at, *self.weights)
+            diagonal = matrix.ravel()[:: g.size + 1]
+            ridge = max(100.0 * ridge, 1e-14 * float(np.abs(diagonal).max()))
+            diagonal += ridge
 
     def lower_rank(self, W: FloatArray) -> None:  # noqa: ARG002  (a step drops the ranks it takes through zero)
         return None

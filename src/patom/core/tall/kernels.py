@@ -65,8 +65,7 @@ def _gradient(
         if valued:
             value += loss_at(kind, delta, z, y[row])[0]
             value += 0.0 if alone else loss_at(kind, delta, z_other, y[other])[0]
-        if slope != 0.0 or slope_other != 0.0:  # rows beyond the hinge's margin
-            _add(X, row, other, share * slope, share * slope_other, gradient)
+        _add(X, row, other, share * slope, share * slope_other, gradient)  # of nothing, too: no branch to guess
     return share * value
 
 
