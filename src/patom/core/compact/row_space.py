@@ -58,15 +58,18 @@ def _sweep(
         W[i] = solve(cholesky(system)[0], right)
 
 
-@njit(cache=True, error_model="numpy")
 def within(data: Data, Qt: FloatArray) -> Data:
     """The data of weights V Qt, as data of V; ``Qt`` orthonormal, shape (r, p)."""
-    if data.A.size > 0:
-        A = np.empty((data.A.shape[0], Qt.shape[0], Qt.shape[0]))
-        for i in range(A.shape[0]):
-            A[i] = np.dot(Qt, np.dot(data.A[i], Qt.T))
-    else:
-        A = data.A
-    X = np.dot(data.X, Qt.T) if data.A.size == 0 else data.X
+    A, b, X = _within(data, Qt)
+    return data._replace(A=A, b=b, X=X)
+
+
+@njit(cache=True, error_model="numpy")
+def _within(data: Data, Qt: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     b = np.dot(data.b, Qt.T)
-    return Data(A, b, data.constant, X, data.y, data.weights, data.offsets, data.kind, data.delta)
+    if data.A.size == 0:
+        return data.A, b, np.dot(data.X, Qt.T)
+    A = np.empty((data.A.shape[0], Qt.shape[0], Qt.shape[0]))
+    for i in range(A.shape[0]):
+        A[i] = np.dot(Qt, np.dot(data.A[i], Qt.T))
+    return A, b, data.X

@@ -32,11 +32,18 @@ class Frame(NamedTuple):
     objective: float
 
 
-@njit(cache=True)
 def frame(
     data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
 ) -> Frame:
     """A proximal step, and the bases of its tangent space; ``full`` ones are square."""
+    # Made here: compiled code makes a named tuple by a call of Python, and a signal's exception there is fatal to it.
+    return Frame(*_frame(data, W, gradient, L, lambda_1, lambda_2, full))
+
+
+@njit(cache=True)
+def _frame(
+    data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
     if full:
         U, s, Qt = np.linalg.svd(W - gradient / L, full_matrices=True)
     else:
@@ -48,7 +55,7 @@ def frame(
     ahead = np.empty(W.shape)
     value = value_and_gradient(data, P, ahead)
     objective = value + penalty_value(x, lambda_1, lambda_2)
-    return Frame(np.ascontiguousarray(U), x, np.ascontiguousarray(Qt), L * s[k:], P, ahead, objective)
+    return np.ascontiguousarray(U), x, np.ascontiguousarray(Qt), L * s[k:], P, ahead, objective
 
 
 @njit(cache=True)
