@@ -56,9 +56,9 @@ def consult(
 ) -> Solution:
     """Minimise what an oracle stands for, as ``solve`` does.
 
-    Without a warm start the lambdas fall by tens from the data's scale to their values, each solve starting
-    from the last: the rank then grows from below, which is quick, instead of shrinking from above, which at
-    small lambdas takes first-order steps beyond count.
+    Without a warm start, at small lambdas, the oracle's own way to the optimum goes first, if it has one. Else the
+    lambdas fall by tens from the data's scale to their values, each solve starting from the last: the rank then
+    grows from below, which is quick, instead of shrinking from above, which takes first-order steps beyond count.
     """
     scale, L, steps, W, near = oracle.scale, oracle.smoothness, 0, oracle.start(start), None
     goal = _Goal(tol, 1.0, scale, L)

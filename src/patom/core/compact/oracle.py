@@ -23,7 +23,7 @@ its rank; where f is quadratic, Newton makes up for any harm that it does to the
 FACTORED = 400
 """Weights in all tasks up to which Newton's system is factored."""
 _NARROW = 16
-"""Tasks or features up to which an interior-point method goes first: its system has the fourth power in unknowns."""
+"""Tasks or features up to which an interior-point method goes first: for k of them its system has k^4/4 entries."""
 _NEAR, _NEARBY = 1e-8, 1e-2
 """How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
 _STEPS = 12
