@@ -85,7 +85,7 @@ def test_newtons_system_is_the_models_at_the_optimum(loss, shape):
     k = at.x.size
     np.testing.assert_allclose(at.P, W, atol=1e-7)
     system, g = semismooth.system(compiled.data, at, *compiled.weights)
-    system = np.tril(system) + np.tril(system, -1).T
+    system = np.triu(system) + np.triu(system, 1).T
     model = plain.penalty.model(at.P, at.gradient)
     hessian = plain.term.hessian(at.P)
     for v in np.random.default_rng(2).standard_normal((5, g.size)):
@@ -104,7 +104,7 @@ def test_both_ways_to_solve_it_agree_anywhere(loss, shape):
     L = compiled.smoothness / 10.0
     full, thin = (frame_at(compiled, W, L, full=full) for full in (True, False))
     system, _ = semismooth.system(compiled.data, full, *compiled.weights)
-    assert np.linalg.eigvalsh(np.tril(system) + np.tril(system, -1).T).min(initial=1.0) > 0.0
+    assert np.linalg.eigvalsh(np.triu(system) + np.triu(system, 1).T).min(initial=1.0) > 0.0
     V = tangent.tangent_matrix(full.U, full.x.size, full.Qt, compiled.factored(full)[0])
     other, slope = semismooth.by_conjugate_gradients(compiled.data, thin, *compiled.weights, 1e-12)
     np.testing.assert_allclose(other, V, atol=1e-7 * np.abs(V).max(initial=1.0))

@@ -24,14 +24,14 @@ def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | N
     k, (U, Qt, off) = model.s.size, _bases(model)
     blocks = hessian_blocks(data, np.ascontiguousarray(W))
     system = tangent_system(blocks, U, model.s, Qt, off, float(model.lambda_1), float(model.lambda_2))
-    factor, fault = dpotrf(system.T, lower=False, overwrite_a=True)  # transposed, it is in LAPACK's order
+    factor, fault = dpotrf(system.T, lower=True, overwrite_a=True)
     if fault:
         return None
 
     def inverse(g: FloatArray) -> FloatArray:
         X = U.T @ g @ Qt.T
         right = np.concatenate([X[:k].ravel(), X[k:, :k].ravel()])
-        return np.asarray(tangent_matrix(U, k, Qt, dpotrs(factor, right, lower=False)[0]))
+        return np.asarray(tangent_matrix(U, k, Qt, dpotrs(factor, right, lower=True)[0]))
 
     return inverse
 

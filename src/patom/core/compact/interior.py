@@ -18,7 +18,7 @@ from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.packed import coupled, pack, unpack
 from patom.core.compact.scaling import Scaling, length_to_edge, scale
-from patom.core.compact.small import cholesky, gram, lower_inverse, solve, spectrum, times
+from patom.core.compact.small import cholesky, gram, lower_inverse, solve, solve_once, spectrum, times
 
 _TO_THE_EDGE = 0.98
 _EVEN, _ABOVE = 0.2, 1.1
@@ -100,7 +100,7 @@ def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     for even in (_EVEN, 0.0):
         systems, turned = _turned(blocks, F, lambda_1, lambda_2), times(gradient, F)
         for i in range(m):
-            Y[i] = -solve(cholesky(systems[i])[0], turned[i])
+            Y[i] = -solve_once(systems[i], turned[i])
         Y = times(Y, lower_inverse(F))  # F is lower triangular
         squares, V = spectrum(gram(Y, Y))
         if even > 0.0:

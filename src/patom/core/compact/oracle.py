@@ -62,6 +62,8 @@ class CompactOracle:
 
     @property
     def scale(self) -> float:
+        if self.data.A.size:
+            return self.data.constant
         zero = np.zeros(self.data.b.shape)
         return float(value_and_gradient(self.data, zero, np.empty(zero.shape)))
 
@@ -134,7 +136,7 @@ class CompactOracle:
             return g, 0.0
         ridge = 0.0
         while True:
-            _, v, fault = dposv(matrix.T, -g, lower=False, overwrite_a=True)  # transposed, it is in LAPACK's order
+            _, v, fault = dposv(matrix.T, -g, lower=True, overwrite_a=True)
             if not fault:
                 return np.asarray(v), float(g @ v)
             matrix, g = semismooth.system(self.data, at, *self.weights)

@@ -5,7 +5,7 @@ from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
-from patom.core.compact.small import cholesky, solve, spectrum, times
+from patom.core.compact.small import solve_once, spectrum, times
 
 _FLOOR = 1e-6
 """Singular value over the largest at which Omega is held up: Gram matrices know smaller ones badly."""
@@ -55,7 +55,7 @@ def _sweep(
         for c in range(p):
             system[c, c] += lambda_1 + lambda_2 * own
             right[c] = -gradient[i, c] - lambda_2 * (right[c] - own * W[i, c])
-        W[i] = solve(cholesky(system)[0], right)
+        W[i] = solve_once(system, right)
 
 
 def within(data: Data, Qt: FloatArray) -> Data:

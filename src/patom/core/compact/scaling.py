@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from patom.core.arrays import FloatArray
-from patom.core.compact.small import cholesky, gram, lower_inverse, spectrum, times
+from patom.core.compact.small import cholesky, gram, lower_inverse, smallest_eigenvalue, spectrum, times
 
 
 class Scaling(NamedTuple):
@@ -46,5 +46,5 @@ def length_to_edge(d: FloatArray, D: FloatArray) -> float:
     for i in range(d.size):
         for j in range(d.size):
             scaled[i, j] = D[i, j] / np.sqrt(d[i] * d[j])
-    least = spectrum(scaled)[0][0]
+    least = smallest_eigenvalue(scaled)
     return -1.0 / least if least < 0.0 else np.inf

@@ -67,6 +67,26 @@ def solve(L: FloatArray, right: FloatArray) -> FloatArray:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def solve_once(A: FloatArray, right: FloatArray) -> FloatArray:
+    """The v with A v = right, by elimination; only the upper triangle is read. NaN where A is not positive definite."""
+    left, v = A.copy(), right.copy()
+    for j in range(v.size):
+        if not left[j, j] > 0.0:
+            return np.full(v.size, np.nan)
+        inverse = 1.0 / left[j, j]
+        for i in range(j + 1, v.size):
+            share = left[j, i] * inverse
+            for c in range(i, v.size):
+                left[i, c] -= share * left[j, c]
+            v[i] -= share * v[j]
+    for i in range(v.size - 1, -1, -1):
+        for c in range(i + 1, v.size):
+            v[i] -= left[i, c] * v[c]
+        v[i] /= left[i, i]
+    return v
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def lower_inverse(L: FloatArray) -> FloatArray:
     """Of a lower triangular matrix."""
     k = L.shape[0]
@@ -87,3 +107,9 @@ def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
     if np.isfinite(A).all():
         return np.linalg.eigh(A)
     return np.full(A.shape[0], np.nan), A.T.copy().T
+
+
+@njit(cache=True, error_model="numpy")
+def smallest_eigenvalue(A: FloatArray) -> float:
+    """Of a symmetric matrix; NaN where it is not finite."""
+    return np.linalg.eigvalsh(A)[0] if np.isfinite(A).all() else np.nan

@@ -14,7 +14,9 @@ from patom.core.arrays import FloatArray
 def tangent_system(
     blocks: FloatArray, U: FloatArray, x: FloatArray, Qt: FloatArray, off: FloatArray, lambda_1: float, lambda_2: float
 ) -> FloatArray:
-    """H + K in coordinates, shape (n, n): the lower triangle, the rest is not to be read.
+    """H + K in coordinates, shape (n, n): the upper triangle, the rest is not to be read.
+
+    Transposed, it is the lower triangle in LAPACK's order of storage, which it factors a fifth faster than the upper.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def tangent_system(
         turned[i] = np.dot(np.dot(Qt, blocks[i]), Qt.T)
     system = np.empty((k * (m + p - k), k * (m + p - k)))
     _fill(system, U[:, :k], U[:, :k], turned, 0, 0, True)
-    _fill(system, U[:, k:], U[:, :k], turned[:, :k], k * p, 0, False)
+    _fill(system, U[:, :k], U[:, k:], turned[:, :, :k], 0, k * p, False)
     _fill(system, U[:, k:], U[:, k:], turned[:, :k, :k], k * p, k * p, True)
     _add_penalty(system, x, off, m, p, lambda_1, lambda_2)
     return system
@@ -44,19 +46,21 @@ def _fill(
 ) -> None:
     """Blocks sum_i l_ia r_ib T_i from row ``top`` and column ``start`` on, as one product of matrices.
 
-    On the ``diagonal``, where the right is the left, those with b <= a only.
+    On the ``diagonal``, where the right is the left, those with b >= a only.
     """
     m, rows, columns = turned.shape
     weights, count = np.empty((left.shape[1] * right.shape[1], m)), 0
     for a in range(left.shape[1]):
-        for b in range(a + 1 if diagonal else right.shape[1]):
+        for b in range(a if diagonal else 0, right.shape[1]):
             for i in range(m):
                 weights[count, i] = left[i, a] * right[i, b]
             count += 1
+    if count == 0:
+        return
     sums = np.dot(weights[:count], np.ascontiguousarray(turned).reshape(m, rows * columns))
     count = 0
     for a in range(left.shape[1]):
-        for b in range(a + 1 if diagonal else right.shape[1]):
+        for b in range(a if diagonal else 0, right.shape[1]):
             for c in range(rows):
                 for d in range(columns):
                     system[top + a * rows + c, start + b * columns + d] = sums[count, c * columns + d]
@@ -67,7 +71,7 @@ def _fill(
 def _add_penalty(
     system: FloatArray, x: FloatArray, off: FloatArray, m: int, p: int, lambda_1: float, lambda_2: float
 ) -> None:
-    """Add K to the lower triangle."""
+    """Add K to the upper triangle."""
     k, total = x.size, x.sum()
     for a in range(k):
         ratio = lambda_1 + lambda_2 * total / x[a]
@@ -77,16 +81,16 @@ def _add_penalty(
                 skew = lambda_2 * total / (x[a] + x[c])
                 system[a * p + c, a * p + c] += skew
                 system[c * p + a, c * p + a] += skew
-                system[a * p + c, c * p + a] -= skew
+                system[c * p + a, a * p + c] -= skew
             if c <= a:
-                system[a * p + a, c * p + c] += lambda_2
+                system[c * p + c, a * p + a] += lambda_2
         for c in range(k, p):
             system[a * p + c, a * p + c] += ratio
         for b in range(k, m):
             place = k * p + (b - k) * k + a
             system[place, place] += ratio
             if b - k < off.size:  # the pair u_a q_b' and u_b q_a'
-                system[place, a * p + b] -= off[b - k] / x[a]
+                system[a * p + b, place] -= off[b - k] / x[a]
 
 
 @njit(cache=True)
