@@ -34,6 +34,7 @@ def main() -> None:
     _forget()
     before = _resident("VmRSS")
     data = _data(*(settings[name] for name in ("tasks", "rows", "features", "loss")))
+    _forget()  # what drawing them took
     size = sum(array.nbytes for array in data)
     fixed, total, began = [], [], time.perf_counter()
     while len(total) < settings["rounds"]:
@@ -96,7 +97,7 @@ def _resident(field: str) -> int:
 
 
 def _forget() -> None:
-    """The warm-up's memory is not the fit's: give back what is free, and begin a new high-water mark."""
+    """What came before is not the fit's memory: give back what is free, and begin a new high-water mark."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
     if trim is not None:

@@ -83,10 +83,14 @@ def differentiate(
     gradient: FloatArray,
     sums: FloatArray,
 ) -> None:
-    """The data term's gradient at W, both with the rows of these tasks only; ``sums[0]`` its value."""
+    """The data term's gradient at W, both with the rows of these tasks only; ``sums[0]`` its value.
+
+    ``gradient`` may be W itself, which is then overwritten.
+    """
+    w = np.empty(W.shape[1])
     for i in range(first, last):
-        w, slope = W[i - first], gradient[i - first]
-        sums[0] += _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, w, slope, True)
+        w[:] = W[i - first]
+        sums[0] += _gradient(X, y, order, offsets[i], offsets[i + 1], kind, delta, w, gradient[i - first], True)
 
 
 @compiled_serial

@@ -92,11 +92,10 @@ class Shard:
         kept = None if W is None else self._slot(W)
 
         def work(first: int, last: int) -> Sums:
-            U, value, G = from_[first:last] @ T, np.zeros(1), np.empty((last - first, self.shape[1]))
-            here = U @ B
+            U, value = from_[first:last] @ T, np.zeros(1)
+            here = U @ B if kept is None else np.matmul(U, B, out=kept[first:last])
+            G = here if kept is None else np.empty(here.shape)  # in its place, where W is not asked for
             kernels.differentiate(*self._rows(first, last), here, G, value)
-            if kept is not None:
-                kept[first:last] = here
             return value, U.T @ U, U.T @ G, G.T @ G
 
         return self._sum(work)
