@@ -1,12 +1,15 @@
 """Compile loops with numba: serial for small work, parallel for large, cached on disk where a folder can be written."""
 
 from collections.abc import Callable
+from functools import wraps
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from numba import njit
 
 Kernel = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PARALLEL_WORK = 4_000_000
 """Multiplications below which starting threads costs more than they save."""
@@ -30,6 +33,36 @@ def compiled_serial(kernel: Kernel) -> Kernel:
 def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function for kernels to call, by the same rules; serial, as the work was shared out before."""
     return _compile(kernel, parallel=False)
+
+
+def interruptible(function: Callable[P, R]) -> Callable[P, R]:
+    """Raise what a signal's handler raised, as Python does, where the signal came in compiled code.
+
+    Code that returns an array calls Python to make it. An exception that a handler raises there, KeyboardInterrupt for
+    Ctrl-C, leaves the code as the cause of a SystemError, or of several after one another.
+
+    >>> @interruptible
+    ... def stopped():
+    ...     raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+    >>> stopped()
+    Traceback (most recent call last):
+        ...
+    KeyboardInterrupt
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except SystemError as error:
+            cause: BaseException | None = error
+            while isinstance(cause, SystemError):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise cause from None
+
+    return call
 
 
 def _compile(kernel: Kernel, *, parallel: bool) -> Kernel:

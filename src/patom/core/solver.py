@@ -6,6 +6,7 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.oracle import compact_oracle
+from patom.core.compiled import interruptible
 from patom.core.data_term import DataTerm
 from patom.core.oracle import ArrayOracle, Oracle, Point
 from patom.core.penalty import Regulariser
@@ -51,6 +52,7 @@ def solve(
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 
+@interruptible
 def consult(
     oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int | None = 2
 ) -> Solution:

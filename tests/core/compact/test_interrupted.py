@@ -1,9 +1,12 @@
-"""A signal whose handler raises, as Ctrl-C does, in the middle of a solve: the process lives."""
+"""A signal whose handler raises, as Ctrl-C does, in the middle of a solve: that is what the caller sees."""
 
+import itertools
 import subprocess
 import sys
 
 import pytest
+
+from patom.core.compiled import interruptible
 
 SCRIPT = """
 import signal
@@ -34,7 +37,7 @@ for _ in range(4_000):
         while True:
             for term in terms:
                 solve(term, SpectralPenalty(1e-3, 1e-3))
-    except (KeyboardInterrupt, SystemError):  # numba turns an exception that it meets into the latter
+    except KeyboardInterrupt:
         stopped += 1
 signal.setitimer(signal.ITIMER_REAL, 0.0)
 for term, W in zip(terms, expected, strict=True):
@@ -47,3 +50,24 @@ print(stopped)
 def test_thousands_of_interrupts():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout.strip()) == (0, "4000"), done.stderr[-2_000:]
+
+
+@interruptible
+def fail(*causes):
+    """Raise the last of the exceptions, each the cause of the next."""
+    for cause, error in itertools.pairwise(causes):
+        error.__cause__ = cause
+    raise causes[-1]
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_an_error_of_ones_own_comes_out_as_it_is(layers):
+    causes = [KeyboardInterrupt(), *(SystemError("returned a result with an exception set") for _ in range(layers))]
+    with pytest.raises(KeyboardInterrupt) as raised:
+        fail(*causes)
+    assert raised.value is causes[0]
+
+
+def test_a_system_error_without_a_cause_stays_one():
+    with pytest.raises(SystemError, match="of the system"):
+        fail(SystemError("of the system"))

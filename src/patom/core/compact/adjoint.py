@@ -7,11 +7,13 @@ from patom.core.arrays import FloatArray
 from patom.core.compact.data import as_data, hessian_blocks
 from patom.core.compact.oracle import FACTORED
 from patom.core.compact.tangent import tangent_matrix, tangent_system
+from patom.core.compiled import interruptible
 from patom.core.data_term import DataTerm, Operator
 from patom.core.penalty import Model
 from patom.core.spectral import FixedRankModel
 
 
+@interruptible
 def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | None:
     """The map g -> v with P (H + K) v = g on the tangent space at W, for ``newton.solve_tangent``.
 
@@ -28,6 +30,7 @@ def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | N
     if fault:
         return None
 
+    @interruptible
     def inverse(g: FloatArray) -> FloatArray:
         X = U.T @ g @ Qt.T
         right = np.concatenate([X[:k].ravel(), X[k:, :k].ravel()])
