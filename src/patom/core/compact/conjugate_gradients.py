@@ -65,7 +65,7 @@ def _product(
     """P (H + K) V for a tangent V: see ``core.spectral.FixedRankModel``."""
     HV = np.empty(V.shape)
     for i in range(V.shape[0]):
-        HV[i] = np.dot(blocks[i], V[i])
+        np.dot(blocks[i], V[i], HV[i])
     UH, HQ = np.dot(U.T, HV), np.dot(HV, Qt.T)
     UV, VQ = np.dot(U.T, V), np.dot(V, Qt.T)
     A = np.dot(UV, Qt.T)

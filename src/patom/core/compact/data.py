@@ -123,5 +123,5 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
                     plain[active, c] = data.X[j, c]
                     scaled[active, c] = curvature * data.weights[j] * data.X[j, c]
                 active += 1
-        blocks[i] = np.dot(scaled[:active].T, plain[:active])
+        np.dot(scaled[:active].T, plain[:active], blocks[i])
     return blocks

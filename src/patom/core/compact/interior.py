@@ -18,7 +18,7 @@ from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.packed import coupled, pack, unpack
 from patom.core.compact.scaling import Scaling, length_to_edge, scale
-from patom.core.compact.small import cholesky, gram, lower_inverse, solve, solve_once, spectrum, times
+from patom.core.compact.small import cholesky, eliminate, gram, lower_inverse, solve, spectrum, times
 
 _TO_THE_EDGE = 0.98
 _EVEN, _ABOVE = 0.2, 1.1
@@ -100,7 +100,9 @@ def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     for even in (_EVEN, 0.0):
         systems, turned = _turned(blocks, F, lambda_1, lambda_2), times(gradient, F)
         for i in range(m):
-            Y[i] = -solve_once(systems[i], turned[i])
+            for c in range(k):
+                Y[i, c] = -turned[i, c]
+            eliminate(systems[i], Y[i])
         Y = times(Y, lower_inverse(F))  # F is lower triangular
         squares, V = spectrum(gram(Y, Y))
         if even > 0.0:
@@ -184,12 +186,12 @@ def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float)
     """F' C_i F + lambda_2 I, task by task, shape (m, k, k)."""
     m, k, _ = blocks.shape
     CF = np.dot(np.ascontiguousarray(blocks).reshape(m * k, k), F).reshape(m, k, k)
-    systems, own = np.empty((m, k, k)), gram(F, F)
+    systems, shared = np.empty((m, k, k)), gram(F, F)
     for i in range(m):
-        systems[i] = gram(F, CF[i])
+        own = gram(F, CF[i])
         for a in range(k):
             for b in range(k):
-                systems[i, a, b] += lambda_1 * own[a, b]
+                systems[i, a, b] = own[a, b] + lambda_1 * shared[a, b]
             systems[i, a, a] += lambda_2
     return systems
 

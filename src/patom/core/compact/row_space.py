@@ -5,7 +5,7 @@ from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
-from patom.core.compact.small import solve_once, spectrum, times
+from patom.core.compact.small import eliminate, spectrum, times
 
 _FLOOR = 1e-6
 """Singular value over the largest at which Omega is held up: Gram matrices know smaller ones badly."""
@@ -50,12 +50,12 @@ def _sweep(
     """Each task's weights in turn, for a quadratic f with this gradient at 0."""
     p = W.shape[1]
     for i in range(W.shape[0]):
-        right, own = times(precision[i : i + 1], W)[0], precision[i, i]
+        pull, own = times(precision[i : i + 1], W)[0], precision[i, i]
         system = blocks[i].copy()
         for c in range(p):
             system[c, c] += lambda_1 + lambda_2 * own
-            right[c] = -gradient[i, c] - lambda_2 * (right[c] - own * W[i, c])
-        W[i] = solve_once(system, right)
+            W[i, c] = -gradient[i, c] - lambda_2 * (pull[c] - own * W[i, c])
+        eliminate(system, W[i])
 
 
 def within(data: Data, Qt: FloatArray) -> Data:
@@ -71,5 +71,5 @@ def _within(data: Data, Qt: FloatArray) -> tuple[FloatArray, FloatArray, FloatAr
         return data.A, b, np.dot(data.X, Qt.T)
     A = np.empty((data.A.shape[0], Qt.shape[0], Qt.shape[0]))
     for i in range(A.shape[0]):
-        A[i] = np.dot(Qt, np.dot(data.A[i], Qt.T))
+        np.dot(Qt, np.dot(data.A[i], Qt.T), A[i])
     return A, b, data.X

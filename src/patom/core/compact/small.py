@@ -1,6 +1,8 @@
 """Products and factors of small matrices in compiled loops.
 
-A call of BLAS on so little costs as much as the loop, and every place that makes one takes the compiler a second.
+A call of BLAS on so little costs as much as the loop, and every place that makes one takes the compiler a second. So
+does every assignment of an array to a part of another, for the sake of what it says if shapes differ: hence loops, and
+``np.dot`` into its place.
 """
 
 import numpy as np
@@ -67,23 +69,22 @@ def solve(L: FloatArray, right: FloatArray) -> FloatArray:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def solve_once(A: FloatArray, right: FloatArray) -> FloatArray:
-    """The v with A v = right, by elimination; only the upper triangle is read. NaN where A is not positive definite."""
-    left, v = A.copy(), right.copy()
+def eliminate(A: FloatArray, v: FloatArray) -> None:
+    """Overwrite v with A^-1 v, and A's upper triangle, which alone is read; NaN where A is not positive definite."""
     for j in range(v.size):
-        if not left[j, j] > 0.0:
-            return np.full(v.size, np.nan)
-        inverse = 1.0 / left[j, j]
+        if not A[j, j] > 0.0:
+            v[:] = np.nan
+            return
+        inverse = 1.0 / A[j, j]
         for i in range(j + 1, v.size):
-            share = left[j, i] * inverse
+            share = A[j, i] * inverse
             for c in range(i, v.size):
-                left[i, c] -= share * left[j, c]
+                A[i, c] -= share * A[j, c]
             v[i] -= share * v[j]
     for i in range(v.size - 1, -1, -1):
         for c in range(i + 1, v.size):
-            v[i] -= left[i, c] * v[c]
-        v[i] /= left[i, i]
-    return v
+            v[i] -= A[i, c] * v[c]
+        v[i] /= A[i, i]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})

@@ -31,7 +31,7 @@ def tangent_system(
     m, p, k = U.shape[0], Qt.shape[0], x.size
     turned = np.empty((m, p, p))
     for i in range(m):
-        turned[i] = np.dot(np.dot(Qt, blocks[i]), Qt.T)
+        np.dot(np.dot(Qt, blocks[i]), Qt.T, turned[i])
     system = np.empty((k * (m + p - k), k * (m + p - k)))
     _fill(system, U[:, :k], U[:, :k], turned, 0, 0, True)
     _fill(system, U[:, :k], U[:, k:], turned[:, :, :k], 0, k * p, False)
@@ -102,10 +102,12 @@ def tangent_gradient(
     turned = np.dot(np.dot(U.T, gradient), Qt.T)
     found = np.empty(k * (m + p - k))
     for a in range(k):
-        found[a * p : (a + 1) * p] = turned[a]
+        for c in range(p):
+            found[a * p + c] = turned[a, c]
         found[a * p + a] += lambda_1 * x[a] + lambda_2 * x.sum()
     for b in range(k, m):
-        found[k * p + (b - k) * k : k * p + (b - k + 1) * k] = turned[b, :k]
+        for a in range(k):
+            found[k * p + (b - k) * k + a] = turned[b, a]
     return found
 
 
@@ -115,7 +117,9 @@ def tangent_matrix(U: FloatArray, k: int, Qt: FloatArray, v: FloatArray) -> Floa
     m, p = U.shape[0], Qt.shape[0]
     X = np.zeros((m, p))
     for a in range(k):
-        X[a] = v[a * p : (a + 1) * p]
+        for c in range(p):
+            X[a, c] = v[a * p + c]
     for b in range(k, m):
-        X[b, :k] = v[k * p + (b - k) * k : k * p + (b - k + 1) * k]
+        for a in range(k):
+            X[b, a] = v[k * p + (b - k) * k + a]
     return np.dot(np.dot(U, X), Qt)
