@@ -100,6 +100,13 @@ def test_two_tasks_alike_are_not_odd():
     assert (p_values(X, X @ [1.0, 2.0], task) > 0.1).all()
 
 
+def test_tables_as_suspicious_count_whatever_the_last_digit():
+    """Of two tasks each is one robust deviation above or below the middle: half of all tables are tied with any."""
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    found = p_values(np.vstack([X, X]), np.tile(X @ [1.0, 2.0], 2), np.arange(40) % 2, n_resamples=39)
+    assert (found > 0.3).all()
+
+
 def test_half_of_the_tasks_are_taken_for_honest():
     assert least_suspicious(np.array([3.0, 1.0, 2.0])).tolist() == [False, True, True]
     assert least_suspicious(np.array([0.0, 0.0])).tolist() == [True, False]

@@ -43,11 +43,11 @@ def interruptible(function: Callable[P, R]) -> Callable[P, R]:
 
     >>> @interruptible
     ... def stopped():
-    ...     raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+    ...     raise SystemError("returned a result with an exception set") from TimeoutError("of the handler's")
     >>> stopped()
     Traceback (most recent call last):
         ...
-    KeyboardInterrupt
+    TimeoutError: of the handler's
     """
 
     @wraps(function)

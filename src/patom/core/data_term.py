@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.kernels import gram_products, row_products, weighted_sums
+from patom.core.kernels import row_products
 from patom.core.losses import Loss
 from patom.core.moments import Moments, moments
-from patom.core.rows import TaskRows
+from patom.core.rows import Rows, TaskRows
 
 Operator = Callable[[FloatArray], FloatArray]
 
@@ -86,7 +86,7 @@ class MomentTerm:
 class RowTerm:
     """f for any loss by passes over the rows."""
 
-    rows: TaskRows
+    rows: Rows
     loss: Loss
 
     @cached_property
@@ -98,23 +98,23 @@ class RowTerm:
         return self.rows.n_tasks, self.rows.n_columns
 
     def value_and_gradient(self, W: FloatArray) -> tuple[float, FloatArray]:
-        rows, z = self.rows, row_products(self.rows.X, self.rows.offsets, W)
+        rows, z = self.rows, self.rows.products(W)
         value = float(np.vdot(rows.weights, self.loss.value(z, rows.y)))
         slopes = rows.weights * self.loss.slope(z, rows.y)
-        return value, weighted_sums(rows.X, rows.offsets, slopes)
+        return value, rows.sums(slopes)
 
     def hessian(self, W: FloatArray) -> Operator:
-        rows, z = self.rows, row_products(self.rows.X, self.rows.offsets, W)
+        rows, z = self.rows, self.rows.products(W)
         return _row_operator(rows, rows.weights * self.loss.curvature(z, rows.y))
 
     def expand(self, W: FloatArray) -> Expansion:
-        rows, z = self.rows, row_products(self.rows.X, self.rows.offsets, W)
+        rows, z = self.rows, self.rows.products(W)
         slopes, bends = (rows.weights * part(z, rows.y) for part in (self.loss.slope, self.loss.curvature))
-        gradient = weighted_sums(rows.X, rows.offsets, slopes)
+        gradient = rows.sums(slopes)
         return Expansion(gradient, _row_operator(rows, bends), self.loss.corner_distance(z, rows.y))
 
 
-def data_term(rows: TaskRows, loss: Loss) -> MomentTerm | RowTerm:
+def data_term(rows: Rows, loss: Loss) -> MomentTerm | RowTerm:
     """The cheaper form of f; by moments after one pass that costs n p^2."""
     return moment_term(moments(rows)) if by_moments(rows, loss) else RowTerm(rows, loss)
 
@@ -124,7 +124,7 @@ def moment_term(found: Moments) -> MomentTerm:
     return MomentTerm(found.A, found.b, float(found.square.sum()))
 
 
-def by_moments(rows: TaskRows, loss: Loss) -> bool:
+def by_moments(rows: Rows, loss: Loss) -> bool:
     """Whether moments are the cheaper form: an iteration costs m p^2 with them, 2 n p with rows."""
     return loss.quadratic and rows.n_tasks * rows.n_columns <= 2 * rows.y.size
 
@@ -139,8 +139,8 @@ def _apply_blocks(A: FloatArray, V: FloatArray) -> FloatArray:
     return np.asarray(np.matmul(A, V[:, :, None])[:, :, 0])
 
 
-def _row_operator(rows: TaskRows, weight: FloatArray) -> Operator:
-    return lambda V: gram_products(rows.X, rows.offsets, weight, V)
+def _row_operator(rows: Rows, weight: FloatArray) -> Operator:
+    return lambda V: rows.gram(weight, V)
 
 
 def _power(blocks: Operator, shape: tuple[int, ...], steps: int = 20) -> float:

@@ -1,6 +1,8 @@
 """Compiled passes over the rows, task by task.
 
-Every sum runs over one task's rows in order, whatever the number of threads, so results do not depend on it.
+Every sum runs over one task's rows in order, whatever the number of threads, so results do not depend on it. Row ``j``
+of a pass is row ``order[j]`` of X, or ``j`` where ``order`` is empty. Features may be float32; where they have a column
+less than the weights, the constant is implied.
 """
 
 import numpy as np
@@ -9,39 +11,54 @@ from numba import prange
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.compiled import compiled, compiled_serial
 
+AS_THEY_LIE: IntArray = read_only(np.empty(0, dtype=np.int64))
+"""The order of rows that lie task by task."""
+
 
 @compiled
-def _row_products(X: FloatArray, offsets: IntArray, W: FloatArray, out: FloatArray) -> None:
+def _row_products(X: AnyArray, order: IntArray, offsets: IntArray, W: FloatArray, out: FloatArray) -> None:
+    d = X.shape[1]
     for i in prange(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1]):
-            z = 0.0
-            for c in range(X.shape[1]):
-                z += X[j, c] * W[i, c]
-            out[j] = z
+            row, z = order[j] if order.size > 0 else j, 0.0
+            for c in range(d):
+                z += X[row, c] * W[i, c]
+            out[j] = z + W[i, d] if d < W.shape[1] else z
 
 
 @compiled
-def _weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
+def _weighted_sums(X: AnyArray, order: IntArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
+    d = X.shape[1]
     for i in prange(offsets.size - 1):
         out[i, :] = 0.0
         for j in range(offsets[i], offsets[i + 1]):
             if weight[j] != 0.0:  # rows beyond the hinge's margin
-                for c in range(X.shape[1]):
-                    out[i, c] += weight[j] * X[j, c]
+                row = order[j] if order.size > 0 else j
+                for c in range(d):
+                    out[i, c] += weight[j] * X[row, c]
+                if d < out.shape[1]:
+                    out[i, d] += weight[j]
 
 
 @compiled
-def _gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: FloatArray, out: FloatArray) -> None:
+def _gram_products(
+    X: AnyArray, order: IntArray, offsets: IntArray, weight: FloatArray, V: FloatArray, out: FloatArray
+) -> None:
+    d = X.shape[1]
     for i in prange(offsets.size - 1):
         out[i, :] = 0.0
         for j in range(offsets[i], offsets[i + 1]):
             if weight[j] != 0.0:
-                z = 0.0
-                for c in range(X.shape[1]):
-                    z += X[j, c] * V[i, c]
+                row, z = order[j] if order.size > 0 else j, 0.0
+                for c in range(d):
+                    z += X[row, c] * V[i, c]
+                if d < out.shape[1]:
+                    z += V[i, d]
                 z *= weight[j]
-                for c in range(X.shape[1]):
-                    out[i, c] += z * X[j, c]
+                for c in range(d):
+                    out[i, c] += z * X[row, c]
+                if d < out.shape[1]:
+                    out[i, d] += z
 
 
 @compiled
@@ -75,14 +92,14 @@ def _interleaved(one: FloatArray, starts: IntArray, other: FloatArray, other_sta
             place += 1
 
 
-def row_products(X: FloatArray, offsets: IntArray, W: FloatArray) -> FloatArray:
+def row_products(X: AnyArray, offsets: IntArray, W: FloatArray, order: IntArray = AS_THEY_LIE) -> FloatArray:
     """Predictions w_i'x_ij of every row, shape (n,); one pass over ``X``.
 
     >>> row_products(np.eye(2), np.array([0, 1, 2]), np.array([[3.0, 0.0], [0.0, 4.0]]))
     array([3., 4.])
     """
     out = np.empty(X.shape[0])
-    _row_products(X.size)(X, offsets, np.ascontiguousarray(W), out)
+    _row_products(X.size)(read_only(X), order, offsets, np.ascontiguousarray(W), out)
     return out
 
 
@@ -110,18 +127,24 @@ def counting_order(index: IntArray, offsets: IntArray) -> IntArray:
     return order
 
 
-def weighted_sums(X: FloatArray, offsets: IntArray, weight: FloatArray) -> FloatArray:
+def weighted_sums(
+    X: AnyArray, offsets: IntArray, weight: FloatArray, order: IntArray = AS_THEY_LIE, *, constant: bool = False
+) -> FloatArray:
     """Per-task sums of weighted rows, sum_j weight_j x_ij, shape (m, p); one pass over ``X``.
 
     >>> weighted_sums(np.eye(2), np.array([0, 2]), np.array([3.0, 4.0]))
     array([[3., 4.]])
+    >>> weighted_sums(np.eye(2), np.array([0, 2]), np.array([3.0, 4.0]), np.array([1, 0]), constant=True)
+    array([[4., 3., 7.]])
     """
-    out = np.empty((offsets.size - 1, X.shape[1]))
-    _weighted_sums(X.size)(X, offsets, weight, out)
+    out = np.empty((offsets.size - 1, X.shape[1] + constant))
+    _weighted_sums(X.size)(read_only(X), order, offsets, weight, out)
     return out
 
 
-def gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: FloatArray) -> FloatArray:
+def gram_products(
+    X: AnyArray, offsets: IntArray, weight: FloatArray, V: FloatArray, order: IntArray = AS_THEY_LIE
+) -> FloatArray:
     """Per-task sums of weighted rows times their products with v_i, sum_j weight_j (v_i'x_ij) x_ij, shape (m, p).
 
     One pass over the rows of ``X`` whose weight is not zero.
@@ -130,8 +153,8 @@ def gram_products(X: FloatArray, offsets: IntArray, weight: FloatArray, V: Float
     array([[6., 0.],
            [0., 0.]])
     """
-    out = np.empty((offsets.size - 1, X.shape[1]))
-    _gram_products(X.size)(X, offsets, weight, np.ascontiguousarray(V), out)
+    out = np.empty((offsets.size - 1, V.shape[1]))
+    _gram_products(X.size)(read_only(X), order, offsets, weight, np.ascontiguousarray(V), out)
     return out
 
 

@@ -1,11 +1,14 @@
 """Second moments of each task's rows: all that a squared loss needs to know of them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.rows import TaskRows, grouping
+from patom.core.rows import Rows, grouping
+
+_AT_A_TIME = 8192
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Moments:
 
         Costs a copy, and r p^2 for the rows: blocks of tasks without any stay to the last bit.
 
+        >>> from patom.core.rows import TaskRows
         >>> rows = TaskRows(np.eye(2), np.ones(2), np.array([0, 1, 2]))
         >>> more = moments(rows).joined(np.array([[0.0, 3.0]]), np.array([2.0]), np.array([1]))
         >>> more.A[1], more.b[1], more.square
@@ -53,13 +57,17 @@ class Moments:
         return Moments(A, b, square, counts)
 
 
-def moments(rows: TaskRows) -> Moments:
-    """The moments of grouped rows; costs n p^2."""
+def moments(rows: Rows) -> Moments:
+    """The moments of rows; costs n p^2, and a copy of ``_AT_A_TIME`` of them where they are borrowed."""
     m, p = rows.n_tasks, rows.n_columns
-    A, b, square = np.empty((m, p, p)), np.empty((m, p)), np.empty(m)
-    for i, (start, stop) in enumerate(zip(rows.offsets[:-1], rows.offsets[1:], strict=True)):
-        X, y = rows.X[start:stop], rows.y[start:stop]
-        A[i], b[i], square[i] = X.T @ X, X.T @ y, y @ y
+    A, b, square = np.zeros((m, p, p)), np.zeros((m, p)), np.zeros(m)
+    for i, (start, stop) in enumerate(pairwise(rows.offsets.tolist())):
+        for first in range(start, stop, _AT_A_TIME):
+            part = slice(first, min(first + _AT_A_TIME, stop))
+            X, y = rows.block(part), rows.y[part]
+            A[i] += X.T @ X
+            b[i] += X.T @ y
+            square[i] += y @ y
     A *= (2.0 / rows.counts)[:, None, None]
     b *= (2.0 / rows.counts)[:, None]
     return Moments(A, b, square / rows.counts, rows.counts)

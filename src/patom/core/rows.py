@@ -1,37 +1,26 @@
-"""The one data structure: rows grouped by task."""
+"""The one data structure: rows grouped by task; and rows that stay where they are."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.kernels import counting_order, interleaved
+from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
+from patom.core.kernels import AS_THEY_LIE, counting_order, gram_products, interleaved, row_products, weighted_sums
 
 
 @dataclass(frozen=True)
-class TaskRows:
-    """Rows of all tasks, those of one task side by side.
+class Rows:
+    """Rows of all tasks, as a data term sees them: by place, the places of one task side by side."""
 
-    Parameters
-    ----------
-    X : array of shape (n, p)
-        Features with the constant 1 in the last column, C-contiguous.
-    y : array of shape (n,)
-        Targets; -1 and +1 for a margin loss.
-    offsets : array of shape (m + 1,)
-        Task ``i`` owns the rows ``offsets[i]:offsets[i + 1]``; every task owns at least one.
-
-    Examples
-    --------
-    >>> rows = group_rows(np.array([[1.0], [2.0], [3.0]]), np.zeros(3), np.array([1, 0, 1]), n_tasks=2)
-    >>> rows.X[:, 0], rows.offsets
-    (array([2., 1., 3.]), array([0, 1, 3]))
-    """
-
-    X: FloatArray
+    X: AnyArray
     y: FloatArray
     offsets: IntArray
+
+    @property
+    def at_place(self) -> IntArray:
+        """The row of ``X`` at each place; empty where rows are in their places."""
+        return AS_THEY_LIE
 
     @property
     def n_tasks(self) -> int:
@@ -53,10 +42,85 @@ class TaskRows:
         """The factor 1/n_i of problem (1) for each row, shape (n,)."""
         return np.repeat(1.0 / self.counts, self.counts)
 
+    def block(self, places: slice) -> FloatArray:
+        """Rows of consecutive places with the constant."""
+        return self.X[places]
+
+    def products(self, W: FloatArray) -> FloatArray:
+        """Predictions w_i'x_ij by place, shape (n,)."""
+        return row_products(self.X, self.offsets, W, self.at_place)
+
+    def sums(self, weight: FloatArray) -> FloatArray:
+        """Per-task sums of rows times weights, which come by place, shape (m, p)."""
+        return weighted_sums(self.X, self.offsets, weight, self.at_place, constant=self.X.shape[1] < self.n_columns)
+
+    def gram(self, weight: FloatArray, V: FloatArray) -> FloatArray:
+        """Per-task sums of weighted rows times their products with v_i, shape (m, p)."""
+        return gram_products(self.X, self.offsets, weight, V, self.at_place)
+
+
+@dataclass(frozen=True)
+class TaskRows(Rows):
+    """Rows of all tasks, those of one task side by side.
+
+    Parameters
+    ----------
+    X : array of shape (n, p)
+        Features with the constant 1 in the last column, C-contiguous.
+    y : array of shape (n,)
+        Targets; -1 and +1 for a margin loss.
+    offsets : array of shape (m + 1,)
+        Task ``i`` owns the rows ``offsets[i]:offsets[i + 1]``; every task owns at least one.
+
+    Examples
+    --------
+    >>> rows = group_rows(np.array([[1.0], [2.0], [3.0]]), np.zeros(3), np.array([1, 0, 1]), n_tasks=2)
+    >>> rows.X[:, 0], rows.offsets
+    (array([2., 1., 3.]), array([0, 1, 3]))
+    """
+
+    X: FloatArray
+
     @cached_property
     def task_index(self) -> IntArray:
         """Position of each row's task, shape (n,)."""
         return np.repeat(np.arange(self.n_tasks), self.counts)
+
+
+@dataclass(frozen=True)
+class BorrowedRows(Rows):
+    """Rows that stay as and where they are.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Features, float64 or float32, C-contiguous; the constant is implied, p = d + 1.
+    y : array of shape (n,)
+        Targets by place.
+    offsets : array of shape (m + 1,)
+        Task ``i`` owns the places ``offsets[i]:offsets[i + 1]``.
+    order : array of shape (n,), optional
+        The row of ``X`` at each place; None where rows are in their places.
+
+    Examples
+    --------
+    >>> rows = BorrowedRows(np.array([[1.0], [2.0], [3.0]]), np.zeros(3), np.array([0, 1, 3]), np.array([1, 0, 2]))
+    >>> rows.products(np.array([[1.0, 0.5], [10.0, 0.0]]))
+    array([ 2.5, 10. , 30. ])
+    """
+
+    order: IntArray | None
+
+    @property
+    def at_place(self) -> IntArray:
+        return AS_THEY_LIE if self.order is None else read_only(self.order)
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.X.shape[1]) + 1
+
+    def block(self, places: slice) -> FloatArray:
+        return append_constant(self.X[places if self.order is None else self.order[places]])
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,16 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
-from patom.core.rows import Grouping, TaskRows, append_constant, grouping
+from patom.core.rows import BorrowedRows, Grouping, Rows, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
 from patom.models.settings import encode_classes, known_classes, require_finite
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
 _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
+
+MANY_VALUES = 2_000_000
+"""Features times rows from which on a copy of them is not made for nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,18 @@ class Table:
     y: FloatArray
     groups: Grouping
 
+    def rows(self) -> Rows:
+        """Copied if few, and borrowed if many."""
+        return self.grouped() if self.X.size < MANY_VALUES else self.borrowed()
+
     def grouped(self) -> TaskRows:
         """Copied, the constant appended, task by task."""
         X = append_constant(np.asarray(self.groups.arrange(self.X), dtype=np.float64))
         return TaskRows(X, np.array(self.groups.arrange(self.y)), self.groups.offsets)
+
+    def borrowed(self) -> BorrowedRows:
+        """The same rows where they are."""
+        return BorrowedRows(self.X, self.groups.arrange(self.y), self.groups.offsets, self.groups.order)
 
 
 class LinearTasks(BaseEstimator, ABC):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.data_term import data_term
 from patom.core.labels import as_labels, positions
 from patom.core.penalty import Penalty
 from patom.core.quadratic import fixed_covariance
@@ -16,7 +17,7 @@ from patom.core.rows import TaskRows
 from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
-from patom.models.problem import Problem
+from patom.models.problem import Problem, solved
 from patom.models.settings import require_at_least, require_choice, require_covariance
 from patom.models.tall import is_tall, solve_rows
 from patom.models.threads import one_blas_thread
@@ -55,7 +56,8 @@ class _MTRL(LinearTasks):
             if is_tall(table, penalty, self.solver):
                 solution = solve_rows(table, self._loss(), penalty, tol=self.tol, max_iter=self.max_iter)
             else:
-                solution = self._problem(table.grouped(), penalty).solve()
+                term = data_term(table.rows(), self._loss())
+                solution = solved(term, penalty, self.solver, tol=self.tol, max_iter=self.max_iter)
             self.adopt(solution, penalty)
         return self
 

@@ -54,6 +54,21 @@ class Problem:
         tol = max(tol, self.tol)
         if term is None:
             term = data_term(self.rows if rows is None else rows, self.loss)
-        if self.solver == "alternating":
-            return alternate(term, *self.penalty.weights, tol=tol, max_iter=self.max_iter)
-        return solve(term, self.penalty, tol=tol, max_iter=self.max_iter, start=start, polish=2 if polish else None)
+        polishing = 2 if polish else None
+        return solved(term, self.penalty, self.solver, tol=tol, max_iter=self.max_iter, start=start, polish=polishing)
+
+
+def solved(
+    term: DataTerm,
+    penalty: Penalty,
+    solver: str,
+    *,
+    tol: float,
+    max_iter: int,
+    start: FloatArray | None = None,
+    polish: int | None = 2,
+) -> Solution:
+    """Problem (1) by the solver that the estimators know by this name; the textbook's alternation starts cold."""
+    if solver == "alternating":
+        return alternate(term, *penalty.weights, tol=tol, max_iter=max_iter)
+    return solve(term, penalty, tol=tol, max_iter=max_iter, start=start, polish=polish)

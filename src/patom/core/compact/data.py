@@ -5,18 +5,26 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from patom.core.arrays import FloatArray, IntArray
+from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.compiled_losses import LOGISTIC, loss_at, loss_code
 from patom.core.data_term import DataTerm, MomentTerm, RowTerm
+from patom.core.kernels import AS_THEY_LIE
+
+_NO_MOMENTS, _NO_ROWS, _NOTHING = np.empty((0, 0, 0)), read_only(np.empty((0, 0))), read_only(np.empty(0))
+_AT_A_TIME = 8192  # rows in a product of matrices
 
 
 class Data(NamedTuple):
-    """What ``data_term`` holds, as plain arrays; ``A`` is empty where the rows are used, ``X`` where they are not."""
+    """What ``data_term`` holds, as plain arrays; ``A`` is empty where the rows are used, ``X`` where they are not.
+
+    ``X``, ``order``, ``y`` and ``weights`` are ``Rows``': by place, the constant implied where ``X`` has a column less.
+    """
 
     A: FloatArray
     b: FloatArray
     constant: float
-    X: FloatArray
+    X: AnyArray
+    order: IntArray
     y: FloatArray
     weights: FloatArray
     offsets: IntArray
@@ -26,12 +34,12 @@ class Data(NamedTuple):
 
 def as_data(term: DataTerm) -> Data | None:
     """The term's arrays; None for a term that is neither."""
-    nothing = np.empty(0)
     if type(term) is MomentTerm:
-        return Data(term.A, term.b, term.constant, np.empty((0, 0)), nothing, nothing, np.empty(0, np.int64), 0, 0.0)
+        return Data(term.A, term.b, term.constant, _NO_ROWS, AS_THEY_LIE, _NOTHING, _NOTHING, AS_THEY_LIE, 0, 0.0)
     if type(term) is RowTerm:
         rows, zero = term.rows, np.zeros(term.shape)
-        return Data(np.empty((0, 0, 0)), zero, 0.0, rows.X, rows.y, rows.weights, rows.offsets, *loss_code(term.loss))
+        X, y, weights, offsets = (read_only(part) for part in (rows.X, rows.y, rows.weights, rows.offsets))
+        return Data(_NO_MOMENTS, zero, 0.0, X, rows.at_place, y, weights, offsets, *loss_code(term.loss))
     return None
 
 
@@ -49,18 +57,19 @@ def value_and_gradient(data: Data, W: FloatArray, gradient: FloatArray) -> float
                 value += W[i, c] * (0.5 * slope - data.b[i, c])
                 gradient[i, c] = slope - data.b[i, c]
         return value
+    d = data.X.shape[1]
     for i in range(m):
         gradient[i] = 0.0
         for j in range(data.offsets[i], data.offsets[i + 1]):
-            z = 0.0
-            for c in range(p):
-                z += data.X[j, c] * W[i, c]
-            loss, slope, _ = loss_at(data.kind, data.delta, z, data.y[j])
+            row = data.order[j] if data.order.size > 0 else j
+            loss, slope, _ = loss_at(data.kind, data.delta, _product(data.X, row, W[i]), data.y[j])
             value += data.weights[j] * loss
             if slope != 0.0:  # else beyond the hinge's margin
                 slope *= data.weights[j]
-                for c in range(p):
-                    gradient[i, c] += slope * data.X[j, c]
+                for c in range(d):
+                    gradient[i, c] += slope * data.X[row, c]
+                if d < p:
+                    gradient[i, d] += slope
     return value
 
 
@@ -93,14 +102,14 @@ def _apply_block(data: Data, i: int, v: FloatArray, image: FloatArray) -> None:
             for d in range(p):
                 image[c] += data.A[i, c, d] * v[d]
         return
-    bound = 0.25 if data.kind == LOGISTIC else 2.0
+    bound, d = 0.25 if data.kind == LOGISTIC else 2.0, data.X.shape[1]
     for j in range(data.offsets[i], data.offsets[i + 1]):
-        z = 0.0
-        for c in range(p):
-            z += data.X[j, c] * v[c]
-        z *= bound * data.weights[j]
-        for c in range(p):
-            image[c] += z * data.X[j, c]
+        row = data.order[j] if data.order.size > 0 else j
+        z = bound * data.weights[j] * _product(data.X, row, v)
+        for c in range(d):
+            image[c] += z * data.X[row, c]
+        if d < p:
+            image[d] += z
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
@@ -108,20 +117,32 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
     """The Hessian at W, block by block, shape (m, p, p): rows beyond the hinge's margin take no part."""
     if data.A.size > 0:
         return data.A
-    m, p = W.shape
-    blocks = np.empty((m, p, p))
+    (m, p), d = W.shape, data.X.shape[1]
+    blocks, sums = np.zeros((m, p, p)), np.empty((p, p))
+    most = min(_AT_A_TIME, np.diff(data.offsets).max())
+    plain, scaled = np.ones((most, p)), np.empty((most, p))
     for i in range(m):
-        start, stop = data.offsets[i], data.offsets[i + 1]
-        plain, scaled, active = np.empty((stop - start, p)), np.empty((stop - start, p)), 0
-        for j in range(start, stop):
-            z = 0.0
-            for c in range(p):
-                z += data.X[j, c] * W[i, c]
-            _, _, curvature = loss_at(data.kind, data.delta, z, data.y[j])
-            if curvature * data.weights[j] > 0.0:
-                for c in range(p):
-                    plain[active, c] = data.X[j, c]
-                    scaled[active, c] = curvature * data.weights[j] * data.X[j, c]
-                active += 1
-        np.dot(scaled[:active].T, plain[:active], blocks[i])
+        for start in range(data.offsets[i], data.offsets[i + 1], most):
+            active = 0
+            for j in range(start, min(start + most, data.offsets[i + 1])):
+                row = data.order[j] if data.order.size > 0 else j
+                _, _, curvature = loss_at(data.kind, data.delta, _product(data.X, row, W[i]), data.y[j])
+                curvature *= data.weights[j]
+                if curvature > 0.0:
+                    for c in range(d):
+                        plain[active, c] = data.X[row, c]
+                    for c in range(p):
+                        scaled[active, c] = curvature * plain[active, c]
+                    active += 1
+            np.dot(scaled[:active].T, plain[:active], sums)
+            blocks[i] += sums
     return blocks
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _product(X: AnyArray, row: int, w: FloatArray) -> float:
+    """The prediction for a row."""
+    z, d = 0.0, X.shape[1]
+    for c in range(d):
+        z += X[row, c] * w[c]
+    return float(z + w[d]) if d < w.size else z

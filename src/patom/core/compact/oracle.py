@@ -28,6 +28,8 @@ _NEAR, _NEARBY = 1e-8, 1e-2
 """How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
 _STEPS = 12
 """Interior-point steps after which it is not for this problem: curvature comes and goes, say, as rows cross margins."""
+_MANY = 20_000_000
+"""Numbers in rows from which on they are not copied into that row space."""
 _SWEEPS, _CHEAP = 3, 64
 """Sweeps of the alternation that look for that row space, and features up to which they cost little."""
 LARGEST = 4_000_000
@@ -97,6 +99,8 @@ class CompactOracle:
         if p <= m:
             W, steps, there = interior.approach(self.data, *self.weights, _NEAR, limit)
             return W if there else None, steps
+        if self.data.X.size > _MANY:
+            return None, 0
         Qt = row_space(self.data, *self.weights, _SWEEPS if p <= _CHEAP else 0)
         V, steps, there = interior.approach(within(self.data, Qt), *self.weights, _NEARBY, limit)
         return V @ Qt if there else None, steps

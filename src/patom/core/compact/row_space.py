@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import AnyArray, FloatArray, read_only
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.small import eliminate, spectrum, times
 
@@ -59,17 +59,24 @@ def _sweep(
 
 
 def within(data: Data, Qt: FloatArray) -> Data:
-    """The data of weights V Qt, as data of V; ``Qt`` orthonormal, shape (r, p)."""
-    A, b, X = _within(data, Qt)
-    return data._replace(A=A, b=b, X=X)
+    """The data of weights V Qt, as data of V; ``Qt`` orthonormal, shape (r, p). Copies rows, to r columns each."""
+    b = data.b @ Qt.T
+    if data.A.size > 0:
+        return data._replace(A=_blocks_within(data.A, Qt), b=b)
+    return data._replace(X=read_only(_rows_within(data.X, Qt)), b=b)
 
 
 @njit(cache=True, error_model="numpy")
-def _within(data: Data, Qt: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    b = np.dot(data.b, Qt.T)
-    if data.A.size == 0:
-        return data.A, b, np.dot(data.X, Qt.T)
-    A = np.empty((data.A.shape[0], Qt.shape[0], Qt.shape[0]))
+def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
+    found = np.empty((A.shape[0], Qt.shape[0], Qt.shape[0]))
     for i in range(A.shape[0]):
-        np.dot(Qt, np.dot(data.A[i], Qt.T), A[i])
-    return A, b, data.X
+        np.dot(Qt, np.dot(A[i], Qt.T), found[i])
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def _rows_within(X: AnyArray, Qt: FloatArray) -> FloatArray:
+    found, d = times(X, Qt.T), X.shape[1]
+    if d < Qt.shape[1]:
+        found += Qt[:, d]
+    return found

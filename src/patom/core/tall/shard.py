@@ -15,12 +15,12 @@ import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.compiled_losses import SQUARED_HINGE
+from patom.core.kernels import AS_THEY_LIE
 from patom.core.tall import kernels
 from patom.core.tall.settle import curvatures, settle
 
 CHUNK, BLOCK = 2_000_000, 250_000
 """Numbers, in features and a slot, that one thread treats at a time, and that a sweep takes into cache at a time."""
-_AS_THEY_LIE: IntArray = np.empty(0, dtype=np.int64)
 Sums = tuple[FloatArray, ...]
 
 
@@ -55,7 +55,7 @@ class Shard:
         loss: tuple[int, float],
     ) -> None:
         self._X, self._y = read_only(features), read_only(y)
-        self._order = read_only(_AS_THEY_LIE if order is None else order)
+        self._order = read_only(AS_THEY_LIE if order is None else order)
         self._offsets, self._loss = read_only(offsets), loss
         self.shape: tuple[int, int] = (offsets.size - 1, features.shape[1] + 1)
         self.n_rows: int = features.shape[0]

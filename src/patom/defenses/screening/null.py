@@ -15,6 +15,7 @@ from patom.defenses.screening.scores import Scored, middles, score_tasks
 from patom.models.problem import Problem
 
 _TOLERANCE = 1e-4  # of the fits: ranks are compared, not digits
+_TIED = 1e-9  # relatively: of two tasks alone both are as suspicious in every table, but for rounding
 _DRAWN = 2**22  # normal numbers at a time: 32 MiB
 
 
@@ -60,10 +61,11 @@ def p_values(
     centre, reached = middles(problem.rows), np.ones(problem.rows.n_tasks)
     known = None if trusted is None else _at_middles(trusted, centre)
     loose = replace(problem, tol=max(problem.tol, _TOLERANCE))
+    least = observed.suspicion - _TIED * np.abs(observed.suspicion)
     for _ in range(n_resamples):
         V = draw_weights(honest, known, problem.rows.n_tasks, rng)
         drawn = replace(loose, rows=draw_rows(honest, V, centre, problem.rows.offsets, problem.loss, rng))
-        reached += score_tasks(drawn, penalty, fold, n_folds, trusted).suspicion >= observed.suspicion
+        reached += score_tasks(drawn, penalty, fold, n_folds, trusted).suspicion >= least
         progress()
     return reached / (n_resamples + 1.0)
 
