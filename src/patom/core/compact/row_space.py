@@ -63,7 +63,8 @@ def within(data: Data, Qt: FloatArray) -> Data:
     b = data.b @ Qt.T
     if data.A.size > 0:
         return data._replace(A=_blocks_within(data.A, Qt), b=b)
-    return data._replace(X=read_only(_rows_within(data.X, Qt)), b=b)
+    X = data.X @ Qt.T if data.X.shape[1] == Qt.shape[1] else _borrowed_within(data.X, Qt)
+    return data._replace(X=read_only(X), b=b)
 
 
 @njit(cache=True, error_model="numpy")
@@ -74,9 +75,15 @@ def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
     return found
 
 
-@njit(cache=True, error_model="numpy")
-def _rows_within(X: AnyArray, Qt: FloatArray) -> FloatArray:
-    found, d = times(X, Qt.T), X.shape[1]
-    if d < Qt.shape[1]:
-        found += Qt[:, d]
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _borrowed_within(X: AnyArray, Qt: FloatArray) -> FloatArray:
+    """The constant implied; sums in double precision."""
+    n, d = X.shape
+    found = np.empty((n, Qt.shape[0]))
+    for j in range(n):
+        for a in range(Qt.shape[0]):
+            z = Qt[a, d]
+            for c in range(d):
+                z += X[j, c] * Qt[a, c]
+            found[j, a] = z
     return found
