@@ -118,8 +118,9 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
     if data.A.size > 0:
         return data.A
     (m, p), d = W.shape, data.X.shape[1]
-    blocks, sums = np.zeros((m, p, p)), np.empty((p, p))
-    most = min(_AT_A_TIME, np.diff(data.offsets).max())
+    blocks, sums, most = np.zeros((m, p, p)), np.empty((p, p)), 1
+    for i in range(m):
+        most = max(most, min(_AT_A_TIME, data.offsets[i + 1] - data.offsets[i]))
     plain, scaled = np.ones((most, p)), np.empty((most, p))
     for i in range(m):
         for start in range(data.offsets[i], data.offsets[i + 1], most):
@@ -135,7 +136,9 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
                         scaled[active, c] = curvature * plain[active, c]
                     active += 1
             np.dot(scaled[:active].T, plain[:active], sums)
-            blocks[i] += sums
+            for c in range(p):
+                for e in range(p):
+                    blocks[i, c, e] += sums[c, e]
     return blocks
 
 
