@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
-from patom.core.rows import BorrowedRows, Grouping, Rows, TaskRows, append_constant, grouping
+from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
 from patom.models.settings import encode_classes, known_classes, require_finite
 
@@ -25,7 +25,7 @@ _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "e
 _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
 MANY_VALUES = 2_000_000
-"""Features times rows from which on a copy of them is not made for nothing."""
+"""Features times rows from which on rows are many."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ class Table:
     y: FloatArray
     groups: Grouping
 
-    def rows(self) -> Rows:
-        """Copied if few, and borrowed if many."""
-        return self.grouped() if self.X.size < MANY_VALUES else self.borrowed()
+    @property
+    def many(self) -> bool:
+        """Whether the rows are too many to copy them for nothing."""
+        return self.X.size >= MANY_VALUES
 
     def grouped(self) -> TaskRows:
         """Copied, the constant appended, task by task."""

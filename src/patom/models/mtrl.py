@@ -55,9 +55,11 @@ class _MTRL(LinearTasks):
             penalty = self.penalty(self.tasks_.size)
             if is_tall(table, penalty, self.solver):
                 solution = solve_rows(table, self._loss(), penalty, tol=self.tol, max_iter=self.max_iter)
-            else:
-                term = data_term(table.rows(), self._loss())
+            elif table.many:
+                term = data_term(table.borrowed(), self._loss())
                 solution = solved(term, penalty, self.solver, tol=self.tol, max_iter=self.max_iter)
+            else:
+                solution = self._problem(table.grouped(), penalty).solve()
             self.adopt(solution, penalty)
         return self
 
