@@ -24,12 +24,16 @@ LOSSES = {
 }
 
 
+def every_fit_is_tall(monkeypatch):
+    for limit in ("LARGEST", "FEW_ROWS", "TASKS_A_COLUMN"):
+        monkeypatch.setattr(tall, limit, 0)
+
+
 @pytest.fixture
 def solved(monkeypatch):
     """Every fit goes where large ones go; the list says how often one did."""
     calls = []
-    monkeypatch.setattr(tall, "LEAST_VALUES", 0)
-    monkeypatch.setattr(tall, "TASKS_A_COLUMN", 0)
+    every_fit_is_tall(monkeypatch)
     real = tall.solve_tall
     monkeypatch.setattr(tall, "solve_tall", lambda *args, **settings: calls.append(1) or real(*args, **settings))
     return calls
@@ -43,8 +47,7 @@ def table(loss, labels=lambda index: index, seed=0):
 def both(estimator, X, y, task, monkeypatch):
     """The model by copies and the one by rows in place."""
     one = estimator().fit(X, y, task=task)
-    monkeypatch.setattr(tall, "LEAST_VALUES", 0)
-    monkeypatch.setattr(tall, "TASKS_A_COLUMN", 0)
+    every_fit_is_tall(monkeypatch)
     return one, estimator().fit(X, y, task=task)
 
 
@@ -164,8 +167,7 @@ def test_float32_rows(loss, large, monkeypatch):
     estimator = LOSSES[loss][0]
     plain = estimator(loss=loss).fit(rounded.astype(np.float64), y, task=task)
     if large:
-        monkeypatch.setattr(tall, "LEAST_VALUES", 0)
-        monkeypatch.setattr(tall, "TASKS_A_COLUMN", 0)
+        every_fit_is_tall(monkeypatch)
     for rows in (X, rounded):
         model = estimator(loss=loss, row_dtype="float32").fit(rows, y, task=task)
         np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-8)

@@ -1,4 +1,4 @@
-"""Fits with so many tasks and rows that the rows must stay where they are."""
+"""Fits with so many tasks that their second moments would be large."""
 
 from patom.core.compact.oracle import LARGEST
 from patom.core.compiled_losses import loss_code
@@ -12,8 +12,6 @@ from patom.core.tall.shards import OneShard
 from patom.core.tall.solver import solve_tall
 from patom.models.linear import Table
 
-LEAST_VALUES = 20_000_000
-"""Features times rows below which a copy of them is quick and small, where the compiled solver serves the problem."""
 FEW_ROWS = 2_000_000
 """Entries of all tasks' second moments from which on they are large where they outnumber the rows' own."""
 TASKS_A_COLUMN = 4
@@ -21,10 +19,14 @@ TASKS_A_COLUMN = 4
 
 
 def is_tall(table: Table, penalty: Penalty, solver: str) -> bool:
-    """Whether ``solve_rows`` is for this problem: Omega learned, and many more tasks than columns."""
+    """Whether ``solve_rows`` is for this problem: Omega learned, many more tasks than columns, and all moments large.
+
+    Where they are not, the compiled solver is quicker, however many the rows: 1,000 tasks of 1,000 rows and 50 features
+    take a third to an eighth of the time with squared error and about half with the hinge.
+    """
     tasks, columns = table.groups.offsets.size - 1, table.X.shape[1] + 1
     moments = tasks * columns**2
-    large = table.X.size >= LEAST_VALUES or moments > (FEW_ROWS if table.X.size < moments else LARGEST)
+    large = moments > (FEW_ROWS if table.X.size < moments else LARGEST)
     return (
         large and tasks >= TASKS_A_COLUMN * columns and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
     )
