@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def cases(extent: Extent) -> Iterator[ScaleCase]:
     tasks = TASKS[: 2 if extent.quick else 4 if extent.slow else 3]
     rows = ROWS[: 2 if extent.quick else 3]
     for loss in (SQUARED_ERROR, SQUARED_HINGE):
+        with suppress(RuntimeError):  # compiled code goes to disk: compiling takes memory that is no fit's
+            _measured(Size(tasks[0], _FEW_ROWS, _FEATURES, loss), replace(extent, rounds=1))
         yield _case("tasks", loss, [Size(m, _FEW_ROWS, _FEATURES, loss) for m in tasks], extent)
         yield _case("rows of a task", loss, [Size(_FEW_TASKS, n, _FEATURES, loss) for n in rows], extent)
 

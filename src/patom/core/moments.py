@@ -8,7 +8,7 @@ import numpy as np
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.rows import Rows, grouping
 
-_AT_A_TIME = 8192
+_AT_A_TIME = 8192  # rows
 
 
 @dataclass(frozen=True)
