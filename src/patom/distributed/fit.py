@@ -163,8 +163,8 @@ def fit_distributed(
     Notes
     -----
     ``core.tall.solver`` does the work. A step sends each partition one (p, p) matrix, p = d + 1, or its factors, and
-    two numbers, and gets one such matrix (of a sweep two to five) and a number back, whatever the tasks and rows. A worker
-    that dies costs the loading of its partitions and the passes over them so far, which the worker in its place
+    two numbers, and gets one such matrix, or of a sweep two to five, and a number back, whatever the tasks and rows. A
+    worker that dies costs the loading of its partitions and the passes over them so far, which the worker in its place
     repeats; the weights are the same to the bit.
 
     Examples
