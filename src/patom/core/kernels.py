@@ -38,9 +38,9 @@ def _weighted_sums(X: AnyArray, order: IntArray, offsets: IntArray, weight: Floa
             x, y = X[order[j] if order.size > 0 else j], X[order[k] if order.size > 0 else k]
             one, two = weight[j], weight[k] if k > j else 0.0
             for c in range(d):
-                total[c] += one * x[c] + two * y[c]
+                total[c] = (total[c] + one * x[c]) + two * y[c]
             if d < total.size:
-                total[d] += one + two
+                total[d] = (total[d] + one) + two
 
 
 @compiled
@@ -60,9 +60,9 @@ def _gram_products(
                 two += y[c] * v[c]
             one, two = weight[j] * one, weight[k] * two if k > j else 0.0
             for c in range(d):
-                total[c] += one * x[c] + two * y[c]
+                total[c] = (total[c] + one * x[c]) + two * y[c]
             if d < total.size:
-                total[d] += one + two
+                total[d] = (total[d] + one) + two
 
 
 @compiled
