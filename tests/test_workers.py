@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -56,3 +57,26 @@ def test_a_worker_that_dies_is_one_sentence():
     with pytest.raises(ChildProcessError, match="A worker process was ended from outside") as caught:
         list(in_order((delayed(die)() for _ in range(2)), 2))
     assert caught.value.__suppress_context__
+
+
+FOLDER_GONE = """
+import os
+from joblib import delayed
+from joblib.externals.loky.backend import resource_tracker
+from patom.workers import in_order
+
+print(list(in_order((delayed(pow)(2, k) for k in range(3)), n_jobs=2)), os.environ.get("PYTHONWARNINGS"))
+resource_tracker.register("/no/such/folder", "folder")
+resource_tracker.maybe_unlink("/no/such/folder", "folder")
+"""
+
+
+@pytest.mark.parametrize("own", [None, "ignore:nothing"])
+def test_a_folder_that_is_gone_already_is_no_news(own):
+    """As after Ctrl-C, when workers and the process that deletes their folders race each other."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environment |= {} if own is None else {"PYTHONWARNINGS": own}
+    done = subprocess.run(
+        [sys.executable, "-c", FOLDER_GONE], capture_output=True, text=True, check=True, env=environment, timeout=60
+    )
+    assert (done.stdout, done.stderr) == (f"[1, 2, 4] {own}\n", "")

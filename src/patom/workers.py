@@ -1,5 +1,6 @@
 """Spread work over processes, and leave Ctrl-C to the process that was started."""
 
+import os
 import signal
 import warnings
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, parallel_config
+from joblib.externals.loky.backend import resource_tracker as folder_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 IDLE_SECONDS = 60.0
@@ -73,6 +75,7 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
     options: dict[str, Any] = {"return_as": order, "batch_size": 1}
     if n_jobs > 1:
         options["idle_worker_timeout"] = IDLE_SECONDS
+        _track_folders_quietly()
     with _interrupts_blocked() if n_jobs > 1 else nullcontext():
         results = Parallel(n_jobs=n_jobs, **options)(jobs)
     try:
@@ -87,6 +90,21 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib's, of results nobody took
             results.close()
+
+
+def _track_folders_quietly() -> None:
+    """Start the process that deletes joblib's temporary folders, without its warnings.
+
+    After a Ctrl-C it may find one deleted already, and would say so on the terminal below our own sentence.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker")))
+    try:
+        folder_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager
