@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from loss_models import LOSSES
 from peak_memory import peak_of
 
 from patom import MTRLClassifier, MTRLRegressor
@@ -14,14 +15,6 @@ from patom.core.data_term import RowTerm, data_term
 from patom.core.rows import BorrowedRows, group_rows, grouping
 from patom.core.solution import Status
 from patom.models import linear
-
-LOSSES = {
-    "squared_error": (MTRLRegressor, losses.squared_error),
-    "huber": (MTRLRegressor, losses.huber(1.0)),
-    "squared_hinge": (MTRLClassifier, losses.squared_hinge),
-    "logistic": (MTRLClassifier, losses.logistic),
-    "unclipped_hinge": (MTRLClassifier, losses.unclipped_hinge),
-}
 
 
 def draw(m=4, d=6, sizes=(30, 1, 50, 12), *, shuffled=True):

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loss_models import LOSSES
 from sklearn.exceptions import ConvergenceWarning
 from tall_problems import draw
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core import losses
 from patom.core.room import TooManyTasksError
 from patom.core.solution import Status
 from patom.models import tall
-
-LOSSES = {
-    "squared_error": (MTRLRegressor, losses.squared_error),
-    "huber": (MTRLRegressor, losses.huber(1.0)),
-    "squared_hinge": (MTRLClassifier, losses.squared_hinge),
-    "logistic": (MTRLClassifier, losses.logistic),
-    "unclipped_hinge": (MTRLClassifier, losses.unclipped_hinge),
-}
 
 
 def every_fit_is_tall(monkeypatch):

@@ -136,6 +136,8 @@ def weighted_sums(
 ) -> FloatArray:
     """Per-task sums of weighted rows, sum_j weight_j x_ij, shape (m, p); one pass over ``X``.
 
+    ``constant``: it is implied, p = d + 1.
+
     >>> weighted_sums(np.eye(2), np.array([0, 2]), np.array([3.0, 4.0]))
     array([[3., 4.]])
     >>> weighted_sums(np.eye(2), np.array([0, 2]), np.array([3.0, 4.0]), np.array([1, 0]), constant=True)
