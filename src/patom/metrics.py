@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.exact import exact_array, hidden, values_of
 from patom.core.grouped import grouped_auc, grouped_nmse
+from patom.core.labels import encode
 
 Metric = Callable[[AnyArray, FloatArray], float]
 
@@ -118,7 +120,7 @@ class TaskScores(NamedTuple):
 
     def as_dict(self) -> dict[Any, float]:
         """Values by label."""
-        return dict(zip(self.tasks.tolist(), self.values.tolist(), strict=True))
+        return dict(zip(values_of(self.tasks), self.values.tolist(), strict=True))
 
 
 def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task: npt.ArrayLike) -> TaskScores:
@@ -149,7 +151,7 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
     {'a': 1.0, 'b': 0.0}
     """
     targets, predictions = _pair(y_true, y_pred, "per_task")
-    labels, codes = _group(_one_dimensional(task))
+    labels, codes = encode(exact_array(task))
     if codes.size != targets.size:
         raise ValueError(f"per_task: task has {codes.size} rows and y_true {targets.size}; give one label for each")
     order = np.argsort(codes, kind="stable")
@@ -304,6 +306,8 @@ def correlation_shift(before: npt.ArrayLike, after: npt.ArrayLike, *, threshold:
 
 
 def _pair(first: npt.ArrayLike, second: npt.ArrayLike, name: str) -> tuple[AnyArray, FloatArray]:
+    if hidden(first) is not None or hidden(second) is not None:
+        raise ValueError(f"{name}: an array hides values under a mask; drop such rows from both first")
     targets, numbers = np.asarray(first), np.asarray(second, dtype=np.float64)
     if targets.ndim != 1 or targets.shape != numbers.shape:
         raise ValueError(
@@ -327,24 +331,3 @@ def _mean_ranks(numbers: FloatArray) -> FloatArray:
     """Rank from 1 upward, equal numbers sharing the mean of their ranks."""
     _, codes, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2.0)[codes])
-
-
-def _one_dimensional(labels: Any) -> AnyArray:
-    """Labels as an array of one dimension, also when they are tuples."""
-    array = np.asarray(labels)
-    if array.ndim == 1:
-        return array
-    objects = np.empty(len(labels), dtype=object)
-    objects[:] = list(labels)
-    return objects
-
-
-def _group(labels: AnyArray) -> tuple[AnyArray, IntArray]:
-    """Labels that occur and the position of each row's among them."""
-    try:
-        distinct, codes = np.unique(labels, return_inverse=True)
-        return distinct, codes.astype(np.int64)
-    except TypeError:  # labels of mixed types have no order
-        position: dict[Any, int] = {}
-        codes = np.array([position.setdefault(label, len(position)) for label in labels], dtype=np.int64)
-        return _one_dimensional(list(position)), codes

@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from patom.core.labels import as_labels, encode, positions
+from patom.core.labels import as_labels, encode, places, positions
 
 KINDS = {
     "ints": [3, 1, 3, 2],
@@ -137,3 +137,77 @@ def test_a_number_is_not_its_name():
 
 def test_equal_numbers_are_one_task():
     np.testing.assert_array_equal(positions(np.array([2.0, 1.0]), np.array([1, 2]), argument="task"), [1, 0])
+
+
+BIG = 2**63 + 1
+
+
+@pytest.mark.parametrize("given", [[BIG + 1, -1, BIG], [2**53, 2**53 + 1, 5.0], ["a\0", "a", "b"]])
+@pytest.mark.parametrize("container", [list, tuple])
+def test_labels_that_one_type_cannot_hold_stay_apart(given, container):
+    distinct, index = encode(as_labels(container(given), 3))
+    assert [distinct[i] for i in index] == given
+    assert distinct.size == 3
+    np.testing.assert_array_equal(positions(as_labels(given[:2], 2), distinct, argument="task"), index[:2])
+
+
+def test_text_that_pandas_holds_keeps_its_null_characters():
+    assert encode(as_labels(pd.Series(["a\0", "a"]), 2))[0].tolist() == ["a", "a\0"]
+
+
+UNITS = ["D", "h", "s", "ms", "us", "ns"]
+DAYS = ["2020-01-02", "2020-01-01", "2020-01-02"]
+
+
+@pytest.mark.parametrize("fitted", UNITS)
+@pytest.mark.parametrize("given", UNITS)
+def test_dates_are_known_in_every_unit(fitted, given):
+    distinct, index = encode(np.array(DAYS, dtype=f"datetime64[{fitted}]"))
+    np.testing.assert_array_equal(
+        positions(np.array(DAYS, dtype=f"datetime64[{given}]"), distinct, argument="t"), index
+    )
+
+
+@pytest.mark.parametrize("fitted", [list, np.array, pd.Series, pd.DatetimeIndex, pl.Series])
+@pytest.mark.parametrize("given", [list, np.array, pd.Series, pd.DatetimeIndex, pl.Series])
+def test_dates_are_known_in_every_container(fitted, given):
+    days = [pd.Timestamp(day) for day in DAYS]
+    distinct, index = encode(as_labels(fitted(days), 3))
+    np.testing.assert_array_equal(positions(as_labels(given(days), 3), distinct, argument="task"), index)
+
+
+def test_lengths_of_time_are_known_in_every_unit():
+    distinct, _ = encode(np.array([60, 120], dtype="timedelta64[s]"))
+    given = as_labels([pd.Timedelta(2, "min"), pd.Timedelta(1, "min")], 2)
+    assert positions(given, distinct, argument="task").tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("label", ["2020-01-01T00:30", "3000-01-01", "2020-01-03"])
+def test_another_moment_is_a_stranger(label):
+    tasks = np.array(DAYS[:2], dtype="datetime64[D]")
+    with pytest.raises(ValueError, match=f"the task {label}, which the training data do not hold"):
+        positions(np.array([label], dtype="datetime64"), tasks, argument="task")
+
+
+def test_a_moment_that_the_unit_of_the_fit_cannot_hold_is_a_stranger():
+    tasks = np.array(["2020-01-01"], dtype="datetime64[ns]")
+    with pytest.raises(ValueError, match="the task 3000-01-01, which"):
+        positions(np.array(["3000-01-01"], dtype="datetime64[D]"), tasks, argument="task")
+
+
+def test_a_date_is_not_the_number_it_is_kept_as():
+    days = np.array(["2020-01-01"], dtype="datetime64[ns]")
+    with pytest.raises(ValueError, match="the task 1577836800000000000, which"):
+        positions(days.astype(np.int64), days, argument="task")
+    with pytest.raises(ValueError, match=r"the task 2020-01-01T00:00:00\.000000000, which"):
+        positions(days, days.astype(np.int64), argument="task")
+
+
+def test_a_masked_label_is_missing():
+    with pytest.raises(ValueError, match="task holds a missing label in row 1; name a task for every row"):
+        as_labels(np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]), 3)
+    assert as_labels(np.ma.masked_array([1, 2, 3], mask=[0, 0, 0]), 3).tolist() == [1, 2, 3]
+
+
+def test_places_of_strangers_are_negative():
+    assert places(np.array(["b", "z"]), np.array(["a", "b"])).tolist() == [1, -1]

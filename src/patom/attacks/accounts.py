@@ -25,6 +25,7 @@ from patom.attacks.result import AttackResult
 from patom.attacks.rivals.influence import effects, most_effective
 from patom.attacks.rivals.row_by_row import stacked
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.exact import exact_array
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Columns, Region
 from patom.models.settings import require_at_least, require_choice
@@ -284,6 +285,4 @@ def _total(tallies: list[Tally]) -> Tally:
 
 
 def _require_known(candidates: tuple[Hashable, ...], tasks: AnyArray) -> None:
-    named = np.empty(len(candidates), dtype=object)
-    named[:] = candidates
-    positions(named, tasks, argument=f"candidates of {_OWNER}")
+    positions(exact_array(candidates), tasks, argument=f"candidates of {_OWNER}")

@@ -19,9 +19,11 @@ from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Tally
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
+from patom.core.exact import exact_array, joined
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
 from patom.core.stored import describe, known, restore
+from patom.models.reading import reading
 
 HISTORY = np.dtype([("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")])
 TASK_LOSSES = np.dtype([("clean", "f8"), ("attacked", "f8"), ("target", "?"), ("attacker", "?")])
@@ -141,7 +143,8 @@ class AttackResult:
         ValueError
             For arrays of unequal length, other features than those attacked, or data without an attacking task.
         """
-        clean = np.asarray(X, dtype=np.float64)
+        with reading(X=X, y=y):
+            clean = np.asarray(X, dtype=np.float64)
         if clean.ndim != 2 or clean.shape[1] != self.X.shape[1]:
             raise ValueError(f"X must have shape (n, {self.X.shape[1]}) like the attacked data; got {clean.shape}.")
         targets, labels = column_or_1d(y), as_labels(task, clean.shape[0])
@@ -150,7 +153,7 @@ class AttackResult:
         return Poisoned(
             np.concatenate([clean, self.X]),
             _append(targets, self.y),
-            _append(labels, self.task),
+            joined(labels, self.task),
             np.repeat([False, True], [clean.shape[0], self.X.shape[0]]),
         )
 
@@ -215,9 +218,9 @@ def _described(name: str, value: Any, arrays: dict[str, AnyArray]) -> Any:
 
 
 def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
-    if object in (clean.dtype, injected.dtype):
-        return np.concatenate([clean.astype(object), injected.astype(object)])
-    return np.concatenate([clean, injected])
+    """Targets, one after the other: numbers in a type for all of them, classes as they are."""
+    numbers = {clean.dtype.kind, injected.dtype.kind} <= set("biuf")
+    return np.concatenate([clean, injected]) if numbers else joined(clean, injected)
 
 
 def _named(values: FloatArray, frame: Any) -> Any:
@@ -232,7 +235,7 @@ def _named(values: FloatArray, frame: Any) -> Any:
 def _plain(name: str, values: AnyArray) -> AnyArray:
     kinds = {type(value) for value in values.tolist()} if values.dtype == object else set()
     if len(kinds) == 1 and kinds <= {bool, int, float, str}:  # one plain type in an array of objects
-        values = np.array(values.tolist())
+        values = exact_array(values.tolist())
     if values.dtype.kind not in "biufU":
         raise TypeError(
             f"{name} holds {values.dtype} labels, which cannot be saved without pickle; use strings or numbers."

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.core.arrays import FloatArray
+from patom.core.exact import exact_array
+from patom.core.labels import encode
 
 
 def independent_covariance(n_tasks: int) -> FloatArray:
@@ -69,7 +71,7 @@ def cluster_covariance(
     """
     if not all(0.0 < weight < np.inf for weight in (mean, between, within)):
         raise ValueError(f"mean, between and within must be positive and finite; got {mean}, {between} and {within}.")
-    codes = np.unique(np.asarray(labels), return_inverse=True)[1]
+    codes = encode(exact_array(labels))[1]
     one, groups = _averaging(np.zeros(codes.size)), _averaging(codes)
     return _trace_one(mean * one + between * (groups - one) + within * (np.eye(codes.size) - groups))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import AnyArray, BoolArray, IntArray
+from patom.core.exact import exact_array, hidden, objects, same_moments, values_of
 
 
 def as_labels(task: Any, n_rows: int) -> AnyArray:
@@ -20,19 +21,14 @@ def as_labels(task: Any, n_rows: int) -> AnyArray:
     """
     if task is None:
         return np.zeros(n_rows, dtype=np.int64)
-    try:
-        labels = np.asarray(task)
-    except ValueError:  # tuples of different lengths
-        labels = np.empty((0, 0))
+    labels = exact_array(task)
     if labels.ndim == 0:
         raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got a {type(task).__name__}.")
-    if labels.ndim > 1 or _renamed(task, labels):
-        rows = task if isinstance(task, list | tuple) else labels.tolist()  # a data frame would give its columns
-        labels = np.empty(len(rows), dtype=object)
-        labels[:] = [tuple(label) if isinstance(label, list | np.ndarray) else label for label in rows]
     if labels.size != n_rows:
         raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got {labels.size}.")
-    missing = np.flatnonzero(is_missing(labels))
+    mask = hidden(task)
+    gaps = is_missing(labels) if mask is None else mask.reshape(n_rows, -1).any(axis=1) | is_missing(labels)
+    missing = np.flatnonzero(gaps)
     if missing.size:
         raise ValueError(f"task holds a missing label in row {missing[0]}; name a task for every row.")
     return labels
@@ -49,12 +45,9 @@ def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
     seen = list(dict.fromkeys(labels.tolist()))
     with suppress(TypeError):  # labels of several types have no order
         seen.sort()
-    distinct = np.empty(len(seen), dtype=object)
-    distinct[:] = seen
-    if all(isinstance(label, str) for label in seen):
-        distinct = distinct.astype(str)
     place = {label: i for i, label in enumerate(seen)}
-    return distinct, np.fromiter((place[label] for label in labels.tolist()), np.int64, labels.size)
+    index = np.fromiter((place[label] for label in labels.tolist()), np.int64, labels.size)
+    return (exact_array(seen) if all(isinstance(label, str) for label in seen) else objects(seen)), index
 
 
 def _encode_plain(labels: AnyArray) -> tuple[AnyArray, IntArray]:
@@ -76,28 +69,42 @@ def _encode_plain(labels: AnyArray) -> tuple[AnyArray, IntArray]:
 
 def positions(labels: AnyArray, tasks: AnyArray, *, argument: str) -> IntArray:
     """Position of each label among ``tasks``; ``argument`` is named where a label is not among them."""
+    found = places(labels, tasks)
+    if found.size and found.min() < 0:
+        raise ValueError(f"{argument} names {_unknown(values_of(labels)[int(found.argmin())], tasks)}")
+    return found
+
+
+def places(labels: AnyArray, tasks: AnyArray) -> IntArray:
+    """Position of each label among ``tasks``, -1 for one that is not there; dates match in whatever unit.
+
+    >>> places(np.array(["b", "c"]), np.array(["a", "b"]))
+    array([ 1, -1])
+    """
     wanted, index = encode(labels)
-    place = {label: i for i, label in enumerate(tasks.tolist())}
-    found = [place.get(label, -1) for label in wanted.tolist()]
-    if -1 in found:
-        raise ValueError(f"{argument} names {_unknown(wanted.tolist()[found.index(-1)], tasks)}")
+    known = np.ones(wanted.size, dtype=bool)
+    if wanted.dtype.kind != tasks.dtype.kind and {wanted.dtype.kind, tasks.dtype.kind} & set("mM"):
+        known[:] = False  # a date is not the number that it is kept as
+    elif tasks.dtype.kind in "mM":
+        wanted, known = same_moments(wanted, tasks.dtype)
+    place = {task: i for i, task in enumerate(values_of(tasks))}
+    found = [place.get(label, -1) if there else -1 for label, there in zip(values_of(wanted), known, strict=True)]
     return np.array(found, dtype=np.int64)[index]
 
 
 def _unknown(label: Hashable, tasks: AnyArray) -> str:
-    near = get_close_matches(str(label), [str(task) for task in tasks.tolist()], n=3)
+    near = get_close_matches(str(label), [str(task) for task in values_of(tasks)], n=3)
     hint = f"the nearest names are {', '.join(near)}" if near else f"tasks are {_few(tasks)}"
-    return f"the task {label!r}, which the training data do not hold; {hint}."
+    return f"the task {_printed(label)}, which the training data do not hold; {hint}."
 
 
 def _few(tasks: AnyArray, most: int = 5) -> str:
-    names = [repr(task) for task in tasks[:most].tolist()]
+    names = [_printed(task) for task in values_of(tasks[:most])]
     return ", ".join(names) + (f" and {tasks.size - most} more" if tasks.size > most else "")
 
 
-def _renamed(task: Any, labels: AnyArray) -> bool:
-    """Whether numpy wrote other labels out as text: it makes "1" of 1 and "nan" of a gap next to a string."""
-    return isinstance(task, list | tuple) and labels.dtype.kind in "US" and len({type(label) for label in task}) > 1
+def _printed(label: Any) -> str:
+    return str(label) if isinstance(label, np.generic) else repr(label)
 
 
 def is_missing(labels: AnyArray) -> BoolArray:

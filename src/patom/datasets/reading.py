@@ -5,13 +5,14 @@ Every function takes ``name``, the words its errors start with (which argument o
 
 from collections.abc import Sequence
 from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.exact import exact_array, hidden, objects
 
 ColumnNames = tuple[Any, ...] | None
 
@@ -120,7 +121,7 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
     Returns
     -------
     array of shape (m,)
-        Of numbers or text when all labels are that, else of objects.
+        Of numbers, text or dates when all labels are that and numpy's type for them holds each, else of objects.
 
     Raises
     ------
@@ -143,11 +144,7 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
         if repeated:
             raise ValueError(f"{name} has the label {label!r} twice; give every task its own")
         seen.add(label)
-    if all(isinstance(label, str) for label in labels) or all(_is_plain_number(label) for label in labels):
-        return np.array(labels)
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+    return objects(labels) if any(isinstance(label, bool) for label in labels) else exact_array(labels)
 
 
 def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
@@ -183,6 +180,9 @@ def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
 
 def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
     """Any array-like or data frame as an array, with column names of the latter."""
+    mask = hidden(value)
+    if mask is not None:
+        raise ValueError(f"{name} has a masked value in row {np.argwhere(mask)[0][0]}; drop or fill it")
     if isinstance(value, np.ndarray):  # asking narwhals costs more than all else when there are 100,000 tasks
         return value, None
     if hasattr(value, "toarray"):
@@ -217,10 +217,6 @@ def _numbers(entries: AnyArray) -> FloatArray:
     """Turn an object array whose entries are all numbers or missing into floats."""
     flat = [np.nan if _is_missing(entry) else float(entry) for entry in entries.flat]
     return np.array(flat, dtype=np.float64).reshape(entries.shape)
-
-
-def _is_plain_number(label: Any) -> bool:
-    return isinstance(label, Integral | float) and not isinstance(label, bool)
 
 
 def _column(position: int, names: ColumnNames) -> str:

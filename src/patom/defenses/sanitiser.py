@@ -15,6 +15,7 @@ from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
+from patom.models.reading import reading
 from patom.models.settings import require_at_least, require_finite
 
 TALLY = np.dtype([("rows", "i8"), ("dropped", "i8")])
@@ -219,7 +220,8 @@ def cut(scores: FloatArray, fraction: float) -> FloatArray:
 
 def checked_rows(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Rows:
     """Rows as filters take them; refuses gaps, infinities and arrays of unequal length."""
-    features = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
+    with reading(X=X, y=y):
+        features = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
     require_finite(features)
     targets = column_or_1d(y)
     check_consistent_length(features, targets)
@@ -254,4 +256,6 @@ def _holding(given: Any, values: FloatArray) -> Any:
 def _taken(given: Any, rows: IntArray) -> Any:
     if hasattr(given, "iloc"):
         return given.iloc[rows]
-    return np.asarray(given)[rows] if isinstance(given, list | tuple | np.ndarray) else given[rows.tolist()]
+    if isinstance(given, list | tuple):
+        return type(given)(given[row] for row in rows.tolist())
+    return given[rows] if isinstance(given, np.ndarray) else given[rows.tolist()]

@@ -14,11 +14,13 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.exact import exact_array
 from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
-from patom.models.settings import encode_classes, known_classes, require_finite
+from patom.models.reading import reading
+from patom.models.settings import encode_classes, known_classes, number_targets, require_finite
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
@@ -74,7 +76,9 @@ class LinearTasks(BaseEstimator, ABC):
     def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> "Table":
         """Check the data and learn the labels of tasks, classes and features; copies only what is not as it must be."""
         features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
-        X_, y_ = validate_data(self, X, y, validate_separately=(features, _TARGETS))
+        y = exact_array(y) if isinstance(y, list | tuple) and not any(map(np.ndim, y[:1])) else y
+        with reading(X=X, y=y):
+            X_, y_ = validate_data(self, X, y, validate_separately=(features, _TARGETS))
         check_consistent_length(X_, y_)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         targets = self._encode_targets(column_or_1d(y_, warn=True))
@@ -96,7 +100,8 @@ class LinearTasks(BaseEstimator, ABC):
 
     def _decide(self, X: npt.ArrayLike, task: Any) -> FloatArray:
         check_is_fitted(self)
-        X_ = validate_data(self, X, reset=False, **_FEATURES)
+        with reading(X=X):
+            X_ = validate_data(self, X, reset=False, **_FEATURES)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         return borrowed_products(X_, self._positions(task, X_.shape[0]), self._weights)
 
@@ -131,12 +136,7 @@ class LinearRegressor(RegressorMixin, LinearTasks):
         return float(r2_score(y, self.predict(X, task=task)))
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
-        try:
-            targets = np.asarray(y, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"y must hold numbers for {type(self).__name__}; got {y.dtype} values.") from None
-        require_finite(targets, name="y")
-        return targets
+        return number_targets(y, type(self).__name__)
 
     known_targets = _encode_targets
 

@@ -79,6 +79,22 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
     return 0.5 * (matrix + matrix.T)
 
 
+def number_targets(y: AnyArray, owner: str) -> FloatArray:
+    """Targets to predict as numbers; refuses text, dates, NaN and infinity.
+
+    >>> number_targets(np.array([1, 2]), "a regressor")
+    array([1., 2.])
+    """
+    try:
+        if y.dtype.kind in "mM":  # numpy would count nanoseconds since 1970
+            raise TypeError
+        targets = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"y must hold numbers for {owner}; got {y.dtype} values.") from None
+    require_finite(targets, name="y")
+    return targets
+
+
 def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     """The two classes of y, sorted, and y as -1 and +1; refused unless there are exactly two and no gaps.
 
@@ -93,8 +109,12 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     if (two := _two_numbers(y)) is not None:
         check_classification_targets(two)
         return two, np.where(y == two[1], 1.0, -1.0)
+    try:
+        classes, index = np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in y.tolist()}))
+        raise ValueError(f"y mixes labels that have no order ({kinds}); make all of them text or numbers.") from None
     check_classification_targets(y)
-    classes, index = np.unique(y, return_inverse=True)
     if classes.size > 2:
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {type_of_target(y)}, with "

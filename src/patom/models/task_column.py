@@ -4,6 +4,7 @@ Scikit-learn cuts X into folds and hands it to scorers, but it cannot route ``ta
 scorer calls (its issue 27977). `TaskColumn` keeps the labels inside X until the wrapped estimator needs them.
 """
 
+from collections.abc import Sized
 from copy import deepcopy
 from difflib import get_close_matches
 from numbers import Integral
@@ -21,6 +22,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from patom.core.arrays import AnyArray
+from patom.core.exact import exact_array, objects
+from patom.models.reading import require_shown
 
 ROUTED_METHODS = ("fit", "transform", "predict", "predict_proba", "decision_function")
 
@@ -173,10 +176,14 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
             return np.asarray(getattr(self.estimator_, method)(features, task=task))
 
     def _split(self, X: Any, *, reset: bool) -> tuple[Any, AnyArray]:
+        require_shown(X=X)
         table = _as_table(X)
         plain = X if isinstance(table, nw.DataFrame) else table
         validate_data(self, plain, reset=reset, skip_check_array=True)
-        return _take_column(table, self.column)
+        features, labels = _take_column(table, self.column)
+        if isinstance(X, list | tuple):  # as an array the numbers of a row may have lost digits to one type
+            labels = exact_array([row[_position(table, self.column)] for row in X])
+        return features, labels
 
     def __sklearn_tags__(self) -> Tags:
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
@@ -198,7 +205,10 @@ def _as_table(X: Any) -> Any:
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
             return frame
-    array = np.asarray(X)
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of different lengths, or with a tuple for a label
+        array = _entries(X)
     if array.dtype.kind in "US":
         array = np.asarray(X, dtype=object)
     if array.ndim != 2:
@@ -208,13 +218,21 @@ def _as_table(X: Any) -> Any:
     return array
 
 
+def _entries(rows: Any) -> AnyArray:
+    """Rows as objects, shape (n, k); of no second dimension where they differ in length."""
+    lengths = {len(row) for row in rows if isinstance(row, Sized)}
+    if len(lengths) != 1:
+        return objects(rows)
+    return np.array([objects(row) for row in rows])
+
+
 def _take_column(table: Any, column: int | str) -> tuple[Any, AnyArray]:
     position = _position(table, column)
     if table.shape[1] == 1:
         raise ValueError("TaskColumn: X has the task column only; it needs one feature or more")
     if isinstance(table, nw.DataFrame):
         others = [j for j in range(table.shape[1]) if j != position]
-        return table[:, others].to_native(), table[:, position].to_numpy()
+        return table[:, others].to_native(), exact_array(table[:, position])
     return np.delete(table, position, axis=1), table[:, position]
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.exact import exact_array, values_of
 from patom.core.labels import as_labels
 from patom.core.regions.values import read_only
+from patom.models.reading import require_shown
 from patom.models.settings import require_finite
 
 
@@ -25,7 +27,7 @@ def keep_rows(holder: Any) -> None:
     if getattr(holder, "y", None) is not None:
         object.__setattr__(holder, "y", _targets(owner, holder.y, rows.shape[0]))
     if holder.task is not None:
-        labels = tuple(as_labels(holder.task, rows.shape[0]).tolist())
+        labels = tuple(values_of(as_labels(holder.task, rows.shape[0])))
         try:
             hash(labels)
         except TypeError as error:
@@ -41,12 +43,13 @@ def labels_of(holder: Any) -> AnyArray:
 def numbers_of(holder: Any, encode: Callable[[AnyArray], FloatArray]) -> FloatArray:
     """The rows' targets as numbers, shape (q,), by ``encode``, which refuses what the victim does not know."""
     try:
-        return encode(np.array(holder.y))
+        return encode(exact_array(holder.y))
     except ValueError as error:
         raise ValueError(f"y of {type(holder).__name__} must be targets like those of the data: {error}") from None
 
 
 def _rows(owner: str, given: Any) -> FloatArray:
+    require_shown(**{f"X of {owner}": given})
     try:
         rows = np.array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError):
@@ -59,10 +62,8 @@ def _rows(owner: str, given: Any) -> FloatArray:
 
 
 def _targets(owner: str, given: Any, n: int) -> tuple[Any, ...]:
-    try:
-        y = tuple(np.asarray(given).ravel().tolist())
-    except ValueError:  # lists of different lengths
-        y = ()
+    require_shown(**{f"y of {owner}": given})
+    y = tuple(values_of(np.atleast_1d(exact_array(given))))
     if len(y) != n:
         raise ValueError(f"y of {owner} must hold {n} values, one a row; got {len(y) or type(given).__name__}.")
     return y

@@ -12,6 +12,7 @@ import numpy as np
 from patom.attacks.adversary.aim import Aim, OverTasks, Pointwise, Term
 from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.exact import values_of
 from patom.core.labels import positions
 from patom.core.regions.values import ByValue
 from patom.core.rows import TaskRows, append_constant
@@ -174,7 +175,7 @@ def _grouped(objective: Any, problem: Problem, targets: IntArray) -> tuple[Float
     if stray.size:
         raise ValueError(
             f"task of {owner} must name targets of the threat model only; row {stray[0]} is of task "
-            f"{labels.tolist()[stray[0]]!r}."
+            f"{values_of(labels)[stray[0]]!r}."
         )
     order = np.argsort(index, kind="stable")
     return append_constant(X[order]), order, _offsets(index[order], problem.rows.n_tasks)

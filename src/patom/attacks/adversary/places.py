@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.exact import exact_array
 from patom.core.labels import positions
 from patom.core.regions import Intersection, Region, ellipsoid_around, own_data, sphere_around
 from patom.models.problem import Problem
@@ -101,8 +102,7 @@ class ByTask:
 
     def places(self, problem: Problem, attackers: IntArray) -> Places:
         """The given regions; every attacking task must have one."""
-        labels = np.empty(len(self.regions), dtype=object)
-        labels[:] = [label for label, _ in self.regions]
+        labels = exact_array([label for label, _ in self.regions])
         named = positions(labels, problem.tasks, argument="regions of ByTask")
         missing = np.setdiff1d(attackers, named)
         if missing.size:

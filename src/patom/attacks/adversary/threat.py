@@ -10,6 +10,7 @@ from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.core.arrays import AnyArray, IntArray
+from patom.core.exact import exact_array, exact_value
 from patom.core.labels import positions
 from patom.core.regions import Ball, Columns, Region
 from patom.models.settings import require_at_least
@@ -125,9 +126,7 @@ class ThreatModel:
 def _as_tuple(labels: Any) -> tuple[Hashable, ...]:
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable) or getattr(labels, "ndim", 1) == 0:
         labels = [labels]
-    return tuple(
-        label.item() if isinstance(label, np.generic | np.ndarray) and label.ndim == 0 else label for label in labels
-    )
+    return tuple(exact_value(label) for label in labels)
 
 
 def _bounds(given: Any) -> tuple[float, float]:
@@ -141,6 +140,4 @@ def _bounds(given: Any) -> tuple[float, float]:
 
 
 def _positions(labels: tuple[Hashable, ...], tasks: AnyArray, argument: str) -> IntArray:
-    named = np.empty(len(labels), dtype=object)  # np.asarray would turn 1 and "a" into "1" and "a"
-    named[:] = labels
-    return positions(named, tasks, argument=argument)
+    return positions(exact_array(labels), tasks, argument=argument)

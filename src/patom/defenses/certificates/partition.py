@@ -20,7 +20,14 @@ from sklearn.utils.validation import (
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import as_labels, encode, positions
 from patom.defenses.certificates.certificate import Certificate, median_bounds
-from patom.models.settings import encode_classes, known_classes, require_at_least, require_finite
+from patom.models.reading import reading
+from patom.models.settings import (
+    encode_classes,
+    known_classes,
+    number_targets,
+    require_at_least,
+    require_finite,
+)
 
 _FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
 _TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
@@ -89,7 +96,8 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         """Fit the parts' models; arguments as in ``MTRLRegressor.fit``."""
         require_at_least("PartitionMedian", 1, whole=True, n_parts=self.n_parts)
         require_at_least("PartitionMedian", 0, whole=True, random_state=self.random_state)
-        X_, given = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+        with reading(X=X, y=y):
+            X_, given = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
         check_consistent_length(X_, given)
         require_finite(X_)
         targets = column_or_1d(given, warn=True)
@@ -137,7 +145,8 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
             For regression: how far a prediction may be off, in units of y, at least 0.
         """
         votes = self.votes(X, task)
-        targets = column_or_1d(y)
+        with reading(y=y):
+            targets = column_or_1d(y)
         check_consistent_length(X, targets)
         if is_classifier(self):
             if within is not None:
@@ -149,7 +158,8 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
     def votes(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
         """Each part's prediction, or margin, of each row, shape (n_parts, n); NaN where it abstains."""
         check_is_fitted(self)
-        X_ = validate_data(self, X, reset=False, **_FEATURES)
+        with reading(X=X):
+            X_ = validate_data(self, X, reset=False, **_FEATURES)
         require_finite(X_)
         if task is None and self.tasks_.size > 1:
             raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
@@ -172,12 +182,7 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         if is_classifier(self.estimator):
             self.classes_, numbers = encode_classes(y)
             return numbers
-        try:
-            numbers = np.asarray(y, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"y must hold numbers for a regressor; got {y.dtype} values.") from None
-        require_finite(numbers, name="y")
-        return numbers
+        return number_targets(y, "a regressor")
 
     def _require_votes(self) -> None:
         silent = np.flatnonzero(~self.voters_.any(axis=0))

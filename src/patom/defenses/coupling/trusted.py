@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from patom.core.apart import ridge
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.exact import exact_array
 from patom.core.labels import positions
 from patom.core.rows import TaskRows
 from patom.core.solution import Solution, Status
@@ -92,7 +93,7 @@ class TrustedMTRL(Delegating):
 
     def _trusted(self, problem: Problem) -> IntArray:
         alone = isinstance(self.trusted, str) or not isinstance(self.trusted, Iterable)
-        labels = np.array([self.trusted] if alone else list(self.trusted))
+        labels = exact_array([self.trusted] if alone else list(self.trusted))
         if labels.size == 0:
             raise ValueError("trusted of TrustedMTRL must name one task at least; got none.")
         return np.unique(positions(labels, problem.tasks, argument="trusted of TrustedMTRL"))

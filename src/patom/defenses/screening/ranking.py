@@ -10,7 +10,8 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.labels import positions
+from patom.core.exact import exact_array
+from patom.core.labels import places, positions
 from patom.core.relationship import Relationship
 from patom.core.spectral import SpectralPenalty
 from patom.defenses.roni import folds
@@ -74,7 +75,7 @@ class Screening:
         The follow-up that the paper describes in its conclusion.
         """
         given = [confirmed] if isinstance(confirmed, str) or not isinstance(confirmed, Iterable) else list(confirmed)
-        found = positions(np.array(given, dtype=self.tasks.dtype), self.tasks, argument="confirmed")
+        found = positions(exact_array(given), self.tasks, argument="confirmed")
         left = np.setdiff1d(np.arange(self.tasks.size), found)
         blocks = self.relationship.correlation_blocks(found)
         strength = np.max([np.abs(block).max(axis=0) for _, block in blocks], axis=0)[left]
@@ -168,9 +169,5 @@ def _weights(reference: Any, tasks: AnyArray, n_columns: int) -> FloatArray:
     trusted = np.column_stack([reference.coef_, reference.intercept_])
     if trusted.shape[1] != n_columns:
         raise ValueError(f"reference has {trusted.shape[1] - 1} features; X has {n_columns - 1}.")
-    place = {label: k for k, label in enumerate(reference.tasks_.tolist())}
-    found = np.full((tasks.size, n_columns), np.nan)
-    for i, label in enumerate(tasks.tolist()):
-        if label in place:
-            found[i] = trusted[place[label]]
-    return found
+    place = places(tasks, reference.tasks_)
+    return np.where((place < 0)[:, None], np.nan, trusted[place])

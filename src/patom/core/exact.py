@@ -1,0 +1,161 @@
+"""Values as given, as an array: objects where one of numpy's plain types would change a value."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import AnyArray, BoolArray
+
+
+def exact_array(values: Any) -> AnyArray:
+    """Any array-like as an array that holds the values given; dates and times of every library as numpy's.
+
+    numpy turns whole numbers beside a fraction into floats, which hold them up to 2**53, numbers beside text into
+    text, and drops null characters at the end of text. Such values stay objects. Rows of several values, of a data
+    frame too, become tuples. Costs a pass over a list, which numpy makes as well, and over objects.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,) or (n, k), or data frame
+        A masked array's mask is not looked at: see ``hidden``.
+
+    Returns
+    -------
+    array of shape (n,)
+        Of no dimension for a single value.
+
+    Examples
+    --------
+    >>> exact_array([1, 0.5]), exact_array([2**53 + 1, 0.5]), exact_array([1, "1"])
+    (array([1. , 0.5]), array([9007199254740993, 0.5], dtype=object), array([1, '1'], dtype=object))
+    >>> exact_array([["a", 1], ["b", 2]]).tolist()
+    [('a', 1), ('b', 2)]
+    """
+    array = _as_numpy(values)
+    if array.ndim > 1:
+        return objects([_as_tuple(row) for row in _rows(values, array)])
+    if isinstance(values, list | tuple) and _changed(values, array):
+        array = objects(values)
+    if array.dtype != object or array.ndim == 0:
+        return array
+    return _in_one_unit(objects([_as_tuple(value) for value in array.tolist()]))
+
+
+def exact_value(value: Any) -> Any:
+    """A label as ``values_of`` has it: Python's value of a numpy scalar, numpy's of a date.
+
+    >>> exact_value(np.int64(3)), exact_value(np.str_("a")), exact_value(("a", 1))
+    (3, 'a', ('a', 1))
+    """
+    if isinstance(value, list | tuple | set | dict):
+        return value
+    return values_of(np.atleast_1d(exact_array([value])))[0]
+
+
+def objects(values: Sequence[Any]) -> AnyArray:
+    """A one-dimensional array of objects, also where these are sequences themselves."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def values_of(array: AnyArray) -> list[Any]:
+    """Python's values of an array that can be told apart and looked up; dates and times stay numpy's.
+
+    >>> values_of(np.array([1, 2])), str(values_of(np.array(["2020-01-01"], dtype="datetime64[ns]"))[0])
+    ([1, 2], '2020-01-01T00:00:00.000000000')
+    """
+    return list(array) if array.dtype.kind in "mM" else list(array.tolist())
+
+
+def joined(first: AnyArray, second: AnyArray) -> AnyArray:
+    """Both arrays' values, one after the other; objects where a type for both would change one.
+
+    >>> joined(np.array([2**62 + 1]), np.array([2**63], dtype=np.uint64))
+    array([4611686018427387905, 9223372036854775808], dtype=object)
+    """
+    if first.dtype == second.dtype or first.dtype.kind == second.dtype.kind in set("iuUS"):
+        return np.concatenate([first, second])
+    return exact_array(values_of(first) + values_of(second))
+
+
+def hidden(values: Any) -> BoolArray | None:
+    """Where a masked array hides its values; None where it hides none, or is no masked array."""
+    mask = np.ma.getmask(values) if isinstance(values, np.ma.MaskedArray) else np.ma.nomask
+    return np.asarray(mask) if np.any(mask) else None
+
+
+def same_moments(labels: AnyArray, dtype: Any) -> tuple[AnyArray, BoolArray]:
+    """Dates or times in another's unit, and which of them that unit holds."""
+    there = labels.astype(dtype)
+    return there, np.asarray(there.astype(labels.dtype) == labels)
+
+
+def _as_numpy(values: Any) -> AnyArray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return objects(list(values))
+    except Exception:  # a library's own: polars has no array for its 128-bit whole numbers
+        if not isinstance(values, Sequence) and not hasattr(values, "to_list"):
+            raise
+        return objects(list(values))
+
+
+def _rows(values: Any, array: AnyArray) -> list[Any]:
+    """Rows of several values; a data frame's columns, which may differ in type, are not brought to one."""
+    if isinstance(values, list | tuple):
+        return list(values)
+    if hasattr(values, "itertuples"):
+        return list(values.itertuples(index=False, name=None))
+    return list(values.rows()) if hasattr(values, "rows") else list(array.tolist())
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | np.ndarray) else value
+
+
+def _changed(values: Sequence[Any], array: AnyArray) -> bool:
+    """Whether numpy wrote another value than the one given; every value of a type that it keeps is the same."""
+    kind = array.dtype.kind
+    if kind in "US":
+        end = "\0" if kind == "U" else b"\0"
+        return len({type(value) for value in values}) > 1 or any(value.endswith(end) for value in values)
+    if kind in "fc":
+        return any(int(value) != own for value, own in zip(values, array.tolist(), strict=True) if _is_whole(value))
+    if kind in "mM":
+        return any(not same_moments(np.asarray(value), array.dtype)[1].all() for value in values)
+    return False
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer)
+
+
+def _in_one_unit(labels: AnyArray) -> AnyArray:
+    """Objects that are all dates and times without a zone, or all lengths of time, in the finest unit among them."""
+    for kinds, name in (((date, np.datetime64), "to_datetime64"), ((timedelta, np.timedelta64), "to_timedelta64")):
+        if not all(isinstance(value, kinds) and not _has_zone(value) for value in labels.tolist()) or not labels.size:
+            continue
+        place = {value: number for number, value in enumerate(dict.fromkeys(labels.tolist()))}
+        moments = [np.asarray(_moment(value, name)) for value in place]
+        array = np.asarray([moment[()] for moment in moments])
+        kept = all(same_moments(moment, array.dtype)[1] | np.isnat(moment) for moment in moments)
+        if not kept or np.unique(array).size < len(place):  # a day and its midnight are two labels to Python
+            return labels
+        return array[[place[value] for value in labels.tolist()]]
+    return labels
+
+
+def _has_zone(value: Any) -> bool:
+    return getattr(value, "tzinfo", None) is not None
+
+
+def _moment(value: Any, name: str) -> Any:
+    if isinstance(value, np.generic):
+        return value
+    if hasattr(value, name):  # pandas', which may hold nanoseconds
+        return getattr(value, name)()
+    return np.timedelta64(value) if isinstance(value, timedelta) else np.datetime64(value)

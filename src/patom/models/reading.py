@@ -1,0 +1,114 @@
+"""Arrays and data frames as they come to an estimator: what is no number is refused by its column."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from patom.core.arrays import AnyArray
+from patom.core.exact import hidden
+
+
+@contextmanager
+def reading(**arrays: Any) -> Iterator[None]:
+    """Read arrays within the block, by scikit-learn's own checks, with sentences that say where.
+
+    A value under a mask is refused, and so are dates and lengths of time among features: as numbers they would be
+    nanoseconds since 1970, or microseconds. Where reading fails over text, the first that is no number is named.
+
+    Parameters
+    ----------
+    arrays : array-likes or data frames
+        By the names that errors give them; those of two dimensions are features.
+
+    Raises
+    ------
+    ValueError
+        With argument, row and column.
+
+    Examples
+    --------
+    >>> with reading(X=[[1.0, 2.0], [3.0, "red"]]):
+    ...     np.asarray([[1.0, 2.0], [3.0, "red"]], dtype=object).astype(float)
+    Traceback (most recent call last):
+        ...
+    ValueError: X holds 'red' in row 1, column 1, which is not a number; encode the column or leave it out.
+    """
+    require_shown(**arrays)
+    for name, values in arrays.items():
+        _require_no_dates(name, values)
+    try:
+        yield
+    except (ValueError, np.exceptions.DTypePromotionError):
+        for name, values in arrays.items():
+            _require_numbers(name, values)
+        raise
+
+
+def require_shown(**arrays: Any) -> None:
+    """Refuse masked arrays that hide a value, naming the first: what lies under a mask is no data."""
+    for name, values in arrays.items():
+        mask = hidden(values)
+        if mask is not None:
+            at = np.argwhere(mask)[0].tolist()
+            where = f"row {at[0]}" + "".join(f", column {column}" for column in at[1:])
+            more = f" ({mask.sum()} masked values in all)" if mask.sum() > 1 else ""
+            raise ValueError(f"{name} holds a masked value in {where}{more}; drop or impute such values first.")
+
+
+def _require_no_dates(name: str, values: Any) -> None:
+    column = _first_dates(values)
+    if column is not None:
+        raise ValueError(
+            f"{name} holds dates or times in column {column!r}; turn them into numbers, such as days since a date, or "
+            "leave them out."
+        )
+
+
+def _first_dates(values: Any) -> Any:
+    """The first column of dates, times or lengths of time among features, or None."""
+    if isinstance(values, np.ndarray):
+        return 0 if values.ndim == 2 and values.dtype.kind in "mM" else None
+    if isinstance(values, list | tuple) or not hasattr(values, "columns"):
+        return None
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    schema = frame.schema if isinstance(frame, nw.DataFrame) else {}
+    return next((column for column, kind in schema.items() if kind.is_temporal()), None)
+
+
+def _require_numbers(name: str, values: Any) -> None:
+    """Refuse the first entry of the first column that is no number; entries that are missing pass."""
+    entries = _objects(values)
+    names = list(getattr(values, "columns", ())) or list(range(entries.shape[1] if entries.ndim == 2 else 0))
+    for column, label in enumerate(names):
+        row = _first_text(entries[:, column])
+        if row is not None:
+            raise ValueError(
+                f"{name} holds {_short(entries[row, column])} in row {row}, column {label!r}, which is not a number; "
+                "encode the column or leave it out."
+            ) from None
+
+
+def _objects(values: Any) -> AnyArray:
+    try:
+        return np.asarray(values, dtype=object)
+    except ValueError:  # rows of different lengths
+        return np.empty(0, dtype=object)
+
+
+def _first_text(column: AnyArray) -> int | None:
+    for row, entry in enumerate(column.tolist()):
+        try:
+            float(entry)
+        except ValueError:
+            return row
+        except TypeError:  # None and pandas' NA, which are found as NaN; a dict, of which scikit-learn says enough
+            continue
+    return None
+
+
+def _short(entry: Any, most: int = 40) -> str:
+    shown = repr(entry)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
