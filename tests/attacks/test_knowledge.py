@@ -228,7 +228,7 @@ def test_labels_of_several_types_in_another_order(case):
     for result in found:
         assert [label for label in result.task.tolist() if label == "c"] == ["c"] * 7
         assert set(result.task.tolist()) == {"c", ("b", 2)}
-        fitted = result.replay(case.model, X, y, task=renamed(task))
+        fitted = result.refit(case.model, X, y, task=renamed(task))
         aimed = task == "a"
         act = fitted.predict if case.loss == "squared_error" else fitted.decision_function
         z, numbers = act(X[aimed], task=renamed(task)[aimed]), y[aimed]

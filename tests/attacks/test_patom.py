@@ -127,7 +127,7 @@ def test_history_is_what_the_model_fitted_after_each_iteration_shows(make_tasks,
     assert result.history.iteration.tolist() == [0, 1, 2, 3, 4]
     chosen = np.isin(task, ["a", "c"])
     for moved, utility in zip(seen, result.history.utility, strict=True):
-        fitted = replace(result, X=moved).replay(model, X, y, task=task)
+        fitted = replace(result, X=moved).refit(model, X, y, task=task)
         losses = (y[chosen] - fitted.predict(X[chosen], task=task[chosen])) ** 2
         assert utility == pytest.approx(losses.mean(), rel=1e-6)
     assert (result.history.gap <= 1e-12).all()

@@ -122,7 +122,7 @@ def test_the_damage_is_that_to_the_victim_with_its_rule(rule, data):
     victim = Coupled(learner, rule)
     result = ProjectedAscent(max_iter=8, n_starts=1).poison(victim, X, y, task=task, threat=THREAT, random_state=0)
     assert result.expected_utility == pytest.approx(result.utility, rel=1e-6)
-    again = result.replay(victim, X, y, task=task)
+    again = result.refit(victim, X, y, task=task)
     np.testing.assert_array_equal(again.coef_, result.model.coef_)
 
 
@@ -162,7 +162,7 @@ def test_who_guesses_the_lambdas_asks_the_rule_with_her_guess(data):
     threat = replace(THREAT, knowledge=GreyBox(share=0.5, lambda_2=0.1))
     victim = Coupled(learner, Shrunken(0.3))
     result = ProjectedAscent(max_iter=4, n_starts=1).poison(victim, X, y, task=task, threat=threat, random_state=0)
-    model = result.replay(victim, X, y, task=task)
+    model = result.refit(victim, X, y, task=task)
     W = np.column_stack([model.coef_, model.intercept_])
     assert result.utility == pytest.approx(bilevel(victim, X, y, task, THREAT).utility(W), rel=1e-6)
     assert result.expected_utility != pytest.approx(result.utility, rel=1e-6)

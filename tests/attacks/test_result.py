@@ -69,7 +69,7 @@ def test_a_round_trip_keeps_everything_but_the_model(attacked, tmp_path, relabel
         assert getattr(loaded, name) == getattr(result, name)
     assert [type(label) for label in loaded.threat.targets] == [type(label) for label in relabel[:2]]
     assert loaded.model is None
-    again = loaded.replay(clone(result.model), X, y, task=task)
+    again = loaded.refit(clone(result.model), X, y, task=task)
     np.testing.assert_array_equal(again.coef_, result.model.coef_)
 
 
@@ -200,17 +200,24 @@ def test_combine_refuses_data_that_do_not_match(attacked):
     with pytest.raises(ValueError, match=r"^task of AttackResult names the task 'c', which the training data do not"):
         result.combine(X, y)
     with pytest.raises(ValueError, match=r"^task of AttackResult names the task 'c'"):
-        result.replay(MTRLRegressor(), X[task != "c"], y[task != "c"], task=task[task != "c"])
+        result.refit(MTRLRegressor(), X[task != "c"], y[task != "c"], task=task[task != "c"])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         result.combine(X, y[:-1], task)
     with pytest.raises(ValueError, match="task must hold one label for each of the 60 rows"):
         result.combine(X, y, task[:-1])
 
 
-def test_replay_fits_a_clone_of_any_model(attacked):
+def test_the_name_it_had_still_works(attacked):
+    result, (X, y, task) = attacked()
+    with pytest.warns(DeprecationWarning, match=r"AttackResult\.replay is called refit now, .* version 0\.5"):
+        fitted = result.replay(MTRLRegressor(), X, y, task=task)
+    np.testing.assert_array_equal(fitted.coef_, result.refit(MTRLRegressor(), X, y, task=task).coef_)
+
+
+def test_refit_fits_a_clone_of_any_model(attacked):
     result, (X, y, task) = attacked()
     defense = Pooled(alpha=0.5)
-    fitted = result.replay(defense, X, y, task=task)
+    fitted = result.refit(defense, X, y, task=task)
     assert not hasattr(defense, "ridge_")
     assert fitted.alpha == 0.5
     data = result.combine(X, y, task)
@@ -223,7 +230,7 @@ def test_replay_fits_a_clone_of_any_model(attacked):
 def test_a_data_frames_names_reach_the_replayed_model(attacked, frame):
     result, (X, y, task) = attacked()
     table = frame(dict(zip(["w", "x", "y", "z"], X.T, strict=True)))
-    seen = result.replay(Pooled(), table, y, task=task).seen_[0]
+    seen = result.refit(Pooled(), table, y, task=task).seen_[0]
     assert isinstance(seen, frame)
     assert list(seen.columns) == ["w", "x", "y", "z"]
     np.testing.assert_array_equal(np.asarray(seen), result.combine(X, y, task).X)

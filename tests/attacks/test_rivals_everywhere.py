@@ -47,7 +47,7 @@ def test_rows_are_found_and_measured_on_the_victim(make_tasks, make_victim, atta
     result = attack.poison(model, X, y, task=task, threat=aimed, random_state=0)
     assert np.isfinite(result.X).all()
     assert result.task.tolist().count("b") == result.task.tolist().count("c") == 4
-    by_hand = result.replay(model, X, y, task=task)
+    by_hand = result.refit(model, X, y, task=task)
     np.testing.assert_array_equal(by_hand.coef_, result.model.coef_)
     if threat not in ("a share of the rows", "whole numbers"):  # where she measures on another victim, or other rows
         assert result.utility == pytest.approx(result.expected_utility, rel=1e-3)

@@ -150,7 +150,7 @@ def test_a_victim_that_tunes_is_replayed(make_tasks, tmp_path):
     X, y, task = make_tasks("squared_error")
     search = LambdaSearch(MTRLRegressor(), lambdas=(0.01, 1.0), n_folds=2)
     result = attacked(ThreatModel(["a"], ["b"], 0.5, OwnData()), (X, y, task), search)
-    again = reloaded(result, tmp_path).replay(search, X, y, task=task)
+    again = reloaded(result, tmp_path).refit(search, X, y, task=task)
     assert again.lambda_1_ == result.model.lambda_1_
     np.testing.assert_array_equal(again.coef_, result.model.coef_)
 

@@ -32,7 +32,7 @@ def test_targets_nearer_to_what_is_predicted_get_past_a_redescending_loss(data):
     planned = plans(MTRLRegressor(0.01, 0.01), X, y, task)
     plain = strongest_replay(planned, victim, X, y, task=task, harm=harm)
     shaded = strongest_replay(planned, victim, X, y, task=task, harm=harm, shares=SHARES)
-    assert plain.harm == max(harm(plan.replay(victim, X, y, task=task)) for plan in planned)
+    assert plain.harm == max(harm(plan.refit(victim, X, y, task=task)) for plan in planned)
     assert shaded.harm > 1.5 * plain.harm
     clean = Reweighted(MTRLRegressor(0.01, 0.01)).fit(X, y, task=task)
     predicted = clean.predict(shaded.result.X, task=shaded.result.task)

@@ -62,7 +62,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
                 )
 
             naive = attacked(plain)
-            replayed = loss(naive.replay(model, *rows, task=data.task_train))
+            replayed = loss(naive.refit(model, *rows, task=data.task_train))
             losses.append([
                 loss(plain.fit(*rows, task=data.task_train)), loss(naive.model),
                 loss(clone(model).fit(*rows, task=data.task_train)), replayed,

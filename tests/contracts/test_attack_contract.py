@@ -178,7 +178,7 @@ def test_the_poisoned_model_is_the_victim_fitted_on_clean_plus_injected(case):
     assert type(victim) is type(case.model)
     assert victim is not case.model
     assert victim.get_params() == case.model.get_params()
-    replayed = result.replay(case.model, case.X, case.y, task=case.task)
+    replayed = result.refit(case.model, case.X, case.y, task=case.task)
     by_hand = clone(case.model).fit(
         np.vstack([case.X, result.X]), np.append(case.y, result.y), task=np.append(case.task, result.task)
     )
@@ -198,7 +198,7 @@ def test_the_seed_decides(case):
 def test_it_can_be_saved_and_replayed(case, tmp_path):
     case.result.save(tmp_path / "attack.npz")
     loaded = AttackResult.load(tmp_path / "attack.npz")
-    again = loaded.replay(case.model, case.X, case.y, task=case.task)
+    again = loaded.refit(case.model, case.X, case.y, task=case.task)
     np.testing.assert_array_equal(again.coef_, case.result.model.coef_)
     assert (loaded.threat, loaded.attack, loaded.status) == (case.threat, case.result.attack, case.result.status)
 

@@ -87,7 +87,7 @@ def test_attacks(three):
     both = result.combine(X, y, task)
     encoded = per_task(lambda a, _: float(len(a)), both.y, both.y, both.task).as_dict()
     assert sorted(encoded.values()) == [12.0, 15.0, 15.0]
-    assert result.replay(MODEL, X, y, task=task).tasks_.size == 3
+    assert result.refit(MODEL, X, y, task=task).tasks_.size == 3
     G = hypergradient(
         MODEL, X, y, task=task, X_poison=result.X, y_poison=result.y, task_poison=result.task, targets=labels[:1]
     )

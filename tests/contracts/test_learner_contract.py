@@ -238,7 +238,7 @@ def test_attacks_are_replayed_against_it(learner, data):
     X, y, task = data
     victim = MTRLClassifier() if is_classifier(learner) else MTRLRegressor()
     result = RandomAttack().poison(victim, X, y, task=task, threat=ThreatModel(["a"], ["b"], 0.3), random_state=0)
-    model = result.replay(learner, X, y, task=task)
+    model = result.refit(learner, X, y, task=task)
     rows, targets, tasks, _ = result.combine(X, y, task)
     np.testing.assert_array_equal(model.coef_, clone(learner).fit(rows, targets, task=tasks).coef_)
 

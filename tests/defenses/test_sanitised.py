@@ -60,7 +60,7 @@ def test_attacks_are_replayed_against_it(data):
     result = RandomAttack().poison(
         learner(y), X, y, task=task, threat=ThreatModel(["north"], ["north"], 0.3), random_state=0
     )
-    model = result.replay(Sanitised(learner(y), Trim(learner(y), fraction=0.2)), X, y, task=task)
+    model = result.refit(Sanitised(learner(y), Trim(learner(y), fraction=0.2)), X, y, task=task)
     assert model.kept_.kept.size == y.size + result.y.size
 
 

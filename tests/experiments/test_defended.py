@@ -44,7 +44,7 @@ def test_a_record_is_what_the_public_names_give(cell, known):
     attack = ProjectedAscent(**{name: value for name, value in ASCENT.items() if name != "name"})
     threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
     result = attack.poison(victim if known else inner, X, y, task=task, threat=threat, random_state=made.rng())
-    attacked = result.replay(victim, X, y, task=task)
+    attacked = result.refit(victim, X, y, task=task)
     clean = victim.fit(X, y, task=task)
     own, aimed = np.isin(task, [0, 2]), [0, 2]
     record, _ = compute(made)
@@ -73,7 +73,7 @@ def test_who_does_not_know_plans_against_the_model_as_it_was(cell):
     threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
     result = attack.poison(MTRLRegressor(0.1, 0.1), X, y, task=task, threat=threat, random_state=made.rng())
     defended = MTRLRegressor(0.02, 0.03, loss="huber", huber_delta=0.3)
-    attacked = result.replay(defended, X, y, task=task).predict(data.test.X, task=data.test.task)
+    attacked = result.refit(defended, X, y, task=task).predict(data.test.X, task=data.test.task)
     scores = [nmse(data.test.y[data.test.task == k], attacked[data.test.task == k]) for k in (0, 2)]
     record, _ = compute(made)
     assert record["metric_attacked"] == pytest.approx(np.mean(scores))
@@ -112,7 +112,7 @@ def test_who_knows_another_learner_keeps_what_harms_it_more(cell, name, kind):
     for plan in (MTRLRegressor(0.1, 0.1), Coupled(MTRLRegressor(0.1, 0.1), Shrunken(1.0))):
         threat = ThreatModel([0, 2], [0, 2], 0.2, Ball(1.0))
         result = attack.poison(plan, X, y, task=task, threat=threat, random_state=made.rng())
-        attacked = result.replay(kind(**ours), X, y, task=task)
+        attacked = result.refit(kind(**ours), X, y, task=task)
         harms.append(np.mean((y - attacked.predict(X, task=task))[own] ** 2))
     record, _ = compute(made)
     assert "error" not in record

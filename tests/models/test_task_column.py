@@ -292,7 +292,7 @@ class TestWrappedPipeline:
         with sklearn.config_context(enable_metadata_routing=True):
             model = MTRLRegressor()
             TaskColumn(model).fit(with_column(X, task, 0), y)
-            assert model.get_metadata_routing().fit.requests == {"task": None}
+            assert model.get_metadata_routing().fit.requests == {"task": None, "sample_weight": None}
 
     def test_configuration_is_left_as_it_was(self, data, either_routing):
         X, y, task = data

@@ -84,7 +84,7 @@ def assemble(
         cost=replace(program.tally),
         status=best.status,
     )
-    fitted = result.replay(model, *data)
+    fitted = result.refit(model, *data)
     loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
     W = np.column_stack([fitted.coef_, fitted.intercept_])
     return replace(

@@ -1,6 +1,7 @@
 """What an attack returns: the injected rows, how they came about, and the victim fitted on them."""
 
 import json
+import warnings
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -97,7 +98,7 @@ class AttackResult:
         Solves and linear systems that it took, all starts together.
     status : AttackStatus
     model : estimator or None
-        The victim fitted on clean plus injected rows; None after ``load``, see ``replay``.
+        The victim fitted on clean plus injected rows; None after ``load``, see ``refit``.
     """
 
     X: FloatArray
@@ -157,13 +158,22 @@ class AttackResult:
             np.repeat([False, True], [clean.shape[0], self.X.shape[0]]),
         )
 
-    def replay(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
-        """Fit a clone of any model or defense, ``fit(X, y, task=task)``, on clean plus injected rows.
+    def refit(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
+        """A clone of any model or defense, fitted on clean plus injected rows: ``fit(X, y, task=task)``.
 
-        A data frame's column names reach the model.
+        Returns the model, as ``poison`` returns the rows. A data frame's column names reach it.
         """
         data = self.combine(X, y, task)
         return clone(model).fit(_named(data.X, X), data.y, task=data.task)
+
+    def replay(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
+        """``refit``, by the name that it had.
+
+        .. deprecated:: 0.3
+            It returns a model, which the name does not say; it will go in 0.5.
+        """
+        warnings.warn("AttackResult.replay is called refit now, and will go in version 0.5.", DeprecationWarning, 2)
+        return self.refit(model, X, y, task=task)
 
     def save(self, path: str | Path) -> None:
         """Write everything but the model to a NumPy archive (no pickle), whole or not at all.

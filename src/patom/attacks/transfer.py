@@ -84,12 +84,12 @@ def strongest_replay(
     >>> plans = [attack.poison(MTRLRegressor(c, c), **data, threat=threat, random_state=0) for c in (0.1, 0.001)]
     >>> loss = lambda model: float(np.mean((X[:10, 0] - model.predict(X[:10], task=task[:10])) ** 2))
     >>> best = strongest_replay(plans, ARMULRegressor(), **data, harm=loss)
-    >>> best.harm == max(loss(plan.replay(ARMULRegressor(), **data)) for plan in plans)
+    >>> best.harm == max(loss(plan.refit(ARMULRegressor(), **data)) for plan in plans)
     True
     """
     if not results or not shares:
         raise ValueError("results and shares of strongest_replay must hold one at least.")
-    tried = [_met(result, result.y, result.replay(victim, X, y, task=task), harm) for result in results]
+    tried = [_met(result, result.y, result.refit(victim, X, y, task=task), harm) for result in results]
     if is_classifier(victim) or set(shares) == {1.0}:
         return max(tried, key=lambda one: one.harm)
     clean = _fitted(victim, X, y, task)

@@ -130,9 +130,11 @@ def by_moments(rows: Rows, loss: Loss) -> bool:
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
-    """Mean loss of each task's rows, shape (m,); f(W) is their sum."""
-    z = row_products(rows.X, rows.offsets, W)
-    return np.asarray(np.add.reduceat(loss.value(z, rows.y), rows.offsets[:-1]) / rows.counts)
+    """Mean loss of each task's rows, by their shares where they have some, shape (m,); f(W) is their sum."""
+    losses = loss.value(row_products(rows.X, rows.offsets, W), rows.y)
+    if rows.shares is not None:
+        return np.asarray(np.add.reduceat(rows.shares * losses, rows.offsets[:-1]))
+    return np.asarray(np.add.reduceat(losses, rows.offsets[:-1]) / rows.counts)
 
 
 def _apply_blocks(A: FloatArray, V: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ _AT_A_TIME = 8192  # rows
 
 @dataclass(frozen=True)
 class Moments:
-    """Means over each task's rows.
+    """Means over each task's rows, weighted where rows have shares of their own.
 
     Parameters
     ----------
@@ -59,15 +59,17 @@ class Moments:
 
 def moments(rows: Rows) -> Moments:
     """The moments of rows; costs n p^2, and a copy of ``_AT_A_TIME`` of them where they are borrowed."""
-    m, p = rows.n_tasks, rows.n_columns
+    m, p, shares = rows.n_tasks, rows.n_columns, rows.shares
     A, b, square = np.zeros((m, p, p)), np.zeros((m, p)), np.zeros(m)
     for i, (start, stop) in enumerate(pairwise(rows.offsets.tolist())):
         for first in range(start, stop, _AT_A_TIME):
             part = slice(first, min(first + _AT_A_TIME, stop))
             X, y = rows.block(part), rows.y[part]
-            A[i] += X.T @ X
-            b[i] += X.T @ y
-            square[i] += y @ y
-    A *= (2.0 / rows.counts)[:, None, None]
-    b *= (2.0 / rows.counts)[:, None]
-    return Moments(A, b, square / rows.counts, rows.counts)
+            weighted = X if shares is None else X * shares[part, None]
+            A[i] += weighted.T @ X
+            b[i] += weighted.T @ y
+            square[i] += y @ (y if shares is None else shares[part] * y)
+    counts = rows.counts if shares is None else np.ones(m)
+    A *= (2.0 / counts)[:, None, None]
+    b *= (2.0 / counts)[:, None]
+    return Moments(A, b, square / counts, rows.counts)

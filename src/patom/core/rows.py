@@ -1,6 +1,6 @@
 """The one data structure: rows grouped by task; and rows that stay where they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,11 +11,20 @@ from patom.core.kernels import AS_THEY_LIE, counting_order, gram_products, inter
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of all tasks, as a data term sees them: by place, the places of one task side by side."""
+    """Rows of all tasks, as a data term sees them: by place, the places of one task side by side.
+
+    Parameters
+    ----------
+    X, y, offsets
+        As the two kinds of rows have them.
+    shares : array of shape (n,), optional
+        What each row's loss counts for in its task's, by place, at least 0; None for 1/n_i, as problem (1) has it.
+    """
 
     X: AnyArray
     y: FloatArray
     offsets: IntArray
+    shares: FloatArray | None = field(default=None, kw_only=True)
 
     @property
     def at_place(self) -> IntArray:
@@ -39,8 +48,8 @@ class Rows:
 
     @cached_property
     def weights(self) -> FloatArray:
-        """The factor 1/n_i of problem (1) for each row, shape (n,)."""
-        return np.repeat(1.0 / self.counts, self.counts)
+        """The factor of each row's loss in problem (1), 1/n_i or the row's share, shape (n,)."""
+        return np.repeat(1.0 / self.counts, self.counts) if self.shares is None else self.shares
 
     def block(self, places: slice) -> FloatArray:
         """Rows of consecutive places with the constant."""

@@ -240,6 +240,12 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X, task=task))
 
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Class probabilities, shape (n, 2), where the estimator has them."""
+        check_is_fitted(self)
+        return np.asarray(self.estimator_.predict_proba(X, task=task))
+
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
         """R^2 of a regressor, accuracy of a classifier, over all rows."""
         check_is_fitted(self)

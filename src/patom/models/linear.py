@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_array
 from patom.core.kernels import borrowed_products
-from patom.core.labels import as_labels, encode, positions
+from patom.core.labels import as_labels, encode, places, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
 from patom.models.reading import reading
-from patom.models.settings import encode_classes, known_classes, number_targets, require_finite
+from patom.models.settings import encode_classes, known_classes, number_targets, require_finite, row_weights, shares_of
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
@@ -41,11 +41,14 @@ class Table:
     y : array of shape (n,)
         Targets, or -1 and +1.
     groups : Grouping
+    shares : array of shape (n,), optional
+        What each row counts for in its task, adding up to 1 a task; None where all of a task's rows count alike.
     """
 
     X: AnyArray
     y: FloatArray
     groups: Grouping
+    shares: FloatArray | None = None
 
     @property
     def many(self) -> bool:
@@ -55,11 +58,15 @@ class Table:
     def grouped(self) -> TaskRows:
         """Copied, the constant appended, task by task."""
         X = append_constant(np.asarray(self.groups.arrange(self.X), dtype=np.float64))
-        return TaskRows(X, np.array(self.groups.arrange(self.y)), self.groups.offsets)
+        return TaskRows(X, np.array(self.groups.arrange(self.y)), self.groups.offsets, shares=self._shares())
 
     def borrowed(self) -> BorrowedRows:
         """The same rows where they are."""
-        return BorrowedRows(self.X, self.groups.arrange(self.y), self.groups.offsets, self.groups.order)
+        y, groups = self.groups.arrange(self.y), self.groups
+        return BorrowedRows(self.X, y, groups.offsets, groups.order, shares=self._shares())
+
+    def _shares(self) -> FloatArray | None:
+        return None if self.shares is None else self.groups.arrange(self.shares)
 
 
 class LinearTasks(BaseEstimator, ABC):
@@ -68,22 +75,32 @@ class LinearTasks(BaseEstimator, ABC):
     tol: float
     status_: Enum
     row_dtype: str = "float64"
+    unseen: str = "error"
 
     def _group(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> TaskRows:
         """Check the data, learn the labels of tasks, classes and features, and group the rows by task."""
         return self._read(X, y, task).grouped()
 
-    def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> "Table":
-        """Check the data and learn the labels of tasks, classes and features; copies only what is not as it must be."""
+    def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, sample_weight: Any = None) -> "Table":
+        """Check the data and learn the labels of tasks, classes and features; copies only what is not as it must be.
+
+        Rows of no weight are as if they were not there.
+        """
         features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
         y = exact_array(y) if isinstance(y, list | tuple) and not any(map(np.ndim, y[:1])) else y
         with reading(X=X, y=y):
             X_, y_ = validate_data(self, X, y, validate_separately=(features, _TARGETS))
         check_consistent_length(X_, y_)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        targets = self._encode_targets(column_or_1d(y_, warn=True))
-        self.tasks_, index = encode(as_labels(task, X_.shape[0]))
-        return Table(X_, targets, grouping(index, self.tasks_.size))
+        y_, labels, weight = column_or_1d(y_, warn=True), as_labels(task, X_.shape[0]), None
+        if sample_weight is not None:
+            weight = row_weights(sample_weight, X_.shape[0])
+            if not weight.all():
+                X_, y_, labels, weight = (part[weight > 0.0] for part in (X_, y_, labels, weight))
+        targets = self._encode_targets(y_)
+        self.tasks_, index = encode(labels)
+        shares = None if weight is None else shares_of(weight, index, self.tasks_.size)
+        return Table(X_, targets, grouping(index, self.tasks_.size), shares)
 
     def _keep(self, W: FloatArray) -> None:
         self._weights = W
@@ -103,14 +120,25 @@ class LinearTasks(BaseEstimator, ABC):
         with reading(X=X):
             X_ = validate_data(self, X, reset=False, **_FEATURES)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        return borrowed_products(X_, self._positions(task, X_.shape[0]), self._weights)
+        place = self._positions(task, X_.shape[0])
+        unseen = np.flatnonzero(place < 0)
+        if unseen.size == 0:
+            return borrowed_products(X_, place, self._weights)
+        decision = borrowed_products(X_, np.maximum(place, 0), self._weights)
+        mean = self._weights.mean(axis=0)
+        decision[unseen] = X_[unseen] @ mean[:-1] + mean[-1]
+        return decision
 
     def _positions(self, task: Any, n_rows: int) -> IntArray:
+        """Each row's task among ``tasks_``, shape (n,); -1 for one never seen, where ``unseen`` allows it."""
         if task is None and self.tasks_.size > 1:
             raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
         if task is None:
             return np.zeros(n_rows, dtype=np.int64)
-        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+        labels = as_labels(task, n_rows)
+        if self.unseen == "mean":
+            return places(labels, self.tasks_)
+        return positions(labels, self.tasks_, argument="task")
 
 
 def warn_of_gap(solution: Solution, tol: float, *, stacklevel: int) -> None:
@@ -131,9 +159,9 @@ class LinearRegressor(RegressorMixin, LinearTasks):
         """Predicted targets, shape (n,); ``task`` names each row's task (None if fitted on one)."""
         return self._decide(X, task)
 
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 over all rows."""
-        return float(r2_score(y, self.predict(X, task=task)))
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
+        """R^2 over all rows, weighted if asked for."""
+        return float(r2_score(y, self.predict(X, task=task), sample_weight=sample_weight))
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         return number_targets(y, type(self).__name__)
@@ -158,9 +186,9 @@ class LinearClassifier(ClassifierMixin, LinearTasks):
         positive = self._decide(X, task) > 0.0
         return np.asarray(self.classes_[positive.astype(int)])
 
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """Accuracy over all rows."""
-        return float(accuracy_score(y, self.predict(X, task=task)))
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
+        """Accuracy over all rows, weighted if asked for."""
+        return float(accuracy_score(y, self.predict(X, task=task), sample_weight=sample_weight))
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         self.classes_, targets = encode_classes(y)

@@ -3,7 +3,10 @@
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
@@ -22,13 +25,13 @@ from patom.models.settings import require_at_least, require_choice, require_cova
 from patom.models.tall import is_tall, solve_rows
 from patom.models.threads import one_blas_thread
 
-_SOLVERS, _ROW_DTYPES = ("accelerated", "alternating"), ("float64", "float32")
+_SOLVERS, _ROW_DTYPES, _UNSEEN = ("accelerated", "alternating"), ("float64", "float32"), ("error", "mean")
 
 
 class _MTRL(LinearTasks):
     """What regression and classification share: problem (1), its certificate and its task labels."""
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> Self:
         """Solve problem (1).
 
         Parameters
@@ -38,6 +41,9 @@ class _MTRL(LinearTasks):
         y : array of shape (n,)
         task : array of shape (n,), optional
             Each row's task, any hashable labels in any order; None puts all rows into one task.
+        sample_weight : array of shape (n,), optional
+            At least 0. A row's share of its task's loss: a weight of 2 is the row twice, of 0 a row that is not there;
+            tasks weigh the same, whatever the weights of their rows.
 
         Raises
         ------
@@ -50,7 +56,7 @@ class _MTRL(LinearTasks):
             Where the duality gap stayed above ``tol``; ``status_`` says why.
         """
         self._check_settings()
-        table = self._read(X, y, task)
+        table = self._read(X, y, task, sample_weight)
         with one_blas_thread():
             penalty = self.penalty(self.tasks_.size)
             if is_tall(table, penalty, self.solver):
@@ -100,6 +106,7 @@ class _MTRL(LinearTasks):
         require_choice(owner, self.LOSSES, loss=self.loss)
         require_choice(owner, _SOLVERS, solver=self.solver)
         require_choice(owner, _ROW_DTYPES, row_dtype=self.row_dtype)
+        require_choice(owner, _UNSEEN, unseen=self.unseen)
         if self.solver == "alternating" and self.task_covariance is not None:
             raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
 
@@ -183,6 +190,9 @@ class MTRLRegressor(LinearRegressor, _MTRL):
     row_dtype : {"float64", "float32"}, default "float64"
         How rows are kept while fitting; sums and weights are float64 either way. float32 halves the memory of X and
         rounds each feature by 6e-8 of itself.
+    unseen : {"error", "mean"}, default "error"
+        What to do at prediction with rows of a task that the training data do not hold: refuse them, or predict by
+        the mean of the tasks' models, as a cross-validation over tasks needs (``GroupKFold``).
 
     Attributes
     ----------
@@ -227,6 +237,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         solver: str = "accelerated",
         huber_delta: float = 1.0,
         row_dtype: str = "float64",
+        unseen: str = "error",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -237,12 +248,22 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         self.solver = solver
         self.huber_delta = huber_delta
         self.row_dtype = row_dtype
+        self.unseen = unseen
 
     def _loss(self) -> losses.Loss:
         if self.loss == "huber":
             require_at_least(type(self).__name__, 0.0, strict=True, huber_delta=self.huber_delta)
             return losses.huber(self.huber_delta)
         return losses.squared_error
+
+
+def _has_probabilities(model: Any) -> bool:
+    if model.loss != "logistic":
+        raise AttributeError(
+            f"predict_proba of {type(model).__name__} needs loss='logistic', whose margins are log odds; this one has "
+            f"loss={model.loss!r}."
+        )
+    return True
 
 
 class MTRLClassifier(LinearClassifier, _MTRL):
@@ -253,7 +274,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
 
     Parameters
     ----------
-    lambda_1, lambda_2, task_covariance, tol, max_iter, solver, row_dtype
+    lambda_1, lambda_2, task_covariance, tol, max_iter, solver, row_dtype, unseen
         As in ``MTRLRegressor``.
     loss : {"squared_hinge", "logistic", "unclipped_hinge"}, default "squared_hinge"
         max(0, 1 - y z)^2; log(1 + exp(-y z)); or (1 - y z)^2, the squared hinge as the paper prints it (eq. 11),
@@ -287,6 +308,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         max_iter: int = 10_000,
         solver: str = "accelerated",
         row_dtype: str = "float64",
+        unseen: str = "error",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -296,6 +318,17 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         self.max_iter = max_iter
         self.solver = solver
         self.row_dtype = row_dtype
+        self.unseen = unseen
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
+        """Probabilities of the two classes, in the order of ``classes_``, shape (n, 2); for ``loss="logistic"``.
+
+        1/(1 + exp(-z)) of the margin z for the second class, which the logistic loss fits. The penalties pull margins
+        towards 0, so calibrate where the numbers matter.
+        """
+        z = self._decide(X, task)
+        return np.column_stack([expit(-z), expit(z)])
 
     def _loss(self) -> losses.Loss:
         named = (losses.squared_hinge, losses.logistic, losses.unclipped_hinge)

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import is_missing
+from patom.models.reading import require_shown
 
 _BLOCK = 100_000
 
@@ -93,6 +94,47 @@ def number_targets(y: AnyArray, owner: str) -> FloatArray:
         raise ValueError(f"y must hold numbers for {owner}; got {y.dtype} values.") from None
     require_finite(targets, name="y")
     return targets
+
+
+def row_weights(given: Any, n_rows: int) -> FloatArray:
+    """``sample_weight`` as numbers, shape (n,); refused unless finite, at least 0 and not all 0.
+
+    >>> row_weights([1, 2, 0], 3)
+    array([1., 2., 0.])
+    """
+    require_shown(sample_weight=given)
+    try:
+        weight = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("sample_weight must hold numbers, one for each row of X.") from None
+    if weight.ndim == 0:
+        weight = np.full(n_rows, weight)
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight must be one-dimensional, with one weight for each of the {n_rows} rows of X; got shape "
+            f"{weight.shape}."
+        )
+    require_finite(weight, name="sample_weight")
+    if weight.min() < 0.0:
+        row = int(weight.argmin())
+        raise ValueError(f"sample_weight must be at least 0; got {weight[row]:g} in row {row}.")
+    if not weight.any():
+        raise ValueError("sample_weight is zero for every row; give some row a weight above zero.")
+    return weight
+
+
+def shares_of(weight: FloatArray, task_index: IntArray, n_tasks: int) -> FloatArray | None:
+    """What each row counts for in its task, adding up to 1 a task, shape (n,); None where a task's rows count alike.
+
+    >>> shares_of(np.array([1.0, 3.0, 2.0]), np.array([0, 0, 1]), 2)
+    array([0.25, 0.75, 1.  ])
+    """
+    largest = np.zeros(n_tasks)
+    np.maximum.at(largest, task_index, weight)
+    relative = weight / largest[task_index]  # so that the weights of a task may be as small as they like
+    if (relative == 1.0).all():
+        return None
+    return np.asarray(relative / np.bincount(task_index, relative, n_tasks)[task_index])
 
 
 def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:

@@ -21,12 +21,14 @@ TASKS_A_COLUMN = 4
 def is_tall(table: Table, penalty: Penalty, solver: str) -> bool:
     """Whether ``solve_rows`` is for this problem: Omega learned, many more tasks than columns, and all moments large.
 
+    Rows with shares of their own are not, as its passes know 1/n_i only.
+
     Where they are not, the compiled solver is quicker, however many the rows.
     """
     tasks, columns = table.groups.offsets.size - 1, table.X.shape[1] + 1
     moments = tasks * columns**2
     large = moments > (FEW_ROWS if table.X.size < moments else LARGEST)
-    return (
+    return table.shares is None and (
         large and tasks >= TASKS_A_COLUMN * columns and solver == "accelerated" and isinstance(penalty, SpectralPenalty)
     )
 

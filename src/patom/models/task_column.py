@@ -77,7 +77,7 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.column = column
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit a clone of the estimator.
 
         Parameters
@@ -86,6 +86,8 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
             Features and the task column.
         y : array of shape (n,)
             Targets.
+        sample_weight : array of shape (n,), optional
+            For the steps that take ``task`` and weights, and for others that ask for it (``set_fit_request``).
 
         Returns
         -------
@@ -100,8 +102,9 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         """
         features, task = self._split(X, reset=True)
         estimator = _request_task(clone(self.estimator))
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         with config_context(enable_metadata_routing=True):  # a Pipeline passes task to its last step only so
-            self.estimator_ = estimator.fit(features, y, task=task)
+            self.estimator_ = estimator.fit(features, y, task=task, **weights)
         return self
 
     def predict(self, X: Any) -> AnyArray:
@@ -260,8 +263,9 @@ def _position(table: Any, column: int | str) -> int:
 
 
 def _request_task(estimator: Any) -> Any:
-    """Make every part of the estimator that takes ``task`` request it, unless it says otherwise itself.
+    """Make every part of the estimator that takes ``task`` request it, and weights, unless it says otherwise itself.
 
+    Parts without a task, such as a scaler, take no weights unless they ask for them, as outside of metadata routing.
     The parts are clones that belong to `TaskColumn`, so nothing of the user's changes. Requests can only be
     set while routing is enabled; they have no effect where it isn't.
     """
@@ -273,9 +277,10 @@ def _request_task(estimator: Any) -> Any:
         for method in ROUTED_METHODS:
             wanted = getattr(getattr(requests, method, None), "requests", {})
             takes_task = takes_task or (method == "fit" and "task" in wanted)
-            if "task" in wanted and wanted["task"] is None:
+            unsaid = {name: "task" in wanted for name in ("task", "sample_weight") if wanted.get(name, name) is None}
+            if unsaid:
                 with config_context(enable_metadata_routing=True):
-                    getattr(part, f"set_{method}_request")(task=True)
+                    getattr(part, f"set_{method}_request")(**unsaid)
     if not takes_task:
         raise TypeError(
             f"TaskColumn: no fit in {type(estimator).__name__} takes task=; wrap an estimator that does, "

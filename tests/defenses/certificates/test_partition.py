@@ -140,7 +140,7 @@ def test_certified_predictions_withstand_an_attack(data):
         threat = ThreatModel(["north"], ["north"], budget)
         attack = ProjectedAscent(max_iter=5, n_starts=1, optimise_labels=True)
         result = attack.poison(learner(y), X, y, task=task, threat=threat, random_state=0)
-        spoiled = result.replay(clone(model), X, y, task=task)
+        spoiled = result.refit(clone(model), X, y, task=task)
         safe = found.tolerated >= result.y.size
         if y.dtype.kind == "f":
             assert (np.abs(spoiled.predict(X, task) - y)[safe] <= 2.0).all()

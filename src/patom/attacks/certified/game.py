@@ -1,7 +1,6 @@
 """The game behind the bound: weights W against the worst rows for them, solved from both sides."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -13,18 +12,6 @@ from patom.core.data_term import RowTerm, mean_loss_by_task
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solution import Solution
 from patom.core.solver import solve
-
-
-@dataclass(frozen=True)
-class WeightedRows(TaskRows):
-    """Rows with weights of their own, at least 0, in the place of 1/n_i; for a ``RowTerm``."""
-
-    row_weights: FloatArray
-
-    @cached_property
-    def weights(self) -> FloatArray:
-        """The factor of each row's loss, shape (n,)."""
-        return self.row_weights
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ def solve_mixture(program: Bilevel, rows: Injection, mixture: FloatArray, start:
 def solve_weighted(program: Bilevel, rows: TaskRows, weights: FloatArray, start: FloatArray) -> Solution:
     """Problem (1) with given weights of the rows' losses."""
     problem = program.problem
-    weighted = WeightedRows(rows.X, rows.y, rows.offsets, weights)
+    weighted = replace(rows, shares=weights)
     return solve(
         RowTerm(weighted, problem.loss), problem.penalty,
         tol=problem.tol, max_iter=problem.max_iter, start=start, polish=False,

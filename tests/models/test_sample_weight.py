@@ -1,0 +1,167 @@
+"""``sample_weight``: a row's share of its task's loss, the same as the row so many times."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from patom import MTRLClassifier, MTRLRegressor
+from patom.core.covariances import mean_regularised_covariance
+from patom.models import TaskColumn, linear, tall
+
+TIMES = np.array([1, 2, 0, 3, 1, 5, 1, 0, 2, 1, 1, 4] * 4)
+MODELS = {
+    "squared_error": MTRLRegressor(0.01, 0.02),
+    "huber": MTRLRegressor(0.01, 0.02, loss="huber", huber_delta=0.3),
+    "squared_hinge": MTRLClassifier(0.01, 0.02),
+    "logistic": MTRLClassifier(0.01, 0.02, loss="logistic"),
+    "unclipped_hinge": MTRLClassifier(0.01, 0.02, loss="unclipped_hinge"),
+    "given Omega": MTRLRegressor(0.01, 0.02, task_covariance=mean_regularised_covariance(3)),
+    "ridge": MTRLRegressor(0.1, 0.0),
+}
+MODEL = pytest.mark.parametrize("kind", MODELS)
+
+
+@pytest.fixture(params=[2, 30], ids=["few columns", "more columns than rows"])
+def data(request):
+    """48 rows of three tasks of different sizes; y in two signs, and not only."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((48, request.param)) / request.param**0.5
+    y = X[:, 0] + 0.3 * rng.standard_normal(48)
+    return X, y, np.repeat(["a", "b", "c"], [10, 14, 24])[rng.permutation(48)]
+
+
+def targets(kind, y):
+    return np.sign(y) if isinstance(MODELS[kind], MTRLClassifier) else y
+
+
+def same(one, other, atol=1e-7):
+    np.testing.assert_array_equal(one.tasks_, other.tasks_)
+    np.testing.assert_allclose(one.coef_, other.coef_, atol=atol)
+    np.testing.assert_allclose(one.intercept_, other.intercept_, atol=atol)
+    assert one.objective_ == pytest.approx(other.objective_, abs=1e-8)
+
+
+@MODEL
+@pytest.mark.parametrize("borrowed", [False, True])
+def test_whole_weights_are_repeated_rows(kind, borrowed, data, monkeypatch):
+    X, y, task = data[0], targets(kind, data[1]), data[2]
+    rows = np.repeat(np.arange(48), TIMES)
+    again = MODELS[kind].fit(X[rows], y[rows], task=task[rows])
+    repeated = again.coef_.copy(), again.objective_
+    if borrowed:
+        monkeypatch.setattr(linear, "MANY_VALUES", 1)
+    model = MODELS[kind].fit(X, y, task=task, sample_weight=TIMES)
+    np.testing.assert_allclose(model.coef_, repeated[0], atol=1e-7)
+    assert model.objective_ == pytest.approx(repeated[1], abs=1e-8)
+    assert model.duality_gap_ <= 1e-8
+
+
+def test_the_textbooks_alternation_too(data):
+    X, y, task = data
+    rows = np.repeat(np.arange(48), TIMES)
+    model = MTRLRegressor(0.1, 0.1, solver="alternating", tol=1e-2)
+    repeated = model.fit(X[rows], y[rows], task=task[rows]).coef_.copy()
+    np.testing.assert_allclose(model.fit(X, y, task=task, sample_weight=TIMES).coef_, repeated, atol=1e-9)
+
+
+@MODEL
+def test_weights_count_within_a_task_only(kind, data):
+    X, y, task = data[0], targets(kind, data[1]), data[2]
+    weight = 1.0 + np.arange(48.0)
+    first = MODELS[kind].fit(X, y, task=task, sample_weight=weight).coef_.copy()
+    scaled = weight * np.select([task == "a", task == "b"], [1e-200, 3.0], 1e150)
+    np.testing.assert_allclose(MODELS[kind].fit(X, y, task=task, sample_weight=scaled).coef_, first, atol=1e-9)
+
+
+@MODEL
+@pytest.mark.parametrize("weight", [np.ones(48), 7, [0.1] * 48, np.full(48, 1e300)])
+def test_equal_weights_are_no_weights(kind, weight, data):
+    X, y, task = data[0], targets(kind, data[1]), data[2]
+    plain = MODELS[kind].fit(X, y, task=task).coef_.copy()
+    np.testing.assert_array_equal(MODELS[kind].fit(X, y, task=task, sample_weight=weight).coef_, plain)
+
+
+def test_a_task_or_class_without_weight_is_not_there(data):
+    X, y, task = data
+    model = MTRLRegressor().fit(X, y, task=task, sample_weight=(task != "b").astype(int))
+    assert model.tasks_.tolist() == ["a", "c"]
+    three = np.where(np.arange(48) < 4, "maybe", np.where(y > 0, "yes", "no"))
+    model = MTRLClassifier().fit(X, three, task=task, sample_weight=three != "maybe")
+    assert model.classes_.tolist() == ["no", "yes"]
+
+
+def test_very_many_tasks(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, task = rng.standard_normal((240, 2)), np.repeat(np.arange(60), 4)
+    y = rng.standard_normal(240)
+    times = rng.integers(1, 4, 240)
+    rows = np.repeat(np.arange(240), times)
+    again = MTRLRegressor().fit(X[rows], y[rows], task=task[rows])
+    monkeypatch.setattr(tall, "FEW_ROWS", 1)
+    same(MTRLRegressor().fit(X, y, task=task, sample_weight=times), again)
+
+
+def test_rows_kept_in_single_precision(data):
+    X, y, task = data
+    single = MTRLRegressor(0.01, 0.02, row_dtype="float32").fit(X, y, task=task, sample_weight=TIMES)
+    same(single, MTRLRegressor(0.01, 0.02).fit(X, y, task=task, sample_weight=TIMES), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        (
+            np.ones(47),
+            "sample_weight must be one-dimensional, with one weight for each of the 48 rows of X; got shape (47,)",
+        ),
+        (np.ones((48, 1)), "one-dimensional"),
+        (-np.eye(48)[3], "sample_weight must be at least 0; got -1 in row 3."),
+        (np.where(np.arange(48) == 5, np.nan, 1.0), "sample_weight holds NaN in row 5"),
+        (np.zeros(48), "sample_weight is zero for every row"),
+        (["a"] * 48, "sample_weight must hold numbers"),
+        (np.ma.masked_array(np.ones(48), mask=np.arange(48) == 2), "sample_weight holds a masked value in row 2"),
+    ],
+)
+def test_weights_that_are_none(weight, sentence, data):
+    X, y, task = data
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        MTRLRegressor().fit(X, y, task=task, sample_weight=weight)
+
+
+def test_scores_take_weights(data):
+    X, y, task = data
+    for model, labels in ((MTRLRegressor(), y), (MTRLClassifier(), np.sign(y))):
+        model.fit(X, labels, task=task)
+        rows = np.repeat(np.arange(48), TIMES)
+        expected = model.score(X[rows], labels[rows], task=task[rows])
+        assert model.score(X, labels, task=task, sample_weight=TIMES) == pytest.approx(expected)
+
+
+def table(X, task):
+    return np.column_stack([task.astype(object), X.astype(object)])
+
+
+def test_through_a_task_column(data):
+    X, y, task = data
+    direct = MTRLRegressor().fit(X, y, task=task, sample_weight=TIMES)
+    model = TaskColumn(MTRLRegressor()).fit(table(X, task), y, sample_weight=TIMES)
+    np.testing.assert_array_equal(model.estimator_.coef_, direct.coef_)
+
+
+def test_a_scaler_before_it_stays_unweighted(data):
+    X, y, task = data
+    model = TaskColumn(make_pipeline(StandardScaler(), MTRLRegressor())).fit(table(X, task), y, sample_weight=TIMES)
+    direct = MTRLRegressor().fit(StandardScaler().fit_transform(X), y, task=task, sample_weight=TIMES)
+    np.testing.assert_allclose(model.estimator_[-1].coef_, direct.coef_, atol=1e-12)
+
+
+def test_through_a_grid_search(data):
+    X, y, task = data
+    search = GridSearchCV(TaskColumn(MTRLRegressor()), {"estimator__lambda_1": [0.1]}, cv=2)
+    search.fit(table(X, task), y, sample_weight=TIMES)
+    direct = MTRLRegressor(0.1).fit(X, y, task=task, sample_weight=TIMES)
+    np.testing.assert_array_equal(search.best_estimator_.estimator_.coef_, direct.coef_)
