@@ -44,10 +44,10 @@ def one_line(err, start="patom: "):
 PATOM = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); from patom.cli import main; main()"
 
 
-def start(*arguments):
+def start(*arguments, code=PATOM):
     """Start the command in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", PATOM, *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

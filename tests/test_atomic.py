@@ -1,11 +1,13 @@
 """Files appear whole or not at all."""
 
 import os
+import socket
 import stat
+from pathlib import Path
 
 import pytest
 
-from patom.atomic import write_atomically, write_together
+from patom.atomic import hidden_name, left_behind, write_atomically, write_together
 
 
 def test_it_writes_and_replaces(tmp_path):
@@ -109,3 +111,101 @@ def test_a_rename_that_fails_midway_leaves_no_hidden_file(tmp_path):
     with pytest.raises(OSError, match="two"):
         write_together({tmp_path / name: lambda file: file.write(b"new") for name in ("one", "two", "three")})
     assert set(os.listdir(tmp_path)) <= {"one", "two", "three"}
+
+
+def write_bytes(content=b"new"):
+    return lambda file: file.write(content)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_one(tmp_path, there):
+    shared, link = tmp_path / "shared", tmp_path / "out"
+    shared.mkdir()
+    if there:
+        (shared / "report.json").write_bytes(b"old")
+    link.symlink_to("shared/report.json")
+    write_atomically(link, write_bytes())
+    assert link.is_symlink()
+    assert (shared / "report.json").read_bytes() == b"new"
+    assert sorted(os.listdir(tmp_path)) == ["out", "shared"]
+    assert os.listdir(shared) == ["report.json"]
+
+
+def test_links_in_a_row_and_in_folders(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "folder").symlink_to("real")
+    (tmp_path / "second").symlink_to("folder/file")
+    (tmp_path / "first").symlink_to("second")
+    write_atomically(tmp_path / "first", write_bytes())
+    assert (tmp_path / "real" / "file").read_bytes() == b"new"
+    assert all((tmp_path / name).is_symlink() for name in ("folder", "second", "first"))
+
+
+def test_a_link_to_itself_is_an_error_and_stays(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(OSError, match=r"loop"):
+        write_atomically(loop / "file", write_bytes())
+    assert os.readlink(loop) == "loop"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no /dev/full")
+def test_devices_are_written_to_and_not_replaced(tmp_path):
+    write_atomically(Path("/dev/null"), write_bytes())
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(Path("/dev/full"), write_bytes())
+    for device in ("/dev/null", "/dev/full"):
+        assert stat.S_ISCHR(os.stat(device).st_mode)
+    (tmp_path / "link").symlink_to("/dev/null")
+    write_atomically(tmp_path / "link", write_bytes())
+    assert os.listdir(tmp_path) == ["link"]
+    assert stat.S_ISCHR(os.stat(tmp_path / "link").st_mode)
+
+
+def test_a_pipe_gets_the_whole_and_nothing_of_what_failed(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(ValueError, match="no"):
+            write_together({pipe: write_bytes(), tmp_path / "file": fails})
+        write_atomically(pipe, write_bytes(b"all of it"))
+        assert os.read(reader, 100) == b"all of it"
+    finally:
+        os.close(reader)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def fails(_):
+    raise ValueError("no")
+
+
+def test_a_socket_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("here")
+        with pytest.raises(OSError, match="'here' is a socket, not a file to write results to"):
+            write_atomically(Path("here"), write_bytes())
+    assert stat.S_ISSOCK(os.stat("here").st_mode)
+
+
+def test_a_disk_is_refused(tmp_path, monkeypatch):
+    real = Path.stat
+    disk = os.stat_result((stat.S_IFBLK | 0o660, *range(9)))
+    monkeypatch.setattr(Path, "stat", lambda path, **known: disk if path.name == "sda" else real(path, **known))
+    with pytest.raises(OSError, match="sda' is a disk, not a file"):
+        write_atomically(tmp_path / "sda", write_bytes())
+
+
+def test_hidden_files_of_ours_are_known_from_others(tmp_path):
+    ours = [hidden_name(tmp_path / name).name for name in ("report.json", "cells.parquet")]
+    others = [
+        ".report.json.backup.partial",
+        ".report.json.partial",
+        "report.json.12ab34cd.partial",
+        ".12ab34cd.partial",
+    ]
+    for name in (*ours, *others):
+        (tmp_path / name).touch()
+    assert sorted(path.name for path in left_behind(tmp_path)) == sorted(ours)
+    assert [path.name for path in left_behind(tmp_path, ["report.json"])] == ours[:1]

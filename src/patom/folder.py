@@ -10,9 +10,9 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from patom.atomic import write_atomically
+from patom.atomic import hidden_name, left_behind
 
-LOCK, PROBE = ".patom.lock", ".patom.probe"
+LOCK, PROBE = ".patom.lock", ".patom.probe"  # the latter is no file of its own, but the name of a hidden one
 
 
 class OutputFolder:
@@ -64,13 +64,14 @@ class OutputFolder:
 
     def _clear_the_way(self) -> None:
         """Take away what a killed process left, and refuse now what could only fail at the end."""
-        for name in (*self._files, PROBE):
-            for left in self.path.glob(f".{name}.*.partial"):
-                left.unlink()
+        for left in left_behind(self.path, (*self._files, PROBE)):
+            left.unlink()
+        for name in self._files:
             if (self.path / name).is_dir():
                 raise IsADirectoryError(EISDIR, f"{name} in it is a folder")
-        write_atomically(self.path / PROBE, lambda _: None)
-        (self.path / PROBE).unlink()
+        probe = hidden_name(self.path / PROBE)
+        probe.touch(exist_ok=False)
+        probe.unlink()
 
     def _leave(self) -> None:
         """Unlock, and remove the folders that were created, should nothing be in them."""

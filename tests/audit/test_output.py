@@ -86,9 +86,12 @@ def test_what_a_killed_audit_left_is_no_hindrance(tmp_path):
     (tmp_path / LOCK).touch()
     (tmp_path / "..patom.probe.12ab34cd.partial").touch()
     (tmp_path / ".report.json.12ab34cd.partial").write_text('{"half')
-    (tmp_path / ".notes.partial").write_text("mine")
+    others = [".notes.partial", ".report.json.mine.partial", ".patom.probe"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
     write(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == sorted([*FILES, ".notes.partial"])
+    assert sorted(os.listdir(tmp_path)) == sorted([*FILES, *others])
+    assert {(tmp_path / name).read_text() for name in others} == {"mine"}
 
 
 @pytest.mark.parametrize(

@@ -137,14 +137,14 @@ def test_a_set_that_does_not_exist_is_one_sentence(data, server, command):
 
 
 def test_an_interrupted_fetch_keeps_the_part_and_the_next_goes_on(data, server, tmp_path, monkeypatch):
-    transfer = commands._transfer
+    shown = commands.progress
 
     @contextmanager
-    def interrupted(name):
-        with transfer(name):
+    def interrupted(name, **settings):
+        with shown(name, **settings):
             yield lambda *_: signal.raise_signal(signal.SIGTERM)  # a shell may have us ignore Ctrl-C
 
-    monkeypatch.setattr(commands, "_transfer", interrupted)
+    monkeypatch.setattr(commands, "progress", interrupted)
     status, _, err = data("fetch", "one")
     assert status == 128 + signal.SIGTERM
     assert one_line(err) == (
@@ -154,7 +154,7 @@ def test_an_interrupted_fetch_keeps_the_part_and_the_next_goes_on(data, server, 
     assert sorted(os.listdir(folder)) == [".a.bin.lock", ".a.bin.part"]
     kept = (folder / ".a.bin.part").stat().st_size
     assert 0 < kept < len(BODY)
-    monkeypatch.setattr(commands, "_transfer", transfer)
+    monkeypatch.setattr(commands, "progress", shown)
     assert data("fetch", "one")[0] == 0
     assert server.ranges == [None, f"bytes={kept}-"]
     assert content(tmp_path / "home") == {"one/a.bin": server.bodies["/one/a.bin"]}

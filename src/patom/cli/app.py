@@ -1,9 +1,9 @@
 """The application: what all commands share, and how each of them ends."""
 
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import patom
+from patom.cli.streams import prepare, say, tell, tell_all
 
 app = typer.Typer(
     name="patom",
@@ -20,12 +21,17 @@ app = typer.Typer(
     rich_markup_mode=None,  # or "[default: ...]" in a help text would be taken for markup
 )
 
-EXIT_FAIL, EXIT_BAD_INPUT = 1, 2
+EXIT_FAIL, EXIT_BAD_INPUT, EXIT_FAULT = 1, 2, 70
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # click's, wherever Typer keeps it
 
 
 def main() -> None:
-    """Entry point: one sentence and status 2 for bad input, 128 and the signal's number for Ctrl-C or SIGTERM."""
+    """Entry point.
+
+    One sentence and status 2 for bad input, 70 for a fault of the program, which never has a gate's status 1, 128 and
+    the signal's number for Ctrl-C or SIGTERM.
+    """
+    prepare()
     _stopped.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
@@ -35,27 +41,23 @@ def main() -> None:
             status = app(standalone_mode=False)
     except UsageError as error:
         refuse(error.format_message())  # type: ignore[attr-defined]
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         refuse(str(error))
     except MemoryError:
         refuse("The memory does not suffice: fewer --jobs, fewer rows or smaller budgets need less.")
     except Stopped as stopped:
-        typer.echo(f"patom: interrupted; {stopped.sentence}", err=True)
+        tell(f"interrupted; {stopped.sentence}")
         raise
+    except Exception:
+        tell_all(traceback.format_exc())
+        tell("this is a fault of patom, not of what it was given; please report it with the lines above.")
+        sys.exit(EXIT_FAULT)
     sys.exit(status)
-
-
-def say(lines: Sequence[str]) -> None:
-    """Print on standard output; if nobody reads, as before ``| head``, work and status stay the same."""
-    try:
-        typer.echo("\n".join(lines))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(sentence: str) -> NoReturn:
     """Print one line on standard error and exit with status 2."""
-    typer.echo("patom: " + " ".join(sentence.split()), err=True)
+    tell(sentence)
     sys.exit(EXIT_BAD_INPUT)
 
 
@@ -96,7 +98,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"patom {patom.__version__}")
+        say([f"patom {patom.__version__}"])
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help().splitlines())

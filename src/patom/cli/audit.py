@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patom.cli.app import EXIT_FAIL, app, say, when_interrupted
+from patom.cli.app import EXIT_FAIL, app, when_interrupted
 from patom.cli.progress import progress
+from patom.cli.streams import say, tell
 from patom.cli.words import command_again, numbers, words
 
 if TYPE_CHECKING:
@@ -167,4 +168,4 @@ def _tell(report: dict[str, Any], out: Path) -> None:
     say([*lines, f"Report: {out / 'report.html'}"])
     if gate is not None and gate["exceeded"] is not False:
         what = "is above" if gate["exceeded"] else "could not be measured, so it may be above"
-        typer.echo(f"patom: the worst damage {what} --fail-above {gate['threshold']:g}.", err=True)
+        tell(f"the worst damage {what} --fail-above {gate['threshold']:g}.")

@@ -3,14 +3,14 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from patom.cli.app import EXIT_FAIL, app, say, when_interrupted
+from patom.cli.app import EXIT_FAIL, app, when_interrupted
+from patom.cli.progress import progress
+from patom.cli.streams import say
 
 if TYPE_CHECKING:
     from patom.datasets import RemoteFile, Source
@@ -28,7 +28,7 @@ Home = Annotated[
 @data_app.callback(invoke_without_command=True)
 def _help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help().splitlines())
 
 
 @data_app.command("list")
@@ -92,31 +92,15 @@ def _fetch_one(file: "RemoteFile", home: Path) -> str:
     from patom.datasets import require
 
     asked = False
-    with _transfer(file.name) as show:
+    with progress(file.name, size=True) as show:
 
-        def progress(done: int, total: int) -> None:
+        def came(done: int, total: int) -> None:
             nonlocal asked
             asked = True
             show(done, total)
 
-        require(file, home, progress=progress)
+        require(file, home, progress=came)
     return f"{file.name}: {'fetched, and right' if asked else 'already there and right'}"
-
-
-@contextmanager
-def _transfer(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function of the bytes done and in all, shown as a bar with the time left on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TextColumn("left"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        job = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(job, completed=done, total=total)
 
 
 def _folders(source: "Source") -> list[str]:

@@ -8,7 +8,8 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from patom.cli.app import app, say
+from patom.cli.app import app
+from patom.cli.streams import say
 
 
 @app.command()

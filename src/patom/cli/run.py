@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from patom.cli.app import EXIT_FAIL, app, say, when_interrupted
+from patom.cli.app import EXIT_FAIL, app, when_interrupted
 from patom.cli.progress import progress
+from patom.cli.streams import say, tell
 
 
 @app.command()
@@ -54,8 +55,8 @@ def run(
     before = f", {went.resumed} of them from before" if went.resumed else ""
     say([f"{went.cells} cells{before}; {went.seconds:.0f} seconds of computing. Next: patom report {out}"])
     if went.uncertified:
-        typer.echo(f"patom: {went.uncertified} cells have a fit above its tolerance; see the column gap.", err=True)
+        tell(f"{went.uncertified} cells have a fit above its tolerance; see the column gap.")
     if went.failed:
         cell, error = went.failures[0]
-        typer.echo(f"patom: {went.failed} of {went.cells} cells failed; the first, {cell}: {error}", err=True)
+        tell(f"{went.failed} of {went.cells} cells failed; the first, {cell}: {error}")
         raise typer.Exit(EXIT_FAIL)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patom.cli.app import app, say
+from patom.cli.app import app
 from patom.cli.audit import Features, Kind, Lambda
 from patom.cli.progress import progress
+from patom.cli.streams import say
 from patom.cli.words import words
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from patom.atomic import write_atomically, write_together
+from patom.atomic import left_behind, write_atomically, write_together
 from patom.experiments.cell import Cell
 from patom.experiments.table import plain, read_table, row, write_table
 from patom.folder import OutputFolder
@@ -36,7 +36,7 @@ class RunFolder(OutputFolder):
         cells = self.path / CELLS
         cells.mkdir(exist_ok=True)
         self._created.insert(0, cells)  # an empty one goes again
-        for left in cells.glob(".*.partial"):
+        for left in left_behind(cells):
             left.unlink()
 
     def kept(self, cell: Cell, stamp: Stamp) -> dict[str, Any] | None:
