@@ -1,11 +1,14 @@
 """Compile loops with numba: serial for small work, parallel for large, cached on disk where a folder can be written."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 from numba import njit
+
+from patom.core.machine_code import MachineCode
 
 Kernel = Callable[..., Any]
 P = ParamSpec("P")
@@ -13,6 +16,11 @@ R = TypeVar("R")
 
 PARALLEL_WORK = 4_000_000
 """Multiplications below which starting threads costs more than they save."""
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": {"reassoc", "contract"},
+    "error_model": "numpy",  # a check before every division would keep loops from being vectorised
+}
 
 
 def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
@@ -30,9 +38,19 @@ def compiled_serial(kernel: Kernel) -> Kernel:
     return _compile(kernel, parallel=False)
 
 
-def called(kernel: Callable[..., Any]) -> Callable[..., Any]:
+def called(kernel: Kernel) -> Kernel:
     """Compile a function for kernels to call, by the same rules; serial, as the work was shared out before."""
     return _compile(kernel, parallel=False)
+
+
+def called_exactly(kernel: Kernel) -> Kernel:
+    """The same, but sums are taken in the order that they are written in, and called from Python it keeps the lock."""
+    return _compile(kernel, parallel=False, fastmath=False, nogil=False)
+
+
+def inlined(kernel: Kernel) -> Kernel:
+    """A function that is compiled as a part of each that calls it, by that one's rules."""
+    return _compile(kernel, parallel=False, inline="always")
 
 
 def interruptible(function: Callable[P, R]) -> Callable[P, R]:
@@ -65,15 +83,13 @@ def interruptible(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def _compile(kernel: Kernel, *, parallel: bool) -> Kernel:
-    options: dict[str, Any] = {"parallel": parallel, "nogil": True, "fastmath": {"reassoc", "contract"}}
-    options["error_model"] = "numpy"  # a check before every division would keep loops from being vectorised
-    if parallel:  # numba's cache knows a kernel by its name, and would mix up the two versions of one
+def _compile(kernel: Kernel, *, parallel: bool, **options: Any) -> Kernel:
+    if parallel:  # files of machine code are named by the kernel's name, and would mix up the two versions of one
         kernel = _renamed(kernel, f"{kernel.__qualname__}_parallel")
-    try:
-        fast: Kernel = njit(cache=True, **options)(kernel)
-    except RuntimeError:  # no folder for the cache: a read-only installation without a home
-        fast = njit(**options)(kernel)
+    dispatcher = njit(parallel=parallel, **_OPTIONS | options)(kernel)
+    with suppress(RuntimeError, OSError):  # no folder for it: a read-only installation without a home
+        dispatcher._cache = MachineCode(kernel)
+    fast: Kernel = dispatcher
     return fast
 
 

@@ -2,8 +2,7 @@
 
 import math
 
-from numba import njit
-
+from patom.core.compiled import inlined
 from patom.core.losses import Loss
 
 _KINDS = ("squared_error", "unclipped_hinge", "squared_hinge", "logistic", "huber")
@@ -20,7 +19,7 @@ def loss_code(loss: Loss) -> tuple[int, float]:
     return _KINDS.index(loss.name), loss.delta
 
 
-@njit(cache=True, inline="always", fastmath={"reassoc", "contract"})
+@inlined
 def loss_at(kind: int, delta: float, z: float, y: float) -> tuple[float, float, float]:
     """l(z, y), its slope and its curvature in z."""
     if kind < SQUARED_HINGE:  # (1 - y z)^2 = (z - y)^2 for y = +-1
@@ -39,7 +38,7 @@ def loss_at(kind: int, delta: float, z: float, y: float) -> tuple[float, float, 
     return 2.0 * delta * far - delta * delta, math.copysign(2.0 * delta, z - y), 0.0
 
 
-@njit(cache=True, inline="always", fastmath={"reassoc", "contract"})
+@inlined
 def slope_at(kind: int, delta: float, z: float, y: float) -> float:
     """The slope alone; for the logistic loss that saves a logarithm."""
     if kind < SQUARED_HINGE:

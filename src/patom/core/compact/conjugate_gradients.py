@@ -1,12 +1,12 @@
 """Newton's system by conjugate gradients, where it has too many coordinates to factor; compiled."""
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
+from patom.core.compiled import called_exactly
 
 
-@njit(cache=True)
+@called_exactly
 def newton_step(
     blocks: FloatArray,
     U: FloatArray,
@@ -51,7 +51,7 @@ def newton_step(
     return v, (g * v).sum()
 
 
-@njit(cache=True)
+@called_exactly
 def _product(
     blocks: FloatArray,
     U: FloatArray,

@@ -12,13 +12,13 @@ corrector: one system of k coordinates a task, and one of k (k + 1)/2 for all of
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.packed import coupled, pack, unpack
 from patom.core.compact.scaling import Scaling, length_to_edge, scale
 from patom.core.compact.small import cholesky, eliminate, gram, lower_inverse, solve, spectrum, times
+from patom.core.compiled import called_exactly
 
 _TO_THE_EDGE = 0.98
 _EVEN, _ABOVE = 0.2, 1.1
@@ -51,7 +51,7 @@ class Direction(NamedTuple):
     curved: FloatArray
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def approach(
     data: Data, lambda_1: float, lambda_2: float, tolerance: float, limit: int
 ) -> tuple[FloatArray, int, bool]:
@@ -88,7 +88,7 @@ def approach(
     return W, limit, False
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     """Some of I/k and much of the S that belongs to its W; the Y that answers it if f is quadratic."""
     m, k = data.b.shape
@@ -111,7 +111,7 @@ def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     return Iterate(times(F, F.T), Y, 0.5 * _ABOVE * lambda_2 * squares[-1])
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _complement(at: Iterate, lambda_2: float) -> FloatArray:
     """Z, shape (k, k)."""
     Z = gram(at.Y, at.Y)
@@ -122,7 +122,7 @@ def _complement(at: Iterate, lambda_2: float) -> FloatArray:
     return Z
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _step(
     at: Iterate, scaling: Scaling, blocks: FloatArray, residual: FloatArray, lambda_1: float, lambda_2: float
 ) -> Iterate:
@@ -152,7 +152,7 @@ def _step(
     return Iterate(S, at.Y + length * Y, at.nu + length * step.nu)
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _responses(
     at: Iterate, scaling: Scaling, blocks: FloatArray, residual: FloatArray, lambda_1: float, lambda_2: float
 ) -> Responses:
@@ -181,7 +181,7 @@ def _responses(
     return Responses(M, n, times(at.Y, scaling.G))
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float) -> FloatArray:
     """F' C_i F + lambda_2 I, task by task, shape (m, k, k)."""
     m, k, _ = blocks.shape
@@ -196,7 +196,7 @@ def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float)
     return systems
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _direction(
     answers: Responses,
     factor: FloatArray,
@@ -223,7 +223,7 @@ def _direction(
     return Direction(D, right - D, U, nu, 0.5 * lambda_2 * gram(U, U))
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _longest(d: FloatArray, step: Direction, share: float) -> float:
     """``share`` of the way to the edge of S >= 0, 1 at most, shortened until Z > 0 as well."""
     length = min(1.0, share * length_to_edge(d, step.D))
@@ -237,7 +237,7 @@ def _longest(d: FloatArray, step: Direction, share: float) -> float:
     return length
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _complementarity(d: FloatArray, step: Direction, length: float) -> float:
     """Mean eigenvalue of S Z a step of this length ahead, Z to second order."""
     total = 0.0

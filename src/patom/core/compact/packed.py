@@ -1,14 +1,14 @@
 """Symmetric matrices packed to vectors with the same inner product, for compiled loops."""
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.compiled import called_exactly
 
 _HALF = np.sqrt(0.5)
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def pack(A: FloatArray) -> FloatArray:
     """The lower triangle row by row, off-diagonal entries times sqrt(2), shape (k (k + 1)/2,)."""
     k = A.shape[0]
@@ -20,7 +20,7 @@ def pack(A: FloatArray) -> FloatArray:
     return v
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def unpack(v: FloatArray, k: int) -> FloatArray:
     """The symmetric matrix of shape (k, k) that ``pack`` gives v for."""
     A, at = np.empty((k, k)), 0
@@ -31,7 +31,7 @@ def unpack(v: FloatArray, k: int) -> FloatArray:
     return A
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def places(k: int) -> tuple[IntArray, IntArray]:
     """Row and column of each entry of a packed matrix, shape (k (k + 1)/2, 2), and the entry of each pair, (k, k)."""
     pairs, entry, at = np.empty((k * (k + 1) // 2, 2), np.int64), np.empty((k, k), np.int64), 0
@@ -43,7 +43,7 @@ def places(k: int) -> tuple[IntArray, IntArray]:
     return pairs, entry
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def coupled(M: FloatArray, y: FloatArray, weight: float) -> FloatArray:
     """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i) on packed D: its lower triangle.
 

@@ -1,17 +1,17 @@
 """Few features in place of many, compiled: the row space of weights near the optimum, and the data there."""
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import AnyArray, FloatArray, read_only
 from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.small import eliminate, spectrum, times
+from patom.core.compiled import called, called_exactly
 
 _FLOOR = 1e-6
 """Singular value over the largest at which Omega is held up: Gram matrices know smaller ones badly."""
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> FloatArray:
     """An orthonormal basis, shape (m, p), of the rows of W after ``sweeps`` of the alternation on f's model at 0.
 
@@ -35,7 +35,7 @@ def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> Floa
     return np.linalg.svd(W if np.isfinite(W).all() else np.eye(m, p), full_matrices=False)[2]
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _precision(W: FloatArray) -> FloatArray:
     """Omega^-1 for Omega = (W W')^1/2 / ||W||_*, its singular values held up."""
     squares, U = spectrum(np.dot(W, W.T))
@@ -43,7 +43,7 @@ def _precision(W: FloatArray) -> FloatArray:
     return np.dot(U * (s.sum() / s), U.T)
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _sweep(
     blocks: FloatArray, gradient: FloatArray, precision: FloatArray, W: FloatArray, lambda_1: float, lambda_2: float
 ) -> None:
@@ -67,7 +67,7 @@ def within(data: Data, Qt: FloatArray) -> Data:
     return data._replace(X=read_only(X), b=b)
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
     found = np.empty((A.shape[0], Qt.shape[0], Qt.shape[0]))
     for i in range(A.shape[0]):
@@ -75,7 +75,7 @@ def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
     return found
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def _borrowed_within(X: AnyArray, Qt: FloatArray) -> FloatArray:
     """The constant implied; sums in double precision."""
     n, d = X.shape

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.small import cholesky, gram, lower_inverse, smallest_eigenvalue, spectrum, times
+from patom.core.compiled import called_exactly
 
 
 class Scaling(NamedTuple):
@@ -22,7 +22,7 @@ class Scaling(NamedTuple):
     definite: bool
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def scale(S: FloatArray, Z: FloatArray) -> Scaling:
     """By the eigenvalues of L' Z L, where S = L L'."""
     L, definite = cholesky(S)
@@ -39,7 +39,7 @@ def scale(S: FloatArray, Z: FloatArray) -> Scaling:
     return Scaling(G, back, F, d, True)
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def length_to_edge(d: FloatArray, D: FloatArray) -> float:
     """The largest a with diag(d) + a D >= 0."""
     scaled = np.empty(D.shape)

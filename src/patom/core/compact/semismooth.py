@@ -7,7 +7,6 @@ The proximal step's own derivative stands in place of the penalty's: at P = prox
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.conjugate_gradients import newton_step
@@ -15,6 +14,7 @@ from patom.core.compact.data import Data, hessian_blocks, value_and_gradient
 from patom.core.compact.spectrum import maximise_on_spectrum, penalty_value
 from patom.core.compact.steps import certify
 from patom.core.compact.tangent import tangent_gradient, tangent_system
+from patom.core.compiled import called_exactly
 
 
 class Frame(NamedTuple):
@@ -40,7 +40,7 @@ def frame(
     return Frame(*_frame(data, W, gradient, L, lambda_1, lambda_2, full))
 
 
-@njit(cache=True)
+@called_exactly
 def _frame(
     data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
@@ -58,7 +58,7 @@ def _frame(
     return np.ascontiguousarray(U), x, np.ascontiguousarray(Qt), L * s[k:], P, ahead, objective
 
 
-@njit(cache=True)
+@called_exactly
 def system(data: Data, at: Frame, lambda_1: float, lambda_2: float) -> tuple[FloatArray, FloatArray]:
     """Newton's system at P in coordinates, and the gradient there."""
     blocks = hessian_blocks(data, at.P)
@@ -66,7 +66,7 @@ def system(data: Data, at: Frame, lambda_1: float, lambda_2: float) -> tuple[Flo
     return tangent_system(blocks, at.U, at.x, at.Qt, at.off, lambda_1, lambda_2), g
 
 
-@njit(cache=True)
+@called_exactly
 def by_conjugate_gradients(
     data: Data, at: Frame, lambda_1: float, lambda_2: float, tolerance: float
 ) -> tuple[FloatArray, float]:
@@ -80,7 +80,7 @@ def by_conjugate_gradients(
     return newton_step(blocks, U, at.x, Qt, off, at.gradient, (lambda_1, lambda_2), tolerance)
 
 
-@njit(cache=True)
+@called_exactly
 def arrive(
     data: Data, at: Frame, ahead: FloatArray, lambda_1: float, lambda_2: float
 ) -> tuple[FloatArray, FloatArray, float, float, float]:
@@ -90,7 +90,7 @@ def arrive(
     return W, gradient, objective, gap, square
 
 
-@njit(cache=True)
+@called_exactly
 def retract(U: FloatArray, Qt: FloatArray, k: int, ahead: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The matrix of rank k, or less, next to ``ahead``, a step away from one with these bases; its singular values.
 

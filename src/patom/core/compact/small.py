@@ -6,12 +6,12 @@ does every assignment of an array to a part of another, for the sake of what it 
 """
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
+from patom.core.compiled import called, called_exactly
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def times(A: FloatArray, B: FloatArray) -> FloatArray:
     """A B."""
     C = np.zeros((A.shape[0], B.shape[1]))
@@ -22,7 +22,7 @@ def times(A: FloatArray, B: FloatArray) -> FloatArray:
     return C
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def gram(A: FloatArray, B: FloatArray) -> FloatArray:
     """A' B."""
     C = np.zeros((A.shape[1], B.shape[1]))
@@ -33,7 +33,7 @@ def gram(A: FloatArray, B: FloatArray) -> FloatArray:
     return C
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def cholesky(A: FloatArray) -> tuple[FloatArray, bool]:
     """L with A = L L', and whether A is positive definite; only the lower triangle is read."""
     k = A.shape[0]
@@ -53,7 +53,7 @@ def cholesky(A: FloatArray) -> tuple[FloatArray, bool]:
     return L, True
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def solve(L: FloatArray, right: FloatArray) -> FloatArray:
     """The v with L L' v = right."""
     v = right.copy()
@@ -68,7 +68,7 @@ def solve(L: FloatArray, right: FloatArray) -> FloatArray:
     return v
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def eliminate(A: FloatArray, v: FloatArray) -> None:
     """Overwrite v with A^-1 v, and A's upper triangle, which alone is read; NaN where A is not positive definite."""
     for j in range(v.size):
@@ -87,7 +87,7 @@ def eliminate(A: FloatArray, v: FloatArray) -> None:
         v[i] /= A[i, i]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@called
 def lower_inverse(L: FloatArray) -> FloatArray:
     """Of a lower triangular matrix."""
     k = L.shape[0]
@@ -102,7 +102,7 @@ def lower_inverse(L: FloatArray) -> FloatArray:
     return inverse
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix; NaN where it is not finite."""
     if np.isfinite(A).all():
@@ -110,7 +110,7 @@ def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.full(A.shape[0], np.nan), A.T.copy().T
 
 
-@njit(cache=True, error_model="numpy")
+@called_exactly
 def smallest_eigenvalue(A: FloatArray) -> float:
     """Of a symmetric matrix; NaN where it is not finite."""
     return np.linalg.eigvalsh(A)[0] if np.isfinite(A).all() else np.nan

@@ -1,15 +1,15 @@
 """The spectral penalty of ``core.spectral`` for compiled loops: prox, value and certificate."""
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
+from patom.core.compiled import called_exactly
 
 _ROUNDED = 1e-7
 """Threshold over largest singular value below which the square of a singular value is not good enough."""
 
 
-@njit(cache=True)
+@called_exactly
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """As in ``core.spectral``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
     x, total = np.zeros(s.size), 0.0
@@ -25,13 +25,13 @@ def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatAr
     return x
 
 
-@njit(cache=True)
+@called_exactly
 def thin_gram(Z: FloatArray) -> FloatArray:
     """Z Z' or Z' Z, whichever is smaller: its eigenvalues are the squares of Z's singular values."""
     return np.dot(Z, Z.T) if Z.shape[0] <= Z.shape[1] else np.dot(Z.T, Z)
 
 
-@njit(cache=True)
+@called_exactly
 def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """The proximal step from Z, shape (m, p), with ridge = 1 + lambda_1/L and nuclear = lambda_2/L.
 
@@ -58,13 +58,13 @@ def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     return np.dot(shrunk, Z) if m <= p else np.dot(Z, shrunk)
 
 
-@njit(cache=True)
+@called_exactly
 def penalty_value(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
     """lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2 of W's singular values."""
     return 0.5 * lambda_1 * (s * s).sum() + 0.5 * lambda_2 * s.sum() ** 2
 
 
-@njit(cache=True)
+@called_exactly
 def conjugate(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
     """R*(V) of V's singular values, descending."""
     if lambda_1 == 0.0:

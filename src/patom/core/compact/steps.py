@@ -1,20 +1,20 @@
 """First-order steps and certificates, compiled."""
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
 from patom.core.compact.data import Data, value_and_gradient
 from patom.core.compact.spectrum import conjugate, penalty_value, prox, thin_gram
+from patom.core.compiled import called_exactly
 
 
-@njit(cache=True)
+@called_exactly
 def evaluate(data: Data, W: FloatArray, lambda_1: float, lambda_2: float) -> tuple[FloatArray, float, float, float]:
     """Gradient of f, objective, Fenchel gap and ||W||_F^2 at W."""
     return certify(data, W, np.linalg.svd(W, full_matrices=False)[1], lambda_1, lambda_2)
 
 
-@njit(cache=True)
+@called_exactly
 def certify(
     data: Data, W: FloatArray, s: FloatArray, lambda_1: float, lambda_2: float
 ) -> tuple[FloatArray, float, float, float]:
@@ -31,7 +31,7 @@ def certify(
     return gradient, value + own, abs(own + dual + (W * gradient).sum()), (W * W).sum()
 
 
-@njit(cache=True)
+@called_exactly
 def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2: float) -> FloatArray:
     """prox(W - grad f(W)/L)."""
     gradient = np.empty(W.shape)
@@ -39,7 +39,7 @@ def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2
     return prox(W - gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
 
 
-@njit(cache=True)
+@called_exactly
 def accelerate(data: Data, W: FloatArray, L: float, steps: int, lambda_1: float, lambda_2: float) -> FloatArray:
     """As ``ArrayOracle.accelerate``."""
     Y, momentum = W, 1.0

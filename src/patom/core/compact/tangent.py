@@ -5,12 +5,12 @@ entries of X, row by row: p of each of the first k rows, then k of each other ro
 """
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray
+from patom.core.compiled import called_exactly
 
 
-@njit(cache=True)
+@called_exactly
 def tangent_system(
     blocks: FloatArray, U: FloatArray, x: FloatArray, Qt: FloatArray, off: FloatArray, lambda_1: float, lambda_2: float
 ) -> FloatArray:
@@ -40,7 +40,7 @@ def tangent_system(
     return system
 
 
-@njit(cache=True)
+@called_exactly
 def _fill(
     system: FloatArray, left: FloatArray, right: FloatArray, turned: FloatArray, top: int, start: int, diagonal: bool
 ) -> None:
@@ -67,7 +67,7 @@ def _fill(
             count += 1
 
 
-@njit(cache=True)
+@called_exactly
 def _add_penalty(
     system: FloatArray, x: FloatArray, off: FloatArray, m: int, p: int, lambda_1: float, lambda_2: float
 ) -> None:
@@ -93,7 +93,7 @@ def _add_penalty(
                 system[a * p + b, place] -= off[b - k] / x[a]
 
 
-@njit(cache=True)
+@called_exactly
 def tangent_gradient(
     U: FloatArray, x: FloatArray, Qt: FloatArray, gradient: FloatArray, lambda_1: float, lambda_2: float
 ) -> FloatArray:
@@ -111,7 +111,7 @@ def tangent_gradient(
     return found
 
 
-@njit(cache=True)
+@called_exactly
 def tangent_matrix(U: FloatArray, k: int, Qt: FloatArray, v: FloatArray) -> FloatArray:
     """V = U X Q', shape (m, p), from its coordinates."""
     m, p = U.shape[0], Qt.shape[0]

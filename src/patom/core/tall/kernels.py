@@ -6,22 +6,20 @@ writes their rows of (m, p) arrays; sums over these tasks go to ``sums``. Featur
 """
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.compiled import compiled_serial
+from patom.core.compiled import compiled_serial, inlined
 from patom.core.compiled_losses import loss_at, slope_at
 
 _POWER_STEPS = 20
-_inlined = njit(inline="always", fastmath={"reassoc", "contract"})
 
 
-@_inlined
+@inlined
 def _row(order: IntArray, place: int) -> int:
     return order[place] if order.size > 0 else place
 
 
-@_inlined
+@inlined
 def _products(X: AnyArray, row: int, other: int, w: FloatArray) -> tuple[float, float]:
     """Predictions for two rows: two at a time share the loads of w and hide each other's latency."""
     d, z, z_other = X.shape[1], 0.0, 0.0
@@ -31,7 +29,7 @@ def _products(X: AnyArray, row: int, other: int, w: FloatArray) -> tuple[float, 
     return float(z + w[d]), float(z_other + w[d])
 
 
-@_inlined
+@inlined
 def _add(X: AnyArray, row: int, other: int, weight: float, weight_other: float, out: FloatArray) -> None:
     """Both rows times their weights, added to ``out``."""
     d = X.shape[1]
@@ -40,7 +38,7 @@ def _add(X: AnyArray, row: int, other: int, weight: float, weight_other: float, 
     out[d] += weight + weight_other
 
 
-@_inlined
+@inlined
 def _gradient(
     X: AnyArray,
     y: FloatArray,

@@ -6,19 +6,17 @@ are fewer, and shortened where a full step goes uphill; a quadratic loss needs o
 """
 
 import numpy as np
-from numba import njit
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.compiled import compiled_serial
+from patom.core.compiled import called, compiled_serial
 from patom.core.compiled_losses import SQUARED_HINGE, loss_at
 
 _MOST_STEPS, _BISECTIONS = 100, 40
 _CLOSE = 1e-8  # relative; a Newton step squares it
 _ROUNDING = 1e-13
-_fast = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 
 
-@_fast
+@called
 def _cross_products(F: FloatArray, K: FloatArray) -> None:
     """K = F F', four rows against two at a time: the loads of each serve the others."""
     n = F.shape[0]
@@ -42,7 +40,7 @@ def _cross_products(F: FloatArray, K: FloatArray) -> None:
             K[j1, i], K[j1, i1], K[j1, i2], K[j1, i3] = b, b1, b2, b3
 
 
-@_fast
+@called
 def _factor(M: FloatArray, size: int) -> None:
     """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time."""
     for i in range(0, size, 4):
@@ -61,7 +59,7 @@ def _factor(M: FloatArray, size: int) -> None:
                 M[j, c] -= f * M[i, c] + f1 * M[i + 1, c] + f2 * M[i + 2, c] + f3 * M[i + 3, c]
 
 
-@_fast
+@called
 def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
     """Replace b by M^-1 b, M positive definite and replaced by its factor."""
     _factor(M, size)
@@ -76,7 +74,7 @@ def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
         b[i] = (b[i] - rest) / M[i, i]
 
 
-@_fast
+@called
 def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
     """Coefficients b of the rows, a = F'b, with b = g - s^2 K b: s v where (I + s K s) v = g/s, and g where s = 0."""
     n = g.size
@@ -94,7 +92,7 @@ def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b:
         b[j] = s[j] * b[j] if s[j] > 0.0 else g[j]
 
 
-@_fast
+@called
 def _step_by_columns(F: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
     """The coordinates b = a themselves: (I + F's^2F) a = F'g."""
     k = F.shape[1]
@@ -115,7 +113,7 @@ def _step_by_columns(F: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray,
     _solve(M, b, k)
 
 
-@_fast
+@called
 def _linearise(kind: int, delta: float, z: FloatArray, y: FloatArray, g: FloatArray, s: FloatArray) -> None:
     """The loss around z as s^2 z^2/2 - g z, over n rows."""
     share = 1.0 / z.size
@@ -125,7 +123,7 @@ def _linearise(kind: int, delta: float, z: FloatArray, y: FloatArray, g: FloatAr
         s[j] = np.sqrt(share * curvature)
 
 
-@_fast
+@called
 def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
     for j in range(z.size):
         total = 0.0
@@ -134,7 +132,7 @@ def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
         z[j] = total
 
 
-@_fast
+@called
 def _climb(
     kind: int,
     delta: float,
@@ -158,7 +156,7 @@ def _climb(
     return slope, size
 
 
-@_fast
+@called
 def _shorten(
     kind: int, delta: float, y: FloatArray, z: FloatArray, ahead: FloatArray, b: FloatArray, b_ahead: FloatArray
 ) -> None:
@@ -174,7 +172,7 @@ def _shorten(
         b_ahead[j] = b[j] + high * (b_ahead[j] - b[j])
 
 
-@_fast
+@called
 def _moved(last: FloatArray, ahead: FloatArray) -> bool:
     """Whether predictions moved more than a quadratically convergent step may move at its end; they are taken over."""
     step, size = 0.0, 0.0
@@ -184,7 +182,7 @@ def _moved(last: FloatArray, ahead: FloatArray) -> bool:
     return bool(step > _CLOSE * size)
 
 
-@_fast
+@called
 def _settle(
     F: FloatArray, S: FloatArray, y: FloatArray, kind: int, delta: float, M: FloatArray, work: FloatArray
 ) -> float:
@@ -216,7 +214,7 @@ def _settle(
     return float(value / n)
 
 
-@_fast
+@called
 def _write(
     F: FloatArray,
     work: FloatArray,
