@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from patom.audit import AuditSettings, read_table, run_audit, table_data
+from patom.audit import AuditSettings, read_table, run_audit, selection, table_data
 from patom.audit.cells import decide, victim
 from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
@@ -198,6 +198,22 @@ def test_progress_counts_every_step_to_the_end(make_table, attack, n_pilots):
     again = settings.n_seeds  # the worst attack on a victim that tunes again
     total = 25 + n_pilots + len(plan(data, settings)) + again + N_REMEDIES * settings.n_seeds
     assert seen == [(k, total) for k in range(1, total + 1)]
+
+
+def test_where_the_grid_of_lambdas_grows_the_steps_do_and_its_end_is_told(make_table, monkeypatch):
+    monkeypatch.setattr(selection, "_score", lambda *arguments: [0.1 + sum(arguments[2]) ** 0.1] * 3)
+    seen = []
+    settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
+    data = table_data(make_table(sizes=(20, 20)))
+    notes = run_audit(data, settings, progress=lambda *steps: seen.append(steps)).report["data"]["notes"]
+    total = 81 + len(plan(data, settings)) + settings.n_seeds + N_REMEDIES * settings.n_seeds
+    assert [done for done, _ in seen] == list(range(1, total + 1))
+    assert all(done <= planned <= total for done, planned in seen)
+    assert seen[-1] == (total, total)
+    assert notes[-1] == (
+        "The lambdas chosen lie where the grid ends: weaker lambda_1 and weaker lambda_2 may do better still, so set "
+        "them yourself if you know better ones."
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,29 @@ def test_held_out_rows_play_no_part(make_table, kind):
     data = table_data(make_table(kind, sizes=(20, 20)))
     blind = replace(data, X_test=data.X_test[::-1] * 9.0, y_test=-data.y_test)
     assert select(data) == select(blind)
+
+
+def test_a_weaker_penalty_than_the_grids_is_found_where_it_is_better(make_table):
+    table = make_table(sizes=(60, 60, 60), noise=0.0)
+    rng = np.random.default_rng(1)
+    own = rng.normal(size=(180, 4))
+    twins = rng.normal(size=(180, 1)) + 0.05 * own  # the target is in the differences of columns that are almost one
+    y = own @ [1.0, -1.0, 1.0, -1.0] + 0.3 * rng.normal(size=180)
+    data = table_data(replace(table, X=twins, y=y, features=tuple("abcd")))
+    more = []
+    steps = []
+    chosen = select_lambdas(data, AuditSettings(), n_jobs=1, advance=lambda: steps.append(1), announce=more.append)
+    assert max(chosen.lambda_1, chosen.lambda_2) <= 1e-5
+    scores = {(a, b): score for a, b, score in chosen.scores}
+    assert scores[chosen.lambda_1, chosen.lambda_2] < 0.7 * scores[1e-4, 1e-4]
+    assert chosen.chosen_by == f"3-fold cross-validation over {len(scores)} pairs"
+    assert len(steps) == len(scores) == 25 + sum(more)
+    assert chosen.edges == ()
+
+
+def test_where_even_the_weakest_is_too_strong_the_edges_are_named(make_table, score_by):
+    score_by(lambda pair: 1e-3 + sum(pair) ** 0.1)
+    chosen = select(table_data(make_table()))
+    assert (chosen.lambda_1, chosen.lambda_2) == (1e-8, 1e-8)
+    assert chosen.edges == ("weaker lambda_1", "weaker lambda_2")
+    assert len(chosen.scores) == 81

@@ -270,3 +270,47 @@ def test_only_the_last_fit_warns():
         search = LambdaSearch(MTRLRegressor(max_iter=1), FEW).fit(X, y, task=task)
     assert [warning.category for warning in caught] == [ConvergenceWarning]
     assert search.status_ is Status.MAX_ITER
+
+
+class TestWeakEdge:
+    """What tells the rows apart lies in directions of little variance, which only weak penalties let speak."""
+
+    @pytest.fixture
+    def twins(self):
+        """Three tasks of columns that are almost the same; the target is in their differences."""
+        rng = np.random.default_rng(0)
+        task = np.repeat(["a", "b", "c"], 40)
+        own = rng.normal(size=(120, 4))
+        y = own @ [1.0, -1.0, 1.0, -1.0] + 0.3 * rng.normal(size=120)
+        return rng.normal(size=(120, 1)) + 0.02 * own, y, task
+
+    def test_a_weaker_penalty_than_the_grids_is_found_where_it_is_better(self, twins):
+        X, y, task = twins
+        search = LambdaSearch(MTRLRegressor()).fit(X, y, task=task)
+        assert max(search.lambda_1_, search.lambda_2_) <= 1e-5
+        score = {(a, b): value for a, b, value in search.scores_}
+        assert score[search.lambda_1_, search.lambda_2_] < 0.7 * score[1e-4, 1e-4]
+        assert search.score(X, y, task=task) > 0.95
+
+    def test_a_grid_of_ones_own_does_not_grow(self, twins):
+        X, y, task = twins
+        search = LambdaSearch(MTRLRegressor(), lambdas=(1e-4, 1e-2)).fit(X, y, task=task)
+        assert (search.lambda_1_, search.lambda_2_) == (1e-4, 1e-4)
+        assert len(search.scores_) == 4
+
+    def test_where_even_the_weakest_is_too_strong_there_is_a_warning(self):
+        rng = np.random.default_rng(0)
+        parts, task = rng.normal(size=(240, 8)), np.repeat(["a", "b"], 120)
+        X, y = parts * 10.0 ** (-0.7 * np.arange(8)), parts.sum(axis=1)
+        sentence = (
+            r"^LambdaSearch chose lambda_1=1e-08 and lambda_2=1e-08, where its grid ends: weaker lambda_1 and weaker "
+            r"lambda_2 may do better still, so give a grid of your own that goes further\.$"
+        )
+        with pytest.warns(UserWarning, match=sentence) as caught:
+            search = LambdaSearch(MTRLRegressor()).fit(X, y, task=task)
+        assert [warning.filename for warning in caught] == [__file__]
+        assert len(search.scores_) == 81
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            further = LambdaSearch(MTRLRegressor(), lambdas=(1e-12, 1e-10, 1e-8)).fit(X, y, task=task)
+        assert further.scores_[-1, 2] < search.scores_[-1, 2]

@@ -27,7 +27,7 @@ from patom.models.lambda_search import GRID
 from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps in all, after each."""
+"""Called with the steps done and the steps in all, after each; more are planned where the grid of lambdas grows."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     cells = plan(data, settings)
     searched = 0 if settings.lambda_1 is not None else len(GRID) ** 2 + settings.n_seeds
     total = len(cells) + len(pilots(cells, settings)) + searched + N_REMEDIES * settings.n_seeds
-    advance = _counter(progress, total)
-    selection = select_lambdas(data, settings, n_jobs=n_jobs, advance=advance)
+    advance, announce = _counter(progress, total)
+    selection = select_lambdas(data, settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = fit_quietly(model, data.X_train, data.y_train, data.task_train)
     clean = decide(fitted, data)
@@ -87,7 +87,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
         "schema": 1,
         "patom_version": patom.__version__,
         "seed": settings.seed,
-        "data": _about_data(data, settings, clean),
+        "data": _about_data(data, settings, selection, clean),
         "model": _about_model(data, fitted, selection, clean, effects, settings),
         "setting": _about_setting(data, settings, outcomes, step_sizes),
         "curves": curves,
@@ -145,7 +145,8 @@ def _outcomes(
         yield outcome
 
 
-def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
+def _counter(progress: Progress | None, total: int) -> tuple[Callable[[], None], Callable[[int], None]]:
+    """What to call after each step, and where a number of steps is added to the plan."""
     done = 0
 
     def advance() -> None:
@@ -154,10 +155,14 @@ def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
         if progress is not None:
             progress(done, total)
 
-    return advance
+    def announce(more: int) -> None:
+        nonlocal total
+        total += more
+
+    return advance, announce
 
 
-def _about_data(data: AuditData, settings: AuditSettings, clean: FloatArray) -> dict[str, Any]:
+def _about_data(data: AuditData, settings: AuditSettings, selection: Selection, clean: FloatArray) -> dict[str, Any]:
     scores, held_out = data.score_tasks(clean), np.bincount(data.task_test, minlength=data.tasks.size)
     tasks = [
         {"task": str(task), "n_train": int(n), "n_test": int(k), "clean": _finite(score)}
@@ -178,6 +183,11 @@ def _about_data(data: AuditData, settings: AuditSettings, clean: FloatArray) -> 
         notes.append(
             f"Even the largest budget comes to no row in {spared:,} of {counted(counts.size, 'attacking task')}, "
             "as it is rounded down."
+        )
+    if selection.edges:
+        notes.append(
+            f"The lambdas chosen lie where the grid ends: {' and '.join(selection.edges)} may do better still, so set "
+            "them yourself if you know better ones."
         )
     return data.about | {"tasks": tasks, "notes": notes}
 

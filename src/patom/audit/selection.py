@@ -11,7 +11,8 @@ from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import IntArray
 from patom.metrics import mean_over_tasks
-from patom.models.lambda_search import GRID, N_FOLDS, folds, strongest_first, strongest_near_best
+from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
+from patom.models.lambda_search import N_FOLDS, folds
 from patom.workers import in_order
 
 _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross-validation"
@@ -19,35 +20,60 @@ _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen lambdas and the scores that spoke for them (mean over folds of the mean over tasks)."""
+    """The chosen lambdas and the scores that spoke for them (mean over folds of the mean over tasks).
+
+    ``edges``: where the grid could grow no more, as in ``Searched``.
+    """
 
     lambda_1: float
     lambda_2: float
     chosen_by: str
     scores: tuple[tuple[float, float, float], ...] = ()
+    edges: tuple[str, ...] = ()
 
 
-def select_lambdas(data: AuditData, settings: AuditSettings, *, n_jobs: int, advance: Callable[[], None]) -> Selection:
+def select_lambdas(
+    data: AuditData,
+    settings: AuditSettings,
+    *,
+    n_jobs: int,
+    advance: Callable[[], None],
+    announce: Callable[[int], None] = lambda more: None,  # noqa: ARG005
+) -> Selection:
     """The given lambdas, or those of ``GRID`` squared that ``N_FOLDS`` folds within tasks speak for.
 
-    The strongest penalties whose score is within one standard error (over folds) of the best, as in
-    ``LambdaSearch``. Costs 75 fits on two thirds of the training rows.
+    The strongest penalties whose score is within one standard error (over folds) of the best, on a grid that grows, as
+    in ``LambdaSearch``. Costs 75 fits on two thirds of the training rows, 243 where the grid grows all the way.
+
+    Parameters
+    ----------
+    advance : callable
+        Called for each pair that was scored.
+    announce : callable
+        Called with the number of pairs that a growth of the grid adds, before they are scored.
     """
     if settings.lambda_1 is not None and settings.lambda_2 is not None:
         return Selection(settings.lambda_1, settings.lambda_2, "given")
     positive = data.y_train > 0.0 if data.kind == "classification" else None
     fold = folds(data.task_train, positive, N_FOLDS, np.random.default_rng([settings.seed, 2]))
-    pairs = strongest_first(GRID)
-    rows = []
-    for row in in_order((delayed(_score)(data, settings, pair, fold) for pair in pairs), n_jobs):
-        rows.append(row)
-        advance()
-    scores = np.array(rows)
-    lambda_1, lambda_2 = pairs[strongest_near_best(scores if data.metric == "AUC" else -scores)]
-    means = [mean_over_tasks(row) for row in scores]
-    table = tuple((a, b, mean) for (a, b), mean in zip(pairs, means, strict=True))
-    how = f"{N_FOLDS}-fold cross-validation over {len(pairs)} pairs"
-    return Selection(lambda_1, lambda_2, how if np.isfinite(means).any() else _NO_CHOICE, table)
+    planned = len(GRID) ** 2
+
+    def score(pairs: list[Pair]) -> list[list[float]]:
+        nonlocal planned
+        announce(max(0, len(pairs) - planned))
+        planned = 0
+        rows = []
+        for row in in_order((delayed(_score)(data, settings, pair, fold) for pair in pairs), n_jobs):
+            rows.append(row)
+            advance()
+        return rows
+
+    found = search(score, GRID, **(AUC if data.metric == "AUC" else NMSE))
+    lambda_1, lambda_2 = found.pairs[found.chosen]
+    means = [mean_over_tasks(row) for row in found.scores]
+    table = tuple((a, b, mean) for (a, b), mean in zip(found.pairs, means, strict=True))
+    how = f"{N_FOLDS}-fold cross-validation over {len(table)} pairs"
+    return Selection(lambda_1, lambda_2, how if np.isfinite(means).any() else _NO_CHOICE, table, found.edges)
 
 
 def _score(data: AuditData, settings: AuditSettings, pair: Sequence[float], fold: IntArray) -> list[float]:

@@ -1,8 +1,8 @@
 """Lambdas by cross-validation: an estimator that chooses them at every fit, and the parts an audit shares."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -17,24 +17,16 @@ from patom.core.kernels import row_products
 from patom.core.penalty import Penalty
 from patom.core.rows import TaskRows
 from patom.metrics import Metric, auc, mean_over_tasks, nmse, per_task
+from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search, strongest_first, strongest_near_best
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
-GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+__all__ = ["GRID", "N_FOLDS", "LambdaSearch", "folds", "strongest_first", "strongest_near_best"]
+
 N_FOLDS = 3
 _STANDARD_ERRORS = {"one_standard_error": 1.0, "best": 0.0}
-
-
-def strongest_first(lambdas: Sequence[float]) -> list[tuple[float, float]]:
-    """All pairs (lambda_1, lambda_2), by falling sum; of equal sums the one with the larger lambda_2 first.
-
-    >>> strongest_first([0.1, 1.0])
-    [(1.0, 1.0), (0.1, 1.0), (1.0, 0.1), (0.1, 0.1)]
-    """
-    rising = sorted(lambdas)
-    return sorted(product(rising, rising), key=lambda pair: -sum(pair))
 
 
 def folds(task_index: IntArray, positive: BoolArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
@@ -72,38 +64,6 @@ def folds(task_index: IntArray, positive: BoolArray | None, n_folds: int, rng: n
     return fold
 
 
-def strongest_near_best(gains: FloatArray, *, errors: float = 1.0) -> int:
-    """The first candidate whose mean gain is within so many standard errors (over folds) of the largest.
-
-    Where gains hardly differ, the largest of them is a matter of chance (Breiman, Friedman, Olshen and Stone
-    1984, section 3.4.3).
-
-    Parameters
-    ----------
-    gains : array of shape (k, n_folds)
-        Candidates from the strongest penalties on; higher is better, NaN where a fold could not be scored.
-    errors : float, default 1.0
-        0 takes the best, ties to the stronger.
-
-    Returns
-    -------
-    int
-        0 where no candidate has a gain.
-
-    Examples
-    --------
-    >>> gains = np.array([[0.7, 0.7, 0.7], [0.8, 0.8, 0.8], [0.7, 0.8, 1.0]])
-    >>> strongest_near_best(gains), strongest_near_best(gains, errors=0.0)
-    (1, 2)
-    """
-    means = np.array([mean_over_tasks(row) for row in gains])
-    usable = np.where(np.isfinite(means), means, -np.inf)
-    best = int(np.argmax(usable))
-    known = gains[best][np.isfinite(gains[best])]
-    error = float(known.std(ddof=1)) / known.size**0.5 if known.size > 1 else 0.0
-    return int(np.argmax(usable >= usable[best] - errors * error))
-
-
 def _delegated(name: str, doc: str) -> property:
     """An attribute of the fitted estimator inside."""
 
@@ -126,7 +86,8 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
     estimator : MTRLRegressor or MTRLClassifier
         Its own lambdas are not used.
     lambdas : sequence of float, default (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-        Above 0; every pair of them is tried.
+        Above 0; every pair of them is tried. The default grid grows by decades where its best pairs lie at an edge,
+        down to 1e-8 and up to 1e4. A grid of your own is tried as it is: it may end at an edge, and nothing is said.
     n_folds : int, default 3
         At least 2. Rows are dealt to folds within each task, and within each class of it; the first row dealt of
         each stays in all fits, so that no fit lacks a task or a class.
@@ -142,7 +103,7 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         The clone with the chosen lambdas, fitted on all rows.
     lambda_1_, lambda_2_ : float
     scores_ : array of shape (k, 3)
-        lambda_1, lambda_2 and the mean score over folds of each pair, strongest first.
+        lambda_1, lambda_2 and the mean score over folds of each pair tried, strongest first.
     classes_ : array of shape (2,)
         For a classifier.
     coef_, intercept_, tasks_, status_, duality_gap_, relationship_, task_spectrum_, task_correlation_, task_covariance_
@@ -158,8 +119,13 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
     Folds follow the order of the rows within a task: other orders may choose other lambdas. How the
     rows of several tasks are mixed plays no part.
 
-    Costs k ``n_folds`` fits, k the number of pairs, and one on all rows. Those of a fold start from one another,
-    strongest penalties first; one that ends above ``tol`` is scored as it is, without a warning.
+    The default grid gets a decade more where all pairs within one standard error (over folds) of the best have the
+    weakest value of a lambda; or where (1.0, 1.0) is the only one, and beats predicting the mean, or guessing: with
+    nothing to learn the strongest penalties are best, however strong. Neither where less than 1e-4 is left to gain.
+
+    Costs k ``n_folds`` fits, k the number of pairs (25 in the default grid, 81 where it has grown all the way), and
+    one on all rows. Those of a fold start from one another, strongest penalties first, anew where the grid grows; one
+    that ends above ``tol`` is scored as it is, without a warning.
 
     References
     ----------
@@ -215,18 +181,26 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         -----
         ConvergenceWarning
             Where the duality gap of the last fit stayed above ``tol``.
+        UserWarning
+            Where the scores still rise towards an edge at which the default grid can grow no more.
         """
         self._check_settings()
-        pairs = strongest_first(self.lambdas)
-        candidates = [clone(self.estimator).set_params(lambda_1=a, lambda_2=b) for a, b in pairs]
-        problem = candidates[0].problem(X, y, task=task)
+        problem = self._with((self.lambdas[0], self.lambdas[0])).problem(X, y, task=task)
         with one_blas_thread():
-            scores = self._cross_validate(problem, [model.penalty(problem.rows.n_tasks) for model in candidates])
-        gains = scores if self._classifies else -scores
-        chosen = strongest_near_best(gains, errors=_STANDARD_ERRORS[self.choice])
-        self.estimator_ = candidates[chosen].fit(X, y, task=task)
-        self.lambda_1_, self.lambda_2_ = pairs[chosen]
-        self.scores_ = np.column_stack([pairs, [mean_over_tasks(row) for row in scores]])
+            found = search(
+                lambda pairs: self._cross_validate(problem, pairs), self.lambdas,
+                **(AUC if self._classifies else NMSE), errors=_STANDARD_ERRORS[self.choice],
+            )  # fmt: skip
+        self.lambda_1_, self.lambda_2_ = chosen = found.pairs[found.chosen]
+        self.scores_ = np.column_stack([found.pairs, [mean_over_tasks(row) for row in found.scores]])
+        if found.edges:
+            warnings.warn(
+                f"LambdaSearch chose lambda_1={chosen[0]:g} and lambda_2={chosen[1]:g}, where its grid ends: "
+                f"{' and '.join(found.edges)} may do better still, so give a grid of your own that goes further.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.estimator_ = self._with(chosen).fit(X, y, task=task)
         return self
 
     def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
@@ -264,9 +238,15 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
     task_correlation_ = _delegated("task_correlation_", "Task correlations, shape (m, m); built at each call.")
     task_covariance_ = _delegated("task_covariance_", "Omega, shape (m, m); built at each call.")
 
-    def _cross_validate(self, problem: Problem, penalties: Sequence[Penalty]) -> FloatArray:
-        """The score of each penalty on each fold, shape (k, n_folds)."""
-        rows = problem.rows
+    def _with(self, pair: Pair) -> MTRLRegressor | MTRLClassifier:
+        """The estimator, unfitted, with these lambdas."""
+        model: MTRLRegressor | MTRLClassifier = clone(self.estimator)
+        model.set_params(lambda_1=pair[0], lambda_2=pair[1])
+        return model
+
+    def _cross_validate(self, problem: Problem, pairs: Sequence[Pair]) -> FloatArray:
+        """The score of each pair on each fold, shape (k, n_folds)."""
+        rows, penalties = problem.rows, [self._with(pair).penalty(problem.rows.n_tasks) for pair in pairs]
         positive = rows.y > 0.0 if self._classifies else None
         fold = folds(rows.task_index, positive, self.n_folds, np.random.default_rng(self.random_state))
         metric = auc if self._classifies else nmse

@@ -1,0 +1,177 @@
+"""The pairs (lambda_1, lambda_2) that a cross-validation scores, and how their grid grows past an edge it ends at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from patom.core.arrays import BoolArray, FloatArray
+from patom.metrics import mean_over_tasks
+
+GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+WEAKER = (1e-5, 1e-6, 1e-7, 1e-8)
+STRONGER = (10.0, 100.0, 1e3, 1e4)
+"""Where ``GRID`` may grow to, a decade at a time."""
+WORTH = 1e-4
+"""Of NMSE or AUC: with less than this to gain there is no reason to grow, as where there is no noise at all."""
+
+NMSE = {"guess": 1.0, "perfect": 0.0}
+AUC = {"guess": 0.5, "perfect": 1.0}
+"""Scores of a model that knows nothing, and of one that knows all."""
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search tried, and what it chose.
+
+    Parameters
+    ----------
+    pairs : list of (lambda_1, lambda_2)
+        Strongest first.
+    scores : array of shape (k, n_folds)
+    chosen : int
+        A position among them.
+    edges : tuple of str
+        "weaker lambda_1", "stronger lambda_2" and so on: where the grid could grow no more, though by the rule of
+        ``search`` it should.
+    """
+
+    pairs: list[Pair]
+    scores: FloatArray
+    chosen: int
+    edges: tuple[str, ...]
+
+
+def strongest_first(lambdas: Sequence[float], others: Sequence[float] | None = None) -> list[Pair]:
+    """All pairs (lambda_1, lambda_2), by falling sum; of equal sums the one with the larger lambda_2 first.
+
+    Parameters
+    ----------
+    lambdas : sequence of float
+        Values of lambda_1.
+    others : sequence of float, optional
+        Values of lambda_2; by default the same.
+
+    Examples
+    --------
+    >>> strongest_first([0.1, 1.0])
+    [(1.0, 1.0), (0.1, 1.0), (1.0, 0.1), (0.1, 0.1)]
+    """
+    return sorted(product(sorted(lambdas), sorted(lambdas if others is None else others)), key=lambda pair: -sum(pair))
+
+
+def strongest_near_best(gains: FloatArray, *, errors: float = 1.0) -> int:
+    """The first candidate whose mean gain is within so many standard errors (over folds) of the largest.
+
+    Where gains hardly differ, the largest of them is a matter of chance (Breiman, Friedman, Olshen and Stone
+    1984, section 3.4.3).
+
+    Parameters
+    ----------
+    gains : array of shape (k, n_folds)
+        Candidates from the strongest penalties on; higher is better, NaN where a fold could not be scored.
+    errors : float, default 1.0
+        0 takes the best, ties to the stronger.
+
+    Returns
+    -------
+    int
+        0 where no candidate has a gain.
+
+    Examples
+    --------
+    >>> gains = np.array([[0.7, 0.7, 0.7], [0.8, 0.8, 0.8], [0.7, 0.8, 1.0]])
+    >>> strongest_near_best(gains), strongest_near_best(gains, errors=0.0)
+    (1, 2)
+    """
+    return int(np.argmax(_near_best(gains, errors)))
+
+
+def search(
+    score: Callable[[list[Pair]], Sequence[Sequence[float]] | FloatArray],
+    lambdas: Sequence[float],
+    *,
+    guess: float,
+    perfect: float,
+    errors: float = 1.0,
+) -> Searched:
+    """Score all pairs and choose one; ``GRID`` grows where its best pairs all lie at an edge.
+
+    Best are the pairs within one standard error of the best one. Where all have the weakest value of a lambda, that
+    lambda gets a decade below, down to 1e-8. Where the pair of both strongest values is the only one, and beats a
+    guess, both get a decade above, up to 1e4: with nothing to learn the strongest penalties are best, however strong.
+    Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they are.
+
+    Parameters
+    ----------
+    score : callable
+        Of a list of pairs, to scores of shape (len(pairs), n_folds). Called once more for each growth, with new pairs.
+    lambdas : sequence of float
+        Values of either lambda.
+    guess, perfect : float
+        Score of a model that knows nothing, and of one that knows all; the latter may be the higher or the lower.
+    errors : float, default 1.0
+        As for ``strongest_near_best``.
+
+    Returns
+    -------
+    Searched
+        Of 25 pairs where ``GRID`` suffices, of 81 at most.
+
+    Examples
+    --------
+    >>> found = search(lambda pairs: [[abs(np.log10(a / 1e-6)) + b] for a, b in pairs], GRID,
+    ...                guess=1.0, perfect=0.0)
+    >>> found.pairs[found.chosen], len(found.pairs)
+    ((1e-06, 1e-06), 49)
+    """
+    sign, whole = (1.0 if perfect > guess else -1.0), abs(perfect - guess)
+    axes, known = [sorted(lambdas), sorted(lambdas)], dict[Pair, Sequence[float] | FloatArray]()
+    while True:
+        pairs = strongest_first(*axes)
+        new = [pair for pair in pairs if pair not in known]
+        known |= zip(new, score(new), strict=True)
+        scores = np.array([known[pair] for pair in pairs], dtype=np.float64)
+        gains = sign * (scores - guess)
+        edges = _edges(pairs, gains, whole) if set(GRID) <= set(axes[0]) & set(axes[1]) else ()
+        longer = [_longer(axis, *edge) for axis, edge in zip(axes, edges, strict=False)]
+        if longer in ([], axes):
+            return Searched(pairs, scores, strongest_near_best(gains, errors=errors), _named(edges))
+        axes = longer
+
+
+def _means(gains: FloatArray) -> FloatArray:
+    """Of each candidate over its folds, shape (k,); -inf where none could be scored."""
+    return np.nan_to_num([mean_over_tasks(row) for row in gains], nan=-np.inf)
+
+
+def _near_best(gains: FloatArray, errors: float) -> BoolArray:
+    """Which candidates are within so many standard errors of the best; all, where none has a gain."""
+    means = _means(gains)
+    best = int(np.argmax(means))
+    known = gains[best][np.isfinite(gains[best])]
+    error = float(known.std(ddof=1)) / known.size**0.5 if known.size > 1 else 0.0
+    return np.asarray(means >= means[best] - errors * error)
+
+
+def _edges(pairs: Sequence[Pair], gains: FloatArray, whole: float) -> list[tuple[bool, bool]]:
+    """For either lambda, whether to go on to weaker values, and to stronger ones; who knows all gains ``whole``."""
+    tried, near, means = np.array(pairs), _near_best(gains, 1.0), _means(gains)
+    worth = bool(means.max() < whole - WORTH)
+    weak = tried[near].max(axis=0) == tried.min(axis=0)
+    strong = bool(near[0]) and near.sum() == 1 and means[0] > 0.0  # the strongest pair comes first
+    return [(worth and bool(axis), worth and bool(strong)) for axis in weak]
+
+
+def _longer(axis: list[float], weak: bool, strong: bool) -> list[float]:
+    weaker = [value for value in WEAKER if weak and value < axis[0]][:1]
+    stronger = [value for value in STRONGER if strong and value > axis[-1]][:1]
+    return [*weaker, *axis, *stronger]
+
+
+def _named(edges: Sequence[tuple[bool, bool]]) -> tuple[str, ...]:
+    sides = [(name, *edge) for name, edge in zip(("lambda_1", "lambda_2"), edges, strict=False)]
+    return tuple(f"{'weaker' if weak else 'stronger'} {name}" for name, weak, strong in sides if weak or strong)
