@@ -60,6 +60,7 @@ def test_constant_features_are_left_out_and_said(make_table):
     data = table_data(table)
     assert data.X_train.shape[1] == 3
     assert data.about["notes"] == ["Features that are constant over the training rows were left out: flat."]
+    assert (data.about["n_features"], data.about["constant_features"]) == (3, ["flat"])
     np.testing.assert_array_equal(data.scaling.features_back(data.X_test)[:, 3], 4.0)
 
 
@@ -82,6 +83,8 @@ def test_a_large_table_is_sampled_from_every_task(make_table, kind):
     assert data.about["notes"] == [
         f"A random sample was audited: {data.about['n_rows']} of 700 rows (rows of every task); max_rows sets its size."
     ]
+    assert data.about["sample"] == {"rows": data.about["n_rows"], "of_rows": 700, "tasks": 3, "of_tasks": 3}
+    assert table_data(table).about["sample"] is None
     assert rows(data, "train") | rows(data, "test") <= {tuple(row) for row in table.X.round(6).tolist()}
 
 
@@ -106,7 +109,8 @@ def test_many_tasks_are_sampled_as_tasks_the_ones_kept_first(make_table):
 
 
 def test_a_task_without_a_verdict_of_its_own_is_nan(make_table):
-    data = table_data(make_table(sizes=(30, 30, 30)))
+    data = table_data(make_table(sizes=(70, 70, 70)))
+    assert not data.pooled
     y = data.y_test.copy()
     y[data.task_test == 1] = 0.5
     data = replace(data, y_test=y)
@@ -124,14 +128,94 @@ def test_nmse_takes_six_test_rows(make_table):
     np.testing.assert_array_equal(data.measurable, held_out >= LEAST_TEST_ROWS)
 
 
+@pytest.mark.parametrize(
+    ("kind", "sizes", "pooled"),
+    [
+        ("regression", (70, 70), False),
+        ("regression", (700, 60), True),  # 18 test rows
+        ("regression", (70, 70, 1), False),  # a task without a test row counts nowhere
+        ("classification", (110, 110), False),
+        ("classification", (700, 30), True),
+    ],
+)
+def test_tasks_are_measured_together_where_any_has_few_test_rows(make_table, kind, sizes, pooled):
+    assert table_data(make_table(kind, sizes=sizes)).pooled == pooled
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_tasks_are_measured_together(make_table, kind):
-    data = table_data(make_table(kind, sizes=[4] * 30))
+    table = make_table(kind, sizes=[8] * 30)
+    data = table_data(replace(table, y=table.y + 100.0 * (table.task > "t2")) if kind == "regression" else table)
     assert data.pooled
     decision = np.random.default_rng(0).normal(size=data.y_test.size)
     among = np.arange(30) < 15
-    chosen = data.task_test < 15
-    y, z = data.y_test[chosen], decision[chosen]
-    nmse, auc = ((y - z) ** 2).mean() / y.var(), np.mean(z[y > 0][:, None] > z[y < 0])
-    assert data.score(decision, among) == pytest.approx(nmse if kind == "regression" else auc)
-    assert not table_data(make_table(kind, sizes=[24] * 3)).pooled
+    errors, deviations, freedom, pairs, right = [], [], 0, [], []
+    for task in range(15):
+        y, z = data.y_test[data.task_test == task], decision[data.task_test == task]
+        every = np.concatenate([y, data.y_train[data.task_train == task]])
+        errors += [*(y - z) ** 2]
+        deviations += [*(every - every.mean()) ** 2]
+        freedom += every.size - 1
+        higher = z[y > 0][:, None] > z[y < 0]
+        pairs.append(higher.size / (y.size + 1))
+        right.append(higher.mean() * pairs[-1] if higher.size else 0.0)
+    expected = np.mean(errors) / (sum(deviations) / freedom) if kind == "regression" else sum(right) / sum(pairs)
+    assert data.score(decision, among) == pytest.approx(expected)
+
+
+def test_one_tiny_variance_by_chance_makes_no_headline(make_table):
+    data = table_data(make_table(sizes=[20] * 10))
+    y = data.y_test.copy()
+    first = data.task_test == 0
+    y[first] = 0.3 + 1e-3 * np.arange(first.sum())
+    data = replace(data, y_test=y)
+    off = y + 0.5
+    assert data.score_tasks(off)[0] > 1e4
+    assert data.score(off) < 1.5
+
+
+def test_knowing_each_tasks_mean_is_worth_nothing(make_table):
+    table = make_table(sizes=[12] * 200, noise=1.0)
+    shifts = np.random.default_rng(0).normal(size=200) * 500.0
+    data = table_data(replace(table, y=table.y + np.repeat(shifts, 12)))
+    means = np.bincount(data.task_train, data.y_train) / data.counts
+    assert data.score(means[data.task_test]) == pytest.approx(1.0 + 1.0 / 8.4, abs=0.1)  # 8.4 rows made each mean
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_split_holds_out_other_rows_of_the_same_table(make_table, kind):
+    table = make_table(kind, sizes=(30, 34, 38))
+    data = table_data(table, seed=4)
+    again = data.again(1)
+    assert rows(again, "test") | rows(again, "train") == rows(data, "test") | rows(data, "train")
+    assert rows(again, "test") != rows(data, "test")
+    assert not rows(again, "test") & rows(again, "train")
+    assert again.tasks.tolist() == data.tasks.tolist()
+    assert again.pooled == data.pooled
+    assert np.linalg.norm(again.X_train, axis=1).max() == pytest.approx(1.0)
+    for other in (data.again(1), table_data(table, seed=4).again(1)):
+        np.testing.assert_array_equal(other.X_test, again.X_test)
+    assert rows(data.again(2), "test") != rows(again, "test")
+    assert rows(table_data(table, seed=5).again(1), "test") != rows(again, "test")
+
+
+def test_another_split_of_the_digits_has_other_images():
+    data = digits_data(seed=1)
+    again = data.again(1)
+    assert not rows(again, "train") & rows(again, "test")
+    assert len(rows(again, "test") - rows(data, "test")) > 300
+    assert again.counts.tolist() == data.counts.tolist()
+
+
+@pytest.mark.parametrize("max_rows", [5_000, 60])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_the_rows_plays_no_part(make_table, kind, max_rows):
+    table = make_table(kind, sizes=(40, 44, 48))
+    twice = np.r_[0, np.arange(table.y.size)]  # a row that is there twice
+    table = replace(table, X=table.X[twice].round(), y=table.y[twice], task=table.task[twice])
+    mixed = np.random.default_rng(0).permutation(table.y.size)
+    other = replace(table, X=table.X[mixed], y=table.y[mixed], task=table.task[mixed])
+    first, second = (table_data(each, seed=2, max_rows=max_rows) for each in (table, other))
+    for part in ("X_train", "y_train", "task_train", "X_test", "y_test", "task_test"):
+        np.testing.assert_array_equal(getattr(first, part), getattr(second, part))
+    np.testing.assert_array_equal(first.again(3).X_test, second.again(3).X_test)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from patom import Ball, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, run_audit, table_data
+from patom.audit.draws import drawn
 from patom.audit.plan import plan
 from patom.audit.remedies import N_REMEDIES, helped
 from patom.defenses import Clip
@@ -18,7 +19,7 @@ SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4), lambda_1=0
 
 @pytest.fixture(name="data", params=["regression", "classification"])
 def fixture_data(request, make_table):
-    return table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0))
+    return drawn(table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0)), SETTINGS)
 
 
 def built(code):
@@ -32,9 +33,8 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
     told, worst = report["remedies"], report["verdict"]["worst"]
     assert told["budget"] == worst["budget"]
     assert len(told["remedies"]) == N_REMEDIES == len({entry["label"] for entry in told["remedies"]})
-    rows = (data.X_train, data.y_train)
     metric = "euclidean" if data.kind == "classification" else "whitened"
-    clip = Clip(metric=metric).keep(*rows, data.task_train).X
+    clip = Clip(metric=metric).keep(data.X_train, data.y_train, data.task_train).X
     for entry in told["remedies"]:
         model, losses = built(entry["code"]), []
         if "pulled in" in entry["label"]:
@@ -46,26 +46,28 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
         for cell in plan(data, SETTINGS):
             if cell.purpose != "curve" or (cell.attack, cell.budget) != (told["attack"], told["budget"]):
                 continue
+            split = data.of_seed(cell.replicate)
+            rows = (split.X_train, split.y_train)
             threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(1.0))
             attack = ProjectedAscent(n_starts=1, optimise_labels=True, max_iter=3)
             plain = clone(model.estimator).set_params(lambda_1=0.01, lambda_2=0.02)
             plain.set_params(loss="squared_error" if data.kind == "regression" else "squared_hinge")
 
-            def loss(fitted, cell=cell):
+            def loss(fitted, cell=cell, split=split):
                 act = fitted.predict if data.kind == "regression" else fitted.decision_function
-                score = data.score(act(data.X_test, task=data.task_test), np.isin(np.arange(3), cell.targets))
+                score = split.score(act(split.X_test, task=split.task_test), np.isin(np.arange(3), cell.targets))
                 return score if data.metric == "NMSE" else 1.0 - score
 
-            def attacked(plan_for, cell=cell, threat=threat, attack=attack):
+            def attacked(plan_for, cell=cell, threat=threat, attack=attack, split=split, rows=rows):
                 return attack.poison(
-                    plan_for, *rows, task=data.task_train, threat=threat, random_state=cell.rng(SETTINGS.seed)
+                    plan_for, *rows, task=split.task_train, threat=threat, random_state=cell.rng(SETTINGS.seed)
                 )
 
             naive = attacked(plain)
-            replayed = loss(naive.refit(model, *rows, task=data.task_train))
+            replayed = loss(naive.refit(model, *rows, task=split.task_train))
             losses.append([
-                loss(plain.fit(*rows, task=data.task_train)), loss(naive.model),
-                loss(clone(model).fit(*rows, task=data.task_train)), replayed,
+                loss(plain.fit(*rows, task=split.task_train)), loss(naive.model),
+                loss(clone(model).fit(*rows, task=split.task_train)), replayed,
                 max(replayed, loss(attacked(model).model)),
             ])  # fmt: skip
         table = np.array(losses)

@@ -7,6 +7,7 @@ import pytest
 
 from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.cells import decide, fit_quietly, victim
+from patom.audit.draws import drawn
 from patom.audit.retuned import refit, retuned
 from patom.audit.selection import select_lambdas
 from patom.metrics import relative_damage
@@ -16,7 +17,7 @@ SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4))
 
 @pytest.fixture(name="data", params=["regression", "classification"])
 def fixture_data(request, make_table):
-    return table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0))
+    return drawn(table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0)), SETTINGS)
 
 
 def test_it_is_the_worst_attack_of_the_curves_with_lambdas_from_the_poisoned_rows(data):
@@ -28,16 +29,17 @@ def test_it_is_the_worst_attack_of_the_curves_with_lambdas_from_the_poisoned_row
     assert len(again["lambdas"]) == SETTINGS.n_seeds
     damages = []
     for seen in _outcomes(data, worst):
-        poisoned = seen.result.combine(data.X_train, data.y_train, data.task_train)
-        rows = replace(data, X_train=poisoned.X, y_train=poisoned.y, task_train=poisoned.task)
+        split = data.of_seed(seen.cell.replicate)
+        poisoned = seen.result.combine(split.X_train, split.y_train, split.task_train)
+        rows = replace(split, X_train=poisoned.X, y_train=poisoned.y, task_train=poisoned.task)
         chosen = select_lambdas(rows, SETTINGS, n_jobs=1, advance=lambda: None)
-        model = victim(data, SETTINGS, chosen.lambda_1, chosen.lambda_2)
-        decision = decide(fit_quietly(model, poisoned.X, poisoned.y, poisoned.task), data)
+        model = victim(split, SETTINGS, chosen.lambda_1, chosen.lambda_2)
+        decision = decide(fit_quietly(model, poisoned.X, poisoned.y, poisoned.task), split)
         assert [chosen.lambda_1, chosen.lambda_2] in again["lambdas"]
         aimed = np.isin(np.arange(3), seen.cell.targets)
-        clean = decide(fit_quietly(_clean(data, report), data.X_train, data.y_train, data.task_train), data)
-        damages.append(relative_damage(data.score(clean, aimed), data.score(decision, aimed), data.metric))
-        np.testing.assert_allclose(refit(data, SETTINGS, seen)[2], decision, rtol=0, atol=1e-12)
+        clean = decide(fit_quietly(_clean(split, report), split.X_train, split.y_train, split.task_train), split)
+        damages.append(relative_damage(split.score(clean, aimed), split.score(decision, aimed), split.metric))
+        np.testing.assert_allclose(refit(split, SETTINGS, seen)[2], decision, rtol=0, atol=1e-12)
     assert again["damage"]["mean"] == pytest.approx(np.mean(damages))
 
 
@@ -54,7 +56,7 @@ def _outcomes(data, worst):
     model = _clean(data, report)
     wanted = (worst["attack"], worst["budget"])
     cells = [cell for cell in plan(data, SETTINGS) if cell.purpose == "curve" and (cell.attack, cell.budget) == wanted]
-    return [run_cell(data, SETTINGS, model, cell, ()) for cell in cells]
+    return [run_cell(data.of_seed(cell.replicate), SETTINGS, model, cell, ()) for cell in cells]
 
 
 def test_given_lambdas_are_not_chosen_again(data):

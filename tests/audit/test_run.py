@@ -11,6 +11,7 @@ import pytest
 
 from patom.audit import AuditSettings, read_table, run_audit, selection, table_data
 from patom.audit.cells import decide, victim
+from patom.audit.draws import drawn
 from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.summary import interval
@@ -55,20 +56,23 @@ def test_curves_are_the_intervals_of_the_records(audited, quick):
 
 def test_clean_is_the_metric_of_the_targets_without_an_attack(audited, quick):
     data, audit = audited
-    decision = decide(refit(data, quick, data.X_train, data.y_train, data.task_train), data)
+    splits = drawn(data, quick).splits
+    fits = [refit(each, quick, each.X_train, each.y_train, each.task_train) for each in splits]
+    decisions = [decide(fitted, each) for fitted, each in zip(fits, splits, strict=True)]
     model = audit.report["model"]
-    assert model["clean"] == pytest.approx(data.score(decision), abs=1e-7)
+    assert model["clean"] == pytest.approx(data.score(decisions[0]), abs=1e-7)
     clean = []
     for replicate in range(quick.n_seeds):
         among = np.isin(np.arange(data.tasks.size), task_sets(data, quick, replicate)[0])
-        clean.append(data.score(decision, among))
+        clean.append(splits[replicate].score(decisions[replicate], among))
         rows = records(audit, purpose="curve", replicate=replicate)
         np.testing.assert_allclose([row["metric_clean"] for row in rows], clean[-1], atol=1e-7)
     assert model["clean_targets"]["mean"] == pytest.approx(np.mean(clean), abs=1e-7)
+    np.testing.assert_allclose(model["clean_targets_by_seed"], clean, atol=1e-7)
     for point in audit.report["curves"]:
         assert point["clean"] == model["clean_targets"]
     told = [row["clean"] for row in audit.report["data"]["tasks"]]
-    np.testing.assert_allclose(told, data.score_tasks(decision), atol=1e-7)
+    np.testing.assert_allclose(told, data.score_tasks(decisions[0]), atol=1e-7)
 
 
 def test_the_verdict_is_about_the_largest_mean_damage(audited):
@@ -108,6 +112,8 @@ def test_the_report_is_strict_json(audited):
 
 def test_injected_rows_do_the_worst_damage_in_the_users_file(audited, quick, tmp_path):
     data, audit = audited
+    worst = max(records(audit, purpose="curve"), key=lambda row: row["damage"])
+    data = drawn(data, quick).of_seed(worst["replicate"])
     classes = np.array(data.about["classes"]) if data.kind == "classification" else None
     y = data.scaling.target_back(data.y_train) if classes is None else classes[(data.y_train > 0).astype(int)]
     X, sites = data.scaling.features_back(data.X_train), data.tasks[data.task_train]
@@ -120,7 +126,6 @@ def test_injected_rows_do_the_worst_damage_in_the_users_file(audited, quick, tmp
     table = read_table(tmp_path / "poisoned.parquet", task="site", target="y", kind=data.kind)
     assert table.y.size == len(mine) + len(poison)
 
-    worst = max(records(audit, purpose="curve"), key=lambda row: row["damage"])
     assert len(poison) == worst["rows_injected"]
     injected = np.bincount(np.searchsorted(data.tasks, table.task[len(mine) :]), minlength=data.tasks.size)
     attacking = np.isin(data.tasks, worst["attackers"])
@@ -239,7 +244,8 @@ def test_tasks_too_small_alone_are_measured_together_and_said_so(make_table, tin
     report = run_audit(table_data(make_table(kind, sizes=[4] * 20)), replace(tiny, budgets=None)).report
     assert report["model"]["measured"] == "tasks together"
     assert report["setting"]["budgets"] == pytest.approx([1 / 3])
-    assert all(np.isfinite(point["damage"]["mean"]) for point in report["curves"])
+    if kind == "regression":  # of four rows hardly ever two of different classes are held out
+        assert all(np.isfinite(point["damage"]["mean"]) for point in report["curves"])
     notes = " ".join(report["data"]["notes"])
     assert "tasks are measured together" in notes
     assert "comes to no row in" in notes
@@ -247,7 +253,7 @@ def test_tasks_too_small_alone_are_measured_together_and_said_so(make_table, tin
 
 
 def test_a_task_that_cannot_be_measured_is_counted_in_the_notes(make_table, tiny):
-    report = run_audit(table_data(make_table(sizes=(30, 30, 5))), tiny).report
+    report = run_audit(table_data(make_table(sizes=(70, 70, 1))), tiny).report
     assert report["data"]["tasks"][2]["clean"] is None
     assert report["data"]["notes"] == [
         "Tasks that count in no mean, as their test rows are too few or of one value: 1 of 3.",

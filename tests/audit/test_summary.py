@@ -30,7 +30,7 @@ def outcome(
 def fixture_data(make_table):
     """Three regression tasks with test targets -1, 0, 1, -1, 0, 1, whose variance is 2/3."""
     data = table_data(make_table(sizes=(20, 20, 20)))
-    return replace(data, y_test=np.tile([-1.0, 0.0, 1.0], 6), task_test=np.repeat([0, 1, 2], 6))
+    return replace(data, y_test=np.tile([-1.0, 0.0, 1.0], 6), task_test=np.repeat([0, 1, 2], 6), pooled=False)
 
 
 def off_by(data, *errors):
@@ -56,7 +56,7 @@ def test_a_better_model_is_negative_damage_and_all_tasks_have_no_bystanders(data
 def test_damage_is_the_relative_fall_of_the_targets_mean_auc(make_table):
     data = table_data(make_table("classification", sizes=(20, 20)))
     y, task = np.tile([-1.0, -1.0, 1.0, 1.0], 2), np.repeat([0, 1], 4)
-    data = replace(data, y_test=y, task_test=task)
+    data = replace(data, y_test=y, task_test=task, pooled=False)
     clean = np.array([0.0, 1.0, 2.0, 3.0, 0.0, 2.0, 1.0, 3.0])  # AUC 1 and 3/4
     attacked = np.array([3.0, 2.0, 1.0, 0.0, 0.0, 1.0, 2.0, 3.0])  # AUC 0 and 1
     assert effect(data, clean, outcome(attacked, targets=(0,))).damage == pytest.approx(1.0)

@@ -1,12 +1,16 @@
 """The data under audit: held-out rows apart, features in the unit ball, and the way back to the user's units."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from patom import metrics
+from patom.audit import measure
+from patom.audit.measure import LEAST_TEST_ROWS
+from patom.audit.sample import LEAST_PER_TASK, in_own_order, sampled
 from patom.audit.scaling import Scaling, fit_scaling
 from patom.audit.split import hold_out
 from patom.audit.table import Table
@@ -16,9 +20,7 @@ from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
 from patom.models.settings import require_at_least
 
-LEAST_TEST_ROWS = 6
-"""With fewer, the variance under an NMSE is a guess: for normal targets the ratio's own variance is infinite."""
-_LEAST_PER_TASK = 20  # rows in a sample; tasks are left out rather than cut below
+__all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class AuditData:
         Back to the user's units.
     about : dict
         What the report says of the data.
+    pooled : bool
+        Whether tasks are measured together, as the test rows of some are few.
+    again : callable, optional
+        Of a number, to the same rows split anew into training and test rows: the draw of another seed.
+    splits : tuple of AuditData
+        Those of the seeds of an audit, this one first; see ``patom.audit.draws``.
     """
 
     kind: Literal["regression", "classification"]
@@ -53,6 +61,13 @@ class AuditData:
     scaling: Scaling
     features: tuple[str, ...]
     about: dict[str, Any]
+    pooled: bool
+    again: Callable[[int], "AuditData"] | None = None
+    splits: tuple["AuditData", ...] = ()
+
+    def of_seed(self, replicate: int) -> "AuditData":
+        """The split of a seed; this one where there are no others."""
+        return self.splits[replicate] if self.splits else self
 
     @property
     def metric(self) -> Literal["NMSE", "AUC"]:
@@ -69,38 +84,31 @@ class AuditData:
         """Whether a task's test rows allow a metric of its own, shape (m,)."""
         return np.isfinite(self.score_tasks(np.zeros(self.y_test.size)))
 
-    @property
-    def pooled(self) -> bool:
-        """Whether most tasks have too few test rows, so that tasks are measured together."""
-        return 2 * int(self.measurable.sum()) < self.tasks.size
-
     def score_tasks(self, decision: FloatArray) -> FloatArray:
         """Test metric of each task from predictions (or margins) of the test rows, shape (m,).
 
         NaN where a task's test rows cannot tell: for AUC one class only; for NMSE constant targets or fewer than
         ``LEAST_TEST_ROWS`` rows.
         """
-        scores = metrics.per_task(self._metric, self.y_test, decision, self.task_test)
-        values = np.full(self.tasks.size, np.nan)
-        values[scores.tasks.astype(np.int64)] = scores.values
-        if self.kind == "regression":
-            values[np.bincount(self.task_test, minlength=self.tasks.size) < LEAST_TEST_ROWS] = np.nan
-        return values
+        return measure.by_task(self.kind, self.y_test, decision, self.task_test, self.tasks.size)
 
     def score(self, decision: FloatArray, among: BoolArray | None = None) -> float:
-        """Test metric of some tasks (a mask; all by default): the mean of those measurable, or over pooled rows.
+        """Test metric of some tasks (a mask; all by default): the mean of those measurable, or together if ``pooled``.
 
         NaN where none can be measured.
         """
         mask = np.ones(self.tasks.size, dtype=bool) if among is None else among
-        if self.pooled:
-            rows = mask[self.task_test]
-            return self._metric(self.y_test[rows], decision[rows])
-        return metrics.mean_over_tasks(self.score_tasks(decision)[mask])
-
-    @property
-    def _metric(self) -> metrics.Metric:
-        return metrics.nmse if self.kind == "regression" else metrics.auc
+        if not self.pooled:
+            return metrics.mean_over_tasks(self.score_tasks(decision)[mask])
+        rows = mask[self.task_test]
+        y, answers, task = self.y_test[rows], decision[rows], self.task_test[rows]
+        if self.kind == "classification":
+            return measure.auc_together(y, answers, task)
+        known = mask[self.task_train]
+        targets, tasks = [self.y_train[known], y], [self.task_train[known], task]
+        return measure.nmse_together(
+            y, answers, measure.variance_within(np.concatenate(targets), np.concatenate(tasks))
+        )
 
 
 def table_data(
@@ -124,7 +132,8 @@ def table_data(
         Centre columns and divide by their standard deviation before the paper's division by the largest norm: a
         table's columns have units of their own. Uses training rows only.
     max_rows : int
-        A larger table is audited on a random sample of this size, since the attack costs the square of the rows.
+        A larger table is audited on a random sample of this size, since the attack costs the square of the rows. All
+        seeds draw their training and test rows from that one sample.
     keep : task labels
         Tasks that a sample must hold, where it cannot hold all.
 
@@ -132,13 +141,60 @@ def table_data(
     ------
     ValueError
         If no test row can be held out, as when every task has a single row, or the training rows cannot be scaled.
+
+    Notes
+    -----
+    The order of the table's rows plays no part: they are sorted by what they hold before anything is drawn.
     """
     require_at_least("the audit", 0.0, strict=True, test_fraction=test_fraction)
-    require_at_least("the audit", _LEAST_PER_TASK, whole=True, max_rows=max_rows)
+    require_at_least("the audit", LEAST_PER_TASK, whole=True, max_rows=max_rows)
     if test_fraction >= 1.0:
         raise ValueError(f"test_fraction of the audit must be below 1; got {test_fraction:g}.")
     rng = np.random.default_rng([seed, 1])
-    table, sampled = _sample(table, max_rows, keep, rng)
+    table, taken = sampled(in_own_order(table), max_rows, keep, rng)
+    first = _table_split(table, _about_table(table, taken), test_fraction, standardise, rng)
+    return replace(first, again=partial(_table_again, table, test_fraction, standardise, first.pooled, seed))
+
+
+def _about_table(table: Table, taken: dict[str, int] | None) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "source": table.source,
+        "kind_reason": table.kind_reason,
+        "task_column": table.task_column,
+        "target_column": table.target_column,
+        "classes": table.classes,
+        "positive_class": None if table.classes is None else table.classes[1],
+        "sample": taken,
+        "notes": [*table.notes, *_sample_note(taken)],
+    }
+
+
+def _sample_note(taken: dict[str, int] | None) -> list[str]:
+    if taken is None:
+        return []
+    which = f"of {taken['tasks']:,} of {counted(taken['of_tasks'], 'task')}"
+    what = "rows of every task" if taken["tasks"] == taken["of_tasks"] else which
+    return [
+        f"A random sample was audited: {taken['rows']:,} of {taken['of_rows']:,} rows ({what}); max_rows sets its size."
+    ]
+
+
+def _table_again(
+    table: Table, test_fraction: float, standardise: bool, pooled: bool, seed: int, number: int
+) -> AuditData:
+    rng = np.random.default_rng([seed, 5, number])
+    return _table_split(table, _about_table(table, None), test_fraction, standardise, rng, pooled)
+
+
+def _table_split(
+    table: Table,
+    about: dict[str, Any],
+    test_fraction: float,
+    standardise: bool,
+    rng: np.random.Generator,
+    pooled: bool | None = None,
+) -> AuditData:
     stratify = table.kind == "classification"
     train, test = hold_out(table.y, table.task, fraction=test_fraction, stratify=stratify, rng=rng)
     if not test.size:
@@ -148,29 +204,28 @@ def table_data(
             f"in {counted(np.unique(table.task).size, 'task')}, and a row of each {kept} must stay for training, so "
             "bring more rows of each task, name a coarser task column or raise test_fraction."
         )
-    about = {
-        "name": table.name,
-        "source": table.source,
-        "kind_reason": table.kind_reason,
-        "task_column": table.task_column,
-        "target_column": table.target_column,
-        "classes": table.classes,
-        "positive_class": None if table.classes is None else table.classes[1],
-        "notes": [*table.notes, *sampled],
-    }
     tasks, index = encode(table.task)
-    return _scaled(table.kind, table.X, table.y, index, train, test, tasks, table.features, standardise, about)
+    return _scaled(table.kind, table.X, table.y, index, train, test, tasks, table.features, standardise, about, pooled)
 
 
 def digits_data(*, seed: int = 0, test_fraction: float = 0.3) -> AuditData:
     """The embedded data: scikit-learn's digits as ten one-vs-rest tasks; no image is in both parts."""
-    digits = load_digits_tasks(test_fraction=test_fraction, random_state=seed, scaled=False)
+    first = _digits_split(seed, test_fraction)
+    return replace(first, again=partial(_digits_again, seed, test_fraction))
+
+
+def _digits_again(seed: int, test_fraction: float, number: int) -> AuditData:
+    return _digits_split(np.random.default_rng([seed, 5, number]), test_fraction)
+
+
+def _digits_split(random_state: int | np.random.Generator, test_fraction: float) -> AuditData:
+    digits = load_digits_tasks(test_fraction=test_fraction, random_state=random_state, scaled=False)
     X = np.concatenate([digits.train.X, digits.test.X])
     y = np.concatenate([digits.train.y, digits.test.y]).astype(np.float64)
     tasks, index = encode(np.concatenate([digits.train.task, digits.test.task]))
     train = np.arange(digits.train.y.size)
     test = np.arange(digits.train.y.size, y.size)
-    about = {
+    about: dict[str, Any] = {
         "name": digits.name,
         "source": digits.source,
         "kind_reason": "one task a digit: this digit or another",
@@ -178,6 +233,7 @@ def digits_data(*, seed: int = 0, test_fraction: float = 0.3) -> AuditData:
         "target_column": digits.target_name,
         "classes": ("another digit", "this digit"),
         "positive_class": "this digit",
+        "sample": None,
         "notes": [],
     }
     return _scaled("classification", X, y, index, train, test, tasks, digits.feature_names, False, about)
@@ -194,13 +250,16 @@ def _scaled(
     features: tuple[str, ...],
     standardise: bool,
     about: dict[str, Any],
+    pooled: bool | None = None,
 ) -> AuditData:
     scaling = fit_scaling(X[train], y[train], kind=kind, standardise=standardise)
-    dropped = [name for i, name in enumerate(features) if i not in set(scaling.kept.tolist())]
+    used = set(scaling.kept.tolist())
+    dropped = [name for i, name in enumerate(features) if i not in used]
     if dropped:
         about["notes"].append(_constant_note(dropped))
     scale = {"standardised": standardise, "norm": float(scaling.norm)}
-    about |= {"kind": kind, "features": list(features), "n_features": len(features), "scale": scale}
+    about |= {"kind": kind, "features": list(features), "n_features": len(used), "constant_features": dropped}
+    about |= {"scale": scale, "n_rows": int(y.size), "n_train": int(train.size), "n_test": int(test.size)}
     return AuditData(
         kind=kind,
         X_train=scaling.features(X[train]),
@@ -212,43 +271,11 @@ def _scaled(
         tasks=tasks,
         scaling=scaling,
         features=features,
-        about=about | {"n_rows": int(y.size), "n_train": int(train.size), "n_test": int(test.size)},
+        about=about,
+        pooled=measure.are_small(kind, y[test], index[test]) if pooled is None else pooled,
     )
 
 
 def _constant_note(names: list[str], most: int = 8) -> str:
     shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
     return f"Features that are constant over the training rows were left out: {shown}."
-
-
-def _sample(
-    table: Table, max_rows: int, keep: Sequence[Hashable], rng: np.random.Generator
-) -> tuple[Table, tuple[str, ...]]:
-    """About ``max_rows`` rows at most, and a note: of every task where that leaves each enough, else of some tasks."""
-    n = table.y.size
-    if n <= max_rows:
-        return table, ()
-    tasks, index = encode(table.task)
-    if max_rows >= _LEAST_PER_TASK * tasks.size:
-        stratify = table.kind == "classification"
-        rows, _ = hold_out(table.y, table.task, fraction=1.0 - max_rows / n, stratify=stratify, rng=rng)
-        what = "rows of every task"
-    else:
-        rows = _some_tasks(index, max_rows, np.isin(tasks.astype(str), [str(label) for label in keep]), rng)
-        what = f"of {np.unique(index[rows]).size:,} of {counted(tasks.size, 'task')}"
-    sampled = replace(table, X=table.X[rows], y=table.y[rows], task=table.task[rows])
-    return sampled, (f"A random sample was audited: {rows.size:,} of {n:,} rows ({what}); max_rows sets its size.",)
-
-
-def _some_tasks(index: IntArray, max_rows: int, kept: BoolArray, rng: np.random.Generator) -> AnyArray:
-    """Rows of the tasks kept and of as many others as fit, in random order; no task fills more than a fiftieth."""
-    cap = max(_LEAST_PER_TASK, max_rows // 50)
-    order = rng.permutation(kept.size)
-    order = order[np.argsort(~kept[order], kind="stable")]
-    counts = np.minimum(np.bincount(index), cap)
-    chosen = np.zeros(kept.size, dtype=bool)
-    chosen[order[np.cumsum(counts[order]) <= max_rows]] = True
-    shuffled = rng.permutation(index.size)
-    shuffled = shuffled[np.argsort(index[shuffled], kind="stable")]
-    rank = np.arange(index.size) - np.repeat(np.cumsum(np.bincount(index)) - np.bincount(index), np.bincount(index))
-    return np.sort(shuffled[(rank < cap) & chosen[index[shuffled]]])

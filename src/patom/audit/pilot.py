@@ -42,7 +42,7 @@ def with_step_sizes(
     """
     trials = pilots(cells, settings)
     best: dict[str, tuple[float, float]] = {}
-    jobs = (delayed(run_cell)(data, settings, model, cell, ()) for cell in trials)
+    jobs = (delayed(run_cell)(data.of_seed(cell.replicate), settings, model, cell, ()) for cell in trials)
     for cell, outcome in zip(trials, in_order(jobs, n_jobs), strict=True):
         advance()
         best[cell.attack] = max(best.get(cell.attack, (-np.inf, 0.0)), (outcome.result.utility, cell.step_size))

@@ -1,15 +1,14 @@
 """Which attacks an audit runs."""
 
 import math
-from collections.abc import Hashable
 
 import numpy as np
 
 from patom.audit.cells import Cell
 from patom.audit.data import AuditData
+from patom.audit.draws import task_sets
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
 from patom.core.arrays import IntArray
-from patom.core.labels import as_labels, positions
 
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
@@ -68,15 +67,18 @@ def shown_tasks(data: AuditData, settings: AuditSettings) -> tuple[int, ...]:
 
 
 def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
-    """Every attack of the audit: damage curves, exposure map, and one hybrid attack for the relationships."""
+    """Every attack of the audit: damage curves, exposure map, and one hybrid attack for the relationships.
+
+    The last two are those of the first seed's split.
+    """
     grid, methods = budgets(data, settings), ("random", settings.attack)
     cells = []
     for replicate in range(settings.n_seeds):
-        targets, attackers = task_sets(data, settings, replicate)
+        split, (targets, attackers) = data.of_seed(replicate), task_sets(data, settings, replicate)
         for budget in grid:
-            if _injects(data, targets, budget):
+            if _injects(split, targets, budget):
                 cells += [Cell("curve", f"{how}-direct", targets, targets, budget, replicate) for how in methods]
-            if attackers and _injects(data, attackers, budget):
+            if attackers and _injects(split, attackers, budget):
                 cells += [Cell("curve", f"{how}-indirect", targets, attackers, budget, replicate) for how in methods]
     shown, budget, measurable = shown_tasks(data, settings), exposure_budget(data, settings), data.measurable
     cells += [
@@ -91,33 +93,5 @@ def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
     return [*cells, Cell("relationships", f"{settings.attack}-{reach}", targets, everyone, grid[-1], 0)]
 
 
-def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Target tasks and, for indirect attacks, the attacking ones: as given, or a random half and the other half."""
-    everyone = np.arange(data.tasks.size)
-    if settings.targets is not None:
-        targets = _named(data, settings.targets, "targets")
-        others = np.setdiff1d(everyone, targets)
-        if settings.attackers is not None:
-            others = _named(data, settings.attackers, "attackers")
-            if np.isin(others, targets).any():
-                both = data.tasks[np.intersect1d(others, targets)[0]]
-                raise ValueError(
-                    f"attackers of the audit must be other tasks than the targets, but {str(both)!r} is both: direct "
-                    "attacks go through the targets anyway."
-                )
-    else:
-        drawn = np.random.default_rng([settings.seed, 4, replicate]).permutation(everyone)
-        half = (data.tasks.size + 1) // 2
-        targets, others = np.sort(drawn[:half]), np.sort(drawn[half:])
-    return tuple(targets.tolist()), tuple(others.tolist())
-
-
 def _injects(data: AuditData, attackers: tuple[int, ...], budget: float) -> bool:
     return bool(injected(data.counts[list(attackers)], budget).any())
-
-
-def _named(data: AuditData, labels: tuple[Hashable, ...], argument: str) -> IntArray:
-    # A command line hands over text whatever the labels' type.
-    printed = as_labels([str(label) for label in labels], len(labels))
-    found = positions(printed, data.tasks.astype(str), argument=f"{argument} of the audit")
-    return np.unique(found)

@@ -58,7 +58,7 @@ def helped(
     data: AuditData,
     settings: AuditSettings,
     model: MTRL,
-    clean: FloatArray,
+    clean: Sequence[FloatArray],
     outcomes: Sequence[Outcome],
     worst: Mapping[str, Any] | None,
     *,
@@ -73,8 +73,8 @@ def helped(
     ----------
     model : MTRLRegressor or MTRLClassifier
         The model under audit.
-    clean : array of shape (n_test,)
-        Its predictions or margins without an attack.
+    clean : sequence of arrays of shape (n_test,)
+        Its predictions or margins without an attack, of each seed's test rows.
     worst : dict
         The verdict's attack and budget.
     """
@@ -84,8 +84,12 @@ def helped(
         return None
     attack = f"{settings.attack}-{worst['attack'].partition('-')[2]}"
     faced = [item for item in outcomes if _is(item.cell, attack, worst["budget"])]
-    tried = remedies(data, settings, model, n_jobs=n_jobs)
-    jobs = (delayed(_try)(data, settings, tried, k, item) for k in range(len(tried)) for item in faced)
+    tried = remedies(data.of_seed(0), settings, model, n_jobs=n_jobs)
+    jobs = (
+        delayed(_try)(data.of_seed(item.cell.replicate), settings, tried, k, item)
+        for k in range(len(tried))
+        for item in faced
+    )
     found = []
     for one in in_order(jobs, n_jobs):
         found.append(one)
@@ -97,7 +101,7 @@ def helped(
         "attack": attack,
         "label": summary.LABELS[attack],
         "budget": worst["budget"],
-        "clean": _over_seeds(data, settings, [(item.cell, clean) for item in faced]),
+        "clean": _over_seeds(data, settings, [(item.cell, clean[item.cell.replicate]) for item in faced]),
         "attacked": _over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
         "remedies": [
             {"label": remedy.label, "code": remedy.code}
@@ -165,7 +169,10 @@ def _written(estimator: Any) -> str:
 
 
 def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: int) -> tuple[float, float]:
-    """Chosen on the clipped rows as the model's were on the rows, or the given ones on the clipped rows' scale."""
+    """Chosen on the clipped rows as the model's were on the rows, or the given ones on the clipped rows' scale.
+
+    Once for all seeds, on the first one's training rows.
+    """
     clipped = np.asarray(clip.keep(data.X_train, data.y_train, data.task_train).X)
     if settings.lambda_1 is not None and settings.lambda_2 is not None:
         middle = np.median(data.X_train, axis=0)
@@ -191,12 +198,13 @@ def _try(data: AuditData, settings: AuditSettings, tried: list[Remedy], k: int, 
 def _measured(
     data: AuditData,
     settings: AuditSettings,
-    clean: FloatArray,
+    clean: Sequence[FloatArray],
     before: Mapping[int, Outcome],
     tried: Sequence[Tried],
 ) -> dict[str, Any]:
     """Levels, cost, and the share of the damage kept off, over seeds; who knows a remedy may do what the naive does."""
-    losses = np.array([_losses(data, clean, before[one.cell.replicate], one) for one in tried])
+    places = [(one, one.cell.replicate) for one in tried]
+    losses = np.array([_losses(data.of_seed(seed), clean[seed], before[seed], one) for one, seed in places])
     undefended, attacked, defended, _, known = losses.T
     levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
     cost = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
@@ -210,7 +218,8 @@ def _over_seeds(
     data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]
 ) -> dict[str, float | None]:
     """The metric of the target tasks."""
-    return interval((data.score(decision, _aimed(data, cell)) for cell, decision in found), settings.confidence)
+    scores = (data.of_seed(cell.replicate).score(decision, _aimed(data, cell)) for cell, decision in found)
+    return interval(scores, settings.confidence)
 
 
 def _aimed(data: AuditData, cell: Cell) -> BoolArray:

@@ -20,7 +20,7 @@ from patom.workers import in_order
 def retuned(
     data: AuditData,
     settings: AuditSettings,
-    clean: FloatArray,
+    clean: Sequence[FloatArray],
     effects: Sequence[summary.Effect],
     worst: Mapping[str, Any] | None,
     *,
@@ -34,8 +34,8 @@ def retuned(
 
     Parameters
     ----------
-    clean : array of shape (n_test,)
-        Predictions or margins without an attack.
+    clean : sequence of arrays of shape (n_test,)
+        Predictions or margins without an attack, of each seed's test rows.
     worst : dict
         The verdict's attack and budget.
     """
@@ -43,14 +43,15 @@ def retuned(
         return None
     cells = [] if worst is None else [item.outcome for item in effects if _is(item.outcome, worst)]
     found = []
-    for outcome in in_order((delayed(refit)(data, settings, outcome) for outcome in cells), n_jobs):
+    jobs = (delayed(refit)(data.of_seed(outcome.cell.replicate), settings, outcome) for outcome in cells)
+    for outcome in in_order(jobs, n_jobs):
         found.append(outcome)
         advance()
     for _ in range(settings.n_seeds - len(cells)):  # seeds whose tasks are too small for that budget
         advance()
     if worst is None:
         return None
-    measured = [summary.effect(data, clean, replace(outcome, decision=decision)) for outcome, _, decision in found]
+    measured = summary.effects(data, clean, (replace(outcome, decision=decision) for outcome, _, decision in found))
     return {
         **{name: worst[name] for name in ("attack", "label", "budget")},
         "lambdas": [list(lambdas) for _, lambdas, _ in found],

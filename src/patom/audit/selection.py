@@ -9,8 +9,8 @@ from joblib import delayed
 from patom.audit.cells import decide, fit_quietly, victim
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
-from patom.core.arrays import IntArray
-from patom.metrics import mean_over_tasks
+from patom.core.arrays import FloatArray, IntArray
+from patom.metrics import auc, mean_over_tasks
 from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
 from patom.models.lambda_search import N_FOLDS, folds
 from patom.workers import in_order
@@ -20,7 +20,7 @@ _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen lambdas and the scores that spoke for them (mean over folds of the mean over tasks).
+    """The chosen lambdas and the scores that spoke for them (mean over folds of the audit's measure).
 
     ``edges``: where the grid could grow no more, as in ``Searched``.
     """
@@ -83,10 +83,21 @@ def _score(data: AuditData, settings: AuditSettings, pair: Sequence[float], fold
     for held in range(N_FOLDS):
         inside, outside = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
         part = replace(
-            data, X_test=data.X_train[outside], y_test=data.y_train[outside], task_test=data.task_train[outside]
-        )
+            data,
+            X_train=data.X_train[inside], y_train=data.y_train[inside], task_train=data.task_train[inside],
+            X_test=data.X_train[outside], y_test=data.y_train[outside], task_test=data.task_train[outside],
+        )  # fmt: skip
         if inside.size == 0 or outside.size == 0:
             continue
-        fitted = fit_quietly(model, data.X_train[inside], data.y_train[inside], data.task_train[inside])
-        scores.append(part.score(decide(fitted, part)))
+        fitted = fit_quietly(model, part.X_train, part.y_train, part.task_train)
+        scores.append(_measured(part, decide(fitted, part)))
     return scores
+
+
+def _measured(part: AuditData, decision: FloatArray) -> float:
+    """The audit's measure; the AUC of all rows as one task where most lie in tasks without both classes."""
+    if part.kind == "classification" and part.pooled:
+        comparable = part.measurable[part.task_test]
+        if 2 * int(comparable.sum()) < comparable.size:
+            return auc(part.y_test, decision)
+    return part.score(decision)

@@ -50,6 +50,12 @@ def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
     return Effect(outcome, before, after, damage, others_before, others_after)
 
 
+def effects(data: AuditData, clean: Sequence[FloatArray], outcomes: Iterable[Outcome]) -> list[Effect]:
+    """Each outcome measured on its seed's split; ``clean``: predictions or margins without an attack, one a seed."""
+    places = ((outcome, outcome.cell.replicate) for outcome in outcomes)
+    return [effect(data.of_seed(replicate), clean[replicate], outcome) for outcome, replicate in places]
+
+
 def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:
     """One entry for each attack and budget, over its seeds."""
     groups: dict[tuple[str, float], list[Effect]] = {}

@@ -1,0 +1,172 @@
+"""What a report says of the data, the model and the settings."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from patom.attacks.bilevel import MTRL
+from patom.audit.cells import Outcome
+from patom.audit.data import AuditData
+from patom.audit.draws import task_sets
+from patom.audit.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
+from patom.audit.plan import attacking_counts, budgets, injected
+from patom.audit.selection import Selection
+from patom.audit.settings import AuditSettings
+from patom.audit.verdict import Aim
+from patom.audit.wording import counted, listed, quoted
+from patom.core.arrays import BoolArray, FloatArray
+from patom.intervals import interval
+
+
+def data_section(
+    data: AuditData, settings: AuditSettings, selection: Selection, clean: FloatArray, asked: int
+) -> dict[str, Any]:
+    """What was audited, task by task on the first seed's split, with notes on all that was decided for the user.
+
+    Parameters
+    ----------
+    clean : array of shape (n_test,)
+        Predictions or margins of that split's test rows without an attack.
+    asked : int
+        Seeds that were asked for.
+    """
+    scores, held_out = data.score_tasks(clean), np.bincount(data.task_test, minlength=data.tasks.size)
+    tasks = [
+        {"task": str(task), "n_train": int(n), "n_test": int(k), "clean": _finite(score)}
+        for task, n, k, score in zip(data.tasks, data.counts, held_out, scores, strict=True)
+    ]
+    notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings)]
+    if asked > settings.n_seeds:
+        notes.append(
+            f"There are no more than {counted(settings.n_seeds, 'draw')} of targets and test rows that differ, so that "
+            f"{settings.n_seeds} of {counted(asked, 'seed')} were run."
+        )
+    if selection.edges:
+        notes.append(
+            f"The lambdas chosen lie where the grid ends: {' and '.join(selection.edges)} may do better still, so set "
+            "them yourself if you know better ones."
+        )
+    return data.about | {"tasks": tasks, "notes": notes}
+
+
+def _measured(data: AuditData) -> list[str]:
+    """How several tasks make one figure, where that is not the plain mean over all of them."""
+    lost, m = int((~data.measurable).sum()), data.tasks.size
+    if data.pooled and data.kind == "regression":
+        return [
+            f"Some tasks have fewer than {FEW_TEST_ROWS} test rows, so tasks are measured together: the squared errors "
+            "of all test rows against the variance within tasks. A task counts by its rows and how far they spread."
+        ]
+    if data.pooled:
+        without = f" ({lost:,} of {m:,} have rows of one class only and count in nothing)" if lost else ""
+        return [
+            f"Some tasks have fewer than {FEW_OF_A_CLASS} test rows of a class, so tasks are measured together: the "
+            f"mean of their AUC, weighted by their pairs of rows of both classes over their rows{without}."
+        ]
+    if lost:
+        return [f"Tasks that count in no mean, as their test rows are too few or of one value: {lost:,} of {m:,}."]
+    return []
+
+
+def _too_small(data: AuditData, settings: AuditSettings) -> list[str]:
+    counts = attacking_counts(data, settings)
+    spared = int((injected(counts, budgets(data, settings)[-1]) == 0).sum())
+    if not spared:
+        return []
+    return [
+        f"Even the largest budget comes to no row in {spared:,} of {counted(counts.size, 'attacking task')}, "
+        "as it is rounded down."
+    ]
+
+
+def model_section(
+    data: AuditData, fitted: MTRL, selection: Selection, clean: Sequence[FloatArray], settings: AuditSettings
+) -> dict[str, Any]:
+    """The model under audit, as fitted on the first seed's split, and how good it is without an attack.
+
+    Parameters
+    ----------
+    clean : sequence of arrays of shape (n_test,)
+        Predictions or margins without an attack, of each seed's test rows.
+    """
+    targets = [
+        data.of_seed(replicate).score(decision, _mask(data, task_sets(data, settings, replicate)[0]))
+        for replicate, decision in enumerate(clean)
+    ]
+    once = ", once for all seeds on the first one's training rows" if len(clean) > 1 and selection.scores else ""
+    return {
+        "estimator": type(fitted).__name__,
+        "loss": fitted.loss,
+        "lambda_1": selection.lambda_1,
+        "lambda_2": selection.lambda_2,
+        "lambdas_chosen_by": selection.chosen_by + once,
+        "cross_validation": [
+            {"lambda_1": a, "lambda_2": b, "score": _finite(score)} for a, b, score in selection.scores
+        ],
+        "metric": data.metric,
+        "measured": "tasks together" if data.pooled else "mean over tasks",
+        "clean": _finite(data.score(clean[0])),
+        "clean_targets": interval(targets, settings.confidence),
+        "clean_targets_by_seed": [_finite(value) for value in targets],
+        "objective": fitted.objective_,
+        "duality_gap": fitted.duality_gap_,
+        "status": fitted.status_.value,
+    }
+
+
+def _mask(data: AuditData, places: Sequence[int]) -> BoolArray:
+    return np.isin(np.arange(data.tasks.size), places)
+
+
+def setting_section(
+    data: AuditData, settings: AuditSettings, outcomes: Sequence[Outcome], step_sizes: Mapping[str, float]
+) -> dict[str, Any]:
+    """How it was audited."""
+    if settings.targets is None:
+        targets = "a random half of the tasks, another for each seed" if data.tasks.size > 1 else "the only task"
+    else:
+        targets = ", ".join(map(str, settings.targets))
+    others = "the other tasks" if settings.attackers is None else ", ".join(map(str, settings.attackers))
+    return {
+        "budgets": list(budgets(data, settings)),
+        "n_seeds": settings.n_seeds,
+        "attack": settings.attack,
+        "keep_labels": settings.keep_labels or settings.attack == "patom",
+        "region": settings.region,
+        "iterations": outcomes[-1].result.attack["max_iter"],
+        "step_size": settings.step_size,
+        "step_sizes": dict(step_sizes),
+        "confidence": settings.confidence,
+        "splits": "each seed holds out its own test rows" if data.splits[1:] else "one split",
+        "targets": targets,
+        "attackers": f"direct: the targets themselves; indirect: {others}",
+        "injected_norm": 1.0,
+        "attacks_run": len(outcomes),
+        "attacks_uncertified": sum(not outcome.certified for outcome in outcomes),
+    }
+
+
+def aim(data: AuditData, settings: AuditSettings) -> Aim:
+    """Whom the attacks aim at and where the indirect ones come in, in words."""
+    m = data.tasks.size
+    half = (m + 1) // 2
+    through = "the other tasks" if settings.attackers is None else _named(settings.attackers)
+    if settings.targets is not None:
+        return Aim(_named(settings.targets), through, several=len(set(settings.targets)) > 1)
+    if m == 1:
+        return Aim("the only task", several=False)
+    if m == 2:
+        return Aim("one of the two tasks", "the other task", several=False)
+    return Aim("half of the tasks" if 2 * half == m else f"{half} of the {m} tasks")
+
+
+def _named(tasks: Sequence[Hashable], most: int = 3) -> str:
+    names = list(dict.fromkeys(map(str, tasks)))
+    if len(names) > most:
+        return f"{len(names)} named tasks"
+    return f"the tasks {listed(names)}" if len(names) > 1 else f"task {quoted(names[0])}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
