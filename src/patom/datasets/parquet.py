@@ -1,6 +1,8 @@
 """Rows from a Parquet file, row group by row group, into arrays that are allocated once."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from os import PathLike
@@ -9,13 +11,24 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from patom.core.arrays import AnyArray
+from patom.datasets.columns import (
+    NotWholeError,
+    as_text,
+    distinct_values,
+    float_values,
+    floats_or_exact,
+    held,
+    is_missing,
+    is_number,
+    plain,
+    text_array,
+    whole_numbers,
+)
 from patom.datasets.dataset import LongTable
-
-_BATCH = 1 << 14  # rows decoded at a time
+from patom.datasets.parquet_file import ParquetSource, UnreadableError, open_parquet
+from patom.pipes import NotAFileError, pipe_content
 
 
 def read_parquet(
@@ -33,12 +46,14 @@ def read_parquet(
     Parameters
     ----------
     path : path of a Parquet file
+        Or of a pipe, as `/dev/stdin`, which is read whole, once.
     task : str or None
-        Column of task labels: whole numbers or text; None puts all rows into task 0.
+        Column of task labels: whole numbers, text or dates; None puts all rows into task 0.
     target : str
         Column of targets: numbers, or text for classes.
     features : sequence of str, optional
-        Columns of numbers; by default all others, in the file's order.
+        Columns of numbers; by default all others, in the file's order, but for an index that pandas wrote and columns
+        without a name: sorted by the target, a row's number is the target.
     row_groups : sequence of int, optional
         The part of the file to read, by its row groups, in this order; by default all.
     dtype : {"float64", "float32"}, default "float64"
@@ -49,18 +64,28 @@ def read_parquet(
     Returns
     -------
     LongTable
-        ``X`` of shape (n, d), rows in the order read. Costs one pass, 8 n d bytes (none, where they are mapped), the
-        labels, and the batch of rows being decoded.
+        ``X`` of shape (n, d), rows in the order read. ``task`` is int64 or str, or Python's integers where one is
+        beyond int64; ``y`` is float64 or str, or whole numbers as they are where float64 would change one. Costs one
+        pass, 8 n d bytes (none, where they are mapped), the labels, and the batch of rows being decoded.
 
     Raises
     ------
     ValueError
-        A file that is no Parquet file or holds no rows, a column that is missing, named twice or used twice, text or
-        dates for numbers, a missing or infinite value.
+        A file that cannot be read, is no Parquet file or holds no rows, a column that is missing, named twice or used
+        twice, text or dates for numbers, a missing or infinite value, a task label that is not whole or a float so
+        large that it may stand for several.
+    MemoryError
+        Rows that do not fit into memory.
+
+    Warns
+    -----
+    UserWarning
+        Where an index or a column without a name was left out of the features.
 
     Examples
     --------
     >>> import tempfile
+    >>> import pyarrow.parquet as pq
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     sales = pa.table({"shop": ["n", "s", "n"], "price": [1.5, 2.0, 2.5], "sold": [3, 1, 2]})
     ...     pq.write_table(sales, f"{folder}/sales.parquet", row_group_size=2)
@@ -70,94 +95,123 @@ def read_parquet(
            [2. ],
            [2.5]]), array([3., 1., 2.]), array(['n', 's', 'n'], dtype='<U1'))
     """
-    file = _opened(Path(path))
-    source = _Source(Path(path).name, file, task, target)
+    source = _Source(_opened(Path(path)), task, target)
     chosen = source.features(features)
-    groups = list(range(file.metadata.num_row_groups)) if row_groups is None else source.groups(row_groups)
-    n = sum(file.metadata.row_group(group).num_rows for group in groups)
+    groups = source.groups(row_groups)
+    n = sum(source.file.file.metadata.row_group(group).num_rows for group in groups)
     if n == 0:
         raise ValueError(f"read_parquet: {source.name} has no rows to read")
+    if features is None and source.index:
+        warnings.warn(source.left_out(), stacklevel=2)
     shape = (n, len(chosen))
     X: AnyArray = (
         np.empty(shape, dtype) if memory_map is None else np.lib.format.open_memmap(memory_map, "w+", dtype, shape)
     )
-    y, labels = _Column(source, target, n), _Column(source, task, n)
-    for first, batch in source.batches(groups, chosen):
-        for j, name in enumerate(chosen):
-            X[first : first + batch.num_rows, j] = source.numbers(batch[name], name, first)
-        y.put(batch, first)
-        labels.put(batch, first)
-    return LongTable(X, y.values(), labels.values(whole=True))
-
-
-def _opened(path: Path) -> Any:
+    y, labels = _Targets(source, target, n), _Labels(source, task, n)
+    columns = [*chosen, target, *([] if task is None else [task])]
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"read_parquet: '{path}' cannot be read as a Parquet file: {reason}") from None
+        for first, batch in source.file.batches(groups, columns):
+            for j, name in enumerate(chosen):
+                X[first : first + batch.num_rows, j] = source.numbers(batch[name], name, first, dtype)
+            y.put(batch, first)
+            labels.put(batch, first)
+    except UnreadableError as error:
+        raise ValueError(f"read_parquet: {error}") from None
+    return LongTable(X, y.all(), labels.all())
+
+
+def _opened(path: Path) -> ParquetSource:
+    try:
+        return open_parquet(path, pipe_content(path))
+    except NotAFileError as error:
+        raise ValueError(f"read_parquet: {error}, not a Parquet file") from None
+    except UnreadableError as error:
+        raise ValueError(f"read_parquet: '{path}' cannot be read as a Parquet file: {error.reason}") from None
 
 
 @dataclass(frozen=True)
 class _Source:
     """The file, and what its columns are for."""
 
-    name: str
-    file: Any
+    file: ParquetSource
     task: str | None
     target: str
 
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def roles(self) -> list[str]:
+        return [self.target] if self.task is None else [self.task, self.target]
+
+    @property
+    def index(self) -> list[str]:
+        """Columns that are no features by default."""
+        return [name for name in self.file.schema.names if name in self.file.index and name not in self.roles]
+
+    def left_out(self) -> str:
+        left = ", ".join(map(repr, self.index))
+        return (
+            f"read_parquet: left out of the features of {self.name}, as row numbers or an index: {left}; name them "
+            "in features to keep them"
+        )
+
     def features(self, asked: Sequence[str] | None) -> list[str]:
-        names = list(self.file.schema_arrow.names)
-        roles = [self.target] if self.task is None else [self.task, self.target]
+        roles, names = self.roles, self.file.schema.names
         if len(set(roles)) < len(roles):
             raise ValueError(f"read_parquet: {self.task!r} is named as task and as target; they must be two columns")
-        chosen = [name for name in names if name not in roles] if asked is None else list(asked)
+        apart = {*roles, *(self.file.index if asked is None else ())}
+        chosen = [name for name in names if name not in apart] if asked is None else list(asked)
+        times = Counter(names)
         for name in (*roles, *chosen):
-            if names.count(name) != 1:
+            if times[name] != 1:
                 near = get_close_matches(str(name), names, 3, 0.5) or names
                 what = f"no column {name!r}; the nearest names are {', '.join(map(repr, near))}"
-                what = f"more than one column {name!r}; rename them" if name in names else what
+                what = f"more than one column {name!r}; rename them" if name in times else what
                 raise ValueError(f"read_parquet: {self.name} has {what}")
-        twice = [name for name in chosen if chosen.count(name) > 1 or name in roles]
+        twice = [name for name, used in Counter((*roles, *chosen)).items() if used > 1]
         if twice:
             raise ValueError(f"read_parquet: the column {twice[0]!r} is used twice; take it off the features once")
         if not chosen:
             raise ValueError(f"read_parquet: {self.name} has no feature: no column but {', '.join(map(repr, roles))}")
+        types = dict(zip(names, self.file.schema.types, strict=True))
+        for name in chosen:
+            self.require_numbers(name, types[name], extended=asked is None and name in self.file.extensions)
         return chosen
 
-    def groups(self, asked: Sequence[int]) -> list[int]:
-        held = self.file.metadata.num_row_groups
-        strange = [group for group in asked if group not in range(held)]
-        if strange:
+    def require_numbers(self, name: str, kind: Any, *, extended: bool = False) -> None:
+        if extended or not is_number(held(kind)):
+            what = f"an extension type over {kind}" if extended else f"type {kind}"
             raise ValueError(
-                f"read_parquet: row_groups holds {strange[0]!r}; {self.name} has the row groups 0 to {held - 1}"
-            )
-        return list(asked)
-
-    def batches(self, groups: list[int], features: list[str]) -> Iterator[tuple[int, Any]]:
-        """First row, among those read, and columns of a batch."""
-        columns, first = [*features, self.target, *([] if self.task is None else [self.task])], 0
-        for group in groups:  # asked for together, Arrow would read ahead
-            for batch in self.file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
-                yield first, batch
-                first += batch.num_rows
-
-    def numbers(self, column: Any, name: str, first: int) -> AnyArray:
-        """A batch's column as float64; ``first`` is its first row."""
-        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
-        if not any(is_kind(column.type) for is_kind in kinds):
-            raise ValueError(
-                f"read_parquet: the column {name!r} of {self.name} holds values of type {column.type}, not numbers; "
+                f"read_parquet: the column {name!r} of {self.name} holds values of {what}, not numbers; "
                 "leave it out of the features or turn it into numbers"
             )
-        values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-        good = np.isfinite(values)
+
+    def groups(self, asked: Sequence[int] | None) -> list[int]:
+        held_groups = self.file.file.metadata.num_row_groups
+        strange = [] if asked is None else [group for group in asked if group not in range(held_groups)]
+        if strange:
+            raise ValueError(
+                f"read_parquet: row_groups holds {strange[0]!r}; {self.name} has the row groups 0 to {held_groups - 1}"
+            )
+        return list(range(held_groups) if asked is None else asked)
+
+    def numbers(self, column: Any, name: str, first: int, dtype: str = "float64") -> AnyArray:
+        """A batch's column as finite numbers; ``first`` is its first row."""
+        values = float_values(plain(column))
+        with np.errstate(over="ignore"):
+            kept = values.astype(dtype, copy=False)
+        good = np.isfinite(kept)
         if not good.all():
             row = int(np.argmin(good))
-            what = "a missing value" if np.isnan(values[row]) else "an infinite value"
-            self.refuse(what, name, first + row)
-        return values
+            if np.isfinite(values[row]):
+                raise ValueError(
+                    f"read_parquet: {self.name} holds {values[row]:g} in row {first + row + 1}, column {name!r}, which "
+                    f"is too large for {dtype}; read it as float64"
+                )
+            self.refuse("a missing value" if np.isnan(values[row]) else "an infinite value", name, first + row)
+        return kept
 
     def refuse(self, what: str, name: str, row: int) -> None:
         raise ValueError(
@@ -167,52 +221,70 @@ class _Source:
 
 
 @dataclass
-class _Column:
-    """Targets or task labels: numbers, or text kept as each label's number in order of appearance until the end."""
+class _Labels:
+    """Task labels, put in batch by batch: whole numbers, or text as each label's place among those that came."""
 
     source: _Source
     name: str | None
     n: int
-    numbers: AnyArray | None = None
+    values: AnyArray | None = None
     places: dict[str, int] = field(default_factory=dict)
 
     def put(self, batch: Any, first: int) -> None:
         if self.name is None:
             return
-        column = batch[self.name]
-        rows = slice(first, first + len(column))
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if self.numbers is None:
-            self.numbers = np.empty(self.n, np.int32 if text else np.float64 if _inexact(column.type) else np.int64)
-        if not text:
-            values = self.source.numbers(column, self.name, first)
-            exact = self.numbers.dtype.kind == "i"
-            self.numbers[rows] = column.cast(pa.int64()).to_numpy(zero_copy_only=False) if exact else values
-            return
-        codes = pc.dictionary_encode(column)
-        if codes.null_count:
-            self.source.refuse("a missing value", self.name, first + int(pc.index(pc.is_null(column), True).as_py()))
-        places = [self.places.setdefault(label, len(self.places)) for label in codes.dictionary.to_pylist()]
-        self.numbers[rows] = np.asarray(places, np.int32)[codes.indices.to_numpy()]
+        column = plain(batch[self.name])
+        missing = is_missing(column)
+        if missing.any():
+            self.source.refuse("a missing value", self.name, first + int(missing.argmax()))
+        part = self.numbers(column, first) if is_number(column.type) else self.codes(column)
+        if self.values is None:
+            self.values = np.zeros(self.n, part.dtype)
+        elif "iOf".index(part.dtype.kind) > "iOf".index(self.values.dtype.kind):  # the more it can hold
+            self.values = self.values.astype(part.dtype)
+        self.values[first : first + part.size] = part
 
-    def values(self, *, whole: bool = False) -> AnyArray:
-        """All rows; ``whole`` refuses numbers that are not."""
-        if self.numbers is None:
-            return np.zeros(self.n, dtype=np.int64)
-        if self.places:
-            return np.asarray(list(self.places), dtype=str)[self.numbers]
-        if not whole:
-            return self.numbers.astype(np.float64, copy=False)
-        odd = np.flatnonzero(self.numbers != np.rint(self.numbers))
-        if odd.size:
+    def numbers(self, column: Any, first: int) -> AnyArray:
+        try:
+            return whole_numbers(column)
+        except NotWholeError as error:
             raise ValueError(
-                f"read_parquet: the task column {self.name!r} of {self.source.name} holds {self.numbers[odd[0]]:g} in "
-                f"row {odd[0] + 1}; tasks are named by whole numbers or by text"
-            )
-        return self.numbers.astype(np.int64, copy=False)
+                f"read_parquet: the task column {self.name!r} of {self.source.name} holds {error.shown} in row "
+                f"{first + error.row + 1}; {error}"
+            ) from None
+
+    def codes(self, column: Any) -> AnyArray:
+        try:
+            distinct, codes = distinct_values(as_text(column))
+        except TypeError as error:
+            raise ValueError(f"read_parquet: the column {self.name!r} of {self.source.name} holds {error}") from None
+        places = [self.places.setdefault(label, len(self.places)) for label in distinct]
+        return np.asarray(places, np.int32)[codes]
+
+    def all(self) -> AnyArray:
+        """The labels of all rows."""
+        if self.values is None:
+            return np.zeros(self.n, dtype=np.int64)
+        if not self.places:
+            return self.values
+        try:
+            return text_array(list(self.places))[self.values]
+        except ValueError as error:
+            raise ValueError(f"read_parquet: the column {self.name!r} of {self.source.name} holds {error}") from None
 
 
-def _inexact(kind: Any) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+class _Targets(_Labels):
+    """Targets: numbers as float64 unless they are whole and float64 would change one, which may be two classes."""
+
+    def numbers(self, column: Any, first: int) -> AnyArray:
+        if not pa.types.is_floating(column.type):
+            try:
+                return whole_numbers(column)
+            except NotWholeError:  # decimals that measure
+                pass
+        return self.source.numbers(column, str(self.name), first)
+
+    def all(self) -> AnyArray:
+        """The targets of all rows."""
+        values = super().all()
+        return floats_or_exact(values) if values.dtype.kind in "iO" else values

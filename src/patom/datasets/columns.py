@@ -1,0 +1,233 @@
+"""Values of an Arrow column: whole numbers exactly, others as float64 or text; one way for all who read tables."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+
+_ROW_NUMBERS = re.compile(r"\s*|__index_level_\d+__|Unnamed: \d+((\.|_level_)\d+)?|\.\.\.\d+")
+_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # from here on a float of so many bits may stand for several whole numbers
+
+
+class NotWholeError(ValueError):
+    """A number that names no task: `row` is its place, `shown` how it is printed, the message says why."""
+
+    def __init__(self, row: int, shown: str, why: str = "tasks are named by whole numbers or by text") -> None:
+        super().__init__(why)
+        self.row, self.shown = row, shown
+
+
+def names_row_numbers(name: str) -> bool:
+    """Tell whether a column's name is none, or what pandas and R call an index that had none.
+
+    Examples
+    --------
+    >>> [names_row_numbers(name) for name in ("", "__index_level_0__", "Unnamed: 0", "...1", "price")]
+    [True, True, True, True, False]
+    """
+    return _ROW_NUMBERS.fullmatch(name) is not None
+
+
+def held(kind: Any) -> Any:
+    """The type of a column's values: that of a dictionary's entries."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_number(kind: Any) -> bool:
+    """Whether values of an Arrow type are numbers: whole, real, decimal, yes or no."""
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    return any(is_type(kind) for is_type in numeric)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether values of an Arrow type, as `plain` leaves it, are text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def may_be_text(kind: Any) -> bool:
+    """Whether `plain` can make text of values of an Arrow type."""
+    return is_text(kind) or str(kind) in ("string_view", "binary", "large_binary", "binary_view")
+
+
+def plain(column: Any) -> Any:
+    """Undo extensions, dictionaries and views; bytes become text where all are UTF-8, text that is not becomes bytes.
+
+    Parameters
+    ----------
+    column : pyarrow Array or ChunkedArray
+
+    Examples
+    --------
+    >>> plain(pa.array(["b", "a", "b"]).dictionary_encode()).to_pylist(), plain(pa.array([b"1"])).type
+    (['b', 'a', 'b'], DataType(large_string))
+    """
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.cast(column.type.storage_type)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if str(column.type).endswith("_view"):
+        column = column.cast(pa.large_string() if column.type == "string_view" else pa.large_binary())
+    try:
+        if is_text(column.type):
+            column.validate(full=True)  # a file may hold any bytes as text
+        elif pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            return column.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return column.cast(pa.large_binary())
+    return column
+
+
+def float_values(column: Any) -> FloatArray:
+    """Numbers as float64, shape (n,), each the nearest there is; NaN where one is missing.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> float_values(pa.array([Decimal("0.3"), None], pa.decimal128(38, 18)))
+    array([0.3, nan])
+    """
+    if pa.types.is_decimal(column.type):  # Arrow's own way to a float may miss it by a digit
+        column = column.cast(pa.large_string())
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def whole_numbers(column: Any) -> AnyArray:
+    """Numbers that are whole, exactly, shape (n,): int64, or Python's integers where one is beyond int64.
+
+    Parameters
+    ----------
+    column : pyarrow Array or ChunkedArray
+        Integers, decimals, floats or booleans, none missing.
+
+    Raises
+    ------
+    NotWholeError
+        A number that is not whole, or a float so large that it may stand for several whole numbers.
+
+    Examples
+    --------
+    >>> whole_numbers(pa.array([3.0, -1.0])), whole_numbers(pa.array([2**63, 1], pa.uint64()))
+    (array([ 3, -1]), array([9223372036854775808, 1], dtype=object))
+    """
+    if pa.types.is_floating(column.type):
+        return _whole_floats(column)
+    if str(column.type).startswith(("decimal32", "decimal64")):  # their way to int64 is refused by Arrow
+        column = column.cast(pa.decimal128(38, column.type.scale))
+    try:
+        return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        distinct, codes = distinct_values(column)
+    for code, value in enumerate(distinct):  # the first in the order of rows
+        if value != int(value):
+            raise NotWholeError(int((codes == code).argmax()), f"{value:f}")
+    return objects([int(value) for value in distinct])[codes]
+
+
+def _whole_floats(column: Any) -> IntArray:
+    values, bits = float_values(column), column.type.bit_width
+    odd = ~((np.abs(values) < _EXACT[bits]) & (values == np.rint(values)))
+    if not odd.any():
+        return np.asarray(values, dtype=np.int64)
+    row = int(odd.argmax())
+    if np.isinf(values[row]) or values[row] != np.rint(values[row]):
+        raise NotWholeError(row, f"{values[row]:g}")
+    raise NotWholeError(
+        row,
+        f"{values[row]:g}",
+        f"floats of {bits} bits tell whole numbers apart below {_EXACT[bits]:,}, so store labels as integers or text",
+    )
+
+
+def floats_or_exact(whole: AnyArray) -> AnyArray:
+    """Whole numbers as float64, shape (n,), or as they are, int64 or Python's, where float64 would change one.
+
+    Examples
+    --------
+    >>> floats_or_exact(np.array([1, 2])), floats_or_exact(np.array([1, 2**53 + 1]))
+    (array([1., 2.]), array([               1, 9007199254740993]))
+    """
+    floats = whole.astype(np.float64)
+    if whole.dtype == object:
+        same = all(int(value) == exact for value, exact in zip(floats.tolist(), whole.tolist(), strict=True))
+    else:
+        same = bool((np.abs(floats) < 2.0**63).all() and (floats.astype(np.int64) == whole).all())
+    return floats if same else whole
+
+
+def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
+    """The k distinct values, in order of appearance, and each row's position among them, shape (n,).
+
+    Examples
+    --------
+    >>> distinct_values(pa.array(["b", "a", "b"]))
+    (['b', 'a'], array([0, 1, 0], dtype=int32))
+    """
+    distinct = pc.unique(column)
+    codes = pc.index_in(column, value_set=distinct).to_numpy(zero_copy_only=False)
+    return distinct.to_pylist(), np.asarray(codes, dtype=np.int32)
+
+
+def objects(values: list[Any]) -> AnyArray:
+    """An array that holds the values themselves, shape (n,), whatever numpy would make of them."""
+    kept = np.empty(len(values), dtype=object)
+    kept[:] = values
+    return kept
+
+
+def as_text(column: Any) -> Any:
+    """Labels that are no numbers, as text: text itself, and dates and times as Arrow writes them.
+
+    Raises
+    ------
+    TypeError
+        Values of another type.
+
+    Examples
+    --------
+    >>> as_text(pa.array([0], pa.date32())).to_pylist()
+    ['1970-01-01']
+    """
+    if is_text(column.type):
+        return column
+    try:
+        if pa.types.is_temporal(column.type):
+            return column.cast(pa.large_string())
+    except pa.ArrowException:  # a time zone that this machine does not know
+        pass
+    raise TypeError(f"values of type {column.type}, not labels")
+
+
+def text_array(labels: list[str]) -> AnyArray:
+    """Distinct labels as an array of str, shape (k,).
+
+    Raises
+    ------
+    ValueError
+        A label that ends in the character NUL: arrays of text would leave it out.
+
+    Examples
+    --------
+    >>> text_array(["b", "a"])
+    array(['b', 'a'], dtype='<U1')
+    """
+    cut = [label for label in labels if label.endswith("\0")]
+    if cut:
+        raise ValueError(f"the label {cut[0]!r}, whose last character an array of text would leave out: rename it")
+    return np.asarray(labels, dtype=str)
+
+
+def is_missing(column: Any) -> BoolArray:
+    """Which values are null or NaN, shape (n,).
+
+    Examples
+    --------
+    >>> is_missing(pa.array([1.5, None, float("nan")]))
+    array([False,  True,  True])
+    """
+    if pa.types.is_floating(column.type):
+        return np.isnan(float_values(column))
+    return np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), dtype=bool)
