@@ -17,6 +17,20 @@ import pytest
         (["True", "False", "True"],) * 2,
         (["2020-01-01", "2020-01-02", "2020-01-01"],) * 2,
         (["a", "1", "b "],) * 2,
+        (["1E2", "10E1", "2E1"],) * 2,  # three codes, two numbers
+        (["1E2", "2E1", "3"],) * 2,
+        (["12e3", "120", "045"],) * 2,
+        (["1e+05", "2e+05", "30", "7.0"], [100_000, 200_000, 30, 7]),
+        (["1e+05", "100000", "2"],) * 2,
+        (["1e+05", "1.0e+05", "2"],) * 2,
+        (["7", "7.0", "8.00", "9."], [7, 7, 8, 9]),
+        (["7", "+7", "8"],) * 2,
+        (["7.0", "+7", "8"],) * 2,
+        (["007", "7.0"],) * 2,
+        (["0", "-0", "1.0"],) * 2,
+        (["123456789012345678.0", "123456789012345679", "1"], [123456789012345678, 123456789012345679, 1]),
+        (["9223372036854775808.0", "9223372036854775809.0", "1"],) * 2,
+        (["1", "inf", "2.0"],) * 2,
     ],
 )
 def test_csv_task_labels(read, written, expected):
@@ -41,6 +55,10 @@ def test_csv_task_labels(read, written, expected):
         (pa.array(["v", "w", "v"]).dictionary_encode(), ["v", "w", "v"]),
         (pa.array([b"v", b"w", b"v"]), ["v", "w", "v"]),
         (pa.array([datetime.date(2020, 1, 2)] * 3), ["2020-01-02"] * 3),
+        (pa.array([Decimal(2**53), Decimal(2**53 + 1), Decimal(1)], pa.decimal128(38, 0)), [2**53, 2**53 + 1, 1]),
+        (pa.array([Decimal("9007199254740993.00"), Decimal("9007199254740992.00"), Decimal(1)]), [2**53 + 1, 2**53, 1]),
+        (pa.array([Decimal(2**63), Decimal(2**63 + 1), Decimal(-1)]), [str(2**63), str(2**63 + 1), "-1"]),
+        (pa.array([Decimal(10**60), Decimal(10**60 + 1), Decimal(1)]), [str(10**60), str(10**60 + 1), "1"]),
     ],
     ids=lambda value: str(value.type) if hasattr(value, "type") else "",
 )
@@ -85,6 +103,31 @@ def test_a_task_is_no_measurement(fault, content):
     assert message.startswith("The task column 't' of data.")
     assert "holds 1.5 in row 2" in message
     assert message.endswith("tasks are named by whole numbers or by text.")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"t": pa.array([Decimal("9007199254740992.5"), Decimal(1), Decimal(2)])}, "holds 9007199254740992.5 in row 1"),
+        (
+            {"t": pa.array([1.0, 2.0**24, 2.0], pa.float32())},
+            "floats of 32 bits tell whole numbers apart below 16,777,216",
+        ),
+        ("t,x,y\n1.0,1,2\n4503599627370497.25,2,3\n", "holds 4503599627370497.25 in row 2 (line 3 of the file)"),
+        (
+            "t,x,y\n1e+05,1,2\n1e+18,2,3\n",
+            "holds 1e+18 in row 2 (line 3 of the file): store labels with all their digits",
+        ),
+        ("t,x,y\n1,1,2\n1e-05,2,3\n", "holds 1e-05 in row 2 (line 3 of the file): tasks are named by whole numbers"),
+        ({"t": ["a", "a\0", "b"]}, "holds the label 'a\\x00', whose last character an array of text would leave out"),
+        ({"t": pa.array([b"ab", b"cd", b"ab"], pa.binary(2))}, "holds values of type fixed_size_binary[2], not labels"),
+        ({"t": pa.array([b"\xff", b"b", b"c"])}, "holds values of type large_binary, not labels"),
+    ],
+)
+def test_what_may_stand_for_two_tasks_or_none_is_refused(fault, content, said):
+    message = fault(content)
+    assert message.startswith("The task column 't' of data.")
+    assert said in message
 
 
 def test_a_task_number_beyond_exact_floats_is_refused_rather_than_merged(fault):

@@ -1,7 +1,7 @@
 """The main job: measure how badly somebody could hurt a model by feeding it data.
 
-``table`` (over ``table_file`` and ``table_columns``), ``split`` and ``scaling`` prepare a table, ``data`` holds it;
-``selection`` picks the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one,
+``table`` (over ``table_reading`` and the other ``table_*``), ``split`` and ``scaling`` prepare a table, ``data`` holds
+it; ``selection`` picks the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one,
 ``run`` all of them; ``summary`` and ``verdict`` say what came out, ``output`` writes it down.
 """
 

@@ -11,9 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from patom.audit.table_columns import check_finite, feature_matrix, target_values, task_labels
-from patom.audit.table_file import TableError, TableFile, is_named, read_file
+from patom.audit.table_columns import check_finite, feature_matrix
+from patom.audit.table_file import TableError, TableFile
+from patom.audit.table_reading import read_file
+from patom.audit.table_target import Target, target_values
+from patom.audit.table_tasks import task_labels
 from patom.audit.wording import listed, quoted
+from patom.datasets.columns import names_row_numbers
 
 __all__ = ["Kind", "Table", "TableError", "read_table"]
 
@@ -57,12 +61,15 @@ def read_table(
 
     Parameters
     ----------
-    path : path of the file; CSV is UTF-8 with a header, separated by commas, semicolons, tabs or bars.
-    task : name of the task column: whole numbers become int64, anything else str.
+    path : path of the file, or of a pipe, as `/dev/stdin`, which is read once; CSV is UTF-8 with a header, separated
+        by commas, semicolons, tabs or bars, or by what Excel's first line `sep=;` names.
+    task : name of the task column: whole numbers become int64, anything else str. Labels stay what they are: whole
+        numbers beyond int64 and codes of a CSV such as '007' or '1E2' are text, floats too large to be exact refused.
     target : name of the target column: numbers, or two classes (the one that sorts last is +1).
     features : names of the feature columns; by default all remaining columns that hold numbers (integer,
-        float, bool, decimal). The others are left out with a note, except a text column at least half of
-        whose values are meant as numbers, which is an error.
+        float, bool, decimal). The others are left out with a note, as are columns without a name, an index that
+        pandas wrote, and nested ones; a text column at least half of whose values are meant as numbers is
+        an error.
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
@@ -75,11 +82,13 @@ def read_table(
     TableError
         If the file cannot be read or is no table, if a column is missing, named twice or used twice, if a
         value is missing, infinite or no number, if the target is constant or holds more than two classes.
+    MemoryError
+        If the file does not fit into memory.
 
     Notes
     -----
-    Cost: one pass over the file and a sort of the target; memory 8 n d bytes and a column more, and for a CSV file
-    about twice the file besides.
+    Cost: one pass over the file and a sort of the target; memory 8 n d bytes and a
+    column more, and for a CSV file about twice the file besides.
 
     Examples
     --------
@@ -99,19 +108,21 @@ def read_table(
     _check_names(file, task, target, features)
     labels = task_labels(file, task)
     names, X, notes = feature_matrix(file, task, target, features)
-    values, words = target_values(file, target, kind)
+    found = target_values(file, target, kind)
+    values = found.values
     with np.errstate(over="ignore", invalid="ignore"):  # sums cost no array, and are finite if all values are
         total = X.sum() + values.sum()
     if not np.isfinite(total):
         check_finite(file, dict(zip(names, X.T, strict=True)) | {target: values})
-    chosen, reason, classes, kind_note = _choose_kind(file, target, values, words, kind)
+    chosen, reason, classes, kind_note = _choose_kind(file, target, found, kind)
+    y = values if classes is None else np.where(values == values.max(), 1.0, -1.0)
     return Table(
         name=path.stem,
         source=path.name,
         kind=chosen,
         kind_reason=reason,
         X=X,
-        y=values if classes is None else np.where(values == values.max(), 1.0, -1.0),
+        y=y,
         task=labels,
         features=names,
         task_column=task,
@@ -125,12 +136,14 @@ def _check_names(file: TableFile, task: str, target: str, features: Sequence[str
     if task == target:
         raise TableError(f"{task!r} is named as the task and as the target: they must be two columns.")
     names = file.columns.column_names
-    doubled = [name for name, times in Counter(names).items() if times > 1 and is_named(name)]
+    held = Counter(names)
+    wanted = {task, target, *(features or ())}
+    doubled = [name for name, times in held.items() if times > 1 and (name in wanted or not names_row_numbers(name))]
     if doubled:
         raise TableError(f"{file.source} has more than one column named {listed(doubled)}: rename them.")
     chosen = () if features is None else features
     for name in (task, target, *chosen):
-        if name not in names:
+        if name not in held:
             raise TableError(f"{file.source} has no column {name!r}: {_nearest(name, names)}.")
     for name in (task, target):
         if name in chosen:
@@ -154,12 +167,12 @@ def _nearest(name: str, names: list[str]) -> str:
 
 
 def _choose_kind(
-    file: TableFile, name: str, values: NDArray[np.float64], words: list[str] | None, asked: str
+    file: TableFile, name: str, target: Target, asked: str
 ) -> tuple[Kind, str, tuple[str, str] | None, str]:
     """Choose the kind, the reason for it, (negative, positive) and a note."""
-    distinct = np.unique(values)
+    distinct, words = np.unique(target.values), target.words
     first = [words[int(v)] for v in distinct[:5]] if words else [_printed(v) for v in distinct[:5]]
-    count = distinct.size
+    count = target.count or distinct.size
     if count == 1:
         raise TableError(
             f"The target {name!r} of {file.source} is constant: it is {quoted(first[0])} in every row, "

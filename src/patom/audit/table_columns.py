@@ -1,97 +1,18 @@
-"""The columns of a table's file as task labels, features and a target, or one sentence on why not."""
+"""The features of a table's file as one matrix, or one sentence on why not."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 from numpy.typing import NDArray
 
-from patom.audit.table_file import TableError, TableFile, is_named
+from patom.audit.table_file import ColumnError, TableError, TableFile
+from patom.audit.table_numbers import meant_as_numbers, numbers_among
 from patom.audit.wording import counted, listed, quoted
-
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
-_MEANT_AS_NUMBER = _NUMBER + r"|^[+-]?\d*[.,]?\d+([eE][+-]?\d+)?\s?%?$"  # also 1,5 and 20 %
-_SAFE_INTEGER = r"^(0|-?[1-9]\d{0,17})$"  # as int64 it prints as it was written
-_LONGEST_LABEL = 500  # characters; a fixed-width array of longer ones would fill the memory
-
-
-def task_labels(file: TableFile, name: str) -> NDArray[Any]:
-    """Read the named column as task labels, (n,): int64 if they are whole numbers, else str.
-
-    Numbers that a CSV writes in a way int64 would not print, such as '007', stay text. Raises TableError if a
-    label is missing, longer than 500 characters, a number that is not whole, or no label at all.
-
-    Examples
-    --------
-    >>> file = TableFile("sales.parquet", pa.table({"shop": [3.0, 1.0]}), b"", None)
-    >>> task_labels(file, "shop")
-    array([3, 1])
-    """
-    column = file.columns[name]
-    if file.delimiter is not None:
-        column = _typed(column)
-    missing = _missing(column)
-    if missing.any():
-        raise TableError(
-            f"{file.source} names no task in {file.row(int(missing.argmax()))}, column {name!r} "
-            f"({counted(int(missing.sum()), 'row')} in all): drop such rows or name their task."
-        )
-    try:
-        if pa.types.is_decimal(column.type):
-            column = _typed(column.cast(pa.string()))
-        if pa.types.is_floating(column.type):
-            return _whole(file, name, column)
-        if pa.types.is_integer(column.type) and pc.max(column).as_py() < 2**63:
-            return np.asarray(column.cast(pa.int64()).to_numpy())
-        if pa.types.is_boolean(column.type):
-            column = pc.if_else(column, "True", "False")
-        column = column.cast(pa.large_string())
-    except pa.ArrowException:
-        what = f"values of type {column.type}"
-        raise TableError(f"The task column {name!r} of {file.source} holds {what}, not labels.") from None
-    length = pc.utf8_length(column).to_numpy()
-    if length.max() > _LONGEST_LABEL:
-        raise TableError(
-            f"The task column {name!r} of {file.source} holds a label of {length.max():,} characters in "
-            f"{file.row(int(length.argmax()))}: a task label is a short name (at most {_LONGEST_LABEL})."
-        )
-    distinct = pc.unique(column)
-    codes = pc.index_in(column, value_set=distinct).to_numpy()
-    labels: NDArray[np.str_] = np.asarray(distinct.to_pylist(), dtype=str)[codes]
-    return labels
-
-
-def _typed(text: Any) -> Any:
-    """Task labels written as numbers, as numbers, if none of them would print differently."""
-    blank = pc.is_in(text, value_set=pa.array(pa.csv.ConvertOptions().null_values, text.type))
-    filled = text.filter(pc.invert(blank))
-
-    def every(pattern: str) -> bool:
-        return len(filled) > 0 and bool(pc.all(pc.match_substring_regex(filled, pattern)).as_py())
-
-    if every(_SAFE_INTEGER):
-        number = pa.int64()
-    elif every(_NUMBER) and not every(r"^[+-]?\d+$"):
-        number = pa.float64()
-    else:
-        return text
-    return pc.if_else(blank, pa.scalar(None, text.type), text).cast(number)
-
-
-def _whole(file: TableFile, name: str, column: Any) -> NDArray[np.int64]:
-    values = column.cast(pa.float64()).to_numpy()
-    odd = ~((np.abs(values) < 2.0**53) & (values == np.rint(values)))
-    if odd.any():
-        row = int(odd.argmax())
-        raise TableError(
-            f"The task column {name!r} of {file.source} holds {values[row]:g} in {file.row(row)}: "
-            "tasks are named by whole numbers or by text."
-        )
-    return np.asarray(values, dtype=np.int64)
+from patom.datasets.columns import float_values, held, is_missing, is_number, is_text, may_be_text
 
 
 def feature_matrix(
@@ -99,9 +20,9 @@ def feature_matrix(
 ) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
     """Read the features asked for, or all other columns that hold numbers, one column at a time into one matrix.
 
-    Gives d names, (n, d) float64 values, NaN where missing, and notes on the columns left out and on those read as
-    numbers from text. Raises TableError if no feature is left, or if a value is not a number in a column that
-    was asked for or at least half of whose values are meant as numbers.
+    Gives d names, (n, d) float64 values, NaN where missing, and notes on the columns left out, on those read as
+    numbers from text and on those that float64 rounds. Raises TableError if no feature is left, or if a value is not
+    a number in a column that was asked for or at least half of whose values are meant as numbers.
 
     Examples
     --------
@@ -110,25 +31,52 @@ def feature_matrix(
     (('price',), array([[0.5],
            [2. ]]), [])
     """
-    others = [name for name in file.columns.column_names if name not in (task, target)]
-    named = [name for name in others if is_named(name)] if asked is None else list(asked)
-    way_out = "or drop their rows" if asked else "drop their rows, or choose the features by name"
-    read = partial(_numbers, file, required=asked is not None, way_out=way_out)
-    typed = {name for name in named if _is_number(_held(file.columns.schema.field(name).type))}
-    told = {name: values for name in named if name not in typed and (values := read(name)) is not None}
+    names = file.columns.column_names
+    types = {name: held(kind) for name, kind in zip(names, file.columns.schema.types, strict=True)}
+    others = [name for name in names if name not in (task, target)]
+    named = [name for name in others if name not in file.index] if asked is None else list(asked)
+    strange = set() if asked else {name for name in named if name in file.extensions or _is_packed(types[name])}
+    reading = _Reading(file, required=asked is not None)
+    typed = {name for name in named if is_number(types[name])} - strange
+    told: dict[str, NDArray[np.float64]] = {}
+    for name in named:  # text becomes numbers, or is left out, before there is room for all
+        if name not in typed and name not in strange and (asked is not None or may_be_text(types[name])):
+            values = reading.numbers(name)
+            if values is not None:
+                told[name] = values
     text, chosen = list(told), [name for name in named if name in typed or name in told]
-    columns, X = _filled(file, chosen, lambda name: told.pop(name) if name in told else read(name))
+    columns, X = _filled(file, chosen, lambda name: told.pop(name) if name in told else reading.numbers(name))
     if not columns:
         raise TableError(f"{file.source} has no feature: no column but {task!r} and {target!r} holds numbers.")
-    notes = []
-    if asked is None and len(named) < len(others):
-        notes.append("Columns without a name were left out: they are most likely row numbers.")
-    left_out = [name for name in named if name not in columns]
-    if left_out:
-        notes.append(f"Left out of the features, as they hold no numbers: {listed(left_out, 20)}.")
+    notes = _left_out(file, others, columns, strange.union(reading.unreadable)) if asked is None else []
     if text:
         notes.append(f"Stored as text and read as numbers: {listed(text, 20)}.")
+    if reading.rounded:
+        notes.append(f"Rounded to float64, as they hold whole numbers beyond 2**53: {listed(reading.rounded, 20)}.")
     return tuple(columns), X, notes
+
+
+def _left_out(file: TableFile, others: list[str], features: list[str], strange: set[str]) -> list[str]:
+    kept = {*features}
+    index = [name for name in others if name in file.index]
+    written = [name for name in index if name.strip()]
+    odd = [name for name in others if name in strange]
+    empty = [name for name in others if name not in kept and name not in file.index and name not in strange]
+    notes = []
+    if len(written) < len(index):
+        notes.append("Columns without a name were left out: they are most likely row numbers.")
+    if written:
+        notes.append(f"Left out of the features, as row numbers or an index: {listed(written, 20)}.")
+    if empty:
+        notes.append(f"Left out of the features, as they hold no numbers: {listed(empty, 20)}.")
+    if odd:
+        notes.append(f"Left out of the features, as their types cannot be read as numbers: {listed(odd, 20)}.")
+    return notes
+
+
+def _is_packed(kind: Any) -> bool:
+    """Whether values are bytes of one length, which may be anything: integers of 128 bits, identifiers, hashes."""
+    return bool(pa.types.is_fixed_size_binary(kind))
 
 
 def _filled(
@@ -145,57 +93,61 @@ def _filled(
     return [name for name, kept in zip(names, full, strict=True) if kept], X
 
 
-def target_values(file: TableFile, name: str, kind: str) -> tuple[NDArray[np.float64], list[str] | None]:
-    """Read the target as numbers, or as positions in the sorted names of its classes.
+@dataclass
+class _Reading:
+    """Columns as float64, and what is to be said of them."""
 
-    Gives (n,) float64 values, NaN where missing, and the names of the classes, None if the values are numbers.
-    `kind` is "auto", "regression" or "classification". Raises TableError if a regression is asked for and the
-    target holds words, or if it holds neither numbers nor words.
+    file: TableFile
+    required: bool
+    rounded: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def numbers(self, name: str) -> NDArray[np.float64] | None:
+        """A column as float64, NaN where missing; None if it holds no numbers and none are required."""
+        try:
+            column = self.file.columns[name]
+        except ColumnError:
+            if self.required:
+                raise
+            self.unreadable.append(name)
+            return None
+        way_out = "or drop their rows" if self.required else "drop their rows, or choose the features by name"
+        values = column_numbers(self.file, name, column, required=self.required, way_out=way_out)
+        if values is not None and may_round(column.type) and (np.abs(values) >= 2.0**53).any():
+            self.rounded.append(name)
+        return values
+
+
+def may_round(kind: Any) -> bool:
+    """Whether an Arrow type holds whole numbers beyond 2**53, of which float64 holds some only."""
+    return bool(pa.types.is_decimal(kind) or (pa.types.is_integer(kind) and kind.bit_width == 64))
+
+
+def column_numbers(
+    file: TableFile, name: str, column: Any, *, required: bool, way_out: str = "or drop their rows"
+) -> NDArray[np.float64] | None:
+    """A column as float64, (n,), NaN where missing; None if it holds no numbers and none are ``required``.
+
+    Raises TableError if a value is not a number in a column that is required or at least half of whose values are
+    meant as numbers; the sentence ends in `way_out`.
 
     Examples
     --------
-    >>> file = TableFile("sales.parquet", pa.table({"sold": ["yes", "no", "yes"]}), b"", None)
-    >>> target_values(file, "sold", "auto")
-    (array([1., 0., 1.]), ['no', 'yes'])
+    >>> column = pa.chunked_array([["1", "-2e1"]])
+    >>> column_numbers(TableFile("sales.csv", None, b"", ","), "price", column, required=False)
+    array([  1., -20.])
     """
-    column = file.columns[name]
-    if not _is_text(column):
-        values = _numbers(file, name, required=True)
-        assert values is not None
-        return values, ["False", "True"] if pa.types.is_boolean(column.type) else None
-    words = pc.if_else(pa.array(_missing(column)), pa.scalar(None, column.type), column)
-    names = sorted(pc.unique(words).drop_null().to_pylist())
-    if kind == "regression" or (kind == "auto" and len(names) != 2):
-        values = _numbers(file, name, required=False)
-        if values is not None:
-            return values, None
-        if kind == "regression" and names:
-            raise TableError(
-                f"The target {name!r} of {file.source} holds words such as {quoted(names[0])}, which no "
-                "regression can predict: set the kind to 'classification' or choose another target."
-            )
-    codes = pc.index_in(words, value_set=pa.array(names, words.type))
-    return np.asarray(codes.cast(pa.float64()).to_numpy(), dtype=np.float64), names
-
-
-def _numbers(
-    file: TableFile, name: str, *, required: bool, way_out: str = "or drop their rows"
-) -> NDArray[np.float64] | None:
-    """Read a column as float64, NaN where missing; None if it holds no numbers and none are required."""
-    column = file.columns[name]
     if column.null_count == len(column):
         return np.full(len(column), np.nan) if required else None
-    if not _is_text(column):
-        if _is_number(column.type):
-            return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    if is_number(column.type):
+        return float_values(column)
+    if not is_text(column.type):
         if required:
-            held = f"values of type {column.type}, not numbers"
-            raise TableError(f"The column {name!r} of {file.source} holds {held}.")
+            raise TableError(f"The column {name!r} of {file.source} holds values of type {column.type}, not numbers.")
         return None
-    missing, text = _missing(column), pc.utf8_trim_whitespace(column)
-    odd = ~missing & ~_matches(text, _NUMBER)
-    meant = int(_matches(text, _MEANT_AS_NUMBER).sum())
-    if odd.any() and (required or 2 * meant >= int((~missing).sum())):
+    missing, text = missing_values(column), pc.utf8_trim_whitespace(column)
+    odd = ~missing & ~numbers_among(text)
+    if odd.any() and (required or 2 * int((meant_as_numbers(text) & ~missing).sum()) >= int((~missing).sum())):
         row = int(odd.argmax())
         raise TableError(
             f"The column {name!r} of {file.source} holds {quoted(column[row].as_py())} in {file.row(row)}, "
@@ -205,7 +157,7 @@ def _numbers(
     if odd.any() or (missing.all() and not required):
         return None
     text = pc.if_else(pa.array(missing), pa.scalar(None, text.type), text)
-    return np.asarray(text.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return float_values(text)
 
 
 def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> None:
@@ -232,27 +184,16 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
     )
 
 
-def _missing(column: Any) -> NDArray[np.bool_]:
-    """Mark null, NaN and blank text."""
-    blank = pc.is_null(column, nan_is_null=True)
-    if _is_text(column):
-        blank = pc.or_(blank, pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), False))
-    return np.asarray(blank.to_numpy(), dtype=bool)
+def missing_values(column: Any) -> NDArray[np.bool_]:
+    """Mark null, NaN and blank text, shape (n,).
 
-
-def _matches(text: Any, pattern: str) -> NDArray[np.bool_]:
-    found = pc.fill_null(pc.match_substring_regex(text, pattern), False)
-    return np.asarray(found.to_numpy(), dtype=bool)
-
-
-def _held(of: Any) -> Any:
-    return of.value_type if pa.types.is_dictionary(of) else of
-
-
-def _is_number(of: Any) -> bool:
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
-    return any(is_type(of) for is_type in numeric)
-
-
-def _is_text(column: Any) -> bool:
-    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+    Examples
+    --------
+    >>> missing_values(pa.array(["a", " ", None]))
+    array([False,  True,  True])
+    """
+    missing = is_missing(column)
+    if is_text(column.type):
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), False)
+        missing |= np.asarray(blank.to_numpy(zero_copy_only=False), dtype=bool)
+    return missing
