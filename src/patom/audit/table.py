@@ -68,8 +68,8 @@ def read_table(
     target : name of the target column: numbers, or two classes (the one that sorts last is +1).
     features : names of the feature columns; by default all remaining columns that hold numbers (integer,
         float, bool, decimal). The others are left out with a note, as are columns without a name, an index that
-        pandas wrote, and nested ones; a text column at least half of whose values are meant as numbers is
-        an error.
+        pandas wrote, and nested ones; a text column at least half of whose values are meant as numbers, such as
+        1,234 or $1.50, is an error.
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
