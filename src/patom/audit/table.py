@@ -16,6 +16,7 @@ from patom.audit.table_file import TableError, TableFile
 from patom.audit.table_reading import read_file
 from patom.audit.table_target import Target, target_values
 from patom.audit.table_tasks import task_labels
+from patom.audit.table_tells import telling_notes
 from patom.audit.wording import listed, quoted
 from patom.datasets.columns import names_row_numbers
 
@@ -76,6 +77,7 @@ def read_table(
     Returns
     -------
     Table
+        Its notes name features that have one value for each task, or that determine the target.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def read_table(
 
     Notes
     -----
-    Cost: one pass over the file and a sort of the target; memory 8 n d bytes and a
+    Cost: one pass over the file and a sort of the target, and of 50,000 rows of each column; memory 8 n d bytes and a
     column more, and for a CSV file about twice the file besides.
 
     Examples
@@ -128,7 +130,7 @@ def read_table(
         task_column=task,
         target_column=target,
         classes=classes,
-        notes=(*file.notes, *notes, kind_note),
+        notes=(*file.notes, *notes, *telling_notes(X, y, labels, names), kind_note),
     )
 
 
