@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from patom.audit.scaling import fit_scaling
 from patom.audit.table import Table
+from patom.core.arrays import AnyArray
 from patom.defenses import Screening, screen
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 
@@ -47,20 +49,26 @@ def screen_table(
             f"the trusted table must have the features {', '.join(table.features)}; it has "
             f"{', '.join(reference.features)}."
         )
+    if reference is not None and _of_target(reference) != _of_target(table):
+        raise ValueError(
+            f"the trusted table must be for the table's {_of_target(table)}; it is for {_of_target(reference)}, so "
+            "name the kind or bring rows with the same targets."
+        )
+    task, known = _comparable(table, reference)
     scaling = fit_scaling(table.X, table.y, kind=table.kind, standardise=standardise)
     X, y = scaling.features(table.X), scaling.target(table.y)
     model: Any = (MTRLRegressor if table.kind == "regression" else MTRLClassifier)()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a ranking does not need the last digits
         if lambda_1 is None:
-            fitted = LambdaSearch(model, random_state=seed).fit(X, y, task=table.task)
+            fitted = LambdaSearch(model, random_state=seed).fit(X, y, task=task)
             lambda_1, lambda_2 = fitted.lambda_1_, fitted.lambda_2_
         model = clone(model).set_params(lambda_1=lambda_1, lambda_2=lambda_2)
         trusted = None
         if reference is not None:
             rows = scaling.features(reference.X), scaling.target(reference.y)
-            trusted = clone(model).fit(*rows, task=reference.task)
-        done, total = 0, len(set(table.task.tolist())) + 2 + resamples
+            trusted = clone(model).fit(*rows, task=known)
+        done, total = 0, len(set(task.tolist())) + 2 + resamples
 
         def advance() -> None:
             nonlocal done
@@ -68,6 +76,25 @@ def screen_table(
             progress(done, total)
 
         return screen(
-            model, X, y, task=table.task, reference=trusted, n_resamples=resamples, random_state=seed,
+            model, X, y, task=task, reference=trusted, n_resamples=resamples, random_state=seed,
             progress=advance,
         )  # fmt: skip
+
+
+def _comparable(table: Table, reference: Table | None) -> tuple[AnyArray, AnyArray | None]:
+    """Labels of both tables, as text where one of them holds labels that are no numbers: they name the same tasks."""
+    if reference is None:
+        return table.task, None
+    task, known = table.task, reference.task
+    if task.dtype.kind != known.dtype.kind:
+        task, known = task.astype(str), known.astype(str)
+    if not np.isin(known, task).any():
+        raise ValueError(
+            f"the trusted table must hold tasks of the table, such as {task[0]!s}; it holds others, such as "
+            f"{known[0]!s}."
+        )
+    return task, known
+
+
+def _of_target(table: Table) -> str:
+    return table.kind if table.classes is None else f"{table.kind} of {' and '.join(table.classes)}"
