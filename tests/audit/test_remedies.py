@@ -10,9 +10,11 @@ from patom import Ball, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.draws import drawn
 from patom.audit.plan import plan
+from patom.audit.recommended import objection, recommended
 from patom.audit.remedies import N_REMEDIES, helped
 from patom.defenses import Clip
 from patom.intervals import kept_off
+from patom.models.lambda_grid import WEAKER
 
 SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4), lambda_1=0.01, lambda_2=0.02)
 
@@ -22,10 +24,24 @@ def fixture_data(request, make_table):
     return drawn(table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0)), SETTINGS)
 
 
-def built(code):
-    names = {}
+def pasted(code, split):
+    """The model that the printed lines build and fit, given a split's training rows as the user has them."""
+    y = split.scaling.target_back(split.y_train)
+    names = {"X": split.scaling.features_back(split.X_train), "y": y, "task": split.tasks[split.task_train]}
     exec(code, names)  # the lines are for people to run
     return names["model"]
+
+
+def steps_of(model):
+    return getattr(model, "regressor_", model).named_steps
+
+
+def answers(model, split):
+    """Predictions, or margins, of a split's test rows, in the audit's units."""
+    X, task = split.scaling.features_back(split.X_test), split.tasks[split.task_test]
+    if split.kind == "regression":
+        return split.scaling.target(model.predict(X, task=task))
+    return model[-1].decision_function(model[:-1].transform(X), task=task)
 
 
 def test_each_remedy_is_measured_as_its_lines_say(data):
@@ -36,7 +52,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
     metric = "euclidean" if data.kind == "classification" else "whitened"
     clip = Clip(metric=metric).keep(data.X_train, data.y_train, data.task_train).X
     for entry in told["remedies"]:
-        model, losses = built(entry["code"]), []
+        model, losses = clone(steps_of(pasted(entry["code"], data.of_seed(0)))["sanitised"]), []
         if "pulled in" in entry["label"]:
             middle = np.median(data.X_train, axis=0)
             shorter = np.square(clip - middle).sum() / np.square(data.X_train - middle).sum()
@@ -85,7 +101,55 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
 def test_lambdas_are_chosen_on_the_clipped_rows(data):
     given = replace(SETTINGS, lambda_1=None, lambda_2=None, budgets=(0.2,), n_seeds=1)
     (first, *_) = run_audit(data, given).report["remedies"]["remedies"]
-    assert built(first["code"]).estimator.lambda_1 in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    model = steps_of(pasted(first["code"], data.of_seed(0)))["sanitised"]
+    assert model.estimator.lambda_1 in (*WEAKER, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_the_lines_run_as_pasted_on_raw_rows_and_give_the_reports_clean_metric(make_table, kind, standardise):
+    table = make_table(kind, sizes=(30, 34, 38), noise=1.0)
+    flat = np.column_stack([np.full(table.y.size, 0.1), table.X, np.full(table.y.size, -7e6)])
+    table = replace(table, X=flat, features=("a", *table.features, "z"))
+    data = drawn(table_data(table, standardise=standardise), SETTINGS)
+    told = run_audit(data, SETTINGS).report["remedies"]
+    faced = [
+        cell for cell in plan(data, SETTINGS)
+        if cell.purpose == "curve" and (cell.attack, cell.budget) == (told["attack"], told["budget"])
+    ]  # fmt: skip
+    for entry in told["remedies"]:
+        scores = []
+        for cell in faced:
+            split = data.of_seed(cell.replicate)
+            aimed = np.isin(np.arange(3), cell.targets)
+            scores.append(split.score(answers(pasted(entry["code"], split), split), aimed))
+        assert entry["clean"]["mean"] == pytest.approx(np.mean(scores), rel=1e-5)
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), (0, 1), (False, True)])
+def test_the_lines_take_classes_as_the_user_has_them(make_table, names):
+    data = drawn(table_data(make_table("classification", sizes=(30, 34, 38), noise=1.0)), SETTINGS)
+    first, *_, last = run_audit(data, SETTINGS).report["remedies"]["remedies"]
+    split = data.of_seed(0)
+    for entry in (first, last):
+        plain = pasted(entry["code"], split)
+        rows = {"X": split.scaling.features_back(split.X_train), "task": split.task_train}
+        rows["y"] = np.array(names)[(split.y_train > 0).astype(int)]
+        exec(entry["code"], rows)
+        X, task = split.scaling.features_back(split.X_test), split.task_test
+        expected = np.array(names)[(plain.predict(X, task=split.tasks[task]) > 0).astype(int)]
+        np.testing.assert_array_equal(rows["model"].predict(X, task=task), expected)
+
+
+def test_the_report_names_the_one_that_is_recommended(data):
+    report = run_audit(data, SETTINGS).report
+    told = report["remedies"]
+    assert {name: told[name] for name in ("recommended", "reason", "cost_limit")} == recommended(
+        told["remedies"], report["model"]["metric"]
+    )
+    assert [entry["objection"] for entry in told["remedies"]] == [
+        objection(entry, report["model"]["metric"]) for entry in told["remedies"]
+    ]
 
 
 def test_the_steps_are_counted_where_nothing_could_be_measured(data):

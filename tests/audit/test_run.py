@@ -12,6 +12,7 @@ import pytest
 from patom.audit import AuditSettings, read_table, run_audit, selection, table_data
 from patom.audit.cells import decide, victim
 from patom.audit.draws import drawn
+from patom.audit.levels import gate
 from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.summary import interval
@@ -80,6 +81,17 @@ def test_the_verdict_is_about_the_largest_mean_damage(audited):
     worst = max(point["damage"]["mean"] for point in audit.report["curves"])
     assert audit.report["verdict"]["worst_damage"] == worst
     assert worst > 0.0
+
+
+def test_a_table_with_nothing_to_learn_has_no_level_and_passes_no_gate(make_table, quick):
+    table = make_table(sizes=(40, 40, 40))
+    noise = np.random.default_rng(3).normal(size=table.y.size)
+    report = run_audit(table_data(replace(table, y=noise)), replace(quick, n_seeds=3, budgets=(0.3,))).report
+    assert report["model"]["clean_targets"]["mean"] > 1.0
+    told = report["verdict"]
+    assert told["level"] == told["risk"] == "cannot say"
+    assert "no better than predicting the mean" in told["reason"]
+    assert [gate(told, threshold)["exceeded"] for threshold in (-9.0, 0.25, 9.0)] == [None] * 3
 
 
 def test_the_map_holds_the_damage_of_one_task_on_one_other(audited):
@@ -261,12 +273,12 @@ def test_a_task_that_cannot_be_measured_is_counted_in_the_notes(make_table, tiny
     ]
 
 
-def test_nothing_measurable_is_unknown_and_still_a_report(make_table, tiny):
+def test_nothing_measurable_has_no_level_and_is_still_a_report(make_table, tiny):
     table = make_table("classification", sizes=(30, 30))
     data = table_data(table)
     data = replace(data, y_test=np.ones(data.y_test.size))
     audit = run_audit(data, tiny)
-    assert audit.report["verdict"]["level"] == "unknown"
+    assert audit.report["verdict"]["level"] == "cannot say"
     assert audit.report["exposure"] is None
     assert list(audit.injected) == ["site", "x0", "x1", "x2", "y"]
     json.dumps(audit.report, allow_nan=False)

@@ -50,7 +50,7 @@ def test_with_nothing_but_noise_a_strongest_wins(make_table):
 
 def test_related_tasks_of_few_rows_are_coupled(make_table):
     # d = 6 and five rows a fold: alone a task cannot be learned, together they can.
-    chosen = select(table_data(make_table(sizes=[20] * 8, d=6, noise=1.0, seed=1)))
+    chosen = select(table_data(make_table(sizes=[20] * 8, d=6, noise=1.0, seed=2)))
     scores = {(a, b): score for a, b, score in chosen.scores}
     best = scores[chosen.lambda_1, chosen.lambda_2]
     assert best < 1.05 * min(scores.values())

@@ -126,6 +126,7 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
         "tasks": ["t0", "t2"],
         "all_tasks_shown": False,
         "damage": [[0.0, None], [20.0, 22.0]],
+        "few_test_rows": [True, True],
         "rows_injected": [1, 3],
     }
     assert summary.exposure(data, [], (0, 2), 0.2) is None

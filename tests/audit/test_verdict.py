@@ -37,21 +37,38 @@ def exposure_map(*rows):
     [
         (2.0, "high"),
         (0.25, "high"),
-        (0.2499, "moderate"),
+        (0.2399, "moderate"),
         (0.1, "moderate"),
-        (0.0999, "low"),
+        (0.0899, "low"),
         (0.0, "low"),
         (-1.0, "low"),
     ],
 )
 def test_levels(damage, level):
-    found = told(entry("ascent-direct", damage, low=damage - 0.1, high=damage + 0.1), entry("random-direct", -2.0))
-    assert found["level"] == level
+    twin = entry("random-direct", -2.0, low=-2.1, high=-1.9)
+    found = told(entry("ascent-direct", damage, low=damage, high=damage + 0.01), twin)
+    assert found["level"] == found["risk"] == level
     assert found["worst_damage"] == damage
     assert found["worst"] == {
         "attack": "ascent-direct", "label": "optimised, direct", "budget": 0.3,
-        "mean": damage, "low": damage - 0.1, "high": damage + 0.1,
+        "mean": damage, "low": damage, "high": damage + 0.01,
     }  # fmt: skip
+
+
+def test_what_differs_too_much_between_seeds_is_no_finding():
+    found = told(entry("ascent-direct", 0.35, low=-0.62, high=1.33), metric="NMSE")
+    assert (found["level"], found["worst_damage"]) == ("cannot say", 0.35)
+    assert found["headline"] == (
+        "Whether an attacker can hurt half of the tasks cannot be said: the worst damage differs too much between "
+        "seeds."
+    )
+    assert found["reason"] == (
+        "By the intervals over seeds the worst damage may be anything from -62 % to 133 %: more seeds would narrow "
+        "that."
+    )
+    surely = told(entry("ascent-direct", 0.35, low=-0.62, high=1.33), entry("ascent-direct", 0.3, low=0.28, high=0.32))
+    assert surely["level"] == "high"
+    assert surely["headline"].endswith("lowers their AUC by 35 % on average.")
 
 
 def test_direct_attack_on_a_classifier():
@@ -178,13 +195,19 @@ def test_no_harm():
 def test_a_model_that_is_no_good_has_little_to_lose(metric, clean, word):
     sentence = told(entry("ascent-direct", 0.3, low=0.1, clean=clean), metric=metric)["sentences"][0]
     assert sentence.startswith(f"Without an attack the {metric} of the targets is {clean}, no better than {word}")
+    found = told(entry("ascent-direct", 0.3, low=0.25, high=0.4, clean=clean), metric=metric)
+    assert found["level"] == "cannot say"
+    assert found["headline"] == (
+        f"What an attacker could do cannot be said: without an attack the model is no better than {word} "
+        f"({1 if metric == 'NMSE' else 0.5})."
+    )
     fine = told(entry("ascent-direct", 0.3, low=0.1, clean=0.7), metric=metric)["sentences"][0]
     assert fine.startswith(f"The {metric} of the targets goes from 0.7")
 
 
 def test_nothing_measurable():
     found = told(entry("ascent-direct", None), exposure=None)
-    assert found["level"] == "unknown"
+    assert found["level"] == "cannot say"
     assert found["worst_damage"] is None
     assert found["worst"] is None
     assert found["headline"] == "No damage could be measured: the held-out rows do not allow it for any target."
@@ -206,9 +229,22 @@ def test_long_names_are_cut():
     assert f"that of {'n' * 37}... on south" in sentence
 
 
-@pytest.mark.parametrize(("worst", "exceeded"), [(0.3, True), (0.25, False), (0.1, False), (-0.1, False), (None, None)])
-def test_gate(worst, exceeded):
-    assert gate(worst, 0.25) == {"threshold": 0.25, "exceeded": exceeded}
+def test_the_gate_reads_the_verdict():
+    found = told(entry("ascent-direct", 0.35, low=0.3, high=0.4))
+    exceeded = {threshold: gate(found, threshold)["exceeded"] for threshold in (0.25, 0.35, 0.4)}
+    assert exceeded == {0.25: True, 0.35: None, 0.4: False}
+
+
+def test_the_worst_pair_is_not_sought_among_tasks_of_few_test_rows():
+    exposure = exposure_map((0.5, 22.4), (0.12, 0.6))
+    assert (
+        "that of north on south: 2,240 % damage"
+        in told(entry("ascent-direct", 0.3), exposure=exposure)["sentences"][-2]
+    )
+    few = exposure | {"few_test_rows": [False, True]}
+    assert "that of south on north: 12 % damage" in told(entry("ascent-direct", 0.3), exposure=few)["sentences"][-2]
+    none = exposure | {"few_test_rows": [True, True]}
+    assert not any("on one other" in said for said in told(entry("ascent-direct", 0.3), exposure=none)["sentences"])
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,11 @@ class Found:
     curves, injected = [], {}
 
     def __init__(self):
-        told = {"headline": "Fine.", "sentences": [], "worst_damage": None}
-        self.report = {"verdict": told, "fail_above": None}
+        told = {"headline": "Fine.", "risk": "cannot say", "reason": "Nothing was measured.", "sentences": []}
+        told |= {"worst_damage": None, "at_least": None, "at_most": None}
+        task = {"task": "a", "n_train": 2, "n_test": 1}
+        data = {"n_rows": 3, "tasks": [task], "features": ["x"], "constant_features": [], "notes": [], "sample": None}
+        self.report = {"verdict": told, "data": data, "fail_above": None}
 
 
 @pytest.mark.parametrize(("threshold", "status"), [("-1e9", 1), ("1e9", 0)])
@@ -108,18 +111,82 @@ def test_fail_above_guards_a_pipeline(audit, tmp_path, threshold, status):
     found, out, err = audit("--fail-above", threshold)
     report = json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"))
     assert found == status
-    assert report["fail_above"] == {"threshold": float(threshold), "exceeded": bool(status)}
+    gate = report["fail_above"]
+    assert (gate["threshold"], gate["exceeded"]) == (float(threshold), bool(status))
     assert sorted(os.listdir(tmp_path / "audit")) == sorted(FILES)
     assert out.startswith(report["verdict"]["headline"])
-    assert err == ("patom: the worst damage is above --fail-above -1e+09.\n" if status else "")
+    assert err == (f"patom: the worst damage is above --fail-above -1e+09: {gate['reason']}.\n" if status else "")
 
 
 def test_damage_that_could_not_be_measured_does_not_pass(run, tmp_path, monkeypatch):
     monkeypatch.setattr("patom.report.render_page", lambda _: "page")
     monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
     status, _, err = run("audit", "--out", tmp_path / "audit", "--fail-above", "0.25")
-    assert status == 1
-    assert one_line(err) == "patom: the worst damage could not be measured, so it may be above --fail-above 0.25.\n"
+    assert status == 3
+    assert one_line(err) == (
+        "patom: cannot say whether the worst damage is above --fail-above 0.25. Nothing was measured.\n"
+    )
+
+
+@pytest.mark.parametrize("threshold", [(), ("--fail-above", "0.25")])
+def test_a_table_with_nothing_to_learn_gets_no_level_and_status_3(run, tmp_path, threshold):
+    columns = linear_tasks(sizes=(30, 30, 30))
+    columns["y"] = np.random.default_rng(6).permutation(columns["y"])
+    table = write_csv(tmp_path / "noise.csv", columns)
+    status, out, err = run(
+        "audit", table, "--task", "site", "--target", "y", *QUICK, "--jobs", "1", "--out", tmp_path / "out", *threshold
+    )
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert report["model"]["clean_targets"]["mean"] > 1.0
+    assert report["verdict"]["level"] == "cannot say"
+    assert f"Risk: cannot say. {report['verdict']['reason']}" in out
+    assert '<span class="badge">Risk: cannot say</span>' in page
+    assert "no better than predicting the mean" in report["verdict"]["reason"]
+    assert status == (3 if threshold else 0)
+    if threshold:
+        assert one_line(err, "patom: cannot say whether the worst damage is above --fail-above 0.25. Without an attack")
+
+
+def test_one_seed_cannot_pass_or_fail_a_build(audit):
+    for threshold in ("-1e9", "1e9"):
+        status, out, err = audit("--seeds", "1", "--fail-above", threshold)
+        assert status == 3
+        assert "Risk: cannot say. A single draw has no interval" in out
+        assert "A single draw has no interval" in one_line(err)
+
+
+def test_an_audit_says_what_it_was_made_from(run, tmp_path):
+    columns = linear_tasks(sizes=(60, 60))
+    columns |= {"name": ["x"] * 120, "flat": [3] * 120}
+    table = write_csv(tmp_path / "sites.csv", columns)
+    arguments = ("audit", table, "--task", "site", "--target", "y", *QUICK, "--jobs", "1", "--out", tmp_path / "out")
+    lines = run(*arguments)[1].splitlines()
+    assert "Audited: 120 rows, 2 tasks, 60 rows a task." in lines
+    assert "  2 features: 'a' and 'b'." in lines
+    assert "  Left out of the features, as they hold no numbers: 'name'." in lines
+    assert "  Features that are constant over the training rows were left out: flat." in lines
+    assert any("so tasks are measured together" in line for line in lines)
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert set(report["data"]["notes"]) <= {line.strip() for line in lines}
+    assert report["remedies"]["reason"] in {line.strip() for line in lines}
+    assert "2 features" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    lines = run(*arguments, "--max-rows", "50")[1].splitlines()
+    assert "Audited: a random sample of 50 of 120 rows, 2 tasks, 25 rows a task." in lines
+
+
+def test_the_order_of_the_rows_plays_no_part(run, tmp_path, monkeypatch):
+    columns = linear_tasks(sizes=(30, 34, 38))
+    mixed = np.random.default_rng(0).permutation(102)
+    found = []
+    for name, order in (("first", np.arange(102)), ("second", mixed)):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        write_csv(Path("sites.csv"), {key: np.asarray(values)[order] for key, values in columns.items()})
+        run("audit", "sites.csv", "--task", "site", "--target", "y", *QUICK, "--jobs", "1", "--out", "out")
+        run("screen", "sites.csv", "--task", "site", "--target", "y", "--out", "screen.json")
+        found.append(contents(Path("out")) | {"screen": Path("screen.json").read_bytes()})
+    assert found[0] == found[1]
 
 
 def test_odd_but_sound_tables_are_audited(run, tmp_path):

@@ -27,10 +27,50 @@ def test_it_ranks_the_tasks(run, sites):
     assert (status, err) == (0, "")
     lines = printed.splitlines()
     assert lines[0] == "3 tasks, the most suspicious first:"
-    assert len(lines) == 4
-    assert lines[1].split()[:2] == ["1", "east"]
+    assert [line.split()[:4] for line in lines[1:4]] == [
+        ["1", "east", "24", "rows"], ["2", lines[2].split()[1], "24", "rows"], ["3", lines[3].split()[1], "24", "rows"],
+    ]  # fmt: skip
     first = run("screen", sites, *NAMED, *LAMBDAS, "--top", "1")[1].splitlines()
-    assert [line.split() for line in first] == [line.split() for line in lines[:2]]
+    assert [line.split() for line in first] == [line.split() for line in (*lines[:2], *lines[4:])]
+
+
+def test_it_says_what_it_screened(run, tmp_path):
+    columns = linear_tasks((24, 24, 6))
+    columns |= {"name": ["x"] * 54, "flat": [1] * 54}
+    table, out = write_csv(tmp_path / "sites.csv", columns), tmp_path / "screen.json"
+    lines = run("screen", table, *NAMED, *LAMBDAS, "--out", out)[1].splitlines()
+    assert lines[5:] == [
+        "Screened: 54 rows, 3 tasks, 6 to 24 rows a task.",
+        "  2 features: 'a' and 'b'.",
+        "  Left out of the features, as they hold no numbers: 'name'.",
+        "  Regression, since the target holds 54 distinct numbers.",
+        "  Features that are constant over the training rows were left out: flat.",
+    ]
+    found = json.loads(out.read_text())
+    assert (found["n_rows"], found["n_tasks"], found["features"]) == (54, 3, ["a", "b"])
+    assert found["notes"] == [line.strip() for line in lines[7:]]
+
+
+def test_tasks_of_few_rows_are_marked_and_not_moved(run, tmp_path):
+    table, out = write_csv(tmp_path / "sites.csv", linear_tasks((24, 24, 6))), tmp_path / "screen.json"
+    lines = run("screen", table, *NAMED, *LAMBDAS, "--out", out)[1].splitlines()
+    found = json.loads(out.read_text())["tasks"]
+    assert {entry["task"]: entry["n_rows"] for entry in found} == {"north": 24, "south": 24, "east": 6}
+    assert [line.split()[1] for line in lines[1:4]] == [entry["task"] for entry in found]
+    for line in lines[1:4]:
+        assert ("6 rows*" in line) == ("east" in line)
+    assert lines[4] == (
+        "* fewer than 20 rows: such a task stands out by chance more easily, and --resamples gives p-values that "
+        "reckon with it."
+    )
+    drawn = run("screen", table, *NAMED, *LAMBDAS, "--resamples", "1")[1].splitlines()
+    assert drawn[4] == "* fewer than 20 rows: such a task stands out by chance more easily."
+
+
+def test_lambdas_that_were_tuned_are_told(run, sites):
+    assert re.search(
+        r"^  lambda_1 is \S+ and lambda_2 \S+, by cross-validation\.$", run("screen", sites, *NAMED)[1], re.M
+    )
 
 
 def test_without_lambdas_they_are_tuned(run, sites):
@@ -60,7 +100,7 @@ def test_p_values_are_told_where_they_are_asked_for(run, sites, tmp_path):
     asked = ("screen", sites, *NAMED, *LAMBDAS, "--out", out)
     assert " p " not in run(*asked)[1]
     assert {entry["p_value"] for entry in json.loads(out.read_text())["tasks"]} == {None}
-    lines = run(*asked, "--resamples", "4")[1].splitlines()[1:]
+    lines = run(*asked, "--resamples", "4")[1].splitlines()[1:4]
     told = [entry["p_value"] for entry in json.loads(out.read_text())["tasks"]]
     assert [float(re.search(r" p (\d\.\d{3}) ", line)[1]) for line in lines] == told
     assert set(told) <= {0.2, 0.4, 0.6, 0.8, 1.0}

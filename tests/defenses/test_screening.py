@@ -57,6 +57,7 @@ def test_the_odd_task_comes_first(data):
     assert found.tasks[found.order[0]] == "d"
     assert found.suspicion[found.order[0]] > 3.0
     assert (np.diff(found.suspicion[found.order]) <= 0.0).all()
+    assert found.n_rows.tolist() == [30] * 6
 
 
 def test_a_trusted_model_shows_which_task_changed(data):

@@ -140,6 +140,57 @@ def test_level_stands_as_a_word_and_as_a_tone(small: dict[str, Any], level: str)
     assert f'class="card verdict {level if level != "unknown" else "plain"}"' in page
 
 
+@pytest.mark.parametrize(
+    ("level", "risk", "tone"),
+    [
+        ("low", "low", "low"),
+        ("moderate", "moderate", "moderate"),
+        ("moderate", "moderate or high", "high"),
+        ("cannot say", "cannot say", "plain"),
+    ],
+)
+def test_the_badge_does_not_reassure_where_the_numbers_do_not(
+    small: dict[str, Any], level: str, risk: str, tone: str
+) -> None:
+    small["verdict"] |= {"level": level, "risk": risk, "reason": "By the intervals it may be 5 < 40 %."}
+    page = render_page(small)
+    assert f'<span class="badge">Risk: {risk}</span>' in page
+    assert f'class="card verdict {tone}"' in page
+    assert "By the intervals it may be 5 < 40 %." in read(page).text("b").replace("\u00a0", " ")
+
+
+def test_what_was_left_out_is_not_counted(small: dict[str, Any]) -> None:
+    small["data"] |= {"n_features": 62, "constant_features": ["pixel_0_0", "pixel_4_0"]}
+    reader = read(render_page(small))
+    assert "62 features" in reader.text("span")
+    assert "All 62 features" in reader.text("summary")
+    assert "pixel_4_0" not in reader.text("bdi")
+    assert "pixel_4_1" in reader.text("bdi")
+
+
+def test_a_sample_is_called_one_in_the_facts(small: dict[str, Any]) -> None:
+    assert "sample" not in read(render_page(small)).text("span")
+    small["data"]["sample"] = {"rows": 1080, "of_rows": 120_000, "tasks": 3, "of_tasks": 400}
+    assert "a sample of 120,000 rows in 400 tasks" in read(render_page(small)).text("span")
+
+
+def test_pairs_that_aim_at_few_test_rows_are_not_ranked(make_report: Any) -> None:
+    report = make_report(tasks=["p", "q", "r"])
+    report["exposure"]["damage"] = [[0.9, 22.4, 0.11], [None, 0.8, -0.3], [0.05, 0.0, 0.7]]
+    report["exposure"]["few_test_rows"] = [False, True, False]
+    page = render_page(report)
+    table = page[page.index("Most damage from one task to another") :]
+    cells = re.findall(r"<td>(?:<bdi>)?([^<]*)", table[: table.index("</table>")])
+    assert cells == ["p", "r", "11\u00a0%", "r", "p", "5.0\u00a0%"]
+    assert "Some targets have few test rows, where large values may be noise too" in " ".join(
+        read(page).text("p").split()
+    )
+    report["exposure"]["few_test_rows"] = [True] * 3
+    page = render_page(report)
+    assert "Most damage from one task to another" not in page
+    assert "No task damages another one" not in page
+
+
 def test_one_task_has_no_maps_but_its_own_damage(make_report: Any) -> None:
     report = make_report(tasks=["only"])
     report["exposure"]["damage"] = [[0.31]]
@@ -227,11 +278,12 @@ def test_tasks_measured_together_are_said_so(small: dict[str, Any]) -> None:
     assert "no map of who can hurt whom: the test rows of single tasks are too few" in reader.text("p")
 
 
-def test_damage_that_could_not_be_measured_does_not_pass_the_gate(small: dict[str, Any]) -> None:
-    small["fail_above"] = {"threshold": 0.25, "exceeded": None}
-    text = read(render_page(small)).text()
+def test_what_cannot_be_said_neither_passes_the_gate_nor_fails_it(small: dict[str, Any]) -> None:
+    small["fail_above"] = {"threshold": 0.25, "exceeded": None, "reason": "A single draw has no interval."}
+    text = read(render_page(small)).text().replace("\u00a0", " ")
     assert "Passes" not in text
-    assert "Fails : worst relative damage could not be measured" in text
+    assert "Fails" not in text
+    assert "Cannot say : whether worst relative damage is above 25 %" in text
 
 
 def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ NOTHING = {"mean": None, "low": None, "high": None}
 
 def entry(label, off, **changes):
     levels = {"clean": at(0.9), "cost": at(0.01), "naive": at(0.85), "known": at(0.7), "kept_off": off}
-    return {"label": label, "code": f"model = {label}"} | levels | changes
+    return {"label": label, "code": f"model = {label}", "objection": ""} | levels | changes
 
 
 @pytest.fixture(name="helped")
@@ -28,10 +28,11 @@ def fixture_helped(report):
     listed = [entry("A", at(0.4)), entry("B & <B>", at(0.7)), entry("C", NOTHING, naive=NOTHING)]
     told["remedies"] = {name: first[name] for name in ("attack", "label", "budget")}
     told["remedies"] |= {"clean": at(0.95), "attacked": at(0.2), "remedies": listed}
+    told["remedies"] |= {"recommended": "B & <B>", "reason": "B helps most.", "cost_limit": 0.1}
     return told
 
 
-def test_the_best_is_what_keeps_off_most_under_who_knows_it(helped):
+def test_the_best_is_what_the_audit_recommends(helped):
     found = remedies(helped)
     assert [row["best"] for row in found["rows"]] == [False, True, False]
     assert found["best"] == {"label": "B & <B>", "code": "model = B & <B>"}
@@ -40,13 +41,28 @@ def test_the_best_is_what_keeps_off_most_under_who_knows_it(helped):
     assert "What would help" in page
     assert "goes from 0.950 to\n    0.200" in page
     assert "<pre>model = B &amp; &lt;B&gt;</pre>" in page
+    assert "B helps most." in page
+    assert "costs at most 10\u00a0%" in page
 
 
 def test_where_none_helps_no_lines_are_shown(helped):
-    for told in helped["remedies"]["remedies"]:
-        told["kept_off"] = at(-0.2)
+    helped["remedies"] |= {"recommended": None, "reason": "None of the 3 can be recommended: for each, <chance>."}
+    helped["remedies"]["remedies"][0]["objection"] = "the interval of what is kept off holds zero"
     assert remedies(helped)["best"] is None
-    assert "None of them keeps anything off who knows it." in render_page(helped)
+    page = render_page(helped)
+    assert "None of the 3 can be recommended: for each, &lt;chance&gt;." in page
+    assert "<small>not recommended: the interval of what is kept off holds zero</small>" in page
+    assert "<pre>model" not in page
+    assert "To turn on" not in page
+
+
+def test_results_of_earlier_versions_recommend_nothing(helped):
+    for name in ("recommended", "reason", "cost_limit"):
+        del helped["remedies"][name]
+    for told in helped["remedies"]["remedies"]:
+        del told["objection"]
+    assert remedies(helped)["best"] is None
+    assert "say of no defense whether it can be recommended: run the audit again." in render_page(helped)
 
 
 def test_reports_without_remedies_have_no_such_section(report):

@@ -56,7 +56,7 @@ def _measured(data: AuditData) -> list[str]:
     if data.pooled and data.kind == "regression":
         return [
             f"Some tasks have fewer than {FEW_TEST_ROWS} test rows, so tasks are measured together: the squared errors "
-            "of all test rows against the variance within tasks. A task counts by its rows and how far they spread."
+            "of all test rows over those of predicting the mean. A task counts by its rows and how far they spread."
         ]
     if data.pooled:
         without = f" ({lost:,} of {m:,} have rows of one class only and count in nothing)" if lost else ""

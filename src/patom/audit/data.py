@@ -84,6 +84,11 @@ class AuditData:
         """Whether a task's test rows allow a metric of its own, shape (m,)."""
         return np.isfinite(self.score_tasks(np.zeros(self.y_test.size)))
 
+    @property
+    def few(self) -> BoolArray:
+        """Which tasks have few test rows, so that a figure of their own is mostly noise, shape (m,)."""
+        return measure.have_few(self.kind, self.y_test, self.task_test, self.tasks.size)
+
     def score_tasks(self, decision: FloatArray) -> FloatArray:
         """Test metric of each task from predictions (or margins) of the test rows, shape (m,).
 
@@ -104,11 +109,7 @@ class AuditData:
         y, answers, task = self.y_test[rows], decision[rows], self.task_test[rows]
         if self.kind == "classification":
             return measure.auc_together(y, answers, task)
-        known = mask[self.task_train]
-        targets, tasks = [self.y_train[known], y], [self.task_train[known], task]
-        return measure.nmse_together(
-            y, answers, measure.variance_within(np.concatenate(targets), np.concatenate(tasks))
-        )
+        return measure.nmse_together(y, answers, task, self.y_train, self.task_train)
 
 
 def table_data(
@@ -253,12 +254,10 @@ def _scaled(
     pooled: bool | None = None,
 ) -> AuditData:
     scaling = fit_scaling(X[train], y[train], kind=kind, standardise=standardise)
-    used = set(scaling.kept.tolist())
-    dropped = [name for i, name in enumerate(features) if i not in used]
-    if dropped:
-        about["notes"].append(_constant_note(dropped))
+    used, constant = used_features(features, scaling)
+    about["notes"] += constant_note(constant)
     scale = {"standardised": standardise, "norm": float(scaling.norm)}
-    about |= {"kind": kind, "features": list(features), "n_features": len(used), "constant_features": dropped}
+    about |= {"kind": kind, "features": list(features), "n_features": len(used), "constant_features": list(constant)}
     about |= {"scale": scale, "n_rows": int(y.size), "n_train": int(train.size), "n_test": int(test.size)}
     return AuditData(
         kind=kind,
@@ -272,10 +271,20 @@ def _scaled(
         scaling=scaling,
         features=features,
         about=about,
-        pooled=measure.are_small(kind, y[test], index[test]) if pooled is None else pooled,
+        pooled=bool(measure.have_few(kind, y[test], index[test], tasks.size).any()) if pooled is None else pooled,
     )
 
 
-def _constant_note(names: list[str], most: int = 8) -> str:
+def used_features(features: Sequence[str], scaling: Scaling) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the features that vary over the rows of a scaling, and of those that do not."""
+    varies = np.isin(np.arange(len(features)), scaling.kept)
+    named = [
+        [name for name, each in zip(features, varies, strict=True) if each == is_used] for is_used in (True, False)
+    ]
+    return tuple(named[0]), tuple(named[1])
+
+
+def constant_note(names: Sequence[str], most: int = 8) -> list[str]:
+    """A sentence on features that are constant; none where there are none."""
     shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-    return f"Features that are constant over the training rows were left out: {shown}."
+    return [f"Features that are constant over the training rows were left out: {shown}."] if names else []

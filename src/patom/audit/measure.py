@@ -1,8 +1,8 @@
 """NMSE and AUC over several tasks: the mean of the tasks' own, or that of all test rows together where tasks are small.
 
 The NMSE of a few rows has a heavy tail, since their variance may be next to nothing by chance: one such task can make
-the mean over all. Together means that the squared errors of all rows are set against the variance within tasks, so that
-a task counts by its rows, and knowing the tasks' means alone is worth nothing (an NMSE of 1).
+the mean over all. Together means that the squared errors of all test rows are set against those of predicting a mean,
+so that a task counts by its rows, and knowing the tasks' means alone is worth nothing (an NMSE of 1).
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from patom import metrics
-from patom.core.arrays import FloatArray, IntArray
+from patom.core.arrays import BoolArray, FloatArray, IntArray
 
 Kind = Literal["regression", "classification"]
 
@@ -22,18 +22,17 @@ FEW_OF_A_CLASS = 10
 """With fewer of either class in any task, classification's are."""
 
 
-def are_small(kind: Kind, y: FloatArray, task: IntArray) -> bool:
-    """Whether any task that has test rows has few of them.
+def have_few(kind: Kind, y: FloatArray, task: IntArray, n_tasks: int) -> BoolArray:
+    """Which tasks have few test rows, or few of a class, shape (n_tasks,); one without any is not among them.
 
-    >>> task = np.repeat([0, 1], [30, 19])
-    >>> are_small("regression", np.zeros(49), task), are_small("regression", np.zeros(30), task[:30])
-    (True, False)
+    >>> have_few("regression", np.zeros(49), np.repeat([0, 1], [30, 19]), 3)
+    array([False,  True, False])
     """
-    counts = np.bincount(task)
+    counts = np.bincount(task, minlength=n_tasks)
     if kind == "regression":
-        return bool((counts[counts > 0] < FEW_TEST_ROWS).any())
-    positive = np.bincount(task, y > 0.0)
-    return bool((np.minimum(positive, counts - positive)[counts > 0] < FEW_OF_A_CLASS).any())
+        return np.asarray((counts > 0) & (counts < FEW_TEST_ROWS))
+    positive = np.bincount(task, y > 0.0, minlength=n_tasks)
+    return np.asarray((counts > 0) & (np.minimum(positive, counts - positive) < FEW_OF_A_CLASS))
 
 
 def by_task(kind: Kind, y: FloatArray, decision: FloatArray, task: IntArray, n_tasks: int) -> FloatArray:
@@ -49,29 +48,32 @@ def by_task(kind: Kind, y: FloatArray, decision: FloatArray, task: IntArray, n_t
     return values
 
 
-def nmse_together(y: FloatArray, predicted: FloatArray, variance: float) -> float:
-    """Mean squared error over the variance within tasks; NaN without rows or variance.
+def nmse_together(y: FloatArray, predicted: FloatArray, task: IntArray, known: FloatArray, of: IntArray) -> float:
+    """Squared errors over those of predicting a mean: of the task's known rows or of all, whichever errs less.
 
-    >>> nmse_together(np.array([0.0, 2.0]), np.array([1.0, 1.0]), 2.0)
-    0.5
+    Parameters
+    ----------
+    y, predicted, task : arrays of shape (n,)
+        Targets and predictions of the rows to be measured, and their tasks.
+    known, of : arrays of shape (k,)
+        Targets of the training rows, and their tasks; every task of ``task`` is among them.
+
+    Returns
+    -------
+    float
+        NaN without rows, or where a mean errs nowhere.
+
+    Examples
+    --------
+    >>> y, task = np.array([0.0, 4.0, 13.0]), np.array([0, 0, 1])
+    >>> nmse_together(y, y + 1.0, task, np.array([1.0, 3.0, 10.0]), np.array([0, 0, 1]))  # means 2 and 10: 4 + 4 + 9
+    0.17647058823529413
     """
-    if not y.size or not variance > 0.0:
-        return float("nan")
-    return float(np.mean((y - predicted) ** 2)) / variance
-
-
-def variance_within(y: FloatArray, task: IntArray) -> float:
-    """Variance around the tasks' own means, unbiased however few rows a task has; NaN where none has two.
-
-    >>> variance_within(np.array([0.0, 2.0, 70.0, 74.0, 9.0]), np.array([0, 0, 1, 1, 2]))
-    5.0
-    """
-    counts = np.bincount(task)
-    freedom = int(y.size - np.count_nonzero(counts))
-    if freedom < 1:
-        return float("nan")
-    means = np.bincount(task, y) / np.maximum(counts, 1)
-    return float(np.sum((y - means[task]) ** 2)) / freedom
+    counts = np.bincount(of)
+    own = (np.bincount(of, known) / np.maximum(counts, 1))[task]
+    errors = [float(np.sum((y - each) ** 2)) for each in (predicted, own, np.full(y.size, known.mean()))]
+    least = min(errors[1:])
+    return errors[0] / least if least > 0.0 else float("nan")
 
 
 def auc_together(y: FloatArray, decision: FloatArray, task: IntArray) -> float:

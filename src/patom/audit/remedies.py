@@ -10,7 +10,9 @@ from joblib import delayed
 from patom.attacks.bilevel import MTRL
 from patom.audit import summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, victim
+from patom.audit.code import written
 from patom.audit.data import AuditData
+from patom.audit.recommended import objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import BoolArray, FloatArray
@@ -35,7 +37,7 @@ class Remedy:
     model : Sanitised
         The victim with it, unfitted.
     code : str
-        The lines that turn it on.
+        The lines that turn it on, from the user's raw rows.
     """
 
     label: str
@@ -67,7 +69,8 @@ def helped(
 ) -> dict[str, Any] | None:
     """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its seeds.
 
-    None where nothing could be measured. Costs ``N_REMEDIES`` attacks a seed, and a cross-validation on clipped rows.
+    Says which is recommended, if any. None where nothing could be measured. Costs ``N_REMEDIES`` attacks a seed, and a
+    cross-validation on clipped rows.
 
     Parameters
     ----------
@@ -97,17 +100,19 @@ def helped(
     for _ in range(N_REMEDIES * (settings.n_seeds - len(faced))):  # seeds whose tasks are too small for that budget
         advance()
     before = {item.cell.replicate: item for item in faced}
+    measured = [
+        {"label": remedy.label, "code": remedy.code}
+        | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
+        for k, remedy in enumerate(tried)
+    ]
     return {
         "attack": attack,
         "label": summary.LABELS[attack],
         "budget": worst["budget"],
         "clean": _over_seeds(data, settings, [(item.cell, clean[item.cell.replicate]) for item in faced]),
         "attacked": _over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
-        "remedies": [
-            {"label": remedy.label, "code": remedy.code}
-            | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
-            for k, remedy in enumerate(tried)
-        ],
+        "remedies": [one | {"objection": objection(one, data.metric)} for one in measured],
+        **recommended(measured, data.metric),
     }
 
 
@@ -132,40 +137,12 @@ def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: i
         ),
         ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
     ]
-    return [Remedy(called, defended, written(defended)) for called, defended in made]
+    as_audited = {"standardise": bool(data.about["scale"]["standardised"]), "regression": not classes}
+    return [Remedy(called, defended, written(defended, **as_audited)) for called, defended in made]
 
 
 def _chained(steps: list[Sanitiser]) -> Sanitiser:
     return steps[0] if len(steps) == 1 else Chain(steps)
-
-
-def written(model: Sanitised) -> str:
-    """The lines that build a defended model.
-
-    >>> from patom import MTRLRegressor
-    >>> print(written(Sanitised(MTRLRegressor(0.01, 0.1), Clip(quantile=0.7))))
-    from patom import MTRLRegressor
-    from patom.defenses import Clip, Sanitised
-    model = Sanitised(MTRLRegressor(lambda_1=0.01), Clip(quantile=0.7))
-    """
-    steps = model.sanitiser.steps if isinstance(model.sanitiser, Chain) else []
-    names = sorted({type(part).__name__ for part in (model, model.sanitiser, *steps)})
-    return "\n".join(
-        (
-            f"from patom import {type(model.estimator).__name__}",
-            f"from patom.defenses import {', '.join(names)}",
-            f"model = Sanitised({_written(model.estimator)}, {_written(model.sanitiser)})",
-        )
-    )
-
-
-def _written(estimator: Any) -> str:
-    """An estimator as code, with the settings that differ from the defaults."""
-    if isinstance(estimator, Chain):
-        return f"Chain([{', '.join(_written(step) for step in estimator.steps)}])"
-    default = type(estimator)().get_params()  # all have defaults for all settings
-    changed = {name: value for name, value in estimator.get_params().items() if value != default[name]}
-    return f"{type(estimator).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
 
 def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: int) -> tuple[float, float]:

@@ -85,19 +85,28 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     worst = worst_of(curves)
     again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
     remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
+    model_told = about.model_section(data, fitted[0], selection, clean, settings)
     report = {
         "schema": 1,
         "patom_version": patom.__version__,
         "seed": settings.seed,
         "data": about.data_section(data, settings, selection, clean[0], asked),
-        "model": about.model_section(data, fitted[0], selection, clean, settings),
+        "model": model_told,
         "setting": about.setting_section(data, settings, outcomes, step_sizes),
         "curves": curves,
         "exposure": exposure,
         "relationships": summary.relationships(data, relationships(fitted[0], shown), outcomes[-1], shown),
         "retuned": again,
         "remedies": remedies,
-        "verdict": verdict(curves, exposure, again, settings.attack, metric=data.metric, aim=about.aim(data, settings)),
+        "verdict": verdict(
+            curves,
+            exposure,
+            again,
+            settings.attack,
+            metric=data.metric,
+            aim=about.aim(data, settings),
+            clean_by_seed=model_told["clean_targets_by_seed"],
+        ),
         "fail_above": None,
     }
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))

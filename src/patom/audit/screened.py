@@ -2,17 +2,38 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from patom.audit.data import constant_note, used_features
+from patom.audit.sample import in_own_order
 from patom.audit.scaling import fit_scaling
 from patom.audit.table import Table
-from patom.core.arrays import AnyArray
+from patom.core.arrays import AnyArray, FloatArray
 from patom.defenses import Screening, screen
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
+
+
+@dataclass(frozen=True)
+class ScreenedTable:
+    """The ranking of a table's tasks, and what it was made from.
+
+    Parameters
+    ----------
+    found : Screening
+    features : tuple of str
+        Those used; constant ones are not.
+    notes : tuple of str
+        Sentences on all that was decided for the user.
+    """
+
+    found: Screening
+    features: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def screen_table(
@@ -25,8 +46,10 @@ def screen_table(
     resamples: int = 0,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
-) -> Screening:
+) -> ScreenedTable:
     """Rank the tasks of a table; costs a cross-validation and three fits a task, and those again for each resample.
+
+    The order of the table's rows plays no part.
 
     Parameters
     ----------
@@ -54,31 +77,47 @@ def screen_table(
             f"the trusted table must be for the table's {_of_target(table)}; it is for {_of_target(reference)}, so "
             "name the kind or bring rows with the same targets."
         )
+    table = in_own_order(table)
     task, known = _comparable(table, reference)
     scaling = fit_scaling(table.X, table.y, kind=table.kind, standardise=standardise)
     X, y = scaling.features(table.X), scaling.target(table.y)
-    model: Any = (MTRLRegressor if table.kind == "regression" else MTRLClassifier)()
+    done, total = 0, len(set(task.tolist())) + 2 + resamples
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a ranking does not need the last digits
-        if lambda_1 is None:
-            fitted = LambdaSearch(model, random_state=seed).fit(X, y, task=task)
-            lambda_1, lambda_2 = fitted.lambda_1_, fitted.lambda_2_
-        model = clone(model).set_params(lambda_1=lambda_1, lambda_2=lambda_2)
+        model, chosen = _learner(table, X, y, lambda_1, lambda_2, seed)
         trusted = None
         if reference is not None:
             rows = scaling.features(reference.X), scaling.target(reference.y)
             trusted = clone(model).fit(*rows, task=known)
-        done, total = 0, len(set(task.tolist())) + 2 + resamples
-
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            progress(done, total)
-
-        return screen(
+        found = screen(
             model, X, y, task=task, reference=trusted, n_resamples=resamples, random_state=seed,
             progress=advance,
         )  # fmt: skip
+    used, left_out = used_features(table.features, scaling)
+    return ScreenedTable(found, used, (*table.notes, *constant_note(left_out), *chosen))
+
+
+def _learner(
+    table: Table, X: FloatArray, y: FloatArray, lambda_1: float | None, lambda_2: float | None, seed: int
+) -> tuple[Any, list[str]]:
+    """The learner with its lambdas, and notes on how they were chosen."""
+    model: Any = (MTRLRegressor if table.kind == "regression" else MTRLClassifier)()
+    notes = []
+    if lambda_1 is None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("always", UserWarning)
+            fitted = LambdaSearch(model, random_state=seed).fit(X, y, task=table.task)
+        lambda_1, lambda_2 = fitted.lambda_1_, fitted.lambda_2_
+        notes = [f"lambda_1 is {lambda_1:g} and lambda_2 {lambda_2:g}, by cross-validation."]
+        notes += [str(each.message) for each in caught]
+    return model.set_params(lambda_1=lambda_1, lambda_2=lambda_2), notes
 
 
 def _comparable(table: Table, reference: Table | None) -> tuple[AnyArray, AnyArray | None]:

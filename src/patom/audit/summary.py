@@ -99,6 +99,7 @@ def exposure(
         "tasks": names(data, shown),
         "all_tasks_shown": len(shown) == data.tasks.size,
         "damage": damage,
+        "few_test_rows": data.few[list(shown)].tolist(),
         "rows_injected": injected,
     }
 

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-HIGH, MODERATE = 0.25, 0.10
+from patom.audit.levels import CANNOT_SAY, GUESS, Judged, better, gate, judge, measured, worst_of
+from patom.audit.wording import percent
+
+__all__ = ["Aim", "gate", "percent", "verdict", "worst_of"]
+
 _CAVEATS = {
     "ascent": "The optimised rows are those of the strongest attack of this package, which is no bound: a cleverer "
     "attacker may do worse.",
@@ -33,18 +37,17 @@ class Aim:
     several: bool = True
 
 
-def worst_of(curves: Sequence[Entry]) -> Entry | None:
-    """The attack and budget of the highest mean damage; None where nothing could be measured."""
-    measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
-    return max(measured, key=_damage) if measured else None
-
-
 def verdict(
-    curves: Sequence[Entry], exposure: Entry | None, retuned: Entry | None, attack: str, *, metric: str, aim: Aim
+    curves: Sequence[Entry],
+    exposure: Entry | None,
+    retuned: Entry | None,
+    attack: str,
+    *,
+    metric: str,
+    aim: Aim,
+    clean_by_seed: Sequence[float | None] = (),
 ) -> dict[str, Any]:
-    """Level, headline and sentences from the curves' worst mean damage and the exposure map.
-
-    Levels: high from 25 % relative damage, moderate from 10 %, low below; unknown where nothing could be measured.
+    """Level (see ``levels.judge``), headline and sentences from the curves and the exposure map.
 
     Parameters
     ----------
@@ -56,42 +59,33 @@ def verdict(
         What optimised the rows.
     metric : {"NMSE", "AUC"}
     aim : Aim
+    clean_by_seed : sequence of float or None
+        The clean metric of each seed's targets.
     """
-    worst = worst_of(curves)
+    worst, judged = worst_of(curves), judge(curves, metric, clean_by_seed)
+    told = {name: getattr(judged, name) for name in ("level", "risk", "reason", "at_least", "at_most")}
     if worst is None:
-        return {
-            "level": "unknown",
+        return told | {
             "headline": "No damage could be measured: the held-out rows do not allow it for any target.",
             "worst_damage": None,
             "worst": None,
             "sentences": ["More rows of each task, or a larger part held out, would allow it."],
         }
-    measured = [entry for entry in curves if entry["damage"]["mean"] is not None]
-    sentences = [
-        *_from_to(worst, metric),
-        *_by_chance(worst),
-        *_against_random(worst, measured),
-        *_retuned(worst, retuned),
-        *_through_others(worst, measured),
-        *_pairs(exposure),
-        _CAVEATS[attack],
-    ]
-    return {
-        "level": "high" if _damage(worst) >= HIGH else "moderate" if _damage(worst) >= MODERATE else "low",
-        "headline": _headline(worst, metric, aim),
+    known = measured(curves)
+    return told | {
+        "headline": _headline(worst, judged, metric, aim),
         "worst_damage": _damage(worst),
         "worst": {key: worst[key] for key in ("attack", "label", "budget")} | worst["damage"],
-        "sentences": sentences,
+        "sentences": [
+            *_from_to(worst, metric),
+            *_by_chance(worst),
+            *_against_random(worst, known),
+            *_retuned(worst, retuned),
+            *_through_others(worst, known),
+            *_pairs(exposure),
+            _CAVEATS[attack],
+        ],
     }
-
-
-def gate(worst_damage: float | None, threshold: float) -> dict[str, Any]:
-    """Whether the worst mean damage exceeds a threshold; None where no damage could be measured.
-
-    >>> gate(0.3, 0.25), gate(None, 0.25)
-    ({'threshold': 0.25, 'exceeded': True}, {'threshold': 0.25, 'exceeded': None})
-    """
-    return {"threshold": threshold, "exceeded": None if worst_damage is None else worst_damage > threshold}
 
 
 def _damage(entry: Entry) -> float:
@@ -104,10 +98,16 @@ def _stands_out(entry: Entry) -> bool:
     return _damage(entry) > 0.0 and (low is None or low > 0.0)
 
 
-def _headline(worst: Entry, metric: str, aim: Aim) -> str:
+def _headline(worst: Entry, judged: Judged, metric: str, aim: Aim) -> str:
     owner = "their" if aim.several else "its"
+    if judged.of_no_use:
+        return f"What an attacker could do cannot be said: without an attack the model is {judged.of_no_use}."
     if _damage(worst) <= 0.0:
         return f"On average no attack on {aim.whom} did harm: none made {owner} {metric} worse."
+    if judged.level == CANNOT_SAY and (worst["damage"]["low"] or 0.0) < 0.0:
+        return (
+            f"Whether an attacker can hurt {aim.whom} cannot be said: the worst damage differs too much between seeds."
+        )
     rows = f"{percent(worst['budget'])} {'random' if worst['attack'].startswith('random') else 'more'} rows"
     damage = percent(_damage(worst)) + (" on average" if worst["n_seeds"] > 1 else "")
     if worst["attack"].endswith("indirect"):
@@ -121,11 +121,10 @@ def _headline(worst: Entry, metric: str, aim: Aim) -> str:
 
 def _from_to(worst: Entry, metric: str) -> list[str]:
     clean, attacked = worst["clean"]["mean"], worst["metric"]["mean"]
-    if clean <= 0.5 if metric == "AUC" else clean >= 1.0:
-        chance = "guessing" if metric == "AUC" else "predicting the mean"
+    if not better(clean, metric):
         return [
-            f"Without an attack the {metric} of the targets is {clean:.3g}, no better than {chance}: there is little "
-            "to damage, and the figures say little."
+            f"Without an attack the {metric} of the targets is {clean:.3g}, no better than {GUESS[metric][1]}: there "
+            "is little to damage, and the figures say little."
         ]
     if _damage(worst) <= 0.0:
         return []
@@ -181,12 +180,12 @@ def _through_others(worst: Entry, measured: Sequence[Entry]) -> list[str]:
 def _pairs(exposure: Entry | None) -> list[str]:
     if exposure is None:
         return []
-    tasks = exposure["tasks"]
+    tasks, few = exposure["tasks"], exposure.get("few_test_rows") or [False] * len(exposure["tasks"])
     cells = [
         (value, tasks[i], tasks[j])
         for i, row in enumerate(exposure["damage"])
         for j, value in enumerate(row)
-        if value is not None and i != j
+        if value is not None and i != j and not few[j]  # the worst of many noisy cells would be noise
     ]
     if not cells:
         return []
@@ -201,17 +200,3 @@ def _pairs(exposure: Entry | None) -> list[str]:
 
 def _short(name: str) -> str:
     return name if len(name) <= 40 else name[:37] + "..."
-
-
-def percent(share: float) -> str:
-    """A share as a percentage of two sensible digits.
-
-    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9)
-    ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %')
-    """
-    value = 100.0 * share
-    if 0.0 < value < 0.01:
-        return "less than 0.01 %"
-    if abs(value) >= 9.95:
-        return f"{value:,.0f} %"
-    return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"

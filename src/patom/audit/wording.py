@@ -38,3 +38,17 @@ def listed(names: Sequence[str], limit: int = 8, total: int | None = None) -> st
     if total > len(shown):
         shown.append(f"{total - len(shown):,} more")
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage of two sensible digits.
+
+    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9)
+    ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %')
+    """
+    value = 100.0 * share
+    if 0.0 < value < 0.01:
+        return "less than 0.01 %"
+    if abs(value) >= 9.95:
+        return f"{value:,.0f} %"
+    return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"

@@ -69,8 +69,11 @@ StepSize = Annotated[
     float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
 ]
 FailAbove = Annotated[
-    float | None, typer.Option(help="Exit with status 1 if the worst mean relative damage is above this.")
+    float | None,
+    typer.Option(help="Exit with status 1 if the worst relative damage is above this, with 3 if that cannot be said."),
 ]
+
+EXIT_CANNOT_SAY = 3
 
 
 @app.command()
@@ -106,6 +109,10 @@ def audit(
 
     Says what would help, too: defenses, tried against an attacker who knows them. Writes report.html (self-contained),
     report.json, curves.parquet and injected.parquet (the rows of the most harmful attack found).
+
+    The risk is called high, moderate or low only where the intervals over seeds say so; otherwise it cannot be said.
+    The same holds for --fail-above: the status is 1 where some attack's whole interval is above it, 0 where all
+    intervals end at or below it, and 3 otherwise, as with a single seed or a model no better than predicting the mean.
     """
     from patom.audit import AuditFolder, AuditSettings, run_audit
     from patom.audit.verdict import gate
@@ -128,11 +135,11 @@ def audit(
             found = run_audit(data, settings, n_jobs=jobs or os.cpu_count() or 1, progress=show)
         found.report["command"] = command_again(context)
         if fail_above is not None:
-            found.report["fail_above"] = gate(found.report["verdict"]["worst_damage"], fail_above)
+            found.report["fail_above"] = gate(found.report["verdict"], fail_above)
         folder.write(found, render_page(found.report))
     _tell(found.report, out)
     if fail_above is not None and found.report["fail_above"]["exceeded"] is not False:
-        raise typer.Exit(EXIT_FAIL)
+        raise typer.Exit(EXIT_FAIL if found.report["fail_above"]["exceeded"] else EXIT_CANNOT_SAY)
 
 
 def _load(
@@ -163,9 +170,19 @@ def _load(
 
 
 def _tell(report: dict[str, Any], out: Path) -> None:
+    from patom.cli.summary import audited
+
     verdict, gate = report["verdict"], report["fail_above"]
-    lines = [verdict["headline"], *(f"  {sentence}" for sentence in verdict["sentences"])]
-    say([*lines, f"Report: {out / 'report.html'}"])
+    lines = [verdict["headline"], f"  Risk: {verdict['risk']}. {verdict['reason']}"]
+    lines += [f"  {sentence}" for sentence in (*verdict["sentences"], *_helping(report))]
+    say([*lines, *audited(report["data"]), f"Report: {out / 'report.html'}"])
     if gate is not None and gate["exceeded"] is not False:
-        what = "is above" if gate["exceeded"] else "could not be measured, so it may be above"
-        tell(f"the worst damage {what} --fail-above {gate['threshold']:g}.")
+        above = f"above --fail-above {gate['threshold']:g}"
+        told = f"the worst damage is {above}: {gate['reason']}." if gate["exceeded"] else ""
+        tell(told or f"cannot say whether the worst damage is {above}. {gate['reason']}")
+
+
+def _helping(report: dict[str, Any]) -> list[str]:
+    """What the audit recommends, or why nothing."""
+    remedies = report.get("remedies")
+    return [] if remedies is None else [remedies["reason"]]

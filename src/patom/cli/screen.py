@@ -13,8 +13,11 @@ from patom.cli.streams import say
 from patom.cli.words import words
 
 if TYPE_CHECKING:
+    from patom.audit.screened import ScreenedTable
     from patom.audit.table import Table
     from patom.defenses import Screening
+
+_FEW = 20  # rows of a task
 
 _MEANING = {
     "own_loss": "its own rows are predicted badly",
@@ -51,8 +54,8 @@ def screen(
 
     Suspicious is a task whose rows are predicted badly, without which the others are predicted better, whose rows lie
     far out or, with --trusted, whose weights have changed: the number is by how many robust standard deviations it
-    exceeds the median task in the worst of these. With --resamples the p says how often an honest task would be as
-    suspicious. It ranks, and accuses nobody.
+    exceeds the median task in the worst of these. With --resamples the p says how often an honest task of as many rows
+    would be as suspicious; without, mind that tasks of few rows (*) stand out by chance. It ranks, and accuses nobody.
     """
     from patom.atomic import write_atomically
     from patom.audit import read_table
@@ -63,36 +66,59 @@ def screen(
     read = read_table(table, **named)
     reference = None if trusted is None else read_table(trusted, **named)
     with progress("Screening") as show:
-        found = screen_table(
+        screened = screen_table(
             read, reference=reference, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise,
             resamples=resamples, seed=seed, progress=show,
         )  # fmt: skip
     if out is not None:
-        text = json.dumps(_plain(found, read), indent=1) + "\n"
+        text = json.dumps(_plain(screened, read), indent=1) + "\n"
         write_atomically(out, lambda file: file.write(text.encode()))
-    say(_lines(found, top))
+    say([*_lines(screened.found, top), *_about(screened, read)])
 
 
 def _lines(found: "Screening", top: int) -> list[str]:
-    width = max(len(str(task)) for task in found.tasks[found.order[:top]])
+    shown = found.order[:top]
+    rows = _rows(found)
+    names, width = [str(task) for task in found.tasks], max(len(str(task)) for task in found.tasks[shown])
+    digits = max(len(f"{rows[i]:,}") for i in shown)
     lines = [f"{found.tasks.size} tasks, the most suspicious first:"]
-    for place, i in enumerate(found.order[:top], start=1):
-        reason = found.reasons[i]
+    for place, i in enumerate(shown, start=1):
         p = "" if found.p_values is None else f"  p {found.p_values[i]:.3f}"
-        lines.append(f"{place:>3}  {found.tasks[i]!s:<{width}}  {found.suspicion[i]:5.1f}{p}  {_MEANING[reason]}")
+        size = f"{rows[i]:>{digits},} rows{'*' if rows[i] < _FEW else ' '}"
+        score = f"{found.suspicion[i]:5.1f}{p}  {_MEANING[found.reasons[i]]}"
+        lines.append(f"{place:>3}  {names[i]:<{width}}  {size}  {score}")
+    if any(rows[i] < _FEW for i in shown):
+        told = "" if found.p_values is not None else ", and --resamples gives p-values that reckon with it"
+        lines.append(f"* fewer than {_FEW} rows: such a task stands out by chance more easily{told}.")
     return lines
 
 
-def _plain(found: "Screening", table: "Table") -> dict[str, Any]:
-    names = found.scores.dtype.names
+def _about(screened: "ScreenedTable", table: "Table") -> list[str]:
+    from patom.cli.summary import worked_on
+
+    return worked_on("Screened", table.y.size, _rows(screened.found), screened.features, screened.notes)
+
+
+def _rows(found: "Screening") -> list[int]:
+    return [] if found.n_rows is None else [int(count) for count in found.n_rows]
+
+
+def _plain(screened: "ScreenedTable", table: "Table") -> dict[str, Any]:
+    found = screened.found
+    names, rows = found.scores.dtype.names, _rows(found)
     finite = {name: [None if value != value else float(value) for value in found.scores[name]] for name in names}  # noqa: PLR0124  (NaN)
     return {
         "source": table.source,
         "task_column": table.task_column,
         "target_column": table.target_column,
+        "n_rows": int(table.y.size),
+        "n_tasks": int(found.tasks.size),
+        "features": list(screened.features),
+        "notes": list(screened.notes),
         "tasks": [
             {
                 "task": found.tasks[i].item(),
+                "n_rows": rows[i],
                 "suspicion": float(found.suspicion[i]),
                 "p_value": None if found.p_values is None else float(found.p_values[i]),
                 "reason": found.reasons[i],

@@ -6,6 +6,8 @@ from typing import Any
 
 from . import numerals
 
+_UNJUDGED = "These results say of no defense whether it can be recommended: run the audit again."
+
 
 def remedies(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """
@@ -20,8 +22,9 @@ def remedies(report: Mapping[str, Any]) -> dict[str, Any] | None:
     -------
     dict or None
         ``attack`` and ``budget`` in words, ``rows`` (label, clean metric, cost, metric under who does not know the
-        defense, under who does, share kept off), ``undefended`` likewise, ``best``: label and code of the defense that
-        keeps off most under who knows it, or None where none keeps off anything. None without such results.
+        defense, under who does, share kept off, what speaks against it), ``undefended`` likewise, ``best``: label and
+        code of the defense that the audit recommends, or None; ``reason`` for either and the ``limit`` on the cost.
+        None without such results. Those of earlier versions recommend nothing.
 
     Examples
     --------
@@ -32,14 +35,16 @@ def remedies(report: Mapping[str, Any]) -> dict[str, Any] | None:
     if not told or not told["remedies"]:
         return None
     metric = str(report["model"]["metric"])
-    measured = [entry for entry in told["remedies"] if (entry["kept_off"]["mean"] or 0.0) > 0.0]
-    best = max(measured, key=lambda entry: float(entry["kept_off"]["mean"]), default=None)
+    label = told.get("recommended")
+    best = next((entry for entry in told["remedies"] if label is not None and entry["label"] == label), None)
     return {
         "attack": told["label"],
         "budget": numerals.budget(told["budget"]),
         "rows": [_row(entry, metric, best=entry is best) for entry in told["remedies"]],
         "undefended": [numerals.metric(told[name]["mean"], metric) for name in ("clean", "attacked")],
         "best": None if best is None else {"label": best["label"], "code": best["code"]},
+        "reason": told.get("reason") or _UNJUDGED,
+        "limit": numerals.percent(told["cost_limit"]) if "cost_limit" in told else None,
     }
 
 
@@ -49,6 +54,7 @@ def _row(entry: Mapping[str, Any], metric: str, *, best: bool) -> dict[str, Any]
     return {
         "label": entry["label"],
         "best": best,
+        "objection": entry.get("objection") or "",
         "cells": [
             (clean, ""),
             (numerals.percent(cost["mean"]), ""),

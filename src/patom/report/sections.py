@@ -7,12 +7,7 @@ from typing import Any
 from . import numerals
 from .exposure import BRIGHTEST
 
-_LEVELS = (
-    ({"none", "negligible", "low", "minor", "ok"}, "low"),
-    ({"moderate", "medium", "elevated"}, "moderate"),
-    ({"high", "serious"}, "high"),
-    ({"critical", "severe", "very high", "extreme"}, "critical"),
-)
+_TONES = {"low": "low", "moderate": "moderate", "moderate or high": "high", "high": "high"}
 _RANKED = 5
 _ATTACKS = {
     "ascent": {
@@ -38,7 +33,7 @@ _ATTACKS = {
 
 def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Say the verdict: level, headline, the number with its interval, and whether the build fails.
+    Say the verdict: risk, headline, the number with its interval, and whether the build fails.
 
     Parameters
     ----------
@@ -48,17 +43,17 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Words only; ``tone`` is one of low, moderate, high, critical, plain.
+        Words only; ``tone`` is low, moderate, high or, where nothing can be said, plain.
     """
     told = report["verdict"]
-    level = str(told["level"])
-    tone = next((tone for words, tone in _LEVELS if level.lower() in words), "plain")
+    risk = str(told.get("risk") or told["level"])
     worst = told.get("worst") or {}
     interval = numerals.percent_interval(worst.get("low"), worst.get("high"))
     return {
-        "level": level,
-        "tone": tone,
+        "risk": risk,
+        "tone": _TONES.get(risk, "plain"),
         "headline": told["headline"],
+        "reason": told.get("reason") or "",
         "sentences": told["sentences"],
         "number": numerals.percent(told.get("worst_damage")),
         "interval": interval if interval != numerals.MISSING else "",
@@ -73,7 +68,7 @@ def _gate(report: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     threshold = numerals.budget(gate["threshold"])
     if gate["exceeded"] is None:
-        return {"tone": "critical", "word": "Fails", "text": "worst relative damage could not be measured"}
+        return {"tone": "plain", "word": "Cannot say", "text": f"whether worst relative damage is above {threshold}"}
     if gate["exceeded"]:
         return {"tone": "critical", "word": "Fails", "text": f"worst relative damage is above {threshold}"}
     return {"tone": "low", "word": "Passes", "text": f"worst relative damage is not above {threshold}"}
@@ -97,6 +92,9 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     name = str(model["metric"])
     tasks = len(data["tasks"])
     size = f"{_things(tasks, 'task')}, {_things(data['n_rows'], 'row')}, {_things(data['n_features'], 'feature')}"
+    sample = data.get("sample")
+    if sample:
+        size += f"; a sample of {numerals.count(sample['of_rows'])} rows in {_things(sample['of_tasks'], 'task')}"
     better = "higher is better" if name == "AUC" else "lower is better"
     measured = f"{model.get('measured', 'mean over tasks')}, test rows; {better}"
     penalties = f"{numerals.scientific(model['lambda_1'])} and {numerals.scientific(model['lambda_2'])}"
@@ -167,12 +165,13 @@ def exposure(report: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``pairs``; ``missing`` and ``saturated``: whether there are such cells; ``own``: damage of the first task
-        through its own rows.
+        ``pairs``; ``missing`` and ``saturated``: whether there are such cells; ``few``: names of the tasks whose test
+        rows are few, which no pair aims at; ``own``: damage of the first task through its own rows.
     """
     values = [numerals.number(entry) for row in report["exposure"]["damage"] for entry in row]
     return {
         "pairs": strongest_pairs(report),
+        "few": [name for name, few in zip(report["exposure"]["tasks"], _few(report), strict=True) if few],
         "missing": any(math.isnan(value) for value in values),
         "saturated": any(abs(value) > BRIGHTEST for value in values),
         "own": numerals.percent(values[0]),
@@ -191,17 +190,22 @@ def strongest_pairs(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     Returns
     -------
     list of (attacker, target, damage)
-        At most five, only where there is damage.
+        At most five, only where there is damage and the target has more than a few test rows.
     """
-    tasks, damage = report["exposure"]["tasks"], report["exposure"]["damage"]
+    tasks, damage, few = report["exposure"]["tasks"], report["exposure"]["damage"], _few(report)
     pairs = [
         (numerals.number(damage[row][column]), row, column)
         for row in range(len(tasks))
         for column in range(len(tasks))
-        if row != column and numerals.number(damage[row][column]) > 0
+        if row != column and not few[column] and numerals.number(damage[row][column]) > 0
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
     return [(str(tasks[row]), str(tasks[column]), numerals.percent(value)) for value, row, column in pairs[:_RANKED]]
+
+
+def _few(report: Mapping[str, Any]) -> list[bool]:
+    """Whether each task of the map has few test rows; results of earlier versions do not say."""
+    return list(report["exposure"].get("few_test_rows") or [False] * len(report["exposure"]["tasks"]))
 
 
 def leading_eigenvalues(report: Mapping[str, Any]) -> dict[str, str]:
@@ -274,6 +278,7 @@ def settings(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Kind", kind),
         ("Positive class", data.get("positive_class")),
         ("Rows", f"{numerals.count(data['n_train'])} for training, {numerals.count(data['n_test'])} for testing"),
+        ("Splits", setting.get("splits")),
         ("Features", f"{scaled} ({numerals.scientific(scale['norm'])}), as the attack's unit ball asks"),
         ("Injected rows", _injected(setting)),
         ("Budgets", ", ".join(numerals.budget(budget) for budget in setting["budgets"])),

@@ -44,6 +44,9 @@ class Screening:
     p_values : array of shape (m,), or None
         How often a task as suspicious as this one is met in its place where all tasks are honest. Of m honest tasks
         one in twenty has a value of 0.05 or less. None where no tables were drawn.
+    n_rows : array of shape (m,), or None
+        Rows of each task. The fewer, the more its scores vary by chance: ``p_values`` take that into account, the
+        ranking does not, since a malicious task may be small.
     """
 
     tasks: AnyArray
@@ -52,6 +55,7 @@ class Screening:
     suspicion: FloatArray
     relationship: Relationship
     p_values: FloatArray | None = None
+    n_rows: IntArray | None = None
 
     @property
     def order(self) -> IntArray:
@@ -157,7 +161,9 @@ def screen(
     fold = folds(problem.rows, n_folds, rng)
     with one_blas_thread():
         found = score_tasks(problem, penalty, fold, n_folds, trusted, progress=progress)
-        result = Screening(problem.tasks, found.scores, found.deviation, found.suspicion, found.relationship)
+        result = Screening(
+            problem.tasks, found.scores, found.deviation, found.suspicion, found.relationship, None, problem.rows.counts
+        )
         if n_resamples == 0:
             return result
         p = p_values(problem, penalty, fold, n_folds, found, trusted, n_resamples, rng, progress)

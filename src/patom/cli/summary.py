@@ -1,0 +1,53 @@
+"""What a command worked on, in a few lines: rows, tasks, the columns used, and what was decided for the user."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from patom.audit.wording import counted, listed
+
+_NAMED = 5  # columns, before the rest are only counted
+
+
+def audited(data: Mapping[str, Any]) -> list[str]:
+    """Lines on the data of an audit's report."""
+    constant = set(data["constant_features"])
+    used = [name for name in data["features"] if name not in constant]
+    sizes = [task["n_train"] + task["n_test"] for task in data["tasks"]]
+    return worked_on("Audited", data["n_rows"], sizes, used, data["notes"], data["sample"])
+
+
+def worked_on(
+    verb: str,
+    n_rows: int,
+    sizes: Sequence[int],
+    features: Sequence[str],
+    notes: Sequence[str],
+    sample: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Lines on rows, tasks and columns.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Rows of each task.
+    sample : dict, optional
+        ``rows`` of ``of_rows`` and ``tasks`` of ``of_tasks``, where not all were taken.
+
+    Examples
+    --------
+    >>> for line in worked_on("Audited", 40, [10, 30], ["price", "size"], ["Regression, since it was asked for."],
+    ...                       {"rows": 40, "of_rows": 9_000, "tasks": 2, "of_tasks": 300}):
+    ...     print(line)
+    Audited: a random sample of 40 of 9,000 rows, 2 of 300 tasks, 10 to 30 rows a task.
+      2 features: 'price' and 'size'.
+      Regression, since it was asked for.
+    """
+    rows, tasks = counted(n_rows, "row"), counted(len(sizes), "task")
+    if sample is not None:
+        rows = f"a random sample of {sample['rows']:,} of {counted(sample['of_rows'], 'row')}"
+        if sample["tasks"] < sample["of_tasks"]:
+            tasks = f"{sample['tasks']:,} of {counted(sample['of_tasks'], 'task')}"
+    least, most = min(sizes), max(sizes)
+    each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    columns = f"{counted(len(features), 'feature')}: {listed(features, _NAMED)}."
+    return [f"{verb}: {rows}, {tasks}, {each} rows a task.", *(f"  {line}" for line in (columns, *notes))]
