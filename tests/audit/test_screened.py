@@ -15,7 +15,7 @@ def fixture_tables(make_table):
 
 
 def change(table, reference):
-    return screen_table(table, reference=reference, lambda_1=0.1, lambda_2=0.1).scores["change"]
+    return screen_table(table, reference=reference, lambda_1=0.1, lambda_2=0.1).found.scores["change"]
 
 
 def test_labels_are_the_same_as_numbers_and_as_text(tables):

@@ -12,6 +12,7 @@ from patom import cli
 @pytest.fixture(name="run")
 def fixture_run(monkeypatch, capsys):
     """Call the command in this process: (status, standard output, standard error)."""
+    monkeypatch.setattr("patom.cli.progress.EVERY_SECONDS", 3600.0)  # however slow the machine is
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*arguments):
