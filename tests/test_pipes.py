@@ -55,7 +55,7 @@ def test_a_pipe_that_nobody_writes_to(named, monkeypatch):
     monkeypatch.setattr(pipes, "_PATIENCE", 0.1)
     with pytest.raises(NotAFileError) as caught:
         pipe_content(named)
-    assert str(caught.value) == f"'{named}' is a pipe that nobody writes to"
+    assert str(caught.value) == f"'{named}' is an empty pipe that nobody writes to"
 
 
 def test_devices_folders_sockets_and_terminals(tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def _read(path: Path) -> bytes:
         while (first := pipe.read(1 << 16)) == b"" and time.monotonic() < until:
             time.sleep(0.02)
         if first == b"":
-            raise NotAFileError(f"'{path}' is a pipe that nobody writes to")
+            raise NotAFileError(f"'{path}' is an empty pipe that nobody writes to")
         os.set_blocking(descriptor, True)
         return (first or b"") + pipe.read()  # None: a writer is there, and has written nothing so far
 
