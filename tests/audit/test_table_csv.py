@@ -57,3 +57,9 @@ def test_names_are_not_compared_with_all_others(read):
     )
     read("\n".join([header, *rows, ""]), features=names)
     assert Name.compared < 20 * len(names)
+
+
+def test_a_ragged_row_that_is_not_utf_8_leaves_no_traceback(fault, capfd):
+    said = "data.csv cannot be read as CSV: it is not in UTF-8, so save it as UTF-8."
+    assert fault("t,x,y\n1,2,3\n1,é\n".encode("latin-1")) == said
+    assert capfd.readouterr() == ("", "")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -46,26 +47,14 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
     if data[:65536] != data[:65536].translate(None, _CONTROL):
         raise TableError(f"{source} is no CSV or Parquet file: it holds binary data of another kind.")
     data, delimiter = _separated(data, wanted)
-    ragged: list[Any] = []
-
-    def stop(record: Any) -> str:
-        ragged.append(record)
-        return "error"
-
     try:
         # Tasks are read as text, so that '007' and numbers of 20 digits stay what they are.
-        columns = _parsed(data, delimiter, stop, column_types={wanted[0]: pa.string()})
+        columns = _parsed(data, delimiter, column_types={wanted[0]: pa.string()})
         names = list(columns.column_names)  # fails if the header is not UTF-8
     except MemoryError:
         raise MemoryError(f"{source} does not fit into memory: bring fewer rows or columns") from None
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        if ragged:
-            raise _ragged(TableFile(source, None, data, delimiter), ragged[0]) from None
-        reason = str(error).splitlines()[0]
-        if "Empty CSV" in reason:  # a header without a line end
-            raise TableError(f"{source} has no data rows.") from None
-        reason = "it is not in UTF-8, so save it as UTF-8" if "utf" in reason.lower() else reason
-        raise TableError(f"{source} cannot be read as CSV: {reason}.") from None
+        raise _fault(TableFile(source, None, data, delimiter), str(error).splitlines()[0]) from None
     by = _DELIMITERS.get(delimiter, repr(delimiter))
     notes = () if delimiter == "," else (f"The file's columns are separated by {by}.",)
     return TableFile(source, columns, data, delimiter, notes, frozenset(filter(names_row_numbers, names)))
@@ -81,15 +70,15 @@ def as_written(file: TableFile, name: str) -> Any:
     ([1000.0], ['1e3'])
     """
     assert file.delimiter is not None
-    return _parsed(file.data, file.delimiter, None, column_types={name: pa.string()}, include_columns=[name])[name]
+    return _parsed(file.data, file.delimiter, column_types={name: pa.string()}, include_columns=[name])[name]
 
 
-def _parsed(data: bytes, delimiter: str, stop: Callable[[Any], str] | None, **convert: Any) -> Any:
+def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = None, **convert: Any) -> Any:
     return pa.csv.read_csv(
         pa.BufferReader(data),
         # Without threads the parser numbers its rows, at little cost. A record must fit into a block.
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
-        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=stop),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged),
         convert_options=pa.csv.ConvertOptions(**convert),
     )
 
@@ -112,6 +101,24 @@ def _delimiter(data: bytes, wanted: tuple[str, str]) -> str:
         return sum(name in names for name in wanted), len(names)
 
     return max(_DELIMITERS, key=merit)
+
+
+def _fault(file: TableFile, reason: str) -> TableError:
+    if "Empty CSV" in reason:  # a header without a line end
+        return TableError(f"{file.source} has no data rows.")
+    try:
+        file.data.decode()
+    except UnicodeDecodeError:
+        return TableError(f"{file.source} cannot be read as CSV: it is not in UTF-8, so save it as UTF-8.")
+    found: list[Any] = []
+
+    def stop(record: Any) -> str:
+        found.append(record)
+        return "error"
+
+    with suppress(pa.ArrowException):  # once more, for the number of the row; its text is UTF-8 by now
+        _parsed(file.data, str(file.delimiter), stop)
+    return _ragged(file, found[0]) if found else TableError(f"{file.source} cannot be read as CSV: {reason}.")
 
 
 def _ragged(file: TableFile, record: Any) -> TableError:
