@@ -193,13 +193,12 @@ def test_no_harm():
     ("metric", "clean", "word"), [("AUC", 0.48, "guessing"), ("NMSE", 1.02, "predicting the mean")]
 )
 def test_a_model_that_is_no_good_has_little_to_lose(metric, clean, word):
-    sentence = told(entry("ascent-direct", 0.3, low=0.1, clean=clean), metric=metric)["sentences"][0]
+    sentence = told(entry("ascent-direct", 0.3, low=0.1, clean=clean), metric=metric)["reason"]
     assert sentence.startswith(f"Without an attack the {metric} of the targets is {clean}, no better than {word}")
     found = told(entry("ascent-direct", 0.3, low=0.25, high=0.4, clean=clean), metric=metric)
     assert found["level"] == "cannot say"
     assert found["headline"] == (
-        f"What an attacker could do cannot be said: without an attack the model is no better than {word} "
-        f"({1 if metric == 'NMSE' else 0.5})."
+        f"What an attacker could do cannot be said: without an attack the model is no better than {word}."
     )
     fine = told(entry("ascent-direct", 0.3, low=0.1, clean=0.7), metric=metric)["sentences"][0]
     assert fine.startswith(f"The {metric} of the targets goes from 0.7")

@@ -124,7 +124,7 @@ def setting_section(
 ) -> dict[str, Any]:
     """How it was audited."""
     if settings.targets is None:
-        targets = "a random half of the tasks, another for each seed" if data.tasks.size > 1 else "the only task"
+        targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
     else:
         targets = ", ".join(map(str, settings.targets))
     others = "the other tasks" if settings.attackers is None else ", ".join(map(str, settings.attackers))

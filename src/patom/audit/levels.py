@@ -113,16 +113,16 @@ def _by_ends(at_least: float, at_most: float | None) -> Judged:
 
 def _no_use(clean: Mapping[str, Any], by_seed: Sequence[float | None], metric: str) -> str:
     """What the clean model is, where it is not better than a guess, or not surely; empty where it is."""
-    guess, what = GUESS[metric]
+    _, what = GUESS[metric]
     if not better(clean["mean"], metric):
-        return f"no better than {what} ({guess:g})"
+        return f"no better than {what}"
     known = [value for value in by_seed if value is not None]
     failed = sum(not better(value, metric) for value in known)
     if 2 * failed > len(known):
-        return f"in {failed} of {len(known)} seeds no better than {what} ({guess:g})"
+        return f"in {failed} of {len(known)} seeds no better than {what}"
     end = clean["high"] if metric == "NMSE" else clean["low"]
     if end is not None and not better(end, metric):
-        return f"not surely better than {what} ({guess:g})"
+        return f"not surely better than {what}"
     return ""
 
 

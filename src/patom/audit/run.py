@@ -58,7 +58,7 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     data : AuditData
     settings : AuditSettings
     n_jobs : int
-        Worker processes; the result does not depend on them.
+        Worker processes; the result does not depend on them. Nor does it on the order of a table's rows.
     progress : callable (done, total), optional
 
     Raises

@@ -23,7 +23,8 @@ class AuditSettings:
     budgets : tuple of float, optional
         Injected rows over clean rows of an attacking task. The default drops those too small to inject a row.
     n_seeds : int
-        Attacks of each kind and budget, each with its own draw of target tasks and starting rows.
+        Attacks of each kind and budget, each with its own draw of target tasks, test rows and starting rows; fewer
+        where that many draws do not exist. One has no interval, so that nothing can be said of the risk.
     seed : int
         All draws follow from it.
     attack : {"ascent", "patom"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from patom.audit.levels import CANNOT_SAY, GUESS, Judged, better, gate, judge, measured, worst_of
+from patom.audit.levels import CANNOT_SAY, Judged, better, gate, judge, measured, worst_of
 from patom.audit.wording import percent
 
 __all__ = ["Aim", "gate", "percent", "verdict", "worst_of"]
@@ -121,12 +121,7 @@ def _headline(worst: Entry, judged: Judged, metric: str, aim: Aim) -> str:
 
 def _from_to(worst: Entry, metric: str) -> list[str]:
     clean, attacked = worst["clean"]["mean"], worst["metric"]["mean"]
-    if not better(clean, metric):
-        return [
-            f"Without an attack the {metric} of the targets is {clean:.3g}, no better than {GUESS[metric][1]}: there "
-            "is little to damage, and the figures say little."
-        ]
-    if _damage(worst) <= 0.0:
+    if _damage(worst) <= 0.0 or not better(clean, metric):  # which the reason says
         return []
     return [f"The {metric} of the targets goes from {clean:.3g} without an attack to {attacked:.3g}."]
 

@@ -57,7 +57,7 @@ def _row(entry: Mapping[str, Any], metric: str, *, best: bool) -> dict[str, Any]
         "objection": entry.get("objection") or "",
         "cells": [
             (clean, ""),
-            (numerals.percent(cost["mean"]), ""),
+            (numerals.percent(cost["mean"]), _share(cost)),
             (naive, _inside(entry["naive"], metric)),
             (known, _inside(entry["known"], metric)),
             (numerals.percent(off["mean"]), _share(off)),

@@ -96,7 +96,8 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if sample:
         size += f"; a sample of {numerals.count(sample['of_rows'])} rows in {_things(sample['of_tasks'], 'task')}"
     better = "higher is better" if name == "AUC" else "lower is better"
-    measured = f"{model.get('measured', 'mean over tasks')}, test rows; {better}"
+    first = " of the first seed" if report["setting"].get("splits") and report["setting"]["n_seeds"] > 1 else ""
+    measured = f"{model.get('measured', 'mean over tasks')}, test rows{first}; {better}"
     penalties = f"{numerals.scientific(model['lambda_1'])} and {numerals.scientific(model['lambda_2'])}"
     return [
         ("Data", str(data["name"]), size),
