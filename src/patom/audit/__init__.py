@@ -1,8 +1,8 @@
 """The main job: measure how badly somebody could hurt a model by feeding it data.
 
 ``table`` (over ``table_reading`` and the other ``table_*``), ``sample``, ``split`` and ``scaling`` prepare a table,
-``data`` holds it and ``measure`` says how good a model of it is; ``draws`` is what each seed draws; ``selection`` picks the
-lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one, ``run`` all of them;
+``data`` holds it and ``measure`` says how good a model of it is; ``draws`` is what each seed draws; ``selection`` picks
+the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one, ``run`` all of them;
 ``remedies`` tries defenses, ``recommended`` judges them, ``code`` writes them down; ``summary``, ``levels``,
 ``verdict`` and ``about`` say what came out, ``output`` writes it to files; ``screened`` ranks a table's tasks.
 """

@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,7 @@ from patom.audit.table_reading import read_file
 from patom.audit.table_target import Target, target_values
 from patom.audit.table_tasks import task_labels
 from patom.audit.table_tells import telling_notes
-from patom.audit.wording import listed, quoted
+from patom.audit.wording import listed, quoted, readable
 from patom.datasets.columns import names_row_numbers
 
 __all__ = ["Kind", "Table", "TableError", "read_table"]
@@ -55,7 +55,7 @@ def read_table(
     *,
     task: str,
     target: str,
-    features: Sequence[str] | None = None,
+    features: Sequence[str] | Callable[[Sequence[str]], Sequence[str]] | None = None,
     kind: Literal["auto", "regression", "classification"] = "auto",
 ) -> Table:
     r"""Read a CSV or Parquet file (told apart by content) with a task column and a target column.
@@ -67,10 +67,10 @@ def read_table(
     task : name of the task column: whole numbers become int64, anything else str. Labels stay what they are: whole
         numbers beyond int64 and codes of a CSV such as '007' or '1E2' are text, floats too large to be exact refused.
     target : name of the target column: numbers, or two classes (the one that sorts last is +1).
-    features : names of the feature columns; by default all remaining columns that hold numbers (integer,
-        float, bool, decimal). The others are left out with a note, as are columns without a name, an index that
-        pandas wrote, and nested ones; a text column at least half of whose values are meant as numbers, such as
-        1,234 or $1.50, is an error.
+    features : names of the feature columns, or a function that chooses among the file's; by default all remaining
+        columns that hold numbers (integer, float, bool, decimal). The others are left out with a note, as are columns
+        without a name, an index that pandas wrote, and nested ones; a text column at least half of whose values are
+        meant as numbers, such as 1,234 or $1.50, is an error.
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
@@ -106,6 +106,7 @@ def read_table(
         raise TableError(f"The kind must be 'auto', 'regression' or 'classification', not {kind!r}.")
     path = Path(path)
     file = read_file(path, task, target)
+    features = features(file.columns.column_names) if callable(features) else features
     features = [features] if isinstance(features, str) else features
     _check_names(file, task, target, features)
     labels = task_labels(file, task)
@@ -119,8 +120,8 @@ def read_table(
     chosen, reason, classes, kind_note = _choose_kind(file, target, found, kind)
     y = values if classes is None else np.where(values == values.max(), 1.0, -1.0)
     return Table(
-        name=path.stem,
-        source=path.name,
+        name=readable(path.stem),
+        source=readable(path.name),
         kind=chosen,
         kind_reason=reason,
         X=X,

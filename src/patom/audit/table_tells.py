@@ -13,7 +13,7 @@ from patom.core.labels import encode
 
 _CHANCE = 1e-4  # what the columns of no more than so many random tables do is told
 _SOME = 50_000  # rows that are looked at first
-_BLOCK = 1 << 20  # values that are sorted together
+_BLOCK = 1 << 17  # values that are sorted together
 
 
 def telling_notes(
@@ -49,19 +49,25 @@ def telling_notes(
 def _task_twins(X: NDArray[np.float64], task: NDArray[Any]) -> Iterator[int]:
     """Columns with one value a task, another one for each."""
     tasks, index = encode(task)
-    order = np.argsort(index, kind="stable")
-    last = np.diff(index[order], append=-1) != 0  # of its task
-    within = np.flatnonzero(~last)
     share = np.bincount(index) / index.size
-    if tasks.size < 2 or within.size * log(share @ share) >= log(_CHANCE / X.shape[1]):
+    if tasks.size < 2 or (index.size - tasks.size) * log(share @ share) >= log(_CHANCE / X.shape[1]):
         return
-    some = within[_spread(within.size)]
+    order = np.argsort(index, kind="stable")
+    last = _last_of_run(index[order])
+    some = _spread(index.size)
+    some = some[~last[some]]
     for start, columns in _blocks(some.size, X.shape[1]):
         constant = (X[order[some], columns] == X[order[some + 1], columns]).all(axis=0)
         for j in start + np.flatnonzero(constant):
             own = X[order[last], j]
             if np.unique(own).size == tasks.size and (X[:, j] == own[index]).all():
                 yield int(j)
+
+
+def _last_of_run(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    last = np.ones(values.size, dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=last[:-1])
+    return last
 
 
 def _answers(X: NDArray[np.float64], y: NDArray[np.float64]) -> Iterator[int]:

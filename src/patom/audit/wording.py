@@ -14,6 +14,17 @@ def quoted(value: str) -> str:
     return repr(value if len(value) <= 40 else value[:37] + "...")
 
 
+def readable(name: str) -> str:
+    r"""A file's name, or a command, as text that any file can hold: bytes that are no UTF-8 become escapes.
+
+    Examples
+    --------
+    >>> print(readable("sales\udcff.csv"))
+    sales\xff.csv
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def counted(number: int, noun: str) -> str:
     """Put a number before its noun.
 

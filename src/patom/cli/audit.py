@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Hashable
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,10 @@ import typer
 from patom.cli.app import EXIT_FAIL, app, when_interrupted
 from patom.cli.progress import progress
 from patom.cli.streams import say, tell
-from patom.cli.words import command_again, numbers, words
+from patom.cli.words import command_again, names, numbers
 
 if TYPE_CHECKING:
-    from patom.audit import AuditData
+    from patom.audit.table import Table as ReadTable
 
 
 class Kind(StrEnum):
@@ -44,16 +45,27 @@ Table = Annotated[
     Path | None, typer.Argument(help="CSV or Parquet file; the embedded digits if left out.", show_default=False)
 ]
 Features = Annotated[
-    str | None, typer.Option(help="Feature columns, separated by commas. [default: the other numeric columns]")
+    list[str] | None,
+    typer.Option(
+        help="Feature columns, separated by commas; may be repeated. [default: the other numeric columns]",
+        show_default=False,
+    ),
 ]
 Budgets = Annotated[
     str | None, typer.Option(help="Injected rows per clean row, separated by commas. [default: 0.05,0.1,0.2,0.3]")
 ]
 Targets = Annotated[
-    str | None, typer.Option(help="Tasks to hurt, separated by commas. [default: a random half for each seed]")
+    list[str] | None,
+    typer.Option(
+        help="Tasks to hurt, separated by commas; may be repeated. [default: a random half for each seed]",
+        show_default=False,
+    ),
 ]
 Attackers = Annotated[
-    str | None, typer.Option(help="Tasks the indirect attacks go through. [default: all but the targets]")
+    list[str] | None,
+    typer.Option(
+        help="Tasks the indirect attacks go through, as --targets. [default: all but the targets]", show_default=False
+    ),
 ]
 Lambda = Annotated[float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")]
 AttackOption = Annotated[
@@ -114,7 +126,7 @@ def audit(
     The same holds for --fail-above: the status is 1 where some attack's whole interval is above it, 0 where all
     intervals end at or below it, and 3 otherwise, as with a single seed or a model no better than predicting the mean.
     """
-    from patom.audit import AuditFolder, AuditSettings, run_audit
+    from patom.audit import AuditFolder, AuditSettings, digits_data, run_audit, table_data
     from patom.audit.verdict import gate
     from patom.report import render_page
 
@@ -123,13 +135,23 @@ def audit(
         n_seeds=seeds, seed=seed, attack=attack.value, iterations=iterations, step_size=step_size,
         keep_labels=keep_labels, region="ball" if region is Region.ball else "own_data",
         lambda_1=lambda_1, lambda_2=lambda_2, loss=loss,
-        targets=None if targets is None else tuple(words(targets)),
-        attackers=None if attackers is None else tuple(words(attackers)),
     )  # fmt: skip
     if fail_above is not None and not math.isfinite(fail_above):
         raise ValueError(f"--fail-above must be a finite number; got {fail_above}.")
-    keep = [*(settings.targets or ()), *(settings.attackers or ())]
-    data = _load(table, task, target, features, kind, seed, test_fraction, standardise, max_rows, keep)
+    read = _read(table, task, target, features, kind)
+    known = _tasks(read)
+    settings = replace(
+        settings,
+        targets=tuple(names(targets, known)) if targets else None,
+        attackers=tuple(names(attackers, known)) if attackers else None,
+    )
+    if read is None:
+        data = digits_data(seed=seed, test_fraction=test_fraction)
+    else:
+        keep = [*(settings.targets or ()), *(settings.attackers or ())]
+        data = table_data(
+            read, seed=seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
+        )
     with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
         with progress("Attacking") as show:
             found = run_audit(data, settings, n_jobs=jobs or os.cpu_count() or 1, progress=show)
@@ -142,31 +164,25 @@ def audit(
         raise typer.Exit(EXIT_FAIL if found.report["fail_above"]["exceeded"] else EXIT_CANNOT_SAY)
 
 
-def _load(
-    table: Path | None,
-    task: str | None,
-    target: str | None,
-    features: str | None,
-    kind: Kind,
-    seed: int,
-    test_fraction: float,
-    standardise: bool,
-    max_rows: int,
-    keep: list[Hashable],
-) -> "AuditData":
-    from patom.audit import digits_data, read_table, table_data
+def _read(
+    table: Path | None, task: str | None, target: str | None, features: list[str] | None, kind: Kind
+) -> "ReadTable | None":
+    """The user's table; None for the embedded data."""
+    from patom.audit import read_table
 
     if table is None:
-        if task is not None or target is not None or features is not None:
+        if task is not None or target is not None or features:
             raise ValueError("--task, --target and --features describe a table: name its file, or leave them out.")
-        return digits_data(seed=seed, test_fraction=test_fraction)
+        return None
     if task is None or target is None:
         raise ValueError(f"{'--task' if task is None else '--target'} must name a column of {table}.")
-    columns = None if features is None else words(features)
-    read = read_table(table, task=task, target=target, features=columns, kind=kind.value)
-    return table_data(
-        read, seed=seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
-    )
+    chosen = partial(names, features) if features else None
+    return read_table(table, task=task, target=target, features=chosen, kind=kind.value)
+
+
+def _tasks(read: "ReadTable | None") -> set[str]:
+    """The tasks' names, as a command line has them."""
+    return {str(digit) for digit in range(10)} if read is None else set(map(str, set(read.task.tolist())))
 
 
 def _tell(report: dict[str, Any], out: Path) -> None:

@@ -43,10 +43,11 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 
 def _run_page(folders: list[Path], into: Path) -> Path:
+    from patom.audit.wording import readable
     from patom.experiments import findings, read_run
     from patom.report import render_experiments, save_experiment_figures
 
-    typed = shlex.join(["patom", "report", *map(str, folders)])
+    typed = readable(shlex.join(["patom", "report", *map(str, folders)]))
     found = findings([read_run(folder) for folder in folders], command=typed)
     page = _write(into, {"report.html": render_experiments(found), "findings.json": _json(found)})
     save_experiment_figures(found, into)

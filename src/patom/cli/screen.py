@@ -1,6 +1,7 @@
 """``patom screen``: rank the tasks of a table for review; no attack is run."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from patom.cli.app import app
 from patom.cli.audit import Features, Kind, Lambda
 from patom.cli.progress import progress
 from patom.cli.streams import say
-from patom.cli.words import words
+from patom.cli.words import names
 
 if TYPE_CHECKING:
     from patom.audit.screened import ScreenedTable
@@ -61,7 +62,7 @@ def screen(
     from patom.audit import read_table
     from patom.audit.screened import screen_table
 
-    chosen = None if features is None else words(features)
+    chosen = partial(names, features) if features else None
     named: dict[str, Any] = {"task": task, "target": target, "features": chosen, "kind": kind.value}
     read = read_table(table, **named)
     reference = None if trusted is None else read_table(trusted, **named)

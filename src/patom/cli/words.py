@@ -1,12 +1,15 @@
 """Reading what was typed, and writing down what to type again."""
 
 import shlex
+from collections.abc import Collection, Sequence
 
 import typer
 
 
 def command_again(context: typer.Context) -> str:
     """The command that gives the same report again: what differs from the defaults, and the seed."""
+    from patom.audit.wording import readable
+
     first = ("table", "task", "target", "seed")
     typed = ["patom", str(context.info_name)]
     for option in sorted(context.command.params, key=lambda option: option.name not in first):
@@ -15,9 +18,33 @@ def command_again(context: typer.Context) -> str:
             continue
         if value is False:
             typed.append(option.secondary_opts[0])
-        else:
-            typed += [*option.opts[: option.name != "table"], str(value)]
-    return shlex.join(typed)
+        for each in value if isinstance(value, list | tuple) else [value][: value is not False]:
+            typed += [*option.opts[: option.name != "table"], str(each)]
+    return readable(shlex.join(typed))
+
+
+def names(typed: Sequence[str], known: Collection[str]) -> list[str]:
+    """Names as they were typed: an option's value is split at commas, but not within a known name.
+
+    >>> names(["Paris, TX", "Rome,Oslo"], {"Paris, TX", "Rome", "Oslo"})
+    ['Paris, TX', 'Rome', 'Oslo']
+    >>> names(["Rome, Paris, TX"], {"Paris, TX", "Rome"}), names(["Paris, TX"], {"Paris", "TX"})
+    (['Rome', 'Paris, TX'], ['Paris', 'TX'])
+    """
+    return [name for value in typed for name in _split(value, known)]
+
+
+def _split(value: str, known: Collection[str]) -> list[str]:
+    """The longest known names first, from the left; what is none of them, up to the next comma."""
+    if value in known:  # as it is, blanks at its ends too
+        return [value]
+    parts, found = value.split(","), []
+    while parts:
+        ends = (end for end in range(len(parts), 1, -1) if ",".join(parts[:end]).strip() in known)
+        end = next(ends, 1)
+        found.append(",".join(parts[:end]).strip())
+        del parts[:end]
+    return [name for name in found if name]
 
 
 def words(text: str) -> list[str]:

@@ -102,7 +102,8 @@ def open_parquet(path: Path, content: bytes | None = None) -> ParquetSource:
     """
 
     def source() -> Any:
-        return path if content is None else pa.BufferReader(content)
+        # As bytes, since pyarrow takes no text for a path that is none.
+        return pa.OSFile(os.fsencode(path)) if content is None else pa.BufferReader(content)
 
     with explained(path.name):
         try:
