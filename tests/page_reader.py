@@ -1,6 +1,22 @@
 """Reads a page as a browser would, and fails where tags do not match."""
 
+import re
 from html.parser import HTMLParser
+
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'unsafe-inline'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+}
+"""What a browser is allowed: the page's own styles and nothing else."""
+
+
+def policy(page: str) -> dict[str, str]:
+    """The page's Content-Security-Policy, as it stands in its head."""
+    (content,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    return dict(part.strip().split(" ", 1) for part in content.split(";"))
+
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from page_reader import read
+from page_reader import POLICY, policy, read
 
 from patom.report import render_page
 
@@ -45,6 +45,12 @@ def test_page_loads_nothing(small: dict[str, Any]) -> None:
             assert value.startswith("#"), (tag, name, value)
     assert "@import" not in page
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+
+
+def test_a_browser_is_told_to_load_and_run_nothing(small: dict[str, Any]) -> None:
+    page = render_page(small)
+    assert policy(page) == POLICY
+    assert page.index("Content-Security-Policy") < page.index("<style")
 
 
 def test_ids_are_unique_and_every_reference_has_its_target(make_report: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_reader import POLICY, policy
 
 from patom.report import render_experiments
 
@@ -56,6 +57,10 @@ def test_every_claim_stands_with_its_verdict_rule_and_evidence(bare: dict[str, A
         assert re.search(rf'class="chip \w+"><span aria-hidden="true">\S</span> {claim["verdict"]}<', row)
     assert "does not hold" in reader.text("td")
     assert "not measurable" in reader.text("td")
+
+
+def test_a_browser_is_told_to_load_and_run_nothing(bare: dict[str, Any]) -> None:
+    assert policy(render_experiments(bare)) == POLICY
 
 
 @pytest.mark.parametrize(("verdict", "tone"), [("reproduced", "low"), ("partly", "moderate"), (None, "plain")])
