@@ -4,14 +4,14 @@ import signal
 import sys
 
 import pytest
-from command_line import QUICK, linear_tasks, write_csv
+from command_line import PROGRESS, QUICK, linear_tasks, write_csv
 
 from patom import cli
 
 
 @pytest.fixture(name="run")
 def fixture_run(monkeypatch, capsys):
-    """Call the command in this process: (status, standard output, standard error)."""
+    """Call the command in this process: (status, standard output, standard error without lines of progress)."""
     monkeypatch.setattr("patom.cli.progress.EVERY_SECONDS", 3600.0)  # however slow the machine is
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -20,7 +20,7 @@ def fixture_run(monkeypatch, capsys):
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         out, err = capsys.readouterr()
-        return stopped.value.code or 0, out, err
+        return stopped.value.code or 0, out, PROGRESS.sub("", err)
 
     yield run
     for number, handler in handlers.items():

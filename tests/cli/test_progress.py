@@ -7,22 +7,25 @@ import pytest
 from command_line import start, wait_for
 
 from patom.cli import progress as module
-from patom.cli.progress import how_far, progress
+from patom.cli.progress import Came, how_far, progress
 
 
 @pytest.mark.parametrize(
     ("came", "words"),
     [
-        ((0, 0, 3.2), "3 s so far"),
-        ((0, 100, 10.0), "0 of 100, 10 s so far"),
-        ((50, 100, 10.0), "50 of 100, 10 s so far, about 10 s left"),
-        ((1, 100, 10.0), "1 of 100, 10 s so far, about 16 min left"),
-        ((10, 1000, 3600.0), "10 of 1000, 60 min 0 s so far, about 99 h left"),
-        ((100, 100, 59.7), "100 of 100, 1 min 0 s so far, about 10 s left"),
+        ((0, 0, 0, 3.2), "3 s so far"),
+        ((0, 100, 0, 10.0), "0 of 100, 10 s so far"),
+        ((50, 100, 0, 10.0), "50 of 100, 10 s so far, about 10 s left"),
+        ((50, 100, 50, 10.0), "50 of 100, 10 s so far"),
+        ((60, 100, 50, 10.0), "60 of 100, 10 s so far, about 40 s left"),
+        ((1, 100, 0, 10.0), "1 of 100, 10 s so far, about 16 min left"),
+        ((10, 1000, 0, 3600.0), "10 of 1000, 60 min 0 s so far, about 99 h left"),
+        ((100, 100, 0, 59.7), "100 of 100, 1 min 0 s so far, about 10 s left"),
     ],
 )
 def test_the_words(came, words):
-    assert how_far(*came) == words
+    *steps, seconds = came
+    assert how_far(Came(5.0, *steps), 5.0 + seconds) == words
 
 
 def test_lines_where_there_is_no_terminal(monkeypatch, capsys):
@@ -50,10 +53,25 @@ def test_bytes_are_megabytes(monkeypatch, capsys):
         wait_for(lambda: "patom: a.mat: 1.5 MB of 3.0 MB, " in capsys.readouterr().err)
 
 
-def test_quick_work_says_nothing(capsys):
+def test_quick_work_says_its_plan_or_its_steps(capsys):
     with progress("Attacking") as show:
-        show(1, 1)
-    assert capsys.readouterr().err == ""
+        show.plan("3 attacks; about 10 s.")
+        show(1, 3)
+    assert capsys.readouterr().err == "patom: Attacking: 3 attacks; about 10 s.\n"
+    with progress("Computing") as show:
+        show(2, 3)
+        show(3, 3)
+    assert capsys.readouterr().err == "patom: Computing: 2 of 3, 0 s so far\n"
+
+
+def test_an_audit_says_its_plan_first(table, tmp_path):
+    process = start(
+        "audit", table, "--task", "site", "--target", "y", "--seeds", "2", "--iterations", "2", "--budgets", "0.3",
+        "--jobs", "1", "--out", tmp_path / "out",
+    )  # fmt: skip
+    _, err = process.communicate(timeout=120)
+    attacks = r"21 attacks \(4 random, 9 optimised, 8 on defended models\) and 25 pairs of lambdas to choose from"
+    assert re.match(rf"patom: Attacking: {attacks}; about \d+ (s|min) on one process\.\n", err)
 
 
 def test_an_error_ends_the_lines(monkeypatch):

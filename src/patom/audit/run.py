@@ -15,15 +15,15 @@ from patom.audit import about, summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
 from patom.audit.data import AuditData
 from patom.audit.draws import drawn
-from patom.audit.pilot import pilots, with_step_sizes
+from patom.audit.pilot import with_step_sizes
 from patom.audit.plan import exposure_budget, plan, shown_tasks
-from patom.audit.remedies import N_REMEDIES, helped
+from patom.audit.remedies import helped
 from patom.audit.retuned import retuned
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
+from patom.audit.steps import Steps, moves, seconds_of_a_fit, steps
 from patom.audit.verdict import verdict, worst_of
 from patom.core.arrays import AnyArray
-from patom.models.lambda_grid import GRID
 from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
@@ -50,7 +50,14 @@ class Audit:
     injected: dict[str, Any]
 
 
-def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, progress: Progress | None = None) -> Audit:
+def run_audit(
+    data: AuditData,
+    settings: AuditSettings,
+    *,
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+    planned: Callable[[Steps, float], None] | None = None,
+) -> Audit:
     """Audit a multi-task model of ``data``.
 
     Parameters
@@ -60,6 +67,8 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     n_jobs : int
         Worker processes; the result does not depend on them. Nor does it on the order of a table's rows.
     progress : callable (done, total), optional
+    planned : callable (Steps, seconds), optional
+        Called before the first step, with about how long all of them will take.
 
     Raises
     ------
@@ -69,9 +78,11 @@ def run_audit(data: AuditData, settings: AuditSettings, *, n_jobs: int = 1, prog
     data = drawn(data, settings)
     asked, settings = settings.n_seeds, replace(settings, n_seeds=len(data.splits))
     cells = plan(data, settings)
-    searched = 0 if settings.lambda_1 is not None else len(GRID) ** 2 + settings.n_seeds
-    total = len(cells) + len(pilots(cells, settings)) + searched + N_REMEDIES * settings.n_seeds
-    advance, announce = _counter(progress, total)
+    ahead = steps(cells, settings)
+    if planned is not None:
+        trial = victim(data, settings, settings.lambda_1 or 0.1, settings.lambda_2 or 0.1)
+        planned(ahead, ahead.seconds(seconds_of_a_fit(trial, data.of_seed(0)), n_jobs, moves(settings)))
+    advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = [fit_quietly(clone(model), each.X_train, each.y_train, each.task_train) for each in data.splits]

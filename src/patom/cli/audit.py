@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patom.cli.app import EXIT_FAIL, app, when_interrupted
-from patom.cli.progress import progress
+from patom.cli.progress import Show, progress, roughly
 from patom.cli.streams import say, tell
 from patom.cli.words import command_again, names, numbers
 
 if TYPE_CHECKING:
+    from patom.audit.steps import Steps
     from patom.audit.table import Table as ReadTable
 
 
@@ -152,9 +153,10 @@ def audit(
         data = table_data(
             read, seed=seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
         )
+    n_jobs = jobs or os.cpu_count() or 1
     with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
         with progress("Attacking") as show:
-            found = run_audit(data, settings, n_jobs=jobs or os.cpu_count() or 1, progress=show)
+            found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))
         found.report["command"] = command_again(context)
         if fail_above is not None:
             found.report["fail_above"] = gate(found.report["verdict"], fail_above)
@@ -183,6 +185,14 @@ def _read(
 def _tasks(read: "ReadTable | None") -> set[str]:
     """The tasks' names, as a command line has them."""
     return {str(digit) for digit in range(10)} if read is None else set(map(str, set(read.task.tolist())))
+
+
+def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float) -> None:
+    """The plan, before the first step."""
+    kinds = f"{ahead.random} random, {ahead.pilots + ahead.optimised} optimised, {ahead.defended} on defended models"
+    searched = f" and {ahead.lambdas} pairs of lambdas to choose from" if ahead.lambdas else ""
+    processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
+    show.plan(f"{ahead.attacks} attacks ({kinds}){searched}; about {roughly(seconds)} on {processes}.")
 
 
 def _tell(report: dict[str, Any], out: Path) -> None:

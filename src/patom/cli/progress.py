@@ -1,21 +1,40 @@
-"""How far long work has come: a bar on a terminal, and elsewhere a line every ten seconds."""
+"""How far long work has come: a bar on a terminal, and elsewhere a line every ten seconds; the plan before it."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 
-from patom.cli.streams import tell
+from patom.cli.streams import printable, tell
 
 EVERY_SECONDS = 10.0
 """Between two lines where there is no terminal."""
 
-Show = Callable[[int, int], None]
+
+@dataclass(frozen=True)
+class Show:
+    """What long work calls on its way.
+
+    Parameters
+    ----------
+    came : callable (done, total)
+        After each step.
+    plan : callable (sentence)
+        Before the first.
+    """
+
+    came: Callable[[int, int], None]
+    plan: Callable[[str], None]
+
+    def __call__(self, done: int, total: int) -> None:
+        """As ``came``."""
+        self.came(done, total)
 
 
 @contextmanager
 def progress(what: str, *, size: bool = False) -> Iterator[Show]:
-    """Yield a function of the steps done and the steps in all, or of bytes where ``size`` says so."""
+    """Show how far the block has come, in steps, or in bytes where ``size`` says so."""
     from rich import progress as parts
     from rich.console import Console
 
@@ -33,44 +52,77 @@ def progress(what: str, *, size: bool = False) -> Iterator[Show]:
     columns = (parts.TextColumn(what), parts.BarColumn(), *counts, *left)
     with parts.Progress(*columns, console=console, transient=True) as bar:
         job = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(job, completed=done, total=total)
+        yield Show(
+            lambda done, total: bar.update(job, completed=done, total=total),
+            lambda sentence: console.print(f"patom: {what}: {printable(sentence)}", markup=False, highlight=False),
+        )
 
 
 @contextmanager
 def _lines(what: str, printed: Callable[[int], str]) -> Iterator[Show]:
-    """Lines in a log: they go on while a step takes long, and what is killed leaves how far it came."""
-    began, came = monotonic(), (0, 0)
+    """Lines in a log: the plan or the number of steps, then how far they came, also while a step takes long."""
+    came, planned = Came(monotonic()), False
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(EVERY_SECONDS):
-            done, total = came
-            tell(f"{what}: {how_far(done, total, monotonic() - began, printed)}")
+            tell(f"{what}: {how_far(came, monotonic(), printed)}")
 
     def show(done: int, total: int) -> None:
         nonlocal came
-        came = done, total
+        begins = came.total == 0
+        came = Came(came.began, done, total, done if begins else came.first)
+        if begins and not planned:
+            tell(f"{what}: {how_far(came, monotonic(), printed)}")
+
+    def plan(sentence: str) -> None:
+        nonlocal planned
+        planned = True
+        tell(f"{what}: {sentence}")
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
-        yield show
+        yield Show(show, plan)
     finally:
         ended.set()
         watching.join()
 
 
-def how_far(done: int, total: int, seconds: float, printed: Callable[[int], str] = str) -> str:
+@dataclass(frozen=True)
+class Came:
+    """How far work has come: when it began, steps done of all, and those that were done when it began."""
+
+    began: float
+    done: int = 0
+    total: int = 0
+    first: int = 0
+
+
+def how_far(came: Came, now: float, printed: Callable[[int], str] = str) -> str:
     """Steps done, the time that they took, and the time that the others will take if they are like these.
 
-    >>> how_far(0, 0, 12.0), how_far(30, 120, 61.0)
-    ('12 s so far', '30 of 120, 1 min 1 s so far, about 3 min left')
+    >>> how_far(Came(0.0), 12.0), how_far(Came(0.0, 30, 120), 61.0), how_far(Came(0.0, 30, 120, 20), 61.0)
+    ('12 s so far', '30 of 120, 1 min 1 s so far, about 3 min left', '30 of 120, 1 min 1 s so far, about 9 min left')
     """
+    seconds, done, total = now - came.began, came.done, came.total
     so_far = f"{_minutes(seconds)} so far"
     if total == 0:
         return so_far
-    left = f", about {_roughly(seconds * (total - done) / done)} left" if done else ""
+    new = done - came.first
+    left = f", about {roughly(seconds * (total - done) / new)} left" if new > 0 else ""
     return f"{printed(done)} of {printed(total)}, {so_far}{left}"
+
+
+def roughly(seconds: float) -> str:
+    """Ten-second steps below two minutes, minutes below two hours, then hours.
+
+    >>> roughly(3.0), roughly(70.0), roughly(1000.0), roughly(30_000.0)
+    ('10 s', '70 s', '17 min', '8 h')
+    """
+    if seconds < 115.0:
+        return f"{max(10, 10 * round(seconds / 10.0))} s"
+    return f"{round(seconds / 60.0)} min" if seconds < 7200.0 else f"{round(seconds / 3600.0)} h"
 
 
 def _megabytes(size: int) -> str:
@@ -80,10 +132,3 @@ def _megabytes(size: int) -> str:
 def _minutes(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _roughly(seconds: float) -> str:
-    """Ten-second steps below two minutes, minutes below two hours, then hours."""
-    if seconds < 120.0:
-        return f"{max(10, 10 * round(seconds / 10.0))} s"
-    return f"{round(seconds / 60.0)} min" if seconds < 7200.0 else f"{round(seconds / 3600.0)} h"
