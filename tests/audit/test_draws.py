@@ -37,7 +37,7 @@ def test_each_seed_has_test_rows_of_its_own(data):
     for i in range(4):
         for j in range(i):
             assert tests[i] != tests[j]
-    assert [each.splits for each in found.splits] == [()] * 4  # what goes to a worker is one split
+    assert [(each.numbers, each.again) for each in found.splits] == [((), None)] * 4  # what a worker gets is one split
 
 
 def test_draws_do_not_depend_on_how_many_there_are(data):

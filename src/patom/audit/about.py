@@ -138,7 +138,7 @@ def setting_section(
         "step_size": settings.step_size,
         "step_sizes": dict(step_sizes),
         "confidence": settings.confidence,
-        "splits": "each seed holds out its own test rows" if data.splits[1:] else "one split",
+        "splits": "each seed holds out its own test rows" if any(data.numbers) else "one split",
         "targets": targets,
         "attackers": f"direct: the targets themselves; indirect: {others}",
         "injected_norm": 1.0,

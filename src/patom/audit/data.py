@@ -46,8 +46,8 @@ class AuditData:
         Whether tasks are measured together, as the test rows of some are few.
     again : callable, optional
         Of a number, to the same rows split anew into training and test rows: the draw of another seed.
-    splits : tuple of AuditData
-        Those of the seeds of an audit, this one first; see ``patom.audit.draws``.
+    numbers : tuple of int
+        Which split each seed of an audit has, 0 for this one; see ``patom.audit.draws``.
     """
 
     kind: Literal["regression", "classification"]
@@ -63,11 +63,19 @@ class AuditData:
     about: dict[str, Any]
     pooled: bool
     again: Callable[[int], "AuditData"] | None = None
-    splits: tuple["AuditData", ...] = ()
+    numbers: tuple[int, ...] = ()
 
     def of_seed(self, replicate: int) -> "AuditData":
-        """The split of a seed; this one where there are no others."""
-        return self.splits[replicate] if self.splits else self
+        """The split of a seed, made at each call; this one where there are no others."""
+        number = self.numbers[replicate] if self.numbers else 0
+        if number and self.again is not None:
+            return self.again(number)
+        return replace(self, again=None, numbers=())
+
+    @property
+    def splits(self) -> list["AuditData"]:
+        """Those of all seeds."""
+        return [self.of_seed(replicate) for replicate in range(len(self.numbers))]
 
     @property
     def metric(self) -> Literal["NMSE", "AUC"]:

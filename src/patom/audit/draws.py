@@ -1,10 +1,12 @@
 """What each seed of an audit draws: its target tasks, and its training and test rows; no two seeds the same."""
 
-from collections.abc import Hashable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
 from itertools import count, islice
 from math import comb
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from patom.audit.settings import AuditSettings
 from patom.core.arrays import IntArray
 from patom.core.labels import as_labels, positions
 
+T = TypeVar("T")
 _TRIES = 20  # splits drawn for a seed before it is given up
 
 
@@ -20,41 +23,49 @@ def drawn(data: AuditData, settings: AuditSettings) -> AuditData:
     """The data with a split for each seed, the first of them its own.
 
     A seed whose targets and rows an earlier one has drawn draws other rows. Where there are none, it and all seeds
-    after it are left out, since they would repeat what is known: ``len(splits)`` is the number of seeds to run.
+    after it are left out, since they would repeat what is known: ``len(numbers)`` is the number of seeds to run.
 
     Notes
     -----
     The draws of a seed do not depend on how many there are. Data that are drawn stay as they are, but for seeds too
     many. Costs a scaling of the rows a seed.
     """
-    if data.splits:
-        return replace(data, splits=data.splits[: settings.n_seeds])
-    splits: list[AuditData] = []
-    seen: set[tuple[object, ...]] = set()
-    numbers = count()
+    if data.numbers:
+        return replace(data, numbers=data.numbers[: settings.n_seeds])
+    numbers: list[int] = []
+    seen: set[tuple[tuple[int, ...], bytes]] = set()
+    left = count()
     for replicate in range(settings.n_seeds):
         targets = task_sets(data, settings, replicate)[0]
-        for number in islice(numbers, _TRIES):
-            split = _split(data, number)
-            if split is not None and _key(split, targets) not in seen:
-                splits.append(split)
-                seen.add(_key(split, targets))
+        for number in islice(left, _TRIES):
+            key = targets, _digest(data, number)
+            if key[1] and key not in seen:
+                numbers.append(number)
+                seen.add(key)
                 break
         else:
             break
-    return replace(data, again=None, splits=tuple(splits))
+    return replace(data, numbers=tuple(numbers))
 
 
-def _split(data: AuditData, number: int) -> AuditData | None:
-    if number and data.again is not None:
-        with suppress(ValueError):  # training rows that cannot be scaled, such as those of a target constant among them
-            return data.again(number)
-        return None
-    return replace(data, again=None, splits=())
+def _digest(data: AuditData, number: int) -> bytes:
+    """Of the test rows of a split; empty where its training rows cannot be scaled, as with a constant target."""
+    try:
+        split = data if number == 0 or data.again is None else data.again(number)
+    except ValueError:
+        return b""
+    rows = (split.X_test, split.y_test, split.task_test)
+    return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in rows)).digest()
 
 
-def _key(split: AuditData, targets: tuple[int, ...]) -> tuple[object, ...]:
-    return targets, split.X_test.tobytes(), split.y_test.tobytes(), split.task_test.tobytes()
+def by_seed(data: AuditData, cells: Iterable[T], replicate: Callable[[T], int]) -> Iterator[tuple[AuditData, T]]:
+    """Each item with the split of its seed, which is made once for items of one seed in a row."""
+    last, split = -1, data
+    for item in cells:
+        if replicate(item) != last:
+            last = replicate(item)
+            split = data.of_seed(last)
+        yield split, item
 
 
 def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -75,23 +86,29 @@ def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple
                     "attacks go through the targets anyway."
                 )
     else:
-        targets = np.array(next(islice(_halves(everyone, settings.seed), replicate, None)), dtype=np.int64)
+        halves = _halves(data.tasks.size, settings.seed, max(settings.n_seeds, replicate + 1))
+        targets = np.array(halves[replicate], dtype=np.int64)
         others = np.setdiff1d(everyone, targets)
     return tuple(targets.tolist()), tuple(others.tolist())
 
 
-def _halves(everyone: IntArray, seed: int) -> Iterator[tuple[int, ...]]:
-    """Halves of the tasks, the larger if their number is odd, in random order and over again."""
-    half = (everyone.size + 1) // 2
+@lru_cache(maxsize=8)
+def _halves(n_tasks: int, seed: int, n_seeds: int) -> list[tuple[int, ...]]:
+    """A half of the tasks for each seed, the larger if their number is odd; none again before all have come."""
+    half = (n_tasks + 1) // 2
+    halves: list[tuple[int, ...]] = []
     seen: set[tuple[int, ...]] = set()
     for attempt in count():
-        chosen = np.random.default_rng([seed, 4, attempt]).permutation(everyone)[:half]
-        targets = tuple(np.sort(chosen).tolist())
-        if len(seen) == comb(everyone.size, half):
+        if len(halves) == n_seeds:
+            break
+        if len(seen) == comb(n_tasks, half):
             seen.clear()
+        chosen = np.random.default_rng([seed, 4, attempt]).permutation(n_tasks)[:half]
+        targets = tuple(np.sort(chosen).tolist())
         if targets not in seen:
             seen.add(targets)
-            yield targets
+            halves.append(targets)
+    return halves
 
 
 def _named(data: AuditData, labels: tuple[Hashable, ...], argument: str) -> IntArray:

@@ -9,6 +9,7 @@ from joblib import delayed
 from patom.attacks.bilevel import MTRL
 from patom.audit.cells import Cell, run_cell
 from patom.audit.data import AuditData
+from patom.audit.draws import by_seed
 from patom.audit.settings import AuditSettings
 from patom.workers import in_order
 
@@ -42,7 +43,8 @@ def with_step_sizes(
     """
     trials = pilots(cells, settings)
     best: dict[str, tuple[float, float]] = {}
-    jobs = (delayed(run_cell)(data.of_seed(cell.replicate), settings, model, cell, ()) for cell in trials)
+    pairs = by_seed(data, trials, lambda cell: cell.replicate)
+    jobs = (delayed(run_cell)(split, settings, model, cell, ()) for split, cell in pairs)
     for cell, outcome in zip(trials, in_order(jobs, n_jobs), strict=True):
         advance()
         best[cell.attack] = max(best.get(cell.attack, (-np.inf, 0.0)), (outcome.result.utility, cell.step_size))

@@ -12,6 +12,7 @@ from patom.audit import summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, victim
 from patom.audit.code import written
 from patom.audit.data import AuditData
+from patom.audit.draws import by_seed
 from patom.audit.recommended import objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
@@ -88,11 +89,8 @@ def helped(
     attack = f"{settings.attack}-{worst['attack'].partition('-')[2]}"
     faced = [item for item in outcomes if _is(item.cell, attack, worst["budget"])]
     tried = remedies(data.of_seed(0), settings, model, n_jobs=n_jobs)
-    jobs = (
-        delayed(_try)(data.of_seed(item.cell.replicate), settings, tried, k, item)
-        for k in range(len(tried))
-        for item in faced
-    )
+    pairs = by_seed(data, faced, lambda item: item.cell.replicate)
+    jobs = (delayed(_try)(split, settings, tried, k, item) for split, item in pairs for k in range(len(tried)))
     found = []
     for one in in_order(jobs, n_jobs):
         found.append(one)
@@ -180,8 +178,9 @@ def _measured(
     tried: Sequence[Tried],
 ) -> dict[str, Any]:
     """Levels, cost, and the share of the damage kept off, over seeds; who knows a remedy may do what the naive does."""
-    places = [(one, one.cell.replicate) for one in tried]
-    losses = np.array([_losses(data.of_seed(seed), clean[seed], before[seed], one) for one, seed in places])
+    pairs = by_seed(data, tried, lambda one: one.cell.replicate)
+    seeds = ((split, one, one.cell.replicate) for split, one in pairs)
+    losses = np.array([_losses(split, clean[seed], before[seed], one) for split, one, seed in seeds])
     undefended, attacked, defended, _, known = losses.T
     levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
     cost = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
@@ -195,7 +194,8 @@ def _over_seeds(
     data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]
 ) -> dict[str, float | None]:
     """The metric of the target tasks."""
-    scores = (data.of_seed(cell.replicate).score(decision, _aimed(data, cell)) for cell, decision in found)
+    pairs = by_seed(data, found, lambda pair: pair[0].replicate)
+    scores = (split.score(decision, _aimed(data, cell)) for split, (cell, decision) in pairs)
     return interval(scores, settings.confidence)
 
 

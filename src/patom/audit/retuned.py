@@ -10,6 +10,7 @@ from joblib import delayed
 from patom.audit import summary
 from patom.audit.cells import Outcome, decide, fit_quietly, victim
 from patom.audit.data import AuditData
+from patom.audit.draws import by_seed
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray
@@ -43,7 +44,8 @@ def retuned(
         return None
     cells = [] if worst is None else [item.outcome for item in effects if _is(item.outcome, worst)]
     found = []
-    jobs = (delayed(refit)(data.of_seed(outcome.cell.replicate), settings, outcome) for outcome in cells)
+    pairs = by_seed(data, cells, lambda outcome: outcome.cell.replicate)
+    jobs = (delayed(refit)(split, settings, outcome) for split, outcome in pairs)
     for outcome in in_order(jobs, n_jobs):
         found.append(outcome)
         advance()

@@ -14,7 +14,7 @@ from patom.attacks.bilevel import MTRL
 from patom.audit import about, summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
 from patom.audit.data import AuditData
-from patom.audit.draws import drawn
+from patom.audit.draws import by_seed, drawn
 from patom.audit.pilot import with_step_sizes
 from patom.audit.plan import exposure_budget, plan, shown_tasks
 from patom.audit.remedies import helped
@@ -23,7 +23,7 @@ from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.audit.steps import Steps, moves, seconds_of_a_fit, steps
 from patom.audit.verdict import verdict, worst_of
-from patom.core.arrays import AnyArray
+from patom.core.arrays import AnyArray, FloatArray
 from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
@@ -76,7 +76,7 @@ def run_audit(
         For tasks or budgets that the data do not allow.
     """
     data = drawn(data, settings)
-    asked, settings = settings.n_seeds, replace(settings, n_seeds=len(data.splits))
+    asked, settings = settings.n_seeds, replace(settings, n_seeds=len(data.numbers))
     cells = plan(data, settings)
     ahead = steps(cells, settings)
     if planned is not None:
@@ -85,8 +85,8 @@ def run_audit(
     advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
-    fitted = [fit_quietly(clone(model), each.X_train, each.y_train, each.task_train) for each in data.splits]
-    clean = [decide(one, each) for one, each in zip(fitted, data.splits, strict=True)]
+    fitted = fit_quietly(clone(model), data.X_train, data.y_train, data.task_train)
+    clean = list(_clean(data, settings, model, n_jobs))
     shown = shown_tasks(data, settings)
     cells, step_sizes = with_step_sizes(data, settings, model, cells, n_jobs=n_jobs, advance=advance)
     outcomes = list(_outcomes(data, settings, model, cells, shown, n_jobs, advance))
@@ -96,7 +96,7 @@ def run_audit(
     worst = worst_of(curves)
     again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
     remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
-    model_told = about.model_section(data, fitted[0], selection, clean, settings)
+    model_told = about.model_section(data, fitted, selection, clean, settings)
     report = {
         "schema": 1,
         "patom_version": patom.__version__,
@@ -106,7 +106,7 @@ def run_audit(
         "setting": about.setting_section(data, settings, outcomes, step_sizes),
         "curves": curves,
         "exposure": exposure,
-        "relationships": summary.relationships(data, relationships(fitted[0], shown), outcomes[-1], shown),
+        "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
         "retuned": again,
         "remedies": remedies,
         "verdict": verdict(
@@ -152,6 +152,16 @@ def _class_values(classes: tuple[str, str]) -> AnyArray:
     return np.array(classes)
 
 
+def _clean(data: AuditData, settings: AuditSettings, model: MTRL, n_jobs: int) -> Iterator[FloatArray]:
+    """What each seed's model says of its test rows without an attack."""
+    splits = map(data.of_seed, range(settings.n_seeds))
+    yield from in_order((delayed(_answers)(split, model) for split in splits), n_jobs)
+
+
+def _answers(split: AuditData, model: MTRL) -> FloatArray:
+    return decide(fit_quietly(model, split.X_train, split.y_train, split.task_train), split)
+
+
 def _outcomes(
     data: AuditData,
     settings: AuditSettings,
@@ -161,7 +171,8 @@ def _outcomes(
     n_jobs: int,
     advance: Callable[[], None],
 ) -> Iterator[Outcome]:
-    jobs = (delayed(run_cell)(data.of_seed(cell.replicate), settings, model, cell, shown) for cell in cells)
+    pairs = by_seed(data, cells, lambda cell: cell.replicate)
+    jobs = (delayed(run_cell)(split, settings, model, cell, shown) for split, cell in pairs)
     for outcome in in_order(jobs, n_jobs):
         advance()
         yield outcome

@@ -8,6 +8,7 @@ import numpy as np
 
 from patom.audit.cells import Outcome
 from patom.audit.data import AuditData
+from patom.audit.draws import by_seed
 from patom.core.arrays import FloatArray
 from patom.intervals import interval
 from patom.metrics import relative_damage
@@ -52,8 +53,8 @@ def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
 
 def effects(data: AuditData, clean: Sequence[FloatArray], outcomes: Iterable[Outcome]) -> list[Effect]:
     """Each outcome measured on its seed's split; ``clean``: predictions or margins without an attack, one a seed."""
-    places = ((outcome, outcome.cell.replicate) for outcome in outcomes)
-    return [effect(data.of_seed(replicate), clean[replicate], outcome) for outcome, replicate in places]
+    pairs = by_seed(data, outcomes, lambda outcome: outcome.cell.replicate)
+    return [effect(split, clean[outcome.cell.replicate], outcome) for split, outcome in pairs]
 
 
 def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:
