@@ -49,7 +49,7 @@ def screen_table(
 ) -> ScreenedTable:
     """Rank the tasks of a table; costs a cross-validation and three fits a task, and those again for each resample.
 
-    The order of the table's rows plays no part.
+    The order of the tables' rows plays no part.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def screen_table(
             f"the trusted table must be for the table's {_of_target(table)}; it is for {_of_target(reference)}, so "
             "name the kind or bring rows with the same targets."
         )
-    table = in_own_order(table)
+    table, reference = in_own_order(table), None if reference is None else in_own_order(reference)
     task, known = _comparable(table, reference)
     scaling = fit_scaling(table.X, table.y, kind=table.kind, standardise=standardise)
     X, y = scaling.features(table.X), scaling.target(table.y)
