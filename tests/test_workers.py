@@ -41,9 +41,10 @@ def test_leaving_early_is_silent(n_jobs):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system has no signal masks")
-def test_interrupts_are_left_to_the_parent():
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_interrupts_are_left_to_the_parent(name):
     def blocked():
-        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        return getattr(signal, name) in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
     assert list(in_order((delayed(blocked)() for _ in range(2)), 2)) == [True, True]
     assert not blocked()

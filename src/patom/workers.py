@@ -1,4 +1,4 @@
-"""Spread work over processes, and leave Ctrl-C to the process that was started."""
+"""Spread work over processes, and leave Ctrl-C and a closed terminal to the process that was started."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
-from joblib import Parallel, parallel_config
+from joblib import Parallel
 from joblib.externals.loky.backend import resource_tracker as folder_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -17,13 +17,15 @@ IDLE_SECONDS = 60.0
 """How long a worker whose parent was killed waits for work before it leaves."""
 CONNECT_SECONDS = 10.0
 """How long a dask scheduler may take to answer."""
+TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+"""What a terminal sends to all of its processes: Ctrl-C, and that it was closed."""
 
 
 def in_order(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
     """Results of joblib's delayed calls, in their order, each as soon as it and all before it are done.
 
-    Workers start with interrupts blocked: a Ctrl-C at the terminal reaches them too, and the parent, which stops
-    them, should be the only one to say so. Leaving early stops the work that is under way.
+    Workers start with the terminal's signals blocked: a Ctrl-C reaches them too, and the parent, which stops them,
+    should be the only one to say so. Leaving early stops the work that is under way.
 
     Raises
     ------
@@ -53,7 +55,10 @@ def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None)
     Raises
     ------
     ConnectionError
-        No scheduler answers at the address, or it has no workers.
+        No scheduler answers at the address, or it has no workers; or it went, or was without any worker for
+        ``patom.cluster.WORKER_SECONDS``, while there was work left.
+    ChildProcessError
+        If a worker was ended from outside; of a cluster, workers time and again.
     ModuleNotFoundError
         dask.distributed is not installed.
 
@@ -66,8 +71,8 @@ def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None)
     if dask is None:
         yield from _results(jobs, n_jobs, "generator_unordered")
         return
-    with dask_client(dask) as client, parallel_config("dask", client=client):
-        yield from _results(jobs, -1, "generator_unordered")
+    with dask_client(dask) as client:
+        yield from import_module("patom.cluster").results(client, jobs)
 
 
 def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
@@ -75,8 +80,7 @@ def _results(jobs: Iterable[Any], n_jobs: int, order: str) -> Iterator[Any]:
     options: dict[str, Any] = {"return_as": order, "batch_size": 1}
     if n_jobs > 1:
         options["idle_worker_timeout"] = IDLE_SECONDS
-        _track_folders_quietly()
-    with _interrupts_blocked() if n_jobs > 1 else nullcontext():
+    with _terminal_blocked() if n_jobs > 1 else nullcontext():
         results = Parallel(n_jobs=n_jobs, **options)(jobs)
     try:
         for result in results:  # noqa: UP028  (`yield from` would close the results outside of the finally below)
@@ -116,7 +120,7 @@ def dask_client(address: str) -> Iterator[Any]:
         raise ModuleNotFoundError("dask.distributed is not installed; install patom[dask] to use a cluster.") from None
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last two of an address that asks for TLS
         raise ConnectionError(f"No dask scheduler answers at {address!r} ({error}); start one, or mend it.") from None
     with client:
         if not client.scheduler_info()["workers"]:
@@ -128,14 +132,21 @@ def dask_client(address: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Processes started meanwhile inherit the mask; an interrupt comes through to this one afterwards."""
+def _terminal_blocked() -> Iterator[None]:
+    """Processes started meanwhile inherit the mask; a signal comes through to this one afterwards.
+
+    Among them are the two that delete what workers leave behind, joblib's and Python's. Starting one lets interrupts
+    through, so they go first.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no masks
+        _track_folders_quietly()
         yield
         return
-    resource_tracker.ensure_running()  # joblib starts it too, and starting it resets the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
     try:
+        _track_folders_quietly()
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from numba import njit
 
 from patom.core.machine_code import MachineCode
+from patom.core.turns import may_run_parallel, one_at_a_time
 
 Kernel = Callable[..., Any]
 P = ParamSpec("P")
@@ -27,10 +28,11 @@ def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
     """Compile a kernel of plain loops twice; the result maps an amount of work to the version to call.
 
     Sums may be reassociated so that they vectorise; NaN and infinity keep their meaning. Which version runs depends
-    on the work alone, so results do not depend on the number of threads.
+    on the work alone, so results do not depend on the number of threads; a process that was forked from one whose
+    OpenMP had threads runs the serial version always.
     """
-    versions = _compile(kernel, parallel=False), _compile(kernel, parallel=True)
-    return lambda work: versions[work > PARALLEL_WORK]
+    serial, parallel = _compile(kernel, parallel=False), one_at_a_time(_compile(kernel, parallel=True))
+    return lambda work: parallel if work > PARALLEL_WORK and may_run_parallel() else serial
 
 
 def compiled_serial(kernel: Kernel) -> Kernel:

@@ -13,6 +13,7 @@ from dask.delayed import Delayed
 from distributed import Client, Future
 from sklearn.base import clone
 
+from patom.cluster import WORKER_SECONDS
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.compiled_losses import loss_code
 from patom.core.labels import as_labels, encode, positions
@@ -129,7 +130,11 @@ class DistributedFit:
 
 
 def fit_distributed(
-    model: MTRLRegressor | MTRLClassifier, partitions: Sequence[Any], client: Client | str
+    model: MTRLRegressor | MTRLClassifier,
+    partitions: Sequence[Any],
+    client: Client | str,
+    *,
+    worker_timeout: float = WORKER_SECONDS,
 ) -> DistributedFit:
     """Solve problem (1) on rows that are spread over the workers of a dask cluster, and stay there.
 
@@ -142,6 +147,10 @@ def fit_distributed(
         callable without arguments is called on a worker, and again on another if that one dies; of a dask Delayed or
         Future dask keeps the rows. A tuple of arrays is sent. One a worker is best.
     client : distributed.Client, or the address of a scheduler
+        For a cluster that speaks TLS only, a Client made with ``security=``, or an address that begins with ``tls://``
+        and dask's own configuration.
+    worker_timeout : float
+        Seconds to wait for a worker while the cluster has none; 60 by default.
 
     Returns
     -------
@@ -151,9 +160,14 @@ def fit_distributed(
     Raises
     ------
     ValueError
-        For settings or rows that ``fit`` refuses, an Omega that is given, a task in two partitions.
-    ConnectionError, ChildProcessError
-        Where no scheduler or no worker answers; where workers died time and again.
+        For settings or rows that ``fit`` refuses, an Omega that is given, a task in two partitions. What is wrong with
+        rows names the partition by its number, from 0 on.
+    ConnectionError
+        Where the scheduler does not answer, or has no worker for ``worker_timeout`` seconds, now or later.
+    ChildProcessError
+        Where four workers in turn died with one partition, which is named.
+    Exception
+        What a partition's own callable raises comes through, with a note that names the partition.
 
     Warns
     -----
@@ -165,7 +179,10 @@ def fit_distributed(
     ``core.tall.solver`` does the work. A step sends each partition one (p, p) matrix, p = d + 1, or its factors, and
     two numbers, and gets one such matrix, or of a sweep two to five, and a number back, whatever the tasks and rows. A
     worker that dies costs the loading of its partitions and the passes over them so far, which the worker in its place
-    repeats; the weights are the same to the bit.
+    repeats; the weights are the same to the bit where its processor runs the same BLAS kernels.
+
+    Messages of dask are pickles: whoever can reach the scheduler or a worker can run code on it, and on the driver.
+    ``docs/distributed.md`` says how TLS keeps others out.
 
     Examples
     --------
@@ -183,8 +200,8 @@ def fit_distributed(
     if not isinstance(partitions, Sequence) or isinstance(partitions, str) or len(partitions) == 0:
         raise ValueError(f"partitions of {_OWNER} must be a list of at least one partition; got {partitions!r}.")
     with ExitStack() as stack:
-        connected = stack.enter_context(dask_client(client)) if isinstance(client, str) else client
-        shards = DaskShards(connected, [_source(connected, partition) for partition in partitions])
+        connected = stack.enter_context(dask_client(client)) if isinstance(client, str) else _synchronous(client)
+        shards = DaskShards(connected, [_source(connected, partition) for partition in partitions], worker_timeout)
         stack.callback(shards.release)
         tasks, loss = _labels(shards.partitions), estimator._loss()
         shards.start = (_classes(estimator, shards.partitions), loss_code(loss))
@@ -212,6 +229,15 @@ def _penalty(estimator: Any) -> SpectralPenalty:
     penalty = estimator.penalty(1)
     assert isinstance(penalty, SpectralPenalty)
     return penalty
+
+
+def _synchronous(client: Any) -> Client:
+    if not isinstance(client, Client) or client.asynchronous:
+        raise TypeError(
+            f"client of {_OWNER} must be a distributed.Client that is not asynchronous, or the address of a scheduler; "
+            f"got {type(client).__name__}."
+        )
+    return client
 
 
 def _source(client: Client, partition: Any) -> Any:
@@ -255,10 +281,18 @@ def _labels(partitions: Sequence[Partition]) -> AnyArray:
 def _classes(estimator: Any, partitions: Sequence[Partition]) -> AnyArray | None:
     """The two classes, which the estimator learns too; None for a regression."""
     values = [partition.here.values for partition in partitions]
+    kinds = ["number" if part.dtype.kind in "biuf" else part.dtype.kind for part in values]
     if isinstance(estimator, MTRLRegressor):
-        if any(part.dtype.kind not in "biuf" for part in values):
-            raise ValueError("y must hold numbers for MTRLRegressor; a partition holds other values.")
+        for k, kind in enumerate(kinds):
+            if kind != "number":
+                raise ValueError(f"Partition {k}: y must hold numbers for MTRLRegressor; got {values[k].dtype}.")
         return None
+    for k, kind in enumerate(kinds):
+        if kind != kinds[0]:  # "1" and 1 would become one class
+            raise ValueError(
+                f"Partition {k}: y must hold classes of the first partition's kind, {values[0].dtype}; got "
+                f"{values[k].dtype}."
+            )
     classes, _ = encode_classes(np.concatenate(values))
     estimator.classes_ = classes
     return classes

@@ -18,8 +18,8 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
 from patom.core.tall.shard import Shard, Sums
-from patom.distributed.blas import one_blas_thread
 from patom.models.settings import require_finite
+from patom.models.threads import one_blas_thread
 
 _MOST_THREADS = numba.get_num_threads()  # at the start: all that there are
 Message = tuple[str, tuple[Any, ...]]
@@ -92,26 +92,52 @@ def load(key: str, source: Any) -> Lease:
     rows = source() if callable(source) else source
     if not isinstance(rows, tuple | list) or len(rows) != 3:
         raise TypeError(f"a partition must give (X, y, task); got {type(rows).__name__}.")
-    X, y, names = _features(rows[0]), np.asarray(rows[1]), getattr(rows[0], "columns", None)
-    require_finite(X, columns=names)
+    names = getattr(rows[0], "columns", None)
+    X, y = _features(rows[0], names), np.asarray(_unmasked(rows[1], "y"))
     if y.shape != (X.shape[0],) or X.shape[0] == 0:
         raise ValueError(
             f"a partition must hold one target a row, and a row at least; got shapes {X.shape}, {y.shape}."
         )
+    require_finite(X, columns=names)
     if is_missing(y).any():
         raise ValueError(f"y holds a missing value in row {int(is_missing(y).argmax())}; drop such rows first.")
-    tasks, index = encode(as_labels(rows[2], X.shape[0]))
+    tasks, index = encode(as_labels(_unmasked(rows[2], "task"), X.shape[0]))
     _HELD[key] = Held(X, y, index, tasks)
     values = np.unique(y)[:3] if y.dtype != object else np.array(sorted(set(y.tolist())))[:3]
     named = None if names is None else tuple(map(str, names))
     return Lease(About(key, get_worker().address, tasks, values, X.shape[0], X.shape[1], named))
 
 
-def _features(given: Any) -> AnyArray:
-    X = np.asarray(given)
-    if X.ndim != 2:
-        raise ValueError(f"a partition's X must have two dimensions; got shape {X.shape}.")
-    return X if X.dtype == np.float32 and X.flags.c_contiguous else np.ascontiguousarray(X, dtype=np.float64)
+def _features(given: Any, names: Sequence[Any] | None = None) -> AnyArray:
+    X = np.asarray(_unmasked(given, "X"))
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"a partition's X must have two dimensions, and a column at least; got shape {X.shape}.")
+    if X.dtype == np.float32 and X.flags.c_contiguous:
+        return X
+    if X.dtype.kind not in "biufO":
+        raise ValueError(f"a partition's X must hold real numbers; got {X.dtype}.")
+    try:
+        return np.ascontiguousarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        column = next(j for j in range(X.shape[1]) if not _numeric(X[:, j]))
+        where = column if names is None else repr(names[column])
+        raise ValueError(f"a partition's X must hold numbers; column {where} holds other values.") from None
+
+
+def _numeric(column: AnyArray) -> bool:
+    try:
+        column.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _unmasked(values: Any, name: str) -> Any:
+    """The values, refused where some are masked: an array of them would have whatever lies behind the mask."""
+    if np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise ValueError(f"{name} holds a masked value in row {row}; drop or impute such values first.")
+    return values
 
 
 def about(lease: Lease) -> About:
@@ -174,15 +200,24 @@ def read(key: str, seen: int, slot: int, rows: IntArray | None = None) -> FloatA
     return np.array(W if rows is None else W[rows])
 
 
-def predict(key: str, seen: int, slot: int, source: Any) -> FloatArray:  # noqa: ARG001  (seen: as all requests)
-    """Predictions w_i'x of the rows that a source gives, shape (n,)."""
-    X, task = source() if callable(source) else source
-    held, features = _HELD[key], _features(X)
-    assert held.shard is not None
-    require_finite(features)
-    index = positions(as_labels(task, features.shape[0]), held.tasks, argument="task")
+def predict(k: int, key: str, slot: int, source: Any) -> FloatArray:
+    """Predictions w_i'x of the rows that a source gives, shape (n,), by the weights of partition ``k``."""
+    held = _HELD.get(key)
+    if held is None or held.shard is None:
+        raise ChildProcessError(f"Partition {k}: the worker that held its weights is gone; ask for predictions again.")
+    try:
+        rows = source() if callable(source) else source
+        if not isinstance(rows, tuple | list) or len(rows) != 2:
+            raise TypeError(f"a partition to predict must give (X, task); got {type(rows).__name__}.")
+        X = _features(rows[0], getattr(rows[0], "columns", None))
+        if X.shape[1] != held.X.shape[1]:
+            raise ValueError(f"X must have the {held.X.shape[1]} columns of the fit; got {X.shape[1]}.")
+        require_finite(X)
+        index = positions(as_labels(_unmasked(rows[1], "task"), X.shape[0]), held.tasks, argument="task")
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"Partition {k}: {error}") from error
     W = held.shard.read(slot)[index]
-    return np.asarray(np.einsum("nd,nd->n", features, W[:, :-1]) + W[:, -1])
+    return np.asarray(np.einsum("nd,nd->n", X, W[:, :-1]) + W[:, -1])
 
 
 def release(keys: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -9,15 +10,19 @@ from uuid import uuid4
 import numpy as np
 from distributed import Client, Future, wait
 
+from patom.cluster import LOST, MOST_PATIENCE, PATIENCE, Watch
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.tall.shard import Sums
 from patom.distributed import held
+from patom.distributed.faults import died, refuse_failed
 from patom.distributed.held import About, Behind, Message
 
-_PATIENCE = 0.5
-"""Seconds to wait for answers before looking whether the workers still live."""
 _FETCHING = 120.0
-"""How much longer the fetching of finished answers may take."""
+"""How much longer than the wait for answers the fetching of finished ones may take."""
+_FORGETTING = 10.0
+"""Seconds to wait for the workers to forget; one that does not answer forgets when it is asked for memory."""
+_DEATHS = 4
+"""Workers that a partition may cost in turn, without an answer in between; dask allows as many for a task."""
 _PRIORITY = 10
 """Of requests, above that of a grid's cells on the same cluster."""
 _UNCHANGING = ("value_without_weights", "largest_curvature", "mean_square", "gram")
@@ -55,12 +60,16 @@ class Traffic:
 
 @dataclass
 class Partition:
-    """One shard as the driver knows it: its source, where it was to be and is, and every message that changed it."""
+    """One shard as the driver knows it: its source, where it was to be and is, and every message that changed it.
+
+    ``deaths`` counts the workers that were lost with it since its last answer.
+    """
 
     source: Any
     place: str | None = None
     lease: Future | None = None
     about: About | None = None
+    deaths: int = 0
     log: list[Message] = field(default_factory=list)
 
     @property
@@ -85,6 +94,15 @@ class DaskShards:
     client : distributed.Client
     sources : sequence
         Of each partition's rows: a callable, or a future of (X, y, task).
+    worker_timeout : float, optional
+        Seconds to wait for a worker while there is none; those of ``cluster.WORKER_SECONDS`` by default.
+
+    Raises
+    ------
+    ConnectionError
+        The scheduler is gone, or has no worker for too long; also of every request.
+    ChildProcessError
+        Workers died time and again with one partition; also of every request.
 
     Notes
     -----
@@ -93,17 +111,18 @@ class DaskShards:
     brings it to the same bits. A message is of the size of a few (p, p) matrices at most, and so is an answer.
     """
 
-    def __init__(self, client: Client, sources: Sequence[Any]) -> None:
+    def __init__(self, client: Client, sources: Sequence[Any], worker_timeout: float | None = None) -> None:
         self.client, self.name = client, f"patom-{uuid4().hex[:12]}"
+        self._watch, self._open = Watch(client, worker_timeout), True
         self.partitions = [Partition(source) for source in sources]
         self.traffic = Traffic()
         self.start: tuple[Any, ...] = ()
         self._number = 0
-        threads = client.nthreads()
+        threads = self._watch.some_threads()
         places = [address for address, count in sorted(threads.items()) for _ in range(max(1, count))]
-        for k, partition in enumerate(self.partitions):  # in the order of the workers, as many as they have threads
-            self._load(partition, places[k * len(places) // len(self.partitions)])
-        self._settle(self.partitions)
+        for k in range(len(self.partitions)):  # in the order of the workers, as many as they have threads
+            self._load(k, places[k * len(places) // len(self.partitions)])
+        self._settle(range(len(self.partitions)))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,14 +165,23 @@ class DaskShards:
     def predict(self, slot: int, sources: Sequence[Any]) -> list[Any]:
         """A future of each source's predictions by the weights in a slot."""
         self.gather(slot, [np.zeros(0, dtype=np.int64)] * len(sources))  # brings lost shards back
-        return [self._submit(k, held.predict, slot, source) for k, source in enumerate(sources)]
+        return [
+            self.client.submit(
+                held.predict, k, partition.here.key, slot, source,
+                workers=[partition.here.address], pure=False, priority=_PRIORITY,
+                allow_other_workers=True,  # so that somebody says that the one with the weights is gone
+            )
+            for k, (partition, source) in enumerate(zip(self.partitions, sources, strict=True))
+        ]  # fmt: skip
 
     def release(self) -> None:
-        """Let the workers forget rows and slots."""
-        keys = [partition.here.key for partition in self.partitions]
+        """Let the workers forget rows and slots; a cluster that is gone has forgotten."""
+        keys = [partition.about.key for partition in self.partitions if partition.about is not None]
+        self._open = False
         for partition in self.partitions:
             partition.lease = None
-        self.client.run(held.release, keys)  # what dask has copied or spilled it does not let go by itself
+        with suppress(Exception, *LOST):  # what dask has copied or spilled it does not let go by itself
+            self.client.run(held.release, keys, on_error="ignore", callback_timeout=_FORGETTING)
 
     def _send(self, messages: Sequence[Message]) -> list[Any]:
         changes = _changes(*messages[0])
@@ -181,14 +209,22 @@ class DaskShards:
 
     def _answers(self, ask: Callable[[int], Future], which: Iterable[int]) -> list[Any]:
         """The shards' answers; those of lost ones from where they come back."""
-        asked, patience = {k: ask(k) for k in which}, _PATIENCE
+        if not self._open:
+            raise ValueError("The fit is closed, and the workers have forgotten it; ask before it is closed.")
+        answers = self._asked(ask, which)
+        for partition in self.partitions:
+            partition.deaths = 0
+        return answers
+
+    def _asked(self, ask: Callable[[int], Future], which: Iterable[int]) -> list[Any]:
+        asked, patience = {k: ask(k) for k in which}, PATIENCE
         while True:
             try:
-                answers = dict(zip(asked, self._gathered(list(asked.values()), patience), strict=True))
+                answers = self._gathered(asked, patience)
             except TimeoutError:
-                alive, answers = self.client.nthreads(), {}
+                alive, answers = self._watch.threads(), {}
                 lost = {k: -1 for k in asked if self.partitions[k].here.address not in alive}
-                patience *= 2.0  # a long pass is asked about less and less often
+                patience = min(2.0 * patience, MOST_PATIENCE)  # a long pass is asked about less and less often
             else:
                 lost = {k: answer.seen for k, answer in answers.items() if isinstance(answer, Behind)}
             if not lost and answers:
@@ -196,15 +232,18 @@ class DaskShards:
             for k, seen in lost.items():
                 asked[k].cancel()
                 self._recover(k, seen)
-                asked[k], patience = ask(k), _PATIENCE
+                asked[k], patience = ask(k), PATIENCE
 
     def _recover(self, k: int, seen: int) -> None:
         """Bring a shard back to where it was."""
         partition = self.partitions[k]
         if seen < 0:
             before = partition.here
-            self._load(partition, None)
-            self._settle([partition])
+            partition.deaths += 1
+            if partition.deaths >= _DEATHS:
+                raise died(k, _DEATHS)
+            self._load(k, None)
+            self._settle([k])
             if not np.array_equal(partition.here.tasks, before.tasks) or partition.here.n_rows != before.n_rows:
                 raise RuntimeError(
                     f"partition {k} gave other rows when it was loaded again; its source must not change."
@@ -212,44 +251,54 @@ class DaskShards:
             self.traffic.recovered += 1
         past = max(seen, 0)
         if partition.log[past:]:
-            self._answers(lambda k: self._submit(k, held.serve, self.start, partition.log[past:], seen=past), [k])
+            self._asked(lambda k: self._submit(k, held.serve, self.start, partition.log[past:], seen=past), [k])
 
-    def _load(self, partition: Partition, place: str | None) -> None:
+    def _load(self, k: int, place: str | None) -> None:
         """Have it loaded under a new name, at a place or wherever dask likes."""
         self._number += 1
-        partition.place, workers = place, None if place is None else [place]
+        partition, workers = self.partitions[k], None if place is None else [place]
+        partition.place = place
         partition.lease = self.client.submit(
             held.load, f"{self.name}-{self._number}", partition.source,
             workers=workers, allow_other_workers=place is not None, pure=False,
         )  # fmt: skip
 
-    def _settle(self, partitions: Sequence[Partition]) -> None:
+    def _settle(self, which: Iterable[int]) -> None:
         """Wait until they are loaded.
 
         A task whose one worker is gone stays without any, though others were allowed: it is asked for again.
         """
-        patience = _PATIENCE
+        patience, partitions = PATIENCE, {k: self.partitions[k] for k in which}
         while True:
-            told = self.client.map(held.about, [partition.lease for partition in partitions], pure=False)
+            told = {k: self.client.submit(held.about, each.lease, pure=False) for k, each in partitions.items()}
             try:
                 abouts = self._gathered(told, patience)
             except TimeoutError:
-                alive, patience = self.client.nthreads(), 2.0 * patience
-                for partition in partitions:
+                alive, patience = self._watch.threads(), min(2.0 * patience, MOST_PATIENCE)
+                for k, partition in partitions.items():
                     if partition.place is not None and partition.place not in alive:
-                        self._load(partition, None)
+                        self._load(k, None)
             else:
                 break
-        for partition, about in zip(partitions, abouts, strict=True):
-            partition.about = about
+        for k, about in abouts.items():
+            self.partitions[k].about = about
 
-    def _gathered(self, futures: list[Future], patience: float) -> list[Any]:
+    def _gathered(self, asked: dict[int, Future], patience: float) -> dict[int, Any]:
+        """Answers by partition; TimeoutError where they take longer."""
+        futures = list(asked.values())
+
         async def gather() -> Any:
-            return await self.client.gather(futures, asynchronous=True)
+            return await self.client.gather(futures, errors="skip", asynchronous=True)
 
-        wait(futures, timeout=patience)
-        # An answer may be lost on its way; to bring all weights here takes long.
-        return list(self.client.sync(gather, callback_timeout=_FETCHING * patience))
+        try:
+            wait(futures, timeout=patience)
+            # An answer may be lost on its way; to bring all weights here takes long.
+            answers = list(self.client.sync(gather, callback_timeout=_FETCHING * patience))
+        except LOST as error:
+            refuse_failed({k: self.partitions[k].lease for k in asked})
+            raise self._watch.lost(type(error).__name__) from None
+        refuse_failed(asked)
+        return dict(zip(asked, answers, strict=True))
 
 
 def _changes(method: str, arguments: tuple[Any, ...]) -> bool:
