@@ -2,13 +2,14 @@
 
 import os
 import signal
+import socket
 import time
 
 import pytest
 from dask_processes import Processes
 from joblib import delayed
 
-from patom import cluster
+from patom import cluster, workers
 from patom.workers import as_they_finish
 
 
@@ -91,6 +92,15 @@ def test_nobody_left_to_wait_for(processes, fault):
     with pytest.raises(ConnectionError, match=f"^The dask scheduler at '{at}' {said}"):
         list(results)
     assert time.monotonic() - begun < 40.0
+
+
+def test_somebody_who_listens_in_silence(monkeypatch):
+    """As another service does, or a scheduler that hangs: dask's own client waits for its greeting for ever."""
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        at = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=f"^No dask scheduler answers at '{at}' .no answer in 0.5 seconds"):
+            list(as_they_finish([], 1, dask=at))
 
 
 def test_a_job_that_kills_its_workers(processes):

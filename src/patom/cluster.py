@@ -2,12 +2,14 @@
 
 import time
 from asyncio import CancelledError as TaskCancelled
+from asyncio import run, wait_for
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from distributed import Client, Future, wait
+from distributed import Client, Future, Security, wait
+from distributed.comm import connect
 
 ANSWER_SECONDS = 30.0
 """How long a scheduler may take to say which workers it has."""
@@ -81,6 +83,26 @@ class Watch:
             f"The dask scheduler at {self.address!r} no longer answers for the work it was given ({why}): it has "
             "stopped, was restarted, or cannot be reached; start again when it runs."
         )
+
+
+def require_scheduler(address: str, seconds: float) -> None:
+    """Wait so long for a scheduler at an address; dask's client would wait for ever where somebody listens in silence.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError, RuntimeError
+        Nobody answers, the address is none, or it asks for TLS that is not configured.
+    """
+
+    async def greet() -> None:
+        settings = Security().get_connection_args("client")
+        (await wait_for(connect(address, timeout=seconds, **settings), seconds)).abort()
+
+    with ThreadPoolExecutor(1) as thread:  # the caller's own may be within an event loop, as in a notebook
+        try:
+            thread.submit(run, greet()).result()
+        except TimeoutError:
+            raise OSError(f"no answer in {seconds:g} seconds") from None
 
 
 def results(client: Client, jobs: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> Iterator[Any]:

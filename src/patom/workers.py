@@ -119,6 +119,7 @@ def dask_client(address: str) -> Iterator[Any]:
     except ModuleNotFoundError:
         raise ModuleNotFoundError("dask.distributed is not installed; install patom[dask] to use a cluster.") from None
     try:
+        import_module("patom.cluster").require_scheduler(address, CONNECT_SECONDS)
         client = distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # the last two of an address that asks for TLS
         raise ConnectionError(f"No dask scheduler answers at {address!r} ({error}); start one, or mend it.") from None
