@@ -119,7 +119,7 @@ def test_a_read_only_folder_is_one_sentence(run, grid, tmp_path):
 
 
 @needs_proc
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_signal_leaves_whole_cells_and_no_workers(tmp_path, number, status, jobs):
     grid, out = write_grid(tmp_path / "long.toml", GRID.replace("seeds = 2", "seeds = 200")), tmp_path / "out"

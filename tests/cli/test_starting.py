@@ -1,5 +1,6 @@
 """What the command costs to start."""
 
+import os
 import subprocess
 import sys
 
@@ -40,3 +41,32 @@ def test_help_and_version(run):
     status, out, _ = run("audit", "--help")
     assert status == 0
     assert "--fail-above" in out
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "patom", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"patom {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["audit"], ["run", "fig1"]], ids=["audit", "run"])
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to cores")
+def test_no_more_processes_than_cores_that_it_may_use(arguments, tmp_path):
+    """As under ``taskset -c 0``, or in a container with a limit."""
+    code = """
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import patom.audit, patom.experiments
+def told(*_, n_jobs, **__):
+    raise ValueError(f"n_jobs is {n_jobs}.")
+patom.audit.run_audit = patom.experiments.run_grid = told
+os.cpu_count = lambda: 8
+from patom.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "patom: n_jobs is 1.\n")

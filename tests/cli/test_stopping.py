@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from command_line import FILES, PATOM, PROGRESS, QUICK, contents, group, needs_proc, one_line, start, wait_for
 
 LONG = ("--seeds", "2000", "--lambda-1", "0.01", "--lambda-2", "0.01")
@@ -27,6 +28,40 @@ def test_ctrl_c_stops_the_workers_and_leaves_an_earlier_report(table, tmp_path):
     assert one_line(err) == "patom: interrupted; the files of an audit are written all or none.\n"
     wait_for(lambda: not group(process.pid))
     assert contents(out) == {"report.json": b"earlier"}
+
+
+@needs_proc
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no such signal")
+def test_a_closed_terminal_stops_the_workers_and_removes_the_folder(table, tmp_path):
+    """It sends SIGHUP to all of its processes, and what is said then cannot be printed."""
+    ours, theirs = pty.openpty()
+    terminal = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    process = subprocess.Popen(
+        [sys.executable, "-c", terminal + PATOM, "audit", str(table), "--task", "site", "--target", "y", *LONG,
+         "--jobs", "2", "--out", str(tmp_path / "new" / "audit")],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    wait_for(lambda: sum("LokyProcess" in line for line in group(process.pid).values()) == 2)
+    os.close(ours)
+    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    wait_for(lambda: not group(process.pid))
+    assert os.listdir(tmp_path) == ["sites.csv"]
+
+
+@pytest.mark.parametrize(("before", "status", "said"), [("SIG_IGN", 0, ""), ("SIG_DFL", 129, "patom: interrupted; ")])
+def test_nohup_keeps_the_command_from_stopping(before, status, said):
+    code = f"""
+import os, signal
+import patom.cli.app as command
+signal.signal(signal.SIGHUP, signal.{before})
+command.app = lambda standalone_mode: os.kill(os.getpid(), signal.SIGHUP)
+command.main()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == status
+    assert found.stderr.startswith(said)
+    assert bool(found.stderr) == bool(said)
 
 
 @needs_proc

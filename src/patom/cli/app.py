@@ -21,7 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # or "[default: ...]" in a help text would be taken for markup
 )
 
-EXIT_FAIL, EXIT_BAD_INPUT, EXIT_FAULT = 1, 2, 70
+EXIT_FAIL, EXIT_BAD_INPUT, EXIT_CANNOT_SAY, EXIT_FAULT = 1, 2, 3, 70
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that ask to stop: Ctrl-C, the system's word, a terminal that was closed."""
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # click's, wherever Typer keeps it
 
 
@@ -29,11 +31,11 @@ def main() -> None:
     """Entry point.
 
     One sentence and status 2 for bad input, 70 for a fault of the program, which never has a gate's status 1, 128 and
-    the signal's number for Ctrl-C or SIGTERM.
+    the signal's number where one asked to stop.
     """
     prepare()
     _stopped.clear()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _stop)
     try:
@@ -86,7 +88,7 @@ def when_interrupted(sentence: str) -> Iterator[None]:
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     """Unwind what is under way, so that no worker and no half-written file stays behind."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)  # a second one would disturb the cleaning up
     _stopped.append(Stopped(128 + number))
     raise _stopped[0]

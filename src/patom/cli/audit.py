@@ -1,7 +1,6 @@
 """``patom audit``: measure how much damage injected training rows can do."""
 
 import math
-import os
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from patom.cli.app import EXIT_FAIL, app, when_interrupted
+from patom.cli.app import EXIT_CANNOT_SAY, EXIT_FAIL, app, when_interrupted
 from patom.cli.progress import Show, progress, roughly
 from patom.cli.streams import say, tell
 from patom.cli.words import command_again, names, numbers
@@ -86,8 +85,6 @@ FailAbove = Annotated[
     typer.Option(help="Exit with status 1 if the worst relative damage is above this, with 3 if that cannot be said."),
 ]
 
-EXIT_CANNOT_SAY = 3
-
 
 @app.command()
 def audit(
@@ -127,6 +124,8 @@ def audit(
     The same holds for --fail-above: the status is 1 where some attack's whole interval is above it, 0 where all
     intervals end at or below it, and 3 otherwise, as with a single seed or a model no better than predicting the mean.
     """
+    from joblib import cpu_count
+
     from patom.audit import AuditFolder, AuditSettings, digits_data, run_audit, table_data
     from patom.audit.verdict import gate
     from patom.report import render_page
@@ -153,7 +152,7 @@ def audit(
         data = table_data(
             read, seed=seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
         )
-    n_jobs = jobs or os.cpu_count() or 1
+    n_jobs = jobs or cpu_count()
     with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
         with progress("Attacking") as show:
             found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))

@@ -1,6 +1,5 @@
 """``patom run``: the experiments of a grid."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +36,8 @@ def run(
     """
     if dask is not None and jobs:
         raise ValueError("--jobs is for processes of this machine and --dask for a cluster: give one of them.")
+    from joblib import cpu_count
+
     from patom import experiments
 
     read = experiments.read_grid(grid)
@@ -47,7 +48,7 @@ def run(
             chosen,
             out,
             seeds=seeds,
-            n_jobs=jobs or os.cpu_count() or 1,
+            n_jobs=jobs or cpu_count(),
             dask=dask,
             data_home=None if data_home is None else str(data_home),
             progress=show,
