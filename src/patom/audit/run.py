@@ -38,7 +38,7 @@ class Audit:
     ----------
     report : dict
         Everything the page shows, of plain values: what ``report.json`` holds. Free of times and dates, so the
-        same data, settings and versions give the same bytes.
+        same data, settings and versions give the same bytes on processors of one kind.
     curves : list of dict
         One tidy record for each attack.
     injected : dict of columns

@@ -36,7 +36,7 @@ def load_digits_tasks(
     negatives_ratio : float, default 1.0
         Rows of other digits for each row of the task's own digit; rounded, at least one row, at most all.
     random_state : int or numpy Generator, default 0
-        Source of the split and the draws; the same int gives the same bytes.
+        Source of the split and the draws; the same int gives the same ones.
     scaled : bool, default True
         Divide all features by the largest Euclidean norm of a training row, as the paper does, so that
         training rows lie in the unit ball; test rows may lie slightly outside. Otherwise grey values 0 to 16.

@@ -36,7 +36,7 @@ def load_landmine(
     standardise_features : bool, default False
         Subtract the mean of all training rows and divide by their standard deviation, before ``scaled``.
     random_state : int or numpy Generator, default 0
-        Source of the draw; the same int gives the same bytes.
+        Source of the draw; the same int gives the same ones.
     scaled : bool, default True
         Divide all features by the largest Euclidean norm of a training row, as the paper does.
     data_home : path, optional

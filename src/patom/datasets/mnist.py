@@ -44,7 +44,7 @@ def load_mnist(
     n_positive, n_negative : int, default 300
         Rows of the digit and of the others for each task, drawn without replacement; of either table.
     random_state : int or numpy Generator, default 0
-        Source of the draws; the same int gives the same bytes.
+        Source of the draws; the same int gives the same ones.
     scaled : bool, default True
         Divide all features by the largest Euclidean norm of a training row, as the paper does.
     data_home : path, optional

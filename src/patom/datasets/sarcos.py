@@ -51,7 +51,7 @@ def load_sarcos(
     standardise_features : bool, default False
         The same for the features, before ``scaled``.
     random_state : int or numpy Generator, default 0
-        Source of the draws; the same int gives the same bytes.
+        Source of the draws; the same int gives the same ones.
     scaled : bool, default True
         Divide all features by the largest Euclidean norm of a training row, as the paper does.
     data_home : path, optional

@@ -57,7 +57,7 @@ def make_related_tasks(
     kind : {"regression", "classification"}, default "regression"
         The target is w'x plus noise, or the sign of that (intercepts are small beside the other weights).
     random_state : int or numpy Generator, default 0
-        Source of all draws; the same int gives the same bytes.
+        Source of all draws; the same int gives the same ones.
 
     Returns
     -------

@@ -108,7 +108,8 @@ class DaskShards:
     -----
     A request is a task that is bound to the worker which holds the shard. Where that worker is gone, or has forgotten,
     the rows are loaded again, wherever dask puts them, and the shard is sent all messages since the start, which
-    brings it to the same bits. A message is of the size of a few (p, p) matrices at most, and so is an answer.
+    brings it to the same bits on a processor of the same kind. A message is of the size of a few (p, p) matrices at
+    most, and so is an answer.
     """
 
     def __init__(self, client: Client, sources: Sequence[Any], worker_timeout: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The tidy table of a run: a row a cell, in the grid's order, the same bytes whoever computed them."""
+"""The tidy table of a run: a row a cell, in the grid's order, the same bytes whichever worker computed them."""
 
 import json
 import math

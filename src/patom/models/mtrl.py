@@ -205,6 +205,11 @@ class MTRLRegressor(LinearRegressor, _MTRL):
     objective_, duality_gap_, n_iter_ : float, float and int
     status_ : patom.core.solution.Status
 
+    Notes
+    -----
+    Fits may run in several threads at once; their large loops take turns. In a process that was forked after a fit, as
+    ``multiprocessing.Pool`` does on Linux, they run on one thread: ``docs/reproducibility.md``.
+
     References
     ----------
     Zhang and Yeung 2010, "A convex formulation for learning task relationships in multi-task learning".
