@@ -11,7 +11,10 @@ TORCH ?= torch>=2.4
 BENCH := .venv-bench/bin
 ARGS ?=
 
-.PHONY: audit test lint bench clean
+LOWEST := .venv-lowest/bin
+TESTS ?=
+
+.PHONY: audit test lint lowest bench clean
 
 audit: .venv/.audit  ## audit the embedded digits; the page is $(OUT)/report.html
 	$(BIN)/patom audit --out $(OUT)
@@ -24,6 +27,9 @@ lint: .venv/.lint  ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lowest: .venv-lowest/.ready  ## tests with the lowest versions that pyproject.toml allows; some: make lowest TESTS=tests/cli
+	NUMBA_CACHE_DIR=.venv-lowest/numba $(LOWEST)/pytest -n 2 --dist worksteal $(OLD) $(TESTS)
 
 bench: .venv-bench/.ready  ## ratios against peers; one that cannot be installed is named and skipped
 	-$(MAKE) --keep-going .venv-bench/.torch $(PEERS:%=.venv-peers/%/.ready)
@@ -39,6 +45,14 @@ bench: .venv-bench/.ready  ## ratios against peers; one that cannot be installed
 
 .venv/.test .venv/.lint: .venv/.%: .venv/.audit
 	$(BIN)/python -m pip install --quiet --group $*
+	touch $@
+
+# Old packages meet new ones of others', which say so; that is theirs to mend. On Python 3.11, which all of them know.
+OLD := -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
+.venv-lowest/.ready: pyproject.toml
+	python3.11 -m venv --clear .venv-lowest
+	$(LOWEST)/python -m pip install --quiet --upgrade uv
+	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --editable ".[dask]" --group test
 	touch $@
 
 # An environment of its own: PyTorch and the conic solvers are not for the tests.
@@ -62,4 +76,4 @@ bench: .venv-bench/.ready  ## ratios against peers; one that cannot be installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench .venv-peers
+	rm -rf .venv .venv-bench .venv-peers .venv-lowest
