@@ -74,6 +74,37 @@ def test_the_same_bytes_whatever_the_number_of_threads():
     assert two == one
 
 
+KERNELS = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from patom import MTRLClassifier, MTRLRegressor
+import scipy.linalg
+
+rng = np.random.default_rng(0)
+task = np.repeat(np.arange(5), 12)
+X = rng.standard_normal((task.size, 4))
+y = (X * rng.standard_normal((5, 4))[task]).sum(axis=1)
+print(*{each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"})
+for model, target in ((MTRLRegressor(1e-3, 1e-2), y), (MTRLClassifier(1e-3, 1e-2), y > 0)):
+    print(*model.fit(X, target, task=task).coef_.ravel())
+"""
+
+
+def test_fits_agree_to_rounding_whatever_the_blas_kernels():
+    """Their bytes do not: that holds for one kind of processor."""
+    found = []
+    for kernels in ("Prescott", "Nehalem"):  # which every x86-64 processor runs
+        done = subprocess.run(
+            [sys.executable, "-c", KERNELS], env=os.environ | {"OPENBLAS_CORETYPE": kernels},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.append(done.stdout.splitlines())
+    if found[0][0] == found[1][0]:
+        pytest.skip(f"the BLAS here has no kernels to choose from: {found[0][0]}")
+    for one, other in zip(found[0][1:], found[1][1:], strict=True):
+        np.testing.assert_allclose(np.fromstring(one, sep=" "), np.fromstring(other, sep=" "), rtol=0.0, atol=1e-12)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 def test_the_same_bytes_every_time(loss):
     rng = np.random.default_rng(0)
