@@ -20,6 +20,7 @@ FAILING = {
     "filelock": ("3.20.0", "a link in the place of the lock empties its target, CVE-2025-68146"),
     "jinja2": ("3.1.5", "ways out of the sandbox, CVE-2025-27516"),
     "joblib": ("1.4.2", "workers cannot be told when to leave"),
+    "pyarrow": ("20.0.0", "no string_view in Parquet"),
     "requests": ("2.32.3", "passwords go to another host, CVE-2024-47081"),
     "rich": ("14.2.0", "an empty line on standard error where there is no terminal"),
     "typer": ("0.15.3", "no help with click 8.2"),
