@@ -55,6 +55,29 @@ def test_features_as_float32_and_tasks_of_numbers(client):
     np.testing.assert_allclose(model.coef_, one.coef_, atol=1e-8)
 
 
+LABELS = {
+    "past float64": ([2**53, 2**53 + 1, 0.5], [7, 8, 9]),
+    "past both 64-bit types": (np.array([2**63, 2**63 + 1], dtype=np.uint64), np.array([-1, -2])),
+    "dates in two units": (np.array(["2020-01-01", "2020-01-02"], "M8[D]"), np.array(["2020-01-03T12"], "M8[ns]")),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_two_partitions_stay_what_they_are(client, kind):
+    given = LABELS[kind]
+
+    def part(k):
+        X, y, _ = rows(k)
+        return X, y, [label for label in given[k] for _ in range(y.size)][:: len(given[k])]
+
+    with fit_distributed(MTRLRegressor(), [part(0), part(1)], client) as fitted:
+        model = fitted.model()
+        for k in (0, 1):
+            X, _, task = part(k)
+            np.testing.assert_allclose(fitted.predict(X, task=task), model.predict(X, task=task), atol=1e-12)
+    assert model.tasks_.size == sum(len(labels) for labels in given)
+
+
 def test_rows_of_futures_and_of_delayed_calls(client):
     one = MTRLRegressor().fit(*together(2)[:2], task=together(2)[2])
     for sources in (

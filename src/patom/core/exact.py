@@ -43,6 +43,16 @@ def exact_array(values: Any) -> AnyArray:
     return _in_one_unit(objects([_as_tuple(value) for value in array.tolist()]))
 
 
+def exact_column(values: Any) -> Any:
+    """A list of single values as ``exact_array`` has it; anything else as it is.
+
+    >>> exact_column([2**53 + 1, 0.5]), exact_column([[1], [2]])
+    (array([9007199254740993, 0.5], dtype=object), [[1], [2]])
+    """
+    single = isinstance(values, list | tuple) and not any(map(np.ndim, values[:1]))
+    return exact_array(values) if single else values
+
+
 def exact_value(value: Any) -> Any:
     """A label as ``values_of`` has it: Python's value of a numpy scalar, numpy's of a date.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.base import clone
 from patom.cluster import WORKER_SECONDS
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.compiled_losses import loss_code
+from patom.core.exact import joined
 from patom.core.labels import as_labels, encode, positions
 from patom.core.solution import Solution, Status
 from patom.core.spectral import SpectralPenalty
@@ -262,10 +263,7 @@ def _labels(partitions: Sequence[Partition]) -> AnyArray:
                 f"partitions of {_OWNER} must have the same features; the first has {abouts[0].n_features}, partition "
                 f"{k} has {about.n_features}{'' if about.names == abouts[0].names else ' of other names'}."
             )
-    kinds = {about.tasks.dtype.kind for about in abouts}
-    labels: AnyArray = np.concatenate(
-        [about.tasks if len(kinds) == 1 else about.tasks.astype(object) for about in abouts]
-    )
+    labels = reduce(joined, (about.tasks for about in abouts))
     distinct, index = encode(labels)
     if distinct.size < labels.size:
         owner = np.repeat(np.arange(len(abouts)), [about.tasks.size for about in abouts])
@@ -293,6 +291,6 @@ def _classes(estimator: Any, partitions: Sequence[Partition]) -> AnyArray | None
                 f"Partition {k}: y must hold classes of the first partition's kind, {values[0].dtype}; got "
                 f"{values[k].dtype}."
             )
-    classes, _ = encode_classes(np.concatenate(values))
+    classes, _ = encode_classes(reduce(joined, values))
     estimator.classes_ = classes
     return classes

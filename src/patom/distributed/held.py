@@ -15,9 +15,11 @@ import numpy as np
 from distributed import get_worker
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
 from patom.core.tall.shard import Shard, Sums
+from patom.models.reading import require_shown
 from patom.models.settings import require_finite
 from patom.models.threads import one_blas_thread
 
@@ -93,7 +95,8 @@ def load(key: str, source: Any) -> Lease:
     if not isinstance(rows, tuple | list) or len(rows) != 3:
         raise TypeError(f"a partition must give (X, y, task); got {type(rows).__name__}.")
     names = getattr(rows[0], "columns", None)
-    X, y = _features(rows[0], names), np.asarray(_unmasked(rows[1], "y"))
+    require_shown(X=rows[0], y=rows[1])
+    X, y = _features(rows[0], names), np.asarray(exact_column(rows[1]))
     if y.shape != (X.shape[0],) or X.shape[0] == 0:
         raise ValueError(
             f"a partition must hold one target a row, and a row at least; got shapes {X.shape}, {y.shape}."
@@ -101,7 +104,7 @@ def load(key: str, source: Any) -> Lease:
     require_finite(X, columns=names)
     if is_missing(y).any():
         raise ValueError(f"y holds a missing value in row {int(is_missing(y).argmax())}; drop such rows first.")
-    tasks, index = encode(as_labels(_unmasked(rows[2], "task"), X.shape[0]))
+    tasks, index = encode(as_labels(rows[2], X.shape[0]))
     _HELD[key] = Held(X, y, index, tasks)
     values = np.unique(y)[:3] if y.dtype != object else np.array(sorted(set(y.tolist())))[:3]
     named = None if names is None else tuple(map(str, names))
@@ -109,7 +112,7 @@ def load(key: str, source: Any) -> Lease:
 
 
 def _features(given: Any, names: Sequence[Any] | None = None) -> AnyArray:
-    X = np.asarray(_unmasked(given, "X"))
+    X = np.asarray(given)
     if X.ndim != 2 or X.shape[1] == 0:
         raise ValueError(f"a partition's X must have two dimensions, and a column at least; got shape {X.shape}.")
     if X.dtype == np.float32 and X.flags.c_contiguous:
@@ -130,14 +133,6 @@ def _numeric(column: AnyArray) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _unmasked(values: Any, name: str) -> Any:
-    """The values, refused where some are masked: an array of them would have whatever lies behind the mask."""
-    if np.ma.is_masked(values):
-        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
-        raise ValueError(f"{name} holds a masked value in row {row}; drop or impute such values first.")
-    return values
 
 
 def about(lease: Lease) -> About:
@@ -209,11 +204,12 @@ def predict(k: int, key: str, slot: int, source: Any) -> FloatArray:
         rows = source() if callable(source) else source
         if not isinstance(rows, tuple | list) or len(rows) != 2:
             raise TypeError(f"a partition to predict must give (X, task); got {type(rows).__name__}.")
+        require_shown(X=rows[0])
         X = _features(rows[0], getattr(rows[0], "columns", None))
         if X.shape[1] != held.X.shape[1]:
             raise ValueError(f"X must have the {held.X.shape[1]} columns of the fit; got {X.shape[1]}.")
         require_finite(X)
-        index = positions(as_labels(_unmasked(rows[1], "task"), X.shape[0]), held.tasks, argument="task")
+        index = positions(as_labels(rows[1], X.shape[0]), held.tasks, argument="task")
     except (ValueError, TypeError) as error:
         raise type(error)(f"Partition {k}: {error}") from error
     W = held.shard.read(slot)[index]

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.exact import exact_array
+from patom.core.exact import exact_column
 from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, places, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
@@ -87,9 +87,8 @@ class LinearTasks(BaseEstimator, ABC):
         Rows of no weight are as if they were not there.
         """
         features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
-        y = exact_array(y) if isinstance(y, list | tuple) and not any(map(np.ndim, y[:1])) else y
         with reading(X=X, y=y):
-            X_, y_ = validate_data(self, X, y, validate_separately=(features, _TARGETS))
+            X_, y_ = validate_data(self, X, exact_column(y), validate_separately=(features, _TARGETS))
         check_consistent_length(X_, y_)
         require_finite(X_, columns=getattr(self, "feature_names_in_", None))
         y_, labels, weight = column_or_1d(y_, warn=True), as_labels(task, X_.shape[0]), None
