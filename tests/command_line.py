@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +52,32 @@ def one_line(err, start="patom: "):
 PATOM = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); from patom.cli import main; main()"
 
 
+STARTED = []
+
+
+def stop_all():
+    """Kill what a failed test has left."""
+    while STARTED:
+        process = STARTED.pop()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()
+
+
 def start(*arguments, code=PATOM):
-    """Start the command in a process group of its own."""
-    return subprocess.Popen(
+    """Start the command in a process group of its own, which ends with the test at the latest."""
+    process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def group(pid):

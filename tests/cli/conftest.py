@@ -4,9 +4,16 @@ import signal
 import sys
 
 import pytest
-from command_line import PROGRESS, QUICK, linear_tasks, write_csv
+from command_line import PROGRESS, QUICK, linear_tasks, stop_all, write_csv
 
 from patom import cli
+
+
+@pytest.fixture(autouse=True)
+def fixture_stop_all():
+    """No process outlives its test."""
+    yield
+    stop_all()
 
 
 @pytest.fixture(name="run")

@@ -11,7 +11,7 @@ import time
 import pytest
 from command_line import FILES, PATOM, PROGRESS, QUICK, contents, group, needs_proc, one_line, start, wait_for
 
-LONG = ("--seeds", "2000", "--lambda-1", "0.01", "--lambda-2", "0.01")
+LONG = ("--seeds", "300", "--lambda-1", "0.01", "--lambda-2", "0.01")
 
 
 @needs_proc

@@ -21,7 +21,7 @@ from patom.audit.remedies import helped
 from patom.audit.retuned import retuned
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
-from patom.audit.steps import Steps, moves, seconds_of_a_fit, steps
+from patom.audit.steps import Steps, seconds_ahead, steps
 from patom.audit.verdict import verdict, worst_of
 from patom.core.arrays import AnyArray, FloatArray
 from patom.workers import in_order
@@ -80,8 +80,7 @@ def run_audit(
     cells = plan(data, settings)
     ahead = steps(cells, settings)
     if planned is not None:
-        trial = victim(data, settings, settings.lambda_1 or 0.1, settings.lambda_2 or 0.1)
-        planned(ahead, ahead.seconds(seconds_of_a_fit(trial, data.of_seed(0)), n_jobs, moves(settings)))
+        planned(ahead, seconds_ahead(ahead, data.of_seed(0), settings, n_jobs))
     advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
@@ -110,16 +109,11 @@ def run_audit(
         "retuned": again,
         "remedies": remedies,
         "verdict": verdict(
-            curves,
-            exposure,
-            again,
-            settings.attack,
-            metric=data.metric,
-            aim=about.aim(data, settings),
-            clean_by_seed=model_told["clean_targets_by_seed"],
+            curves, exposure, again, settings.attack,
+            metric=data.metric, aim=about.aim(data, settings), clean_by_seed=model_told["clean_targets_by_seed"],
         ),
         "fail_above": None,
-    }
+    }  # fmt: skip
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
 
 

@@ -7,8 +7,7 @@ from time import perf_counter
 from sklearn.base import clone
 
 from patom.attacks import ProjectedAscent
-from patom.attacks.bilevel import MTRL
-from patom.audit.cells import Cell, fit_quietly
+from patom.audit.cells import Cell, fit_quietly, victim
 from patom.audit.data import AuditData
 from patom.audit.pilot import pilots
 from patom.audit.remedies import N_REMEDIES
@@ -82,15 +81,12 @@ def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
     )
 
 
-def seconds_of_a_fit(model: MTRL, data: AuditData) -> float:
-    """How long one takes, once it is compiled."""
+def seconds_ahead(ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs: int) -> float:
+    """About how long the steps take, by the time of a fit on a seed's training rows, once it is compiled."""
+    model = victim(data, settings, settings.lambda_1 or 0.1, settings.lambda_2 or 0.1)
     for _ in range(2):
         began = perf_counter()
         fit_quietly(clone(model), data.X_train, data.y_train, data.task_train)
-    return perf_counter() - began
-
-
-def moves(settings: AuditSettings) -> float:
-    """An attack's iterations over those of ``ProjectedAscent`` by default; PATOM's ten solve once each."""
     usual = ProjectedAscent().max_iter
-    return (settings.iterations or (usual if settings.attack == "ascent" else 10)) / usual
+    moves = settings.iterations or (usual if settings.attack == "ascent" else 10)  # PATOM's, which solve once each
+    return ahead.seconds(perf_counter() - began, n_jobs, moves / usual)

@@ -15,6 +15,7 @@ from patom.cli.streams import say, tell
 from patom.cli.words import command_again, names, numbers
 
 if TYPE_CHECKING:
+    from patom.audit import AuditData, AuditSettings
     from patom.audit.steps import Steps
     from patom.audit.table import Table as ReadTable
 
@@ -124,11 +125,7 @@ def audit(
     The same holds for --fail-above: the status is 1 where some attack's whole interval is above it, 0 where all
     intervals end at or below it, and 3 otherwise, as with a single seed or a model no better than predicting the mean.
     """
-    from joblib import cpu_count
-
-    from patom.audit import AuditFolder, AuditSettings, digits_data, run_audit, table_data
-    from patom.audit.verdict import gate
-    from patom.report import render_page
+    from patom.audit import AuditSettings
 
     settings = AuditSettings(
         budgets=None if budgets is None else tuple(numbers(budgets, "--budgets")),
@@ -139,30 +136,13 @@ def audit(
     if fail_above is not None and not math.isfinite(fail_above):
         raise ValueError(f"--fail-above must be a finite number; got {fail_above}.")
     read = _read(table, task, target, features, kind)
-    known = _tasks(read)
-    settings = replace(
-        settings,
-        targets=tuple(names(targets, known)) if targets else None,
-        attackers=tuple(names(attackers, known)) if attackers else None,
-    )
-    if read is None:
-        data = digits_data(seed=seed, test_fraction=test_fraction)
-    else:
-        keep = [*(settings.targets or ()), *(settings.attackers or ())]
-        data = table_data(
-            read, seed=seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
-        )
-    n_jobs = jobs or cpu_count()
-    with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
-        with progress("Attacking") as show:
-            found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))
-        found.report["command"] = command_again(context)
-        if fail_above is not None:
-            found.report["fail_above"] = gate(found.report["verdict"], fail_above)
-        folder.write(found, render_page(found.report))
-    _tell(found.report, out)
-    if fail_above is not None and found.report["fail_above"]["exceeded"] is not False:
-        raise typer.Exit(EXIT_FAIL if found.report["fail_above"]["exceeded"] else EXIT_CANNOT_SAY)
+    settings = _aimed(settings, read, targets, attackers)
+    data = _split(read, settings, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows)
+    report = _run(data, settings, out, jobs, fail_above, command_again(context))
+    _tell(report, out)
+    gate = report["fail_above"]
+    if gate is not None and gate["exceeded"] is not False:
+        raise typer.Exit(EXIT_FAIL if gate["exceeded"] else EXIT_CANNOT_SAY)
 
 
 def _read(
@@ -181,9 +161,47 @@ def _read(
     return read_table(table, task=task, target=target, features=chosen, kind=kind.value)
 
 
-def _tasks(read: "ReadTable | None") -> set[str]:
-    """The tasks' names, as a command line has them."""
-    return {str(digit) for digit in range(10)} if read is None else set(map(str, set(read.task.tolist())))
+def _aimed(
+    settings: "AuditSettings", read: "ReadTable | None", targets: list[str] | None, attackers: list[str] | None
+) -> "AuditSettings":
+    """The settings with the tasks that were typed, which are known by their names once the table is read."""
+    known = set(map(str, range(10) if read is None else set(read.task.tolist())))
+    aims, through = (tuple(names(typed, known)) if typed else None for typed in (targets, attackers))
+    return replace(settings, targets=aims, attackers=through)
+
+
+def _split(
+    read: "ReadTable | None", settings: "AuditSettings", *, test_fraction: float, standardise: bool, max_rows: int
+) -> "AuditData":
+    from patom.audit import digits_data, table_data
+
+    if read is None:
+        return digits_data(seed=settings.seed, test_fraction=test_fraction)
+    keep = [*(settings.targets or ()), *(settings.attackers or ())]
+    return table_data(
+        read, seed=settings.seed, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows, keep=keep
+    )
+
+
+def _run(
+    data: "AuditData", settings: "AuditSettings", out: Path, jobs: int, fail_above: float | None, command: str
+) -> dict[str, Any]:
+    """Run the audit and write its files; gives the report."""
+    from joblib import cpu_count
+
+    from patom.audit import AuditFolder, run_audit
+    from patom.audit.verdict import gate
+    from patom.report import render_page
+
+    n_jobs = jobs or cpu_count()
+    with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
+        with progress("Attacking") as show:
+            found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))
+        found.report["command"] = command
+        if fail_above is not None:
+            found.report["fail_above"] = gate(found.report["verdict"], fail_above)
+        folder.write(found, render_page(found.report))
+    return found.report
 
 
 def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float) -> None:
