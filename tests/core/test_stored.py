@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patom.core.regions import Ball, Box, Columns, Fixed, Intersection, Slab
-from patom.core.stored import describe, known, restore
+from patom.core.stored import DEPTH, describe, known, mentioned, restore
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,60 @@ def test_anything_else_is_refused_by_its_types_name(value):
     while isinstance(value, tuple | Pair) and type(value) is not Special:
         value = value[-1] if isinstance(value, tuple) else value.first
     assert str(caught.value) == type(value).__name__
+
+
+def nested(depth):
+    return (nested(depth - 1),) if depth else 1
+
+
+def test_what_lies_too_deep_is_refused_on_either_way():
+    assert there_and_back(nested(DEPTH))[0] == nested(DEPTH)
+    with pytest.raises(TypeError, match=f"^tuple within {DEPTH} others$"):
+        describe(nested(DEPTH + 1), {}, KINDS)
+    with pytest.raises(ValueError, match=r"^its notes are nested too deeply$"):
+        restore({"tuple": [describe(nested(DEPTH), {}, KINDS)]}, {}, KINDS)
+
+
+def test_arrays_that_are_mentioned_are_listed_as_often_as_they_are():
+    first = np.arange(2.0)
+    notes = describe(Pair((first, 1), Pair(first)), {}, KINDS)
+    assert list(mentioned(notes)) == ["array_0", "array_1"]
+    assert list(mentioned({"tuple": [{"array": "a"}, {"array": "a"}]})) == ["a", "a"]
+
+
+BAD_NOTES = {
+    "a list": ([1], "a list with no name"),
+    "a list in a tuple": ({"tuple": [[1]]}, "a list with no name"),
+    "a tuple of no list": ({"tuple": {"tuple": []}}, "a tuple that is no list"),
+    "a tuple and more": ({"tuple": [], "array": "a"}, "a class that is unknown"),
+    "an array of no name": ({"array": 1}, "an array that it lacks"),
+    "an array of a list": ({"array": ["a"]}, "an array that it lacks"),
+    "an array that is not there": ({"array": "b"}, "an array that it lacks"),
+    "no class": ({}, "a class that is unknown"),
+    "a class of a list": ({"name": ["Ball"]}, "a class that is unknown"),
+    "an unknown class": ({"name": "Path"}, "a class that is unknown"),
+    "an unknown field": ({"name": "Ball", "radios": 1.0}, "give Ball a field that it lacks, 'radios'"),
+    "a missing field": ({"name": "Pair"}, "describe no Pair: "),
+    "a refused value": ({"name": "Ball", "radius": -1.0}, "describe no Ball: radius of Ball must be a positive"),
+    "a number past floats": ({"name": "Box", "lower": 10**400, "upper": 1}, "describe no Box: "),
+    "a number as text": ({"name": "Ball", "centre": "1.5"}, "describe no Ball: centre is '1.5'"),
+    "a number as a truth": ({"name": "Ball", "centre": True}, "describe no Ball: centre is True"),
+    "no parts": ({"name": "Intersection"}, "describe no Intersection: Intersection must have at least one"),
+    "parts of another kind": ({"name": "Intersection", "regions": 3}, "describe no Intersection: "),
+}
+
+
+@pytest.mark.parametrize("name", BAD_NOTES)
+def test_notes_that_describe_does_not_write_are_one_error(name):
+    notes, reason = BAD_NOTES[name]
+    with pytest.raises(ValueError, match=r"^its notes ") as caught:
+        restore(notes, {"a": np.zeros(2)}, KINDS)
+    assert reason in str(caught.value)
+
+
+def test_a_field_of_later_times_has_its_default():
+    assert restore({"name": "Ball", "radius": 2.0}, {}, KINDS) == Ball(2.0)
+
+
+def test_columns_far_out_cost_no_memory():
+    assert Columns([10**15]).integer == (10**15,)

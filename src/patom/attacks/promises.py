@@ -6,7 +6,7 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
-from patom.core.arrays import BoolArray
+from patom.core.arrays import BoolArray, FloatArray
 
 _ROUNDING = 1e-9  # of a task's targets: low + high - y may leave the range by a last digit
 
@@ -48,9 +48,13 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
 def _allowed_labels(program: Bilevel, injection: Injection) -> BoolArray:
     if program.problem.loss.margin:
         return np.isin(injection.y, [-1.0, 1.0])
-    low, high = bounds(program, injection.task_index)
+    return in_range(injection.y, *bounds(program, injection.task_index))
+
+
+def in_range(y: FloatArray, low: FloatArray | float, high: FloatArray | float) -> BoolArray:
+    """Which targets lie between these, up to rounding, shape (r,)."""
     slack = _ROUNDING * np.maximum(np.abs(low), np.abs(high))
-    return np.asarray((injection.y >= low - slack) & (injection.y <= high + slack))
+    return np.asarray((y >= low - slack) & (y <= high + slack))
 
 
 def _broken(attack: str, what: str) -> RuntimeError:

@@ -1,9 +1,7 @@
 """What an attack returns: the injected rows, how they came about, and the victim fitted on them."""
 
-import json
 import warnings
-from dataclasses import asdict, dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -14,47 +12,17 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
-from patom.attacks.adversary.knowledge import GreyBox
-from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
-from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.bilevel import Tally
+from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
+from patom.attacks.soundness import require_sound
+from patom.attacks.stored_result import read_fields, to_bytes
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
-from patom.core.exact import exact_array, joined
+from patom.core.exact import joined
 from patom.core.labels import as_labels, encode, positions
-from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
-from patom.core.stored import describe, known, restore
 from patom.models.reading import reading
 
-HISTORY = np.dtype([("iteration", "i8"), ("utility", "f8"), ("gap", "f8"), ("solver_steps", "i8"), ("seconds", "f8")])
-TASK_LOSSES = np.dtype([("clean", "f8"), ("attacked", "f8"), ("target", "?"), ("attacker", "?")])
-_STORED = known(
-    [
-        Availability,
-        Ball,
-        Box,
-        ByTask,
-        Columns,
-        Ellipsoid,
-        Fixed,
-        GreyBox,
-        Intersection,
-        OwnData,
-        Slab,
-        Sparing,
-        Targeted,
-    ]
-)
-_ASIDE = ("region", "objective", "label_range", "columns", "knowledge")  # of the threat model, stored by ``describe``
-
-
-class AttackStatus(Enum):
-    """How an attack ended. The value is a sentence."""
-
-    COMPLETED = "All iterations were run, and every fit on the way met its tolerance."
-    LOCAL_OPTIMUM = "No step along the gradient raises the utility any more; every fit on the way met its tolerance."
-    UNCERTIFIED = "A fit on the way stopped above its tolerance: see history['gap'] and the model's status_."
-    UNCOUPLED = "Attacking and target tasks do not influence each other in this model: the rows are as drawn."
+__all__ = ["HISTORY", "TASK_LOSSES", "AttackResult", "AttackStatus", "Poisoned"]
 
 
 class Poisoned(NamedTuple):
@@ -183,48 +151,44 @@ class AttackResult:
         TypeError
             For task or class labels other than numbers, strings and booleans, or a region or objective that is not
             patom's.
+        ValueError
+            For a result that was changed into one that no attack returns, such as rows outside of the region: ``load``
+            would refuse it.
         """
-        aside: dict[str, AnyArray] = {}
-        notes = {
-            "attack": self.attack, "budget": self.threat.budget, "status": self.status.name, "cost": asdict(self.cost),
-            "utility": self.utility, "clean_utility": self.clean_utility,
-            "threat": {name: _described(name, getattr(self.threat, name), aside) for name in _ASIDE},
-        }  # fmt: skip
-        arrays = {
-            "X": self.X, "y": _plain("y", self.y), "task": _plain("task", self.task),
-            "history": np.asarray(self.history), "start_utilities": self.start_utilities,
-            "targets": _plain("targets", np.array(self.threat.targets, dtype=object)),
-            "attackers": _plain("attackers", np.array(self.threat.attackers, dtype=object)),
-            "tasks": _plain("tasks", self.tasks), "task_losses": np.asarray(self.task_losses),
-            "notes": np.array(json.dumps(notes, default=np.generic.item)), **aside,
-        }  # fmt: skip
-        write_atomically(Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+        try:
+            content = to_bytes(self)
+        except ValueError as error:
+            raise ValueError(f"AttackResult cannot be saved: {_clause(error)}.") from None
+        write_atomically(Path(path), lambda file: file.write(content))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` wrote; ``model`` is None."""
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        notes = json.loads(str(arrays["notes"]))
-        threat = ThreatModel(
-            tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"],
-            **{name: restore(part, arrays, _STORED) for name, part in notes["threat"].items()},
-        )  # fmt: skip
-        return cls(
-            **{name: arrays[name] for name in ("X", "y", "task", "tasks", "start_utilities")},
-            **{name: arrays[name].view(np.recarray) for name in ("history", "task_losses")},
-            **{name: notes[name] for name in ("utility", "clean_utility", "attack")},
-            threat=threat, cost=Tally(**notes["cost"]), status=AttackStatus[notes["status"]],
-        )  # fmt: skip
+        """Read what ``save`` wrote, of this version or of 0.2.0; ``model`` is None.
+
+        The file may be a stranger's: nothing in it is run, and it is refused before it takes more memory than
+        16 MiB and a hundred times its size.
+
+        Raises
+        ------
+        ValueError
+            For anything else than such a file, whole, of rows and labels that its threat model allows; the sentence
+            names the file and what is wrong. What depends on the clean data is not checked: the budget, the labels'
+            range where the threat model has none, and the region ``OwnData``.
+        OSError
+            Where it cannot be read.
+        """
+        try:
+            result = cls(**read_fields(Path(path)))
+            require_sound(result)
+        except ValueError as error:
+            raise ValueError(f"{path} is no file of AttackResult.save: {_clause(error)}.") from None
+        return result
 
 
-def _described(name: str, value: Any, arrays: dict[str, AnyArray]) -> Any:
-    try:
-        return describe(value, arrays, _STORED)
-    except TypeError as error:
-        raise TypeError(
-            f"{name} of ThreatModel is a {error}, which load would not know; only patom's can be saved."
-        ) from None
+def _clause(error: ValueError, most: int = 400) -> str:
+    """An error's words on one line, without the stop at the end."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
@@ -240,14 +204,3 @@ def _named(values: FloatArray, frame: Any) -> Any:
         return values
     like = nw.from_native(frame, eager_only=True)
     return nw.from_numpy(values, names, backend=like.implementation).to_native()
-
-
-def _plain(name: str, values: AnyArray) -> AnyArray:
-    kinds = {type(value) for value in values.tolist()} if values.dtype == object else set()
-    if len(kinds) == 1 and kinds <= {bool, int, float, str}:  # one plain type in an array of objects
-        values = exact_array(values.tolist())
-    if values.dtype.kind not in "biufU":
-        raise TypeError(
-            f"{name} holds {values.dtype} labels, which cannot be saved without pickle; use strings or numbers."
-        )
-    return values

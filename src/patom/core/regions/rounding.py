@@ -55,8 +55,8 @@ class Columns(ByValue):
 
     def require(self, d: int) -> None:
         """Refuse rows of ``d`` features where these columns don't fit them."""
-        units, _ = _by_feature(d, self.unit, self.origin)
-        _check(_slots(self.integer, self.one_hot), units, d)
+        _require_shapes(d, self.unit, self.origin)  # no array of d numbers is made, d being whatever a file says
+        _check(_slots(self.integer, self.one_hot), np.asarray(self.unit), d)
 
     def round(self, X: FloatArray, region: Region) -> FloatArray:
         """The nearest rows of the region that have them, see ``round_features``."""
@@ -150,10 +150,14 @@ def _columns(name: str, given: Any) -> tuple[int, ...]:
 
 def _by_feature(d: int, unit: float | FloatArray, origin: float | FloatArray) -> tuple[FloatArray, FloatArray]:
     """Unit and origin of each feature, shapes (d,)."""
+    _require_shapes(d, unit, origin)
+    return np.full(d, unit, dtype=np.float64), np.full(d, origin, dtype=np.float64)
+
+
+def _require_shapes(d: int, unit: float | FloatArray, origin: float | FloatArray) -> None:
     for name, value in (("unit", unit), ("origin", origin)):
         if np.shape(value) not in ((), (d,)):
             raise ValueError(f"{name} must be one number or {d}, one a feature; got shape {np.shape(value)}.")
-    return np.full(d, unit, dtype=np.float64), np.full(d, origin, dtype=np.float64)
 
 
 def _slots(integer: Sequence[int], one_hot: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -1,0 +1,61 @@
+"""JSON from anywhere: whatever is in it, a value or one clause that says what is wrong."""
+
+import json
+from collections import Counter
+from typing import Any, NoReturn
+
+
+def read_json(content: bytes | str, *, finite: bool = True) -> Any:
+    """The value of a JSON text.
+
+    Parameters
+    ----------
+    content : bytes or str
+        Bytes are UTF-8.
+    finite : bool, default True
+        Whether to refuse NaN and infinities, which are no JSON but which Python reads and writes.
+
+    Raises
+    ------
+    ValueError
+        For what is no JSON, an object with a key twice, a number that no float holds, or too deep a nesting.
+
+    Examples
+    --------
+    >>> read_json('{"a": [1, null]}')
+    {'a': [1, None]}
+    >>> read_json('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+        ...
+    ValueError: the key 'a' is there twice
+    """
+    try:
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    hooks: dict[str, Any] = {"parse_constant": _refused, "parse_float": _finite} if finite else {}
+    try:
+        return json.loads(text, object_pairs_hook=_once, **hooks)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("its lists or objects are nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"it holds {constant}, which is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("it holds a number that is too large for a float")
+    return value
