@@ -1,22 +1,26 @@
 """A folder to write results to: locked while work is under way, left as it was found when nothing came of it."""
 
 import os
+import platform
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from errno import EISDIR
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from filelock import FileLock, Timeout
 
 from patom.atomic import hidden_name, left_behind
 
 LOCK, PROBE = ".patom.lock", ".patom.probe"  # the latter is no file of its own, but the name of a hidden one
+_SIGNED = re.compile(r"(?P<work>[a-z]{1,20}) (?P<pid>[1-9][0-9]{0,9}) (?P<host>[\w.-]{1,255})\n", re.ASCII)
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a lock is no link to a file, and no pipe
 
 
 class OutputFolder:
-    """A folder that one process at a time writes to.
+    """A folder that one process at a time writes to, and whose lock says which.
 
     Entering creates it (and its parents) and makes sure that it can be written; leaving removes what entering
     created, should it be empty. A lock or hidden files that a killed process left are no hindrance.
@@ -42,15 +46,16 @@ class OutputFolder:
         self._created: list[Path] = []
 
     def __enter__(self) -> Self:
+        before = _holder(self.path / LOCK)  # some versions of filelock empty the file in trying
         try:
             self._created = [folder for folder in (self.path, *self.path.parents) if not os.path.exists(folder)]
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            _sign(self.path / LOCK, self._work)
             self._clear_the_way()
         except Timeout:
-            raise OSError(
-                f"Another {self._work} is writing to {self.path}; wait for it or choose another folder."
-            ) from None
+            who, process = self._told(_holder(self.path / LOCK) or before)
+            raise OSError(f"{who} is writing to {self.path}; wait for it or choose another folder{process}.") from None
         except OSError as error:
             self._leave()
             raise OSError(f"The output folder {self.path} cannot be written: {error.strerror or error}.") from error
@@ -61,6 +66,14 @@ class OutputFolder:
 
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
         self._leave()
+
+    def _told(self, holder: "Holder | None") -> tuple[str, str]:
+        """Who holds the lock, in words, and in which process; no more than is known."""
+        if holder is None:
+            return "Another process", ""
+        article = "Another" if holder.work == self._work else "An" if holder.work[0] in "aeiou" else "A"
+        elsewhere = f" on {holder.host}" if holder.host != platform.node() else ""
+        return f"{article} {holder.work}", f" (it is process {holder.pid}{elsewhere})"
 
     def _clear_the_way(self) -> None:
         """Take away what a killed process left, and refuse now what could only fail at the end."""
@@ -82,3 +95,45 @@ class OutputFolder:
         for folder in self._created:
             with suppress(OSError):  # never made, or no longer empty
                 folder.rmdir()
+
+
+class Holder(NamedTuple):
+    """Who says that it holds a lock."""
+
+    work: str
+    pid: int
+    host: str
+
+
+def _sign(lock: Path, work: str) -> None:
+    """Write into a lock that is held whose it is; anything that is not such words is left alone."""
+    with suppress(OSError), os.fdopen(os.open(lock, os.O_RDWR | _AS_IT_IS), "r+b") as file:
+        if not (left := file.read(300)) or _SIGNED.fullmatch(left.decode("latin-1")):  # of a process that was killed
+            file.seek(0)
+            file.truncate()
+            file.write(f"{work} {os.getpid()} {platform.node()}\n".encode())
+
+
+def _holder(lock: Path) -> Holder | None:
+    """Who signed a lock, if that is still running as far as can be seen from here."""
+    try:
+        with os.fdopen(os.open(lock, os.O_RDONLY | _AS_IT_IS), "rb") as file:
+            signed = _SIGNED.fullmatch(file.read(300).decode("latin-1"))
+    except OSError:  # none there, or held so that others cannot read it, as on Windows
+        return None
+    if signed is None:
+        return None
+    holder = Holder(signed["work"], int(signed["pid"]), signed["host"])
+    return holder if holder.host != platform.node() or _runs(holder.pid) else None
+
+
+def _runs(pid: int) -> bool:
+    if os.name != "posix":  # there, signal 0 would be sent
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
