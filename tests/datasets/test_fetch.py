@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -312,6 +313,19 @@ def test_a_gzip_file_is_right_by_either_checksum_and_read_unpacked(server, home)
     path.unlink()
     assert read_file(file, home) == BODY
     assert path.read_bytes() == server.bodies["/set/file.gz"]
+
+
+def test_a_gzip_file_that_holds_far_more_than_the_published_one_is_wrong_before_it_is_unpacked(server, home):
+    file = server.add(BODY, "set/file.gz", packed=True)
+    bomb = gzip.compress(bytes(2**26), mtime=0)
+    put(home, file, bomb)
+    tracemalloc.start()
+    try:
+        assert fetch.file_state(file, home) is FileState.WRONG
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+    assert len(bomb) < 2**17
 
 
 @pytest.mark.parametrize(
