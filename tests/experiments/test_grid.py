@@ -196,9 +196,40 @@ def test_what_is_no_toml_is_said_in_a_line(text):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_deep_nesting_is_refused_and_no_crash():
-    with pytest.raises(ValueError, match=r"^G"):
-        parse_grid("x = " + "[" * 5000 + "]" * 5000, "G")
+@pytest.mark.parametrize("depth", [250, 450, 1_000, 5_000])
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda depth: "x = " + "[" * depth + "]" * depth,
+        lambda depth: "x = " + "{a = " * depth + "1" + "}" * depth,
+        lambda depth: ".".join("a" * depth) + " = 1",
+        lambda depth: "[" + ".".join("a" * depth) + "]",
+        lambda depth: '[[experiments]]\nvary = [{"' + ".".join("a" * depth) + '" = [1]}]',
+        lambda depth: "[[experiments]]\nvary = [{a = [" + "[" * depth + "]" * depth + "]}]",
+    ],
+    ids=["lists", "tables", "dotted key", "header", "dotted key that varies", "value that varies"],
+)
+def test_deep_nesting_is_refused_and_no_crash(nested, depth):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        parse_grid(nested(depth), "G")
+    assert str(caught.value) == "G is not a grid: its lists or tables are nested too deeply."
+
+
+def test_a_number_of_too_many_digits_is_refused_by_the_files_name():
+    with pytest.raises(ValueError, match=r"^G is not a TOML file: Exceeds the limit \(4300 digits\)"):
+        parse_grid("x = " + "9" * 5_000, "G")
+
+
+def test_what_is_told_of_a_bad_value_is_short(fault):
+    said = fault(model={"lambda_1": ["x" * 5_000]})
+    assert said.startswith("experiments[0].model.lambda_1: input should be a valid number (got ['xxx")
+    assert len(said) < 300
+
+
+def test_axes_that_come_to_too_many_experiments_are_refused_before_they_are_made(fault, experiment):
+    axes = [{"patom.max_iter": list(range(1, 11))}] * 12
+    said = fault(experiment(), experiment(name="other", vary=axes))
+    assert said == "experiments[1].vary comes to 1,000,000,000,000 experiments; 10,000 are the most"
 
 
 def test_a_file_is_read(tmp_path, as_toml, experiment):
@@ -206,6 +237,27 @@ def test_a_file_is_read(tmp_path, as_toml, experiment):
     path.write_text(as_toml({"title": "täglich", "experiments": [experiment()]}), "utf-8")
     assert read_grid(path) == read_grid(str(path))
     assert read_grid(path).title == "täglich"
+
+
+def test_a_mark_of_the_order_of_bytes_is_no_part_of_a_file(tmp_path, as_toml, experiment):
+    path, text = tmp_path / "marked.toml", as_toml({"title": "täglich", "experiments": [experiment()]})
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert read_grid(path) == parse_grid(text, "G")
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_other_codings_are_refused(tmp_path, as_toml, experiment, coding):
+    path = tmp_path / "other.toml"
+    path.write_bytes(as_toml({"title": "täglich", "experiments": [experiment()]}).encode(coding))
+    with pytest.raises(ValueError, match=r"^.*other\.toml is not a TOML file: "):
+        read_grid(path)
+
+
+def test_a_file_without_end_is_refused(tmp_path):
+    path = tmp_path / "long.toml"
+    path.write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(ValueError, match=r"long\.toml is not a grid: it is larger than 1,048,576 bytes"):
+        read_grid(path)
 
 
 def test_errors_of_a_file_begin_with_its_name(tmp_path, as_toml):

@@ -27,6 +27,20 @@ def test_cells_are_every_combination_in_the_tables_order(cells):
     assert [(cell.seed, cell.pair, cell.method, cell.budget, cell.start) for cell in listed] == list(expected)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 10**30},
+        {"starts": 10**9},
+        {"starts": 1_000, "pairs": {"count": 10**12, "targets": 2, "attackers": 2}},
+        {"budgets": [0.1] * 1_000, "starts": 1_000},
+    ],
+)
+def test_more_cells_than_anyone_computes_are_refused_before_they_are_listed(cells, changes):
+    with pytest.raises(ValueError, match=r"^The grid 't' comes to more than 1,000,000 cells, the most of a run: take"):
+        cells(**changes)
+
+
 def test_experiments_follow_each_other(grid, experiment):
     both = grid(experiment(name="one"), experiment(name="two", figure="convergence"))
     listed = plan(both, ["regression", "regression"], [FIVE, LANDMINE])

@@ -1,5 +1,6 @@
 """What a grid says, as validated tables: experiments, the learner, attacks, pairs of task sets, the adversary."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -226,8 +227,7 @@ class Grid(_Table):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Grid":
-        names = [experiment.name for experiment in self.experiments]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
+        [(twice, times)] = Counter(experiment.name for experiment in self.experiments).most_common(1)
+        if times > 1:
             raise ValueError(f"two experiments have the name {twice!r}; give each its own")
         return self

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from patom.experiments.description import Grid
+
+LARGEST = 2**20
+"""Bytes of a grid's file: what is larger is another file, or a device that never ends."""
+MOST_VARIANTS = 10_000
+"""Experiments that ``vary`` may make of one."""
 
 
 def only(grid: Grid, words: Sequence[str]) -> Grid:
@@ -74,25 +80,38 @@ def read_grid(name: str | Path) -> Grid:
 def parse_grid(text: str, name: str) -> Grid:
     """Parse a grid's TOML; ``name`` begins each error."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{name} is not a TOML file: {error}") from None
+        described, origins = _described(text, name)
+        return Grid.model_validate_json(described, strict=True)
+    except ValidationError as error:
+        if error.errors()[0]["type"] != "json_invalid":
+            raise ValueError(f"{name}: {_sentence(error, origins)}") from None
     except RecursionError:
-        raise ValueError(f"{name} is not a grid: its lists or tables are nested too deeply.") from None
+        pass
+    raise ValueError(f"{name} is not a grid: its lists or tables are nested too deeply.")
+
+
+def _described(text: str, name: str) -> tuple[str, list[int]]:
+    """The grid as JSON, an experiment for each variant; and where in the file each experiment is from."""
+    try:
+        raw = tomllib.loads(text)
+    except ValueError as error:  # not a number of more digits than Python reads either
+        raise ValueError(f"{name} is not a TOML file: {error}") from None
     experiments, origins = raw.get("experiments"), []
     if isinstance(experiments, list):
         variants = [list(_variants(table, f"{name}: experiments[{i}]")) for i, table in enumerate(experiments)]
         raw["experiments"] = list(itertools.chain.from_iterable(variants))
         origins = [i for i, of_one in enumerate(variants) for _ in of_one]
-    try:
-        return Grid.model_validate_json(json.dumps(raw, default=str), strict=True)
-    except ValidationError as error:
-        raise ValueError(f"{name}: {_sentence(error, origins)}") from None
+    return json.dumps(raw, default=str), origins
 
 
 def _text(path: Path) -> str:
+    """A grid's text; some editors begin it with a mark of the order of bytes, which says nothing in UTF-8."""
     try:
-        return path.read_text("utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"{path} is not a grid: it is larger than {LARGEST:,} bytes")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         known = ", ".join(presets())
         raise FileNotFoundError(
@@ -117,6 +136,10 @@ def _variants(table: Any, name: str) -> Iterator[Any]:
     if not (isinstance(axes, list) and all(isinstance(axis, dict) and axis for axis in axes)):
         raise ValueError(f"{name}.vary must be a list of tables, each of a key and its values")
     steps = [list(_steps(axis, f"{name}.vary[{k}]")) for k, axis in enumerate(axes)]
+    if math.prod(map(len, steps)) > MOST_VARIANTS:
+        raise ValueError(
+            f"{name}.vary comes to {math.prod(map(len, steps)):,} experiments; {MOST_VARIANTS:,} are the most"
+        )
     for chosen in itertools.product(*steps):
         variant = deepcopy({key: value for key, value in table.items() if key != "vary"})
         for key, value in ((key, value) for step in chosen for key, value in step.items() if key != "name"):
@@ -129,7 +152,7 @@ def _variants(table: Any, name: str) -> Iterator[Any]:
 def _steps(axis: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
     lengths = {key: len(values) if isinstance(values, list) else 0 for key, values in axis.items()}
     if min(lengths.values()) == 0 or len(set(lengths.values())) > 1:
-        raise ValueError(f"{name}: each key must have a list of values, all of one length; got {axis!r}")
+        raise ValueError(f"{name}: each key must have a list of values, all of one length; got {_short(axis)}")
     for values in zip(*axis.values(), strict=True):
         yield dict(zip(axis, values, strict=True))
 
@@ -166,9 +189,14 @@ def _sentence(error: ValidationError, origins: list[int]) -> str:
         "union_tag_not_found": "the key is missing",
         "too_short": "the list is empty",
     }.get(first["type"], said)
-    got = "" if said == "the key is missing" or first["type"] == "value_error" else f" (got {first['input']!r})"
+    got = "" if said == "the key is missing" or first["type"] == "value_error" else f" (got {_short(first['input'])})"
     rest = f"; {more} more like it" if more else ""
     return f"{place + ': ' if place else ''}{said[0].lower() + said[1:]}{got}{rest}."
+
+
+def _short(value: Any, most: int = 200) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def _place(complaint: ErrorDetails, origins: list[int]) -> str:

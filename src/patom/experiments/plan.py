@@ -11,6 +11,7 @@ from patom.experiments.description import DrawnPairs, Experiment, Grid, Pair
 from patom.experiments.methods import METHODS
 from patom.models import MTRLClassifier, MTRLRegressor
 
+MOST_CELLS = 1_000_000
 LOSSES = {"regression": MTRLRegressor.LOSSES, "classification": MTRLClassifier.LOSSES}
 
 
@@ -30,9 +31,15 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
     Raises
     ------
     ValueError
-        For tasks that the data do not have, more tasks in a pair than there are, a loss of the other kind, or an
-        indirect attack without attackers.
+        For tasks that the data do not have, more tasks in a pair than there are, a loss of the other kind, an
+        indirect attack without attackers, or more than ``MOST_CELLS``.
     """
+    count = sum(_count(experiment) for experiment in grid.experiments) * (grid.seeds if seeds is None else seeds)
+    if count > MOST_CELLS:
+        raise ValueError(
+            f"The grid {grid.title!r} comes to more than {MOST_CELLS:,} cells, the most of a run: take fewer seeds, "
+            "pairs, budgets or starts."
+        )
     cells = []
     for experiment, kind, labels in zip(grid.experiments, kinds, tasks, strict=True):
         _check(experiment, kind)
@@ -41,6 +48,13 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
             for name, pair in zip(_letters(len(pairs)), pairs, strict=True):
                 cells += list(_cells(experiment, seed, name, pair))
     return cells
+
+
+def _count(experiment: Experiment) -> int:
+    """Cells of one seed."""
+    pairs = experiment.pairs.count if isinstance(experiment.pairs, DrawnPairs) else len(experiment.pairs)
+    attacks = sum(len(_variants(experiment, method.rpartition("-")[0])) for method in experiment.attacks)
+    return pairs * attacks * len(experiment.budgets) * experiment.starts
 
 
 def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator[Cell]:
