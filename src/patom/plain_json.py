@@ -5,15 +5,16 @@ from collections import Counter
 from typing import Any, NoReturn
 
 
-def read_json(content: bytes | str, *, finite: bool = True) -> Any:
+def read_json(content: bytes | str, *, strict: bool = True) -> Any:
     """The value of a JSON text.
 
     Parameters
     ----------
     content : bytes or str
         Bytes are UTF-8.
-    finite : bool, default True
-        Whether to refuse NaN and infinities, which are no JSON but which Python reads and writes.
+    strict : bool, default True
+        Whether to refuse what Python reads and writes though no file in UTF-8 can hold it as JSON: NaN, infinities and
+        halves of characters (lone surrogates).
 
     Raises
     ------
@@ -33,13 +34,18 @@ def read_json(content: bytes | str, *, finite: bool = True) -> Any:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
-    hooks: dict[str, Any] = {"parse_constant": _refused, "parse_float": _finite} if finite else {}
+    hooks: dict[str, Any] = {"parse_constant": _refused, "parse_float": _finite} if strict else {}
     try:
-        return json.loads(text, object_pairs_hook=_once, **hooks)
+        value = json.loads(text, object_pairs_hook=_once, **hooks)
+        if strict:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON: {error}") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character, a lone surrogate") from None
     except RecursionError:
         raise ValueError("its lists or objects are nested too deeply") from None
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,7 +18,7 @@ def fixture_through_file(tmp_path):
     def through_file(rows, provenance=None):
         with open(tmp_path / "t.parquet", "wb") as file:
             write_table(rows, provenance or {}, file)
-        return read_table(tmp_path / "t.parquet")
+        return read_table((tmp_path / "t.parquet").read_bytes()).to_pylist()
 
     return through_file
 
@@ -99,3 +101,23 @@ def test_the_table_says_where_it_comes_from(row):
     about = {"title": "Zwölf", "versions": {"patom": "1"}}
     metadata = pq.read_schema(io.BytesIO(as_bytes([row()], about))).metadata
     assert json.loads(metadata[b"patom"]) == about
+
+
+def in_parquet(table):
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
+
+
+def test_columns_are_held_against_the_schema(row):
+    table = pa.Table.from_pylist([row()], schema=SCHEMA)
+    for place, field in enumerate(SCHEMA):
+        with pytest.raises(ValueError, match=f"^it has no column {field.name}$"):
+            read_table(in_parquet(table.drop_columns([field.name])))
+        other = pa.float64() if field.type != pa.float64() else pa.string()
+        said = re.escape(f"its column {field.name} must be {field.type}; it is {other}")
+        with pytest.raises(ValueError, match=f"^{said}$"):
+            read_table(in_parquet(table.set_column(place, field.name, pa.nulls(1, other))))
+    with pytest.raises(ValueError, match=r"^it has two columns damage$"):
+        read_table(in_parquet(table.append_column("damage", table["budget"])))
+    assert read_table(in_parquet(table.append_column("mine", table["budget"]))).column_names == SCHEMA.names

@@ -127,7 +127,7 @@ def _require_shapes(members: Mapping[str, Member]) -> None:
 
 
 def _notes(text: str) -> dict[str, Any]:
-    notes = read_json(text, finite=False)  # a box may be open, which is an infinite bound
+    notes = read_json(text, strict=False)  # a box may be open, which is an infinite bound
     if not isinstance(notes, dict) or set(notes) != set(_NOTES):
         held = ", ".join(map(repr, notes)) if isinstance(notes, dict) else type(notes).__name__
         raise ValueError(f"its notes must hold {', '.join(_NOTES)}; they are {held}")

@@ -1,22 +1,26 @@
 """The folder of a run: each finished cell at once, the table at the end."""
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, Field
 
 from patom.atomic import left_behind, write_atomically, write_together
-from patom.experiments.cell import Cell
-from patom.experiments.table import plain, read_table, row, write_table
+from patom.experiments.cell import Cell, canonical
+from patom.experiments.stored_rows import StoredRow
+from patom.experiments.table import SCHEMA, plain, row, write_table
 from patom.folder import OutputFolder
+from patom.plain_json import read_json
+from patom.shapes import require_shape
 
 CELLS, TABLE, TIMINGS, PROVENANCE = "cells", "results.parquet", "timings.parquet", "provenance.json"
-Run = tuple[list[dict[str, Any]], dict[str, Any]]
-"""Rows and provenance."""
 Stamp = Mapping[str, Any]
 """What a kept result is good for: the version of patom and the sha256 of the data files."""
 
@@ -40,16 +44,27 @@ class RunFolder(OutputFolder):
             left.unlink()
 
     def kept(self, cell: Cell, stamp: Stamp) -> dict[str, Any] | None:
-        """What an earlier run kept of a cell: its record, seconds and commit; None if it must be computed."""
+        """What an earlier run kept of a cell: its record, seconds and commit; None if it must be computed.
+
+        Raises
+        ------
+        OSError
+            Where there is something that cannot be read, as a folder in the file's place.
+        """
+        path = self.path / CELLS / f"{cell.key}.json"
         try:
-            found: dict[str, Any] = json.loads((self.path / CELLS / f"{cell.key}.json").read_bytes())
-            whole = {"record", "seconds", "commit"} <= set(found)
-            usable = whole and found["stamp"] == stamp and not found["record"].get("error")
+            found: dict[str, Any] = read_json(path.read_bytes())
+            require_shape(_Kept, found)
+            if found.pop("sha256") != _digest(cell, found):  # changed by something else than patom
+                return None
+            require_shape(StoredRow, dict.fromkeys(SCHEMA.names) | row(cell, found["record"]))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, AttributeError):  # damaged by something else than patom
+        except OSError as error:
+            raise OSError(f"The finished cell {path} cannot be read: {error.strerror or error}.") from error
+        except ValueError:
             return None
-        return found if usable else None
+        return found if found["stamp"] == stamp and not found["record"].get("error") else None
 
     def keep(
         self, cell: Cell, stamp: Stamp, record: Mapping[str, Any], seconds: float, commit: str | None
@@ -62,7 +77,7 @@ class RunFolder(OutputFolder):
             As on a full disk, in one sentence.
         """
         kept = {"cell": str(cell), "stamp": stamp, "record": plain(record), "seconds": seconds, "commit": commit}
-        text = json.dumps(kept, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(kept | {"sha256": _digest(cell, kept)}, ensure_ascii=False, allow_nan=False)
         try:
             write_atomically(self.path / CELLS / f"{cell.key}.json", lambda file: file.write(text.encode()))
         except OSError as error:
@@ -82,18 +97,20 @@ class RunFolder(OutputFolder):
         cells : sequence of Cell
             In the order of the table.
         provenance : dict
-            The same for the same results; a part goes into the table's metadata.
+            The same for the same results; a part goes into the table's metadata, and the sha256 of both tables is
+            written beside it, so that files of different runs are told apart.
         done : mapping of a cell's key to what ``kept`` gives
         """
         rows = [row(cell, done[cell.key]["record"]) for cell in cells]
         timings = {name: [entry[name] for entry in done.values()] for name in ("seconds", "commit")}
-        contents: dict[str, Callable[[IO[bytes]], object]] = {
-            TABLE: partial(write_table, rows, provenance["results"]),
-            TIMINGS: partial(pq.write_table, pa.table({"key": list(done)} | timings)),
-            PROVENANCE: lambda file: file.write(json.dumps(provenance, indent=1, ensure_ascii=False).encode() + b"\n"),
+        contents = {
+            TABLE: _bytes(partial(write_table, rows, provenance["results"])),
+            TIMINGS: _bytes(partial(pq.write_table, pa.table({"key": list(done)} | timings))),
         }
+        told = dict(provenance) | {"sha256": {name: sha256(content).hexdigest() for name, content in contents.items()}}
+        contents[PROVENANCE] = json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
         try:
-            write_together({self.path / name: write for name, write in contents.items()})
+            write_together({self.path / name: partial(_put, content) for name, content in contents.items()})
         except OSError as error:
             raise OSError(
                 f"The results could not be written to {self.path}: {error.strerror or error}; "
@@ -101,27 +118,27 @@ class RunFolder(OutputFolder):
             ) from error
 
 
-def read_run(path: str | Path) -> Run:
-    """Read the table, each row with the seconds that it took, and the provenance of a finished run.
+class _Kept(BaseModel, strict=True, extra="forbid"):
+    """A finished cell's file."""
 
-    Raises
-    ------
-    FileNotFoundError
-        The folder holds no finished run; the message says what to do.
-    """
-    folder = Path(path)
-    if not (folder / TABLE).is_file() or not (folder / PROVENANCE).is_file():
-        begun = (folder / CELLS).is_dir()
-        what = "a run that has not finished: run the same command again" if begun else "no run"
-        raise FileNotFoundError(f"{folder} holds {what}; `patom run PRESET --out {folder}` makes one.")
-    rows, seconds = read_table(folder / TABLE), _seconds(folder / TIMINGS)
-    told = json.loads((folder / PROVENANCE).read_text("utf-8"))
-    return [row | {"seconds": seconds.get(row["key"])} for row in rows], told
+    cell: str
+    stamp: dict[str, Any]
+    record: dict[str, Any]
+    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    commit: str | None
+    sha256: str
 
 
-def _seconds(path: Path) -> dict[str, float]:
-    """Wall time of each cell's computing by key; none where the file is missing."""
-    if not path.is_file():
-        return {}
-    table = pq.read_table(path, columns=["key", "seconds"]).to_pydict()
-    return dict(zip(table["key"], table["seconds"], strict=True))
+def _digest(cell: Cell, kept: Mapping[str, Any]) -> str:
+    """Of what is kept and of the cell that it is kept for, whose key is the file's name."""
+    return sha256(canonical(dict(kept) | {"key": cell.key}).encode()).hexdigest()
+
+
+def _bytes(write: Callable[[IO[bytes]], object]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def _put(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)

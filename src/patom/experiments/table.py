@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
 from typing import IO, Any
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from patom.defenses.screening import SCORES
 from patom.experiments.cell import Cell, canonical
 
 _TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
-_RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
+RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
 SCHEMA = pa.schema(
     [
         # what was asked for
@@ -40,7 +39,7 @@ SCHEMA = pa.schema(
         *[("gap", pa.float64()), ("certified", pa.bool_()), ("status", pa.string())],
         *[("tasks", _TEXTS), ("spectrum_clean", _NUMBERS), ("spectrum", _NUMBERS)],
         *[("correlation_clean", _NUMBERS), ("correlation", _NUMBERS)],
-        *[(f"{name}{when}", _NUMBERS) for when in ("", "_clean") for name in _RANKINGS],
+        *[(f"{name}{when}", _NUMBERS) for when in ("", "_clean") for name in RANKINGS],
         *[(name, _TEXTS) for name in ("next_to", "next_to_clean")],
         ("error", pa.string()),
         ("key", pa.string()),
@@ -69,10 +68,28 @@ def write_table(rows: Iterable[Mapping[str, Any]], provenance: Mapping[str, Any]
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
-    """Rows of a table."""
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
+def read_table(content: bytes, schema: pa.Schema = SCHEMA, optional: Collection[str] = ()) -> pa.Table:
+    """The columns of a schema, of its types, from the bytes of a Parquet file; others are left out.
+
+    Raises
+    ------
+    ValueError
+        For what is no whole Parquet file, or lacks a column that is not ``optional``; a clause that says what.
+    """
+    try:
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
+        table.validate(full=True)  # text that is no UTF-8 is found here
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError):
+        raise ValueError("it is no Parquet file, or a damaged one") from None
+    for field in schema:
+        found = table.schema.get_all_field_indices(field.name)
+        if len(found) > 1 or not (found or field.name in optional):
+            raise ValueError(f"it has {'two columns' if found else 'no column'} {field.name}")
+        if found and table.schema.field(found[0]).type != field.type:
+            raise ValueError(f"its column {field.name} must be {field.type}; it is {table.schema.field(found[0]).type}")
+    return table.select([name for name in schema.names if name in table.column_names])
 
 
 def plain(record: Mapping[str, Any]) -> dict[str, Any]:
