@@ -106,7 +106,7 @@ def _record(cell: Cell, home: str | None) -> Record:
     planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
     result, attacked = _attacked(cell, adversary, planned, clean)
     record = _measured(cell, clean, result, attacked)
-    if not clean.stand_ins:
+    if not clean.stand_ins or cell.figure == "correlations":  # a map is read with its spectrum, whatever the learner
         record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
         record["spectrum"] = attacked.task_spectrum_.tolist()
     if cell.figure == "correlations":
