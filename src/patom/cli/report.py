@@ -11,6 +11,8 @@ import typer
 from patom.cli.app import app
 from patom.cli.streams import say
 
+_AUDITED = "report.json"
+
 
 @app.command()
 def report(
@@ -25,7 +27,7 @@ def report(
     Writes report.html (self-contained), findings.json (all that the page shows) and each figure as SVG.
     """
     into = out or folders[0]
-    if len(folders) == 1 and (folders[0] / "report.json").is_file():
+    if len(folders) == 1 and (folders[0] / _AUDITED).exists():
         written = _audit_page(folders[0], into)
     else:
         written = _run_page(folders, into)
@@ -33,12 +35,21 @@ def report(
 
 
 def _audit_page(folder: Path, into: Path) -> Path:
+    from patom.plain_json import read_json
     from patom.report import render_page
+    from patom.report.results import Results
+    from patom.shapes import require_shape
 
+    path = folder / _AUDITED
+    if not path.is_file():
+        raise ValueError(f"{path} is not what an audit writes: it is no regular file.")
     try:
-        found = json.loads((folder / "report.json").read_text("utf-8"))
+        found = read_json(path.read_bytes())
+        require_shape(Results, found)
     except ValueError as error:
-        raise ValueError(f"{folder / 'report.json'} is not what an audit writes: {error}.") from None
+        raise ValueError(f"{path} is not what an audit writes: {error}.") from None
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error.strerror or error}.") from error
     return _write(into, {"report.html": render_page(found)})
 
 
