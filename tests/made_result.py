@@ -38,6 +38,12 @@ def made(**changes):
     return AttackResult(**fields | changes)
 
 
+def of_region(region, **changes):
+    """The same, in one region."""
+    threat = ThreatModel(["a", "b"], ["b", "c"], 0.5, region, columns=changes.pop("columns", None))
+    return made(threat=threat, **changes)
+
+
 def alike(one, other):
     """Whether two results are the same to the bit, models apart."""
     arrays = ("X", "y", "task", "tasks", "task_losses", "history", "start_utilities")

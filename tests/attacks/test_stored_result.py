@@ -1,6 +1,5 @@
 """What a stranger's file can do to ``AttackResult.load``: give a sound result, or one sentence."""
 
-import copy
 import json
 import os
 import random
@@ -11,66 +10,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from made_result import alike, first_format, made, zipped
+from made_result import alike, first_format, made, of_region, zipped
 
-from patom import AttackResult, Ball, Box, Columns, Fixed, ThreatModel
-from patom.attacks import OwnData
-
-
-@pytest.fixture(name="saved", scope="module")
-def fixture_saved(tmp_path_factory):
-    """The bytes of a saved result."""
-    path = tmp_path_factory.mktemp("saved") / "attack.npz"
-    made().save(path)
-    return path.read_bytes()
-
-
-@pytest.fixture(name="arrays")
-def fixture_arrays(saved, tmp_path):
-    """The arrays of a saved result, and its notes apart."""
-    (tmp_path / "whole.npz").write_bytes(saved)
-    with np.load(tmp_path / "whole.npz", allow_pickle=False) as file:
-        arrays = dict(file)
-    return arrays, json.loads(str(arrays.pop("notes")))
-
-
-@pytest.fixture(name="load")
-def fixture_load(tmp_path):
-    """Load these bytes: a result, or the clause after the file's name."""
-
-    def load(content):
-        path = tmp_path / "strange.npz"
-        path.write_bytes(content)
-        try:
-            return AttackResult.load(path)
-        except ValueError as error:
-            caught = error
-        said, start = str(caught), f"{path} is no file of AttackResult.save: "
-        assert type(caught) is ValueError
-        assert caught.__cause__ is None
-        assert said.startswith(start)
-        assert said.endswith(".")
-        assert len(said.splitlines()) == 1
-        assert len(said) < len(start) + 420
-        return said.removeprefix(start)
-
-    return load
-
-
-@pytest.fixture(name="fault")
-def fixture_fault(load, arrays):
-    """What is said of a saved result with some arrays replaced (None: left out) and its notes changed."""
-
-    def fault(change=None, **changes):
-        kept, notes = arrays[0] | changes, copy.deepcopy(arrays[1])
-        if change is not None:
-            change(notes)
-        kept.setdefault("notes", np.array(json.dumps(notes)))
-        said = load(zipped({name: array for name, array in kept.items() if array is not None}))
-        assert isinstance(said, str)
-        return said
-
-    return fault
+from patom import AttackResult, Ball
 
 
 def test_what_was_saved_is_loaded(saved, load):
@@ -191,93 +133,6 @@ def test_objects_are_refused_and_never_unpickled(arrays, load, tmp_path):
     kept = arrays[0] | {"notes": np.array(json.dumps(arrays[1])), "y": objects}
     assert "its member y must be 1-dimensional" in load(zipped(kept))
     assert not (tmp_path / "sprung").exists()
-
-
-def with_one(name, place, value):
-    array = getattr(made(), name).copy()
-    array[place] = value
-    return {name: array}
-
-
-def in_record(name, field, value):
-    array = getattr(made(), name).copy()
-    array[field][1] = value
-    return {name: np.asarray(array)}
-
-
-UNSOUND = {
-    "NaN in X": (with_one("X", (1, 1), np.nan), "its X holds NaN or infinity"),
-    "infinity in y": (with_one("y", 2, np.inf), "its y holds NaN or infinity"),
-    "NaN in a start": (with_one("start_utilities", 0, np.nan), "its start_utilities holds NaN or infinity"),
-    "NaN in the history": (in_record("history", "utility", np.nan), "its history's utility holds NaN or infinity"),
-    "a gap of NaN": (in_record("history", "gap", np.nan), "its history holds a gap of NaN"),
-    "negative steps": (in_record("history", "solver_steps", -1), "or a count below 0"),
-    "a loss without end": (
-        in_record("task_losses", "attacked", np.inf),
-        "its task_losses' attacked holds NaN or infinity",
-    ),
-    "another target": (in_record("task_losses", "target", False), "its task_losses name other targets"),
-    "another attacker": (in_record("task_losses", "attacker", False), "its task_losses name other attackers"),
-    "a row outside": (with_one("X", 0, 1.0), "its row 0 lies outside of the threat's region, ByTask"),
-    "an open side crossed": (with_one("X", 0, (-1.5, 0.0)), "its row 0 lies outside"),
-    "a row in the other's region": (with_one("task", 0, "c"), "its row 0 lies outside"),
-    "a label outside": (with_one("y", 3, -1.1), "its row 3 has a label outside of the threat's label_range"),
-    "three classes": ({"y": np.array(["no", "yes", "maybe", "no"])}, "its y holds more than two classes"),
-    "whole numbers for targets": ({"y": np.arange(4)}, "its y holds more than two classes"),
-    "an honest task": (with_one("task", 1, "a"), "its row 1 is of a task that is no attacker"),
-    "a task of nowhere": (with_one("task", 1, "z"), "its row 1 is of a task that is no attacker"),
-    "tasks that are alike": (with_one("tasks", 3, "c"), "its tasks are not different from each other"),
-    "a target of nowhere": ({"targets": np.array(["a", "z"])}, "targets of ThreatModel names the task 'z'"),
-    "a target twice": ({"targets": np.array(["a", "a"])}, "targets of ThreatModel must name each task once"),
-    "a task of NaN": ({"tasks": np.array([0.0, 1.0, 2.0, np.nan])}, "its tasks holds a label that is missing"),
-}
-
-
-@pytest.mark.parametrize("name", UNSOUND)
-def test_a_result_that_no_attack_returns_is_refused(fault, name):
-    changes, reason = UNSOUND[name]
-    assert reason in fault(**changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"X": made().X * 4.0}, "its row 0 lies outside of the threat's region, ByTask"),
-        ({"X": np.full((4, 2), np.nan)}, "its X holds NaN or infinity"),
-        ({"y": np.array(["a", "b", "c", "a"])}, "its y holds more than two classes"),
-        ({"utility": float("nan")}, "its utility holds NaN or infinity"),
-        ({"history": made().history[:0]}, "it has no history"),
-    ],
-)
-def test_what_would_not_be_loaded_is_not_saved(tmp_path, changes, reason):
-    with pytest.raises(ValueError, match=r"^AttackResult cannot be saved: ") as caught:
-        made(**changes).save(tmp_path / "attack.npz")
-    assert reason in str(caught.value)
-    assert not list(tmp_path.iterdir())
-
-
-def of_region(region, **changes):
-    threat = ThreatModel(["a", "b"], ["b", "c"], 0.5, region, columns=changes.pop("columns", None))
-    return made(threat=threat, **changes)
-
-
-def test_regions_and_columns_are_asked_as_attacks_are(load, tmp_path):
-    whole, half = np.array([[0.0, 1.0]] * 4), np.array([[0.5, 1.0]] * 4)
-    path = tmp_path / "attack.npz"
-    for region, X, reason in [
-        (Box(0.0, 1.0), whole, None),
-        (OwnData(within=Box(0.0, 1.0)), whole, None),
-        (OwnData(within=Box(0.0, 0.9)), whole, "outside of the threat's region, OwnData"),
-        (Box(0.0, 1.0), half, "its row 0 has a column that should be a whole number or one-hot"),
-        (Fixed([0], 0.5), whole, "outside of the threat's region, Fixed"),
-    ]:
-        result = of_region(region, X=X, columns=Columns([0]))
-        if reason is None:
-            result.save(path)
-            assert alike(load(path.read_bytes()), result)
-        else:
-            with pytest.raises(ValueError, match=reason):
-                result.save(path)
 
 
 def nested(depth):

@@ -2,7 +2,8 @@
 
 ``gradients`` differentiates the program; ``patom`` is the paper's attack, ``ascent`` ours, ``rivals`` the literature's;
 ``certified`` bounds what any attack can reach.
-``recording`` is the one way from an attack's rows to its ``result``, past the ``promises`` that all of them keep.
+``recording`` is the one way from an attack's rows to its ``result``, past the ``promises`` that all of them keep;
+``stored_result`` is the way to a file and back, past ``soundness``: what must be true of a result by itself.
 """
 
 from patom.attacks.accounts import ChosenAttackers, choose_attackers
