@@ -7,9 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
-from command_line import FILES, PATOM, PROGRESS, QUICK, contents, group, needs_proc, one_line, start, wait_for
+from command_line import (
+    FILES,
+    PATOM,
+    PROGRESS,
+    QUICK,
+    STARTED,
+    contents,
+    group,
+    needs_proc,
+    one_line,
+    start,
+    wait_for,
+)
 
 LONG = ("--seeds", "300", "--lambda-1", "0.01", "--lambda-2", "0.01")
 
@@ -41,8 +54,16 @@ def test_a_closed_terminal_stops_the_workers_and_removes_the_folder(table, tmp_p
          "--jobs", "2", "--out", str(tmp_path / "new" / "audit")],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
+    STARTED.append(process)
     os.close(theirs)
-    wait_for(lambda: sum("LokyProcess" in line for line in group(process.pid).values()) == 2)
+    os.set_blocking(ours, False)
+
+    def two_work():
+        with suppress(BlockingIOError):  # a terminal that nobody reads would hold the command up
+            os.read(ours, 2**16)
+        return sum("LokyProcess" in line for line in group(process.pid).values()) == 2
+
+    wait_for(two_work)
     os.close(ours)
     assert process.wait(timeout=60) == 128 + signal.SIGHUP
     wait_for(lambda: not group(process.pid))
@@ -100,7 +121,8 @@ def test_a_second_audit_is_refused_and_after_kill_9_the_next_one_works(audit, ta
     process = start(
         "audit", table, "--task", "site", "--target", "y", *LONG, "--jobs", "1", "--out", tmp_path / "audit"
     )
-    wait_for((tmp_path / "audit" / ".patom.lock").exists)
+    lock = tmp_path / "audit" / ".patom.lock"
+    wait_for(lambda: lock.exists() and lock.read_text())  # signed once it is held, not only there
     status, _, err = audit("--seed", "1")
     assert status == 2
     assert "Another audit is writing to" in one_line(err)

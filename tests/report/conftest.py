@@ -199,3 +199,29 @@ def report(_digits_report: dict[str, Any]) -> dict[str, Any]:
 def small() -> dict[str, Any]:
     """Three tasks and two budgets, for what does not depend on size."""
     return build_report(tasks=3, budgets=(0.1, 0.3))
+
+
+NOTHING = {"mean": None, "low": None, "high": None}
+
+
+def between(mean: float, half: float = 0.05) -> dict[str, float]:
+    """A mean and its interval."""
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def remedy(label: str, off: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A defense that was tried, which keeps off that much."""
+    levels = {"clean": 0.9, "cost": 0.01, "naive": 0.85, "known": 0.7}
+    told = {"label": label, "code": f"model = {label}", "objection": "", "kept_off": off}
+    return told | {name: between(mean) for name, mean in levels.items()} | changes
+
+
+@pytest.fixture
+def helped(small: dict[str, Any]) -> dict[str, Any]:
+    """Results with remedies, which face the first curve."""
+    first = small["curves"][0]
+    listed = [remedy("A", between(0.4)), remedy("B & <B>", between(0.7)), remedy("C", NOTHING, naive=NOTHING)]
+    small["remedies"] = {name: first[name] for name in ("attack", "label", "budget")}
+    small["remedies"] |= {"clean": between(0.95), "attacked": between(0.2), "remedies": listed}
+    small["remedies"] |= {"recommended": "B & <B>", "reason": "B helps most.", "cost_limit": 0.1}
+    return small

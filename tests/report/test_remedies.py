@@ -1,35 +1,7 @@
 """What the page says would help."""
 
-import copy
-
-import pytest
-
 from patom.report.page import render_page
 from patom.report.remedies import remedies
-
-
-def at(mean, half=0.05):
-    return {"mean": mean, "low": mean - half, "high": mean + half}
-
-
-NOTHING = {"mean": None, "low": None, "high": None}
-
-
-def entry(label, off, **changes):
-    levels = {"clean": at(0.9), "cost": at(0.01), "naive": at(0.85), "known": at(0.7), "kept_off": off}
-    return {"label": label, "code": f"model = {label}", "objection": ""} | levels | changes
-
-
-@pytest.fixture(name="helped")
-def fixture_helped(report):
-    """A report whose remedies face its first curve."""
-    told = copy.deepcopy(report)
-    first = told["curves"][0]
-    listed = [entry("A", at(0.4)), entry("B & <B>", at(0.7)), entry("C", NOTHING, naive=NOTHING)]
-    told["remedies"] = {name: first[name] for name in ("attack", "label", "budget")}
-    told["remedies"] |= {"clean": at(0.95), "attacked": at(0.2), "remedies": listed}
-    told["remedies"] |= {"recommended": "B & <B>", "reason": "B helps most.", "cost_limit": 0.1}
-    return told
 
 
 def test_the_best_is_what_the_audit_recommends(helped):

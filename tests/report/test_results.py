@@ -24,19 +24,19 @@ def refusal(results):
     return str(caught)
 
 
-def test_an_audits_results_are_taken(report, small):
-    for whole in (report, small):
+def test_an_audits_results_are_taken(report, helped):
+    for whole in (report, helped):
         before = copy.deepcopy(whole)
         assert refusal(whole) is None
         assert whole == before
 
 
 @pytest.mark.parametrize("left_out", ["exposure", "relationships", "remedies", "fail_above", "command"])
-def test_what_an_audit_may_lack_may_be_missing_or_none(small, left_out):
-    small[left_out] = None
-    assert refusal(small) is None
-    del small[left_out]
-    assert refusal(small) is None
+def test_what_an_audit_may_lack_may_be_missing_or_none(helped, left_out):
+    helped[left_out] = None
+    assert refusal(helped) is None
+    del helped[left_out]
+    assert refusal(helped) is None
 
 
 def at(results, path):
@@ -71,6 +71,13 @@ CHANGES = [
     ("curves.0.budget", None, "curves[0].budget: input should be a valid number (got None)"),
     ("exposure.damage", [[0.5]], "exposure: damage must be 3 rows of 3, one a task"),
     ("exposure.damage.2", [0.5, 0.5], "exposure: damage must be 3 rows of 3, one a task"),
+    ("exposure.few_test_rows", [True], "exposure: few_test_rows must be 3 of true and false, one a task"),
+    ("data.sample", {"of_rows": 5}, "data.sample.of_tasks: it is missing"),
+    ("data.constant_features", "a", "data.constant_features: input should be a valid list"),
+    ("setting.splits", ["one"], "setting.splits: input should be a valid string"),
+    ("remedies.cost_limit", None, "remedies.cost_limit: input should be a valid number (got None)"),
+    ("remedies.recommended", 1, "remedies.recommended: input should be a valid string (got 1)"),
+    ("verdict.risk", {}, "verdict.risk: input should be a valid string (got {})"),
     ("relationships.after.correlation", [[1.0]], "relationships: after.correlation must be 3 rows of 3, one a task"),
     ("relationships.before.spectrum.0", [1.0], "relationships.before.spectrum[0]: input should be a valid number"),
     ("verdict.sentences", [1], "verdict.sentences[0]: input should be a valid string (got 1)"),
@@ -80,10 +87,10 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("path", "value", "reason"), CHANGES)
-def test_a_part_that_no_audit_writes_is_named(small, path, value, reason):
-    place, key = at(small, path)
+def test_a_part_that_no_audit_writes_is_named(helped, path, value, reason):
+    place, key = at(helped, path)
     place[key] = value
-    assert refusal(small).startswith(reason)
+    assert refusal(helped).startswith(reason)
 
 
 @pytest.mark.parametrize("other", [None, [], "a", 3, {}, {"schema": 2}, {"schema": True}, {"kind": "experiments"}])
@@ -128,10 +135,10 @@ def changed(results, rng):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_changes_a_page_or_one_clause_comes_of_it(small, seed):
+def test_whatever_changes_a_page_or_one_clause_comes_of_it(helped, seed):
     rng, shown = random.Random(seed), 0
     for _ in range(150):
-        results = changed(copy.deepcopy(small), rng)
+        results = changed(copy.deepcopy(helped), rng)
         if refusal(results) is None and shown < 2:
             assert "</html>" in render_page(results)
             shown += 1

@@ -49,6 +49,13 @@ class Scale(_Part):
     norm: Positive
 
 
+class Sample(_Part):
+    """What the rows audited were drawn from."""
+
+    of_rows: Count
+    of_tasks: Count
+
+
 class Data(_Part):
     """What was audited."""
 
@@ -64,6 +71,8 @@ class Data(_Part):
     n_test: Count
     n_features: Count
     features: list[str]
+    constant_features: list[str] = Field(default_factory=list)
+    sample: Sample | None = None
     scale: Scale
     tasks: Annotated[list[Task], Field(min_length=1)]
     notes: list[str]
@@ -106,6 +115,7 @@ class Setting(_Part):
     step_size: Positive | None
     step_sizes: dict[str, Positive] | None = None
     confidence: Share
+    splits: str = ""
     targets: str
     attackers: str
     injected_norm: Positive
@@ -138,10 +148,13 @@ class Exposure(_Part):
     all_tasks_shown: bool
     damage: Rows
     rows_injected: list[Count] = Field(default_factory=list)
+    few_test_rows: list[bool] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _square(self) -> "Exposure":
         _require_square("damage", self.damage, len(self.tasks))
+        if self.few_test_rows and len(self.few_test_rows) != len(self.tasks):
+            raise ValueError(f"few_test_rows must be {len(self.tasks)} of true and false, one a task")
         return self
 
 
@@ -181,6 +194,7 @@ class Remedy(_Part):
     known: Interval
     cost: Interval
     kept_off: Interval
+    objection: str = ""
 
 
 class Remedies(_Part):
@@ -191,6 +205,9 @@ class Remedies(_Part):
     clean: Interval
     attacked: Interval
     remedies: list[Remedy]
+    recommended: str | None = None
+    reason: str = ""
+    cost_limit: NotNegative = 0.0
 
 
 class Worst(_Part):
@@ -206,6 +223,8 @@ class Verdict(_Part):
     """The answer in words."""
 
     level: str
+    risk: str = ""
+    reason: str = ""
     headline: str
     worst_damage: Number | None
     worst: Worst | None
