@@ -99,3 +99,19 @@ def test_words_of_others_in_the_lock_stay(tmp_path):
             pytest.skip("this version of filelock empties what it locks")
     with OutputFolder(tmp_path, "run", ["a.json"]):
         assert (tmp_path / LOCK).read_text() == "somebody's"
+
+
+def test_a_lock_that_is_a_link_or_a_folder_is_named_and_the_others_file_stays(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    for name, make in [("link", lambda lock: lock.symlink_to(precious)), ("folder", lambda lock: lock.mkdir())]:
+        folder = tmp_path / name
+        folder.mkdir()
+        make(folder / LOCK)
+        with (
+            pytest.raises(OSError, match=rf"{LOCK} in it is a {name}.*; remove it\.$"),
+            OutputFolder(folder, "run", []),
+        ):
+            pass
+        assert os.listdir(folder) == [LOCK]
+    assert precious.read_text() == "kept"

@@ -5,7 +5,7 @@ import platform
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from errno import EISDIR
+from errno import EISDIR, ELOOP
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -58,7 +58,7 @@ class OutputFolder:
             raise OSError(f"{who} is writing to {self.path}; wait for it or choose another folder{process}.") from None
         except OSError as error:
             self._leave()
-            raise OSError(f"The output folder {self.path} cannot be written: {error.strerror or error}.") from error
+            raise OSError(f"The output folder {self.path} cannot be written: {self._why(error)}.") from error
         except BaseException:  # Ctrl-C
             self._leave()
             raise
@@ -66,6 +66,15 @@ class OutputFolder:
 
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
         self._leave()
+
+    def _why(self, error: OSError) -> str:
+        """What stands in the way, where that is the lock: a link could empty another file, so none is followed."""
+        lock = self.path / LOCK
+        if error.errno == ELOOP and lock.is_symlink():
+            return f"{LOCK} in it is a link to another file; remove it"
+        if error.errno == EISDIR and lock.is_dir():
+            return f"{LOCK} in it is a folder; remove it"
+        return error.strerror or str(error)
 
     def _told(self, holder: "Holder | None") -> tuple[str, str]:
         """Who holds the lock, in words, and in which process; no more than is known."""

@@ -1,6 +1,8 @@
 """Grids in TOML: what is taken, and the one sentence that says why something is not."""
 
+import os
 import re
+import threading
 
 import pytest
 
@@ -288,3 +290,24 @@ def test_a_grid_is_frozen(grid):
     read = grid()
     with pytest.raises(ValueError, match="frozen"):
         read.seeds = 3
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="the system has no such device")
+def test_what_has_no_end_is_refused_by_its_kind():
+    with pytest.raises(ValueError, match=r"^'/dev/zero' is a device, not a grid$"):
+        read_grid("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_read_once_and_one_that_nobody_writes_to_is_refused(tmp_path, monkeypatch):
+    pipe = tmp_path / "grid"
+    os.mkfifo(pipe)
+    text = "title = 'x'\nseeds = 0\nexperiments = []\n"
+    writer = threading.Thread(target=lambda: pipe.write_text(text))
+    writer.start()
+    with pytest.raises(ValueError, match="grid: seeds: input should be greater than or equal to 1"):
+        read_grid(pipe)
+    writer.join()
+    monkeypatch.setattr("patom.pipes._PATIENCE", 0.1)
+    with pytest.raises(ValueError, match=r"is an empty pipe that nobody writes to, not a grid$"):
+        read_grid(pipe)

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from patom.experiments.description import Grid
+from patom.pipes import NotAFileError, pipe_content
 
 LARGEST = 2**20
-"""Bytes of a grid's file: what is larger is another file, or a device that never ends."""
+"""Bytes of a grid's file: what is larger is another file."""
 MOST_VARIANTS = 10_000
 """Experiments that ``vary`` may make of one."""
 
@@ -107,8 +108,10 @@ def _described(text: str, name: str) -> tuple[str, list[int]]:
 def _text(path: Path) -> str:
     """A grid's text; some editors begin it with a mark of the order of bytes, which says nothing in UTF-8."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = None if path.is_dir() else pipe_content(path)
+        if content is None:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"{path} is not a grid: it is larger than {LARGEST:,} bytes")
         return content.decode("utf-8-sig")
@@ -117,6 +120,8 @@ def _text(path: Path) -> str:
         raise FileNotFoundError(
             f"There is neither a preset nor a file {str(path)!r}; the presets are {known}."
         ) from None
+    except NotAFileError as error:
+        raise ValueError(f"{error}, not a grid") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a TOML file: it is not text in UTF-8") from None
     except OSError as error:
