@@ -56,10 +56,14 @@ def percent(share: float) -> str:
 
     >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9)
     ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %')
+    >>> percent(1.2e40)
+    '1.2e+42 %'
     """
     value = 100.0 * share
     if 0.0 < value < 0.01:
         return "less than 0.01 %"
+    if abs(value) >= 1e9:
+        return f"{value:.1e} %"
     if abs(value) >= 9.95:
         return f"{value:,.0f} %"
     return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"

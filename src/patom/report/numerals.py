@@ -5,6 +5,8 @@ from typing import Any
 
 MISSING = "n/a"
 NBSP = "\u00a0"
+LONG = 1e9
+"""What is not smaller is written with a power of ten."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -46,17 +48,21 @@ def percent_digits(value: Any, *, largest: float | None = None) -> str:
     Returns
     -------
     str
-        For example ``"41"``, ``"−3.2"`` or ``"5,000"``.
+        For example ``"41"``, ``"−3.2"`` or ``"5,000"``; with a power of ten where a number would be too long.
 
     Examples
     --------
     >>> percent_digits(50.0), percent_digits(0.412), percent_digits(-0.0321), percent_digits(0.0004)
     ('5,000', '41', '−3.2', '0.04')
+    >>> percent_digits(1e9)
+    '1\u202f×\u202f10¹¹'
     """
     share = number(value)
     if math.isnan(share):
         return MISSING
     size = abs(share if largest is None else largest)
+    if 100 * size >= LONG:
+        return scientific(100 * share)
     decimals = 0 if size >= 0.0995 else 1 if size >= 0.00095 else 2
     text = f"{100 * share:,.{decimals}f}"
     return "0" if float(text.replace(",", "")) == 0 else text.replace("-", "−")
@@ -159,6 +165,8 @@ def metric(value: Any, name: str) -> str:
     shown = number(value)
     if math.isnan(shown):
         return MISSING
+    if abs(shown) >= LONG:
+        return scientific(shown)
     if name == "AUC":
         return f"{shown:.3f}"
     if abs(shown) >= 1000:
