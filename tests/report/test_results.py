@@ -60,6 +60,7 @@ CHANGES = [
     ("data.notes", "a note", "data.notes: input should be a valid list"),
     ("model.metric", "MSE", "model.metric: input should be 'NMSE' or 'AUC' (got 'MSE')"),
     ("model.clean", float("nan"), "model.clean: input should be a finite number (got nan)"),
+    ("model.clean_targets", [0.5], "model.clean_targets: input should be a valid dictionary"),
     ("model.objective", 1e200, "model.objective: input should be less than"),
     ("model.lambda_1", -0.1, "model.lambda_1: input should be greater than or equal to 0"),
     ("model.cross_validation.2.score", True, "model.cross_validation[2].score: input should be a valid number"),
@@ -91,6 +92,13 @@ def test_a_part_that_no_audit_writes_is_named(helped, path, value, reason):
     place, key = at(helped, path)
     place[key] = value
     assert refusal(helped).startswith(reason)
+
+
+def test_a_page_is_made_without_what_could_not_be_measured_or_is_huge(helped):
+    helped["relationships"]["after"]["spectrum"] = None
+    helped["curves"][0]["damage"] = {"mean": 1e149, "low": -1e149, "high": 1e149}
+    assert refusal(helped) is None
+    assert "</html>" in render_page(helped)
 
 
 @pytest.mark.parametrize("other", [None, [], "a", 3, {}, {"schema": 2}, {"schema": True}, {"kind": "experiments"}])

@@ -98,6 +98,7 @@ class Model(_Part):
     metric: Literal["NMSE", "AUC"]
     measured: str = ""
     clean: Number | None
+    clean_targets: Interval | None = None
     objective: Number
     duality_gap: Number
     status: str

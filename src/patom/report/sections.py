@@ -225,7 +225,7 @@ def leading_eigenvalues(report: Mapping[str, Any]) -> dict[str, str]:
     """
     told = report["relationships"]
     first = {
-        moment: max((numerals.number(value) for value in told[moment]["spectrum"]), default=float("nan"))
+        moment: max((numerals.number(value) for value in told[moment]["spectrum"] or ()), default=float("nan"))
         for moment in ("before", "after")
     }
     near = [moment for moment, value in first.items() if value >= 0.99]
