@@ -1,10 +1,13 @@
 """Every penalty: value, prox, conjugate, rank reduction, scaling, and its second-order model on the manifold."""
 
+from fractions import Fraction
+
 import cvxpy as cp
 import numpy as np
 import pytest
 
 from patom.core import losses
+from patom.core.compact.spectrum import maximise_on_spectrum as compiled_maximise
 from patom.core.data_term import data_term
 from patom.core.penalty import fenchel_gap
 from patom.core.quadratic import fixed_covariance
@@ -208,6 +211,28 @@ def test_spectral_maximiser_meets_its_optimality_conditions(ridge, nuclear, rng)
         assert (x >= 0.0).all()
         np.testing.assert_allclose(slope[x > 0], 0.0, atol=1e-13)
         assert (slope[x == 0] <= 1e-13).all()
+
+
+def exact_maximiser(s, ridge, nuclear):
+    """In rational numbers."""
+    s, ridge, nuclear = [Fraction(float(value)) for value in s], Fraction(ridge), Fraction(nuclear)
+    sums = [sum(s[: k + 1]) / (ridge + (k + 1) * nuclear) for k in range(len(s))]
+    k = sum(value > nuclear * total for value, total in zip(s, sums, strict=True))
+    return [(value - nuclear * sums[k - 1]) / ridge for value in s[:k]] + [Fraction(0)] * (len(s) - k)
+
+
+@pytest.mark.parametrize("maximise", [maximise_on_spectrum, compiled_maximise], ids=["plain", "compiled"])
+@pytest.mark.parametrize(
+    ("ridge", "nuclear"), [(1e-8, 1e8), (1e-12, 1e12), (1e-50, 1e50), (1.0, 1e30), (1e30, 1e-30), (0.1, 0.1)]
+)
+def test_spectral_maximiser_keeps_its_digits_whatever_the_lambdas(maximise, ridge, nuclear, rng):
+    """Where lambda_1 is far below lambda_2 it was 0, and so was R*: a gap of 0 at W = 0, for any data."""
+    ties = [1.0, 1.0, 1.0 - 2.0**-53, 1.0 - 1e-9, 0.3]
+    for s in (np.array(ties), np.array(ties[1:]), np.array([2.0]), np.sort(rng.exponential(1.0, 5))[::-1]):
+        x, expected = maximise(s, ridge, nuclear), exact_maximiser(s, ridge, nuclear)
+        product = sum(Fraction(float(value)) * share for value, share in zip(s, expected, strict=True))
+        assert float(s @ x) == pytest.approx(float(product), rel=1e-12, abs=0.0)
+        assert x.sum() == pytest.approx(float(sum(expected)), rel=1e-12, abs=0.0)
 
 
 @every_penalty

@@ -20,16 +20,22 @@ def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatAr
     """argmax_{x >= 0} <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 for s descending and non-negative.
 
     With ridge = 1 + lambda_1/L and nuclear = lambda_2/L it is the prox, with the lambdas the conjugate.
-    s_k > nuclear S_k holds for the first k and no later ones, so counting finds the support.
+
+    x_i = (s_i - nuclear S_k)/ridge for i <= k, S_k = (s_1 + ... + s_k)/(ridge + nuclear k); s_k > nuclear S_k holds for
+    the first k and no later ones, so counting finds the support. Both are written with differences of the s, which are
+    exact where they are small: where ridge is far below nuclear, s_i - nuclear S_k rounds to nothing.
 
     >>> maximise_on_spectrum(np.array([3.0, 1.0]), 1.0, 1.0)
     array([1.5, 0. ])
     """
-    S = np.cumsum(s) / (ridge + nuclear * np.arange(1, s.size + 1))
-    k = int(np.count_nonzero(s > nuclear * S))
-    if k == 0:
-        return np.zeros_like(s)
-    return np.asarray(np.maximum(s - nuclear * S[k - 1], 0.0) / ridge)
+    falls = np.zeros(s.size)  # s_1 + ... + s_k - k s_k
+    np.cumsum(np.arange(1, s.size) * (s[:-1] - s[1:]), out=falls[1:])
+    k = int(np.count_nonzero(ridge * s > nuclear * falls))
+    x = np.zeros(s.size)
+    if k > 0:
+        ahead = k * (s[:k] - s[k - 1]) - falls[k - 1]  # of their mean, times k
+        x[:k] = np.maximum(s[:k] + nuclear / ridge * ahead, 0.0) / (ridge + nuclear * k)
+    return x
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,15 @@ _ROUNDED = 1e-7
 @called_exactly
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """As in ``core.spectral``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
-    x, total = np.zeros(s.size), 0.0
-    threshold, k = 0.0, 0
+    x, falls, k = np.zeros(s.size), 0.0, 0
     for i in range(s.size):
-        total += s[i]
-        level = nuclear * total / (ridge + nuclear * (i + 1))
-        if s[i] <= level:
+        further = falls if i == 0 else falls + i * (s[i - 1] - s[i])
+        if ridge * s[i] <= nuclear * further:
             break
-        threshold, k = level, i + 1
+        falls, k = further, i + 1
     for i in range(k):
-        x[i] = max(s[i] - threshold, 0.0) / ridge
+        ahead = k * (s[i] - s[k - 1]) - falls
+        x[i] = max(s[i] + nuclear / ridge * ahead, 0.0) / (ridge + nuclear * k)
     return x
 
 
