@@ -114,6 +114,13 @@ def test_a_pair_in_one_step_is_its_fit_for_the_squared_error(make_tasks, correla
     np.testing.assert_allclose(found, np.column_stack([expected.coef_, expected.intercept_]), atol=1e-8)
 
 
+def test_a_pair_step_of_a_large_column_that_is_there_twice():
+    """The lambdas round to nothing beside it; the system was singular, and weights of 1e12 took each other back."""
+    H, pull = np.full((2, 2, 2), 1e24), np.full((2, 2), 1e12)
+    found = pair_step(H, pull, np.array([[0.5, 0.2], [0.2, 0.5]]), 0.1, 0.1)
+    np.testing.assert_allclose(found.sum(axis=1), 1e-12, rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["quantity", "classes"])
 def test_gains_against_fits_of_every_pair(make_tasks, kind):
     X, y, task, learner = make_tasks(kind, n_rows=40)

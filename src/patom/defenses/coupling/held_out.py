@@ -134,6 +134,7 @@ def pair_step(H: FloatArray, pull: FloatArray, omega: FloatArray, l_1: float, l_
     S, p = vectors * np.sqrt(np.maximum(values, 0.0)), pull.shape[1]
     system = np.einsum("ia,ib,ipq->apbq", S, S, H).reshape(2 * p, 2 * p)
     system += np.kron(l_1 * S.T @ S + l_2 * np.eye(2), np.eye(p))
+    system += np.finfo(float).eps * np.abs(system).max() * np.eye(2 * p)  # where rounding makes it singular
     return np.asarray(S @ np.linalg.solve(system, (S.T @ pull).ravel()).reshape(2, p))
 
 
