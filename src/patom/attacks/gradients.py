@@ -24,8 +24,9 @@ from patom.core.compact.adjoint import tangent_inverse
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
+from patom.models.magnitude import require_features
 from patom.models.reading import reading
-from patom.models.settings import require_choice, require_finite
+from patom.models.settings import require_choice
 from patom.models.threads import one_blas_thread
 
 Gradient = Literal["paper", "frozen_covariance", "exact"]
@@ -231,7 +232,7 @@ def adjoint(
 def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:
     with reading(X_poison=X, y_poison=y):
         rows = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X_poison")
-    require_finite(rows, name="X_poison")
+    require_features(rows, name="X_poison")
     targets = column_or_1d(y)
     check_consistent_length(rows, targets)
     return rows, targets, as_labels(task, rows.shape[0])

@@ -14,9 +14,10 @@ from patom.attacks.result import HISTORY, TASK_LOSSES, AttackResult, AttackStatu
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
 from patom.core.solution import Solution, Status
+from patom.models.magnitude import require_features
 from patom.models.threads import one_blas_thread
 
-_LOOSE = {Status.MAX_ITER, Status.STALLED}
+_LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}
 
 
 @dataclass
@@ -66,6 +67,7 @@ def assemble(
     truth = program if program.truth is None else program.truth
     injection = _rounded(truth, threat, program.truly(best.injection))
     require_kept(truth, threat, injection, settings["name"])
+    require_features(injection.X, name="X of the injected rows")
     with one_blas_thread():
         before = clean if truth is program else truth.solve(None)
     classes = getattr(truth.victim, "classes_", None)

@@ -7,12 +7,16 @@ the alternation can freeze short of the optimum, and it crawls before that. The 
 import numpy as np
 
 from patom.core.apart import ridge
-from patom.core.data_term import DataTerm
+from patom.core.data_term import DataTerm, column_sizes
 from patom.core.penalty import Regulariser, fenchel_gap
 from patom.core.quadratic import QuadraticPenalty
+from patom.core.rounding import rounding
 from patom.core.solution import Solution, Status
 from patom.core.solver import solve
 from patom.core.spectral import SpectralPenalty
+
+_A_SWEEP, _MOST = 50, 2000
+"""Steps for W given Omega: so many a sweep in the mean, and in one sweep. If they do not do, more will hardly."""
 
 
 def alternate(
@@ -27,7 +31,7 @@ def alternate(
     tol : float
         Duality gap of the whole problem to stop at, as in ``solver.solve``.
     max_iter : int
-        Bound on the number of sweeps.
+        Bound on the number of sweeps. Those that take very many steps end the alternation before.
 
     Returns
     -------
@@ -37,17 +41,21 @@ def alternate(
     learned = SpectralPenalty(lambda_1, lambda_2)
     penalty: Regulariser = ridge(term.shape[0], lambda_1 + lambda_2 * term.shape[0])  # Omega = I/m
     W, objective, gap, status = np.zeros(term.shape), np.inf, np.inf, Status.MAX_ITER
-    sweep = 0
-    while sweep < max_iter and status is Status.MAX_ITER:
-        W = solve(term, penalty, tol=min(tol, 1e-10), start=W).W
+    scale, goal, sweep = term.value_and_gradient(W)[0], 0.0, 0
+    left, solved = _A_SWEEP * max_iter + _MOST, True
+    while solved and sweep < max_iter and status is Status.MAX_ITER:
+        found = solve(term, penalty, tol=min(tol, 1e-10), max_iter=min(_MOST, left), start=W)
+        W, left, solved = found.W, left - found.n_iter, found.status is not Status.MAX_ITER and left > found.n_iter
         if W.any():
             penalty = QuadraticPenalty(learned.relationship(W))
         value, gradient = term.value_and_gradient(W)
         last, objective = objective, value + learned.value(W)
-        gap = fenchel_gap(learned, W, gradient)
-        sweep += 1
-        if gap <= tol * min(1.0, objective):
+        gap, goal, sweep = fenchel_gap(learned, W, gradient), tol * min(1.0, objective), sweep + 1
+        if gap <= goal:
             status = Status.CONVERGED
         elif last - objective <= 1e-14 * objective:
             status = Status.STALLED
-    return Solution(W, objective, gap, sweep, status)
+    wrong = rounding(column_sizes(term), W, scale=scale, steps=scale, strength=lambda_1 + lambda_2)
+    if status is Status.CONVERGED:
+        status = wrong.status(gap, goal, exhausted=False)
+    return Solution(W, objective, wrong.told(gap, goal), sweep, status)

@@ -64,6 +64,11 @@ class MomentTerm:
     constant: float
 
     @cached_property
+    def columns(self) -> FloatArray:
+        """Sizes of the columns, task by task, shape (m, p): roots of the Hessian's diagonal."""
+        return np.asarray(np.sqrt(np.einsum("icc->ic", self.A)))
+
+    @cached_property
     def smoothness(self) -> float:
         return _power(lambda V: _apply_blocks(self.A, V), self.b.shape)
 
@@ -90,6 +95,11 @@ class RowTerm:
     loss: Loss
 
     @cached_property
+    def columns(self) -> FloatArray:
+        """Sizes of the columns, task by task, shape (m, p): roots of a bound on the Hessian's diagonal; one pass."""
+        return np.sqrt(self.loss.curvature_bound * self.rows.squares(self.rows.weights))
+
+    @cached_property
     def smoothness(self) -> float:
         return _power(_row_operator(self.rows, self.rows.weights * self.loss.curvature_bound), self.shape)
 
@@ -112,6 +122,12 @@ class RowTerm:
         slopes, bends = (rows.weights * part(z, rows.y) for part in (self.loss.slope, self.loss.curvature))
         gradient = rows.sums(slopes)
         return Expansion(gradient, _row_operator(rows, bends), self.loss.corner_distance(z, rows.y))
+
+
+def column_sizes(term: DataTerm) -> FloatArray:
+    """A term's ``columns``; for one that does not know them the bound that its smoothness is on each."""
+    known: FloatArray | None = getattr(term, "columns", None)
+    return np.full(term.shape, np.sqrt(term.smoothness)) if known is None else known
 
 
 def data_term(rows: Rows, loss: Loss) -> MomentTerm | RowTerm:

@@ -44,6 +44,21 @@ def _weighted_sums(X: AnyArray, order: IntArray, offsets: IntArray, weight: Floa
 
 
 @compiled
+def _weighted_squares(X: AnyArray, order: IntArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
+    d = X.shape[1]
+    for i in prange(offsets.size - 1):
+        total = out[i]
+        total[:] = 0.0
+        for j in range(offsets[i], offsets[i + 1]):
+            x = X[order[j] if order.size > 0 else j]
+            for c in range(d):
+                value = np.float64(x[c])
+                total[c] += weight[j] * value * value
+            if d < total.size:
+                total[d] += weight[j]
+
+
+@compiled
 def _gram_products(
     X: AnyArray, order: IntArray, offsets: IntArray, weight: FloatArray, V: FloatArray, out: FloatArray
 ) -> None:
@@ -145,6 +160,19 @@ def weighted_sums(
     """
     out = np.empty((offsets.size - 1, X.shape[1] + constant))
     _weighted_sums(X.size)(read_only(X), order, offsets, weight, out)
+    return out
+
+
+def weighted_squares(
+    X: AnyArray, offsets: IntArray, weight: FloatArray, order: IntArray = AS_THEY_LIE, *, constant: bool = False
+) -> FloatArray:
+    """Per-task sums of weighted squares, sum_j weight_j x_ij^2, shape (m, p), as ``weighted_sums``; one pass.
+
+    >>> weighted_squares(np.array([[2.0], [3.0]]), np.array([0, 2]), np.array([1.0, 0.5]), constant=True)
+    array([[8.5, 1.5]])
+    """
+    out = np.empty((offsets.size - 1, X.shape[1] + constant))
+    _weighted_squares(X.size)(read_only(X), order, offsets, weight, out)
     return out
 
 

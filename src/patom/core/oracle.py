@@ -10,9 +10,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.data_term import DataTerm
+from patom.core.data_term import DataTerm, column_sizes
 from patom.core.newton import newton_direction
-from patom.core.penalty import Model, Regulariser, fenchel_gap
+from patom.core.penalty import Model, Regulariser, fenchel_gap, strength
+from patom.core.rounding import Rounding, rounding
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class Oracle(Protocol):
 
     def certify(self, point: Point) -> Point:
         """The point once more, by the plain formulas: what a fit reports."""
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        """What rounding does to the point's gap; ``scale``: f(0), and L the smoothness."""
 
     def accelerate(self, W: Any, L: float, steps: int) -> Any:
         """The W after so many accelerated proximal steps of length 1/L."""
@@ -170,6 +174,10 @@ class ArrayOracle:
 
     def certify(self, point: Point) -> Point:
         return point
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        columns, steps = column_sizes(self.term), scale + L * point.square
+        return rounding(columns, point.W, scale=scale, steps=steps, strength=strength(self.penalty))
 
     def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
         """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test."""

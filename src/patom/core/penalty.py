@@ -72,6 +72,12 @@ class Penalty(Regulariser, Protocol):
         """The task covariance that belongs to W."""
 
 
+def strength(penalty: Regulariser) -> float:
+    """An h with R(W) >= h/2 ||W||_F^2 for all W, the largest for the penalties of (1)."""
+    stiffness: FloatArray | None = getattr(penalty, "stiffness", None)
+    return sum(penalty.weights) if stiffness is None else float(stiffness.min())
+
+
 def fenchel_gap(penalty: Regulariser, W: FloatArray, gradient: FloatArray, own: float | None = None) -> float:
     """R(W) + R*(V) - <W, V> with V = -grad f(W): how far the objective can be above its optimum.
 

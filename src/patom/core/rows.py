@@ -6,7 +6,15 @@ from functools import cached_property
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
-from patom.core.kernels import AS_THEY_LIE, counting_order, gram_products, interleaved, row_products, weighted_sums
+from patom.core.kernels import (
+    AS_THEY_LIE,
+    counting_order,
+    gram_products,
+    interleaved,
+    row_products,
+    weighted_squares,
+    weighted_sums,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,10 @@ class Rows:
     def sums(self, weight: FloatArray) -> FloatArray:
         """Per-task sums of rows times weights, which come by place, shape (m, p)."""
         return weighted_sums(self.X, self.offsets, weight, self.at_place, constant=self.X.shape[1] < self.n_columns)
+
+    def squares(self, weight: FloatArray) -> FloatArray:
+        """Per-task sums of squared rows times weights, which come by place, shape (m, p)."""
+        return weighted_squares(self.X, self.offsets, weight, self.at_place, constant=self.X.shape[1] < self.n_columns)
 
     def gram(self, weight: FloatArray, V: FloatArray) -> FloatArray:
         """Per-task sums of weighted rows times their products with v_i, shape (m, p)."""

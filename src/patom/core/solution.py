@@ -12,6 +12,9 @@ class Status(Enum):
     CONVERGED = "Converged: the duality gap is at most the tolerance."
     PRECISION = "Converged as far as float64 allows: rounding keeps the duality gap above the tolerance."
     MAX_ITER = "Stopped at max_iter: the duality gap is still above the tolerance."
+    ROUNDING = (
+        "Stopped by rounding: float64 cannot tell how far the objective is above its optimum; scale the features."
+    )
     STALLED = "Stalled: the alternation no longer moves, but the duality gap is still above the tolerance."
 
 

@@ -1,5 +1,6 @@
 """Solve problem (1): accelerated proximal gradient, Newton's steps once they help, a duality gap to end on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,12 @@ from patom.core.compiled import interruptible
 from patom.core.data_term import DataTerm
 from patom.core.oracle import ArrayOracle, Oracle, Point
 from patom.core.penalty import Regulariser
+from patom.core.rounding import Rounding
 from patom.core.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
+_PATIENCE = 10
+"""Stretches that the gap may take to halve, where rounding may be what keeps it."""
 _NEWTON_LENGTHS = tuple(0.25**k for k in range(6))
 
 
@@ -63,53 +67,69 @@ def consult(
     grows from below, which is quick, instead of shrinking from above, which takes first-order steps beyond count.
     """
     scale, L, steps, W, near = oracle.scale, oracle.smoothness, 0, oracle.start(start), None
-    goal = _Goal(tol, 1.0, scale, L)
+    goal = _Goal(oracle, tol, 1.0, scale, L)
     falling = _falling(0.1 * L / sum(oracle.weights)) if start is None else []
     if falling:
         near, steps = _approach(oracle, L, max_iter, goal)
     for factor in falling if near is None else []:
         easier = oracle.scaled(factor)
-        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, _Goal(1e-2, np.inf, scale, L))
+        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, _Goal(easier, 1e-2, np.inf, scale, L))
         W, L, steps = step.point.W, step.L, steps + step.steps
     last = _descend(oracle, oracle.evaluate(W) if near is None else near, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
-    if goal.status(point) is not Status.MAX_ITER:
-        point = _polish(oracle, point, last.L, goal, int(not goal.well_within(point)) if polish is None else polish)
-    point = oracle.certify(point)
-    return Solution(oracle.array(point.W), point.objective, point.gap, steps, goal.status(point))
+    wrong = goal.rounding(point)
+    status = goal.status(point, wrong, last.exhausted)
+    if status is not Status.MAX_ITER:
+        most = int(not goal.well_within(point)) if polish is None else polish
+        point = _polish(oracle, point, last.L, most, lambda ahead: goal.status(ahead, wrong, last.exhausted) is status)
+    return _ended(oracle, oracle.certify(point), steps, goal, last.exhausted)
+
+
+def _ended(oracle: Oracle, point: Point, steps: int, goal: "_Goal", exhausted: bool) -> Solution:
+    """What is said of a solve that ended at a point, or at W = 0 where the point is no better than that."""
+    wrong = goal.rounding(point)
+    if wrong.lost(point.objective):
+        point = oracle.evaluate(oracle.start(None))
+        wrong = goal.rounding(point)
+    gap, status = wrong.told(point.gap, goal.gap(point)), goal.status(point, wrong, exhausted)
+    return Solution(oracle.array(point.W), point.objective, gap, steps, status)
 
 
 @dataclass(frozen=True)
 class _Goal:
     """A gap of ``tol`` times the objective, which counts as ``ceiling`` at most."""
 
+    oracle: Oracle
     tol: float
     ceiling: float
     scale: float
     L: float
 
     def reached(self, point: Point) -> bool:
-        return point.gap <= self.tol * min(self.ceiling, point.objective)
+        return point.gap <= self.gap(point)
 
     def well_within(self, point: Point) -> bool:
         """Whether the gap is so far below the goal that W, too, is good to some digits more than its square root."""
-        return point.gap <= 1e-4 * self.tol * min(self.ceiling, point.objective)
+        return point.gap <= 1e-4 * self.gap(point)
 
-    def status(self, point: Point) -> Status:
-        if self.reached(point):
-            return Status.CONVERGED
-        return Status.PRECISION if point.gap <= self.rounding(point) else Status.MAX_ITER
+    def gap(self, point: Point) -> float:
+        return self.tol * min(self.ceiling, point.objective)
 
-    def rounding(self, point: Point) -> float:
-        """What float64 may add to the gap: its terms cancel, and f(0) and L ||W||^2 bound what they are made of."""
-        return 64.0 * float(np.finfo(float).eps) * (self.scale + self.L * point.square)
+    def status(self, point: Point, wrong: Rounding, exhausted: bool) -> Status:
+        return wrong.status(point.gap, self.gap(point), exhausted=exhausted)
+
+    def rounding(self, point: Point) -> Rounding:
+        return self.oracle.rounding(point, self.scale, self.L)
 
 
 @dataclass(frozen=True)
 class _Descent:
+    """Where it ended, after how many steps; ``exhausted``: because there were no more."""
+
     point: Point
     steps: int
     L: float
+    exhausted: bool
 
 
 def _falling(largest: float) -> list[float]:
@@ -129,16 +149,21 @@ def _approach(oracle: Oracle, L: float, max_iter: int, goal: _Goal) -> tuple[Poi
 def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: _Goal) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
     steps, stretch, last = 0, _FIRST_STRETCH, np.inf
+    best, least, since = point, np.inf, 0
     while not goal.reached(point) and steps < max_iter:
-        if 0.5 * last < point.gap <= goal.rounding(point):  # rounding, and no longer falling
-            break
+        if 0.5 * last < point.gap <= goal.rounding(point).sure:
+            return _Descent(point, steps, L, exhausted=False)
+        if since >= _PATIENCE and best.gap <= goal.rounding(best).perhaps:
+            return _Descent(best, steps, L, exhausted=False)
         last, length = point.gap, min(stretch, max_iter - steps)
         point, L = _accelerate(oracle, point, L, length)
         refined, taken = _refine(oracle, point, L, min(20, max_iter - steps - length), goal)
         steps += length + taken
         stretch = _FIRST_STRETCH if refined is not point else min(2 * stretch, _LONGEST_STRETCH)
         point = refined
-    return _Descent(point, steps, L)
+        best = point if point.gap < best.gap else best
+        since, least = (0, point.gap) if point.gap <= 0.5 * least else (since + 1, least)
+    return _Descent(point, steps, L, exhausted=not goal.reached(point))
 
 
 def _accelerate(oracle: Oracle, point: Point, L: float, length: int) -> tuple[Point, float]:
@@ -184,16 +209,17 @@ def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
     return point, taken
 
 
-def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal, steps: int) -> Point:
+def _polish(oracle: Oracle, point: Point, L: float, steps: int, as_good: Callable[[Point], bool]) -> Point:
     """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
+
+    ``as_good``: whether a point's status is that of the first.
 
     A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to
     half the digits only. Each step squares that uncertainty for the price of one linear system.
     """
     for _ in range(steps):
         ahead = oracle.newton(point, L, tolerance=1e-4).end()
-        nearer = oracle.residual(ahead, L) < oracle.residual(point, L)
-        if not (goal.status(ahead) is goal.status(point) and nearer):
+        if not (oracle.residual(ahead, L) < oracle.residual(point, L) and as_good(ahead)):
             break
         point = ahead
     return point
@@ -202,7 +228,9 @@ def _polish(oracle: Oracle, point: Point, L: float, goal: _Goal, steps: int) -> 
 def _gains(point: Point, ahead: Point, goal: _Goal) -> bool:
     """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
     descent = point.objective - ahead.objective
-    return descent > 0.1 * point.gap or (ahead.gap <= 0.5 * point.gap and descent >= -goal.rounding(point))
+    if descent > 0.1 * point.gap:
+        return True
+    return ahead.gap <= 0.5 * point.gap and (descent >= 0.0 or descent >= -goal.rounding(point).sure)
 
 
 def _overshoots(oracle: Oracle, point: Point, L: float) -> bool:

@@ -15,6 +15,7 @@ from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
+from patom.models.magnitude import require_features, require_targets
 from patom.models.reading import reading
 from patom.models.settings import require_at_least, require_finite
 
@@ -222,7 +223,7 @@ def checked_rows(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Rows:
     """Rows as filters take them; refuses gaps, infinities and arrays of unequal length."""
     with reading(X=X, y=y):
         features = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
-    require_finite(features)
+    require_features(features, columns=getattr(X, "columns", None))
     targets = column_or_1d(y)
     check_consistent_length(features, targets)
     tasks, index = encode(as_labels(task, features.shape[0]))
@@ -240,7 +241,9 @@ def _as_numbers(y: AnyArray) -> tuple[FloatArray, bool]:
         return np.where(y == distinct[1], 1.0, -1.0), True
     if not numeric:
         raise ValueError(f"y must hold numbers or two classes for a filter; got {distinct.size} values of text.")
-    return y.astype(np.float64), False
+    values = y.astype(np.float64)
+    require_targets(values)
+    return values, False
 
 
 def _holding(given: Any, values: FloatArray) -> Any:

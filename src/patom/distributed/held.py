@@ -19,6 +19,7 @@ from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
 from patom.core.tall.shard import Shard, Sums
+from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import require_shown
 from patom.models.settings import require_finite
 from patom.models.threads import one_blas_thread
@@ -101,7 +102,7 @@ def load(key: str, source: Any) -> Lease:
         raise ValueError(
             f"a partition must hold one target a row, and a row at least; got shapes {X.shape}, {y.shape}."
         )
-    require_finite(X, columns=names)
+    require_features(X, columns=names)
     if is_missing(y).any():
         raise ValueError(f"y holds a missing value in row {int(is_missing(y).argmax())}; drop such rows first.")
     tasks, index = encode(as_labels(rows[2], X.shape[0]))
@@ -121,7 +122,7 @@ def _features(given: Any, names: Sequence[Any] | None = None) -> AnyArray:
         raise ValueError(f"a partition's X must hold real numbers; got {X.dtype}.")
     try:
         return np.ascontiguousarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         column = next(j for j in range(X.shape[1]) if not _numeric(X[:, j]))
         where = column if names is None else repr(names[column])
         raise ValueError(f"a partition's X must hold numbers; column {where} holds other values.") from None
@@ -130,7 +131,7 @@ def _features(given: Any, names: Sequence[Any] | None = None) -> AnyArray:
 def _numeric(column: AnyArray) -> bool:
     try:
         column.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -174,7 +175,7 @@ def serve(
 def _begin(held: Held, classes: AnyArray | None, loss: tuple[int, float]) -> Shard:
     if classes is None:
         y = np.asarray(held.y, dtype=np.float64)
-        require_finite(y, name="y")
+        require_targets(y)
     else:
         y = np.where(held.y == classes[1], 1.0, -1.0)
     groups = grouping(held.index, held.tasks.size)
@@ -205,15 +206,17 @@ def predict(k: int, key: str, slot: int, source: Any) -> FloatArray:
         if not isinstance(rows, tuple | list) or len(rows) != 2:
             raise TypeError(f"a partition to predict must give (X, task); got {type(rows).__name__}.")
         require_shown(X=rows[0])
-        X = _features(rows[0], getattr(rows[0], "columns", None))
+        names = getattr(rows[0], "columns", None)
+        X = _features(rows[0], names)
         if X.shape[1] != held.X.shape[1]:
             raise ValueError(f"X must have the {held.X.shape[1]} columns of the fit; got {X.shape[1]}.")
-        require_finite(X)
-        index = positions(as_labels(rows[1], X.shape[0]), held.tasks, argument="task")
+        require_finite(X, columns=names)
+        W = held.shard.read(slot)[positions(as_labels(rows[1], X.shape[0]), held.tasks, argument="task")]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = np.asarray(np.einsum("nd,nd->n", X, W[:, :-1]) + W[:, -1])
+        return require_predictions(z, X, columns=names)
     except (ValueError, TypeError) as error:
         raise type(error)(f"Partition {k}: {error}") from error
-    W = held.shard.read(slot)[index]
-    return np.asarray(np.einsum("nd,nd->n", X, W[:, :-1]) + W[:, -1])
 
 
 def release(keys: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, places, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
+from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import reading
 from patom.models.settings import encode_classes, known_classes, number_targets, require_finite, row_weights, shares_of
 
@@ -90,7 +91,7 @@ class LinearTasks(BaseEstimator, ABC):
         with reading(X=X, y=y):
             X_, y_ = validate_data(self, X, exact_column(y), validate_separately=(features, _TARGETS))
         check_consistent_length(X_, y_)
-        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
+        require_features(X_, columns=getattr(self, "feature_names_in_", None))
         y_, labels, weight = column_or_1d(y_, warn=True), as_labels(task, X_.shape[0]), None
         if sample_weight is not None:
             weight = row_weights(sample_weight, X_.shape[0])
@@ -118,14 +119,18 @@ class LinearTasks(BaseEstimator, ABC):
         check_is_fitted(self)
         with reading(X=X):
             X_ = validate_data(self, X, reset=False, **_FEATURES)
-        require_finite(X_, columns=getattr(self, "feature_names_in_", None))
-        place = self._positions(task, X_.shape[0])
+        columns = getattr(self, "feature_names_in_", None)
+        require_finite(X_, columns=columns)
+        return require_predictions(self._products(X_, self._positions(task, X_.shape[0])), X_, columns=columns)
+
+    def _products(self, X: FloatArray, place: IntArray) -> FloatArray:
         unseen = np.flatnonzero(place < 0)
         if unseen.size == 0:
-            return borrowed_products(X_, place, self._weights)
-        decision = borrowed_products(X_, np.maximum(place, 0), self._weights)
+            return borrowed_products(X, place, self._weights)
+        decision = borrowed_products(X, np.maximum(place, 0), self._weights)
         mean = self._weights.mean(axis=0)
-        decision[unseen] = X_[unseen] @ mean[:-1] + mean[-1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            decision[unseen] = X[unseen] @ mean[:-1] + mean[-1]
         return decision
 
     def _positions(self, task: Any, n_rows: int) -> IntArray:
@@ -142,7 +147,7 @@ class LinearTasks(BaseEstimator, ABC):
 
 def warn_of_gap(solution: Solution, tol: float, *, stacklevel: int) -> None:
     """Say so where a solve ended above its tolerance; ``stacklevel`` counts from this function."""
-    if solution.status in (Status.MAX_ITER, Status.STALLED):
+    if solution.status in (Status.MAX_ITER, Status.ROUNDING, Status.STALLED):
         warnings.warn(
             f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {tol:.2g}, "
             f"{solution.n_iter} iterations; raise max_iter or tol, or scale the features.",
@@ -163,7 +168,9 @@ class LinearRegressor(RegressorMixin, LinearTasks):
         return float(r2_score(y, self.predict(X, task=task), sample_weight=sample_weight))
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
-        return number_targets(y, type(self).__name__)
+        targets = number_targets(y, type(self).__name__)
+        require_targets(targets)
+        return targets
 
     known_targets = _encode_targets
 

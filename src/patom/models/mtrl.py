@@ -21,7 +21,14 @@ from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.problem import Problem, solved
-from patom.models.settings import require_at_least, require_choice, require_covariance
+from patom.models.settings import (
+    STRENGTHS,
+    THRESHOLDS,
+    require_at_least,
+    require_choice,
+    require_covariance,
+    require_moderate,
+)
 from patom.models.tall import is_tall, solve_rows
 from patom.models.threads import one_blas_thread
 
@@ -101,6 +108,7 @@ class _MTRL(LinearTasks):
         require_at_least(owner, 0.0, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
         if self.lambda_1 + self.lambda_2 == 0.0:
             raise ValueError(f"lambda_1 and lambda_2 of {owner} must not both be 0; got 0 and 0.")
+        require_moderate(owner, STRENGTHS, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
         require_at_least(owner, 0.0, strict=True, tol=self.tol)
         require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
         require_choice(owner, self.LOSSES, loss=self.loss)
@@ -258,6 +266,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
     def _loss(self) -> losses.Loss:
         if self.loss == "huber":
             require_at_least(type(self).__name__, 0.0, strict=True, huber_delta=self.huber_delta)
+            require_moderate(type(self).__name__, THRESHOLDS, huber_delta=self.huber_delta)
             return losses.huber(self.huber_delta)
         return losses.squared_error
 

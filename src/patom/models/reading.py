@@ -1,5 +1,6 @@
 """Arrays and data frames as they come to an estimator: what is no number is refused by its column."""
 
+import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,8 @@ def reading(**arrays: Any) -> Iterator[None]:
     """Read arrays within the block, by scikit-learn's own checks, with sentences that say where.
 
     A value under a mask is refused, and so are dates and lengths of time among features: as numbers they would be
-    nanoseconds since 1970, or microseconds. Where reading fails over text, the first that is no number is named.
+    nanoseconds since 1970, or microseconds. Where reading fails over text, or over whole numbers that no float64 holds,
+    the first is named; a number that no float32 holds turns into infinity, which is for the caller to refuse.
 
     Parameters
     ----------
@@ -40,8 +42,9 @@ def reading(**arrays: Any) -> Iterator[None]:
     for name, values in arrays.items():
         _require_no_dates(name, values)
     try:
-        yield
-    except (ValueError, np.exceptions.DTypePromotionError):
+        with np.errstate(over="ignore"):
+            yield
+    except (ValueError, OverflowError, np.exceptions.DTypePromotionError):
         for name, values in arrays.items():
             _require_numbers(name, values)
         raise
@@ -79,16 +82,22 @@ def _first_dates(values: Any) -> Any:
 
 
 def _require_numbers(name: str, values: Any) -> None:
-    """Refuse the first entry of the first column that is no number; entries that are missing pass."""
+    """Refuse the first entry of the first column that is no number float64 holds; entries that are missing pass."""
     entries = _objects(values)
     names = list(getattr(values, "columns", ())) or list(range(entries.shape[1] if entries.ndim == 2 else 0))
     for column, label in enumerate(names):
-        row = _first_text(entries[:, column])
-        if row is not None:
+        row = _first_refused(entries[:, column])
+        if row is None:
+            continue
+        where = f"row {row}, column {label!r}"
+        if isinstance(entries[row, column], numbers.Number):
             raise ValueError(
-                f"{name} holds {_short(entries[row, column])} in row {row}, column {label!r}, which is not a number; "
-                "encode the column or leave it out."
+                f"{name} holds a number beyond float64's 1.8e308 in {where}; scale the column first."
             ) from None
+        raise ValueError(
+            f"{name} holds {_short(entries[row, column])} in {where}, which is not a number; encode the column or "
+            "leave it out."
+        ) from None
 
 
 def _objects(values: Any) -> AnyArray:
@@ -98,11 +107,11 @@ def _objects(values: Any) -> AnyArray:
         return np.empty(0, dtype=object)
 
 
-def _first_text(column: AnyArray) -> int | None:
+def _first_refused(column: AnyArray) -> int | None:
     for row, entry in enumerate(column.tolist()):
         try:
             float(entry)
-        except ValueError:
+        except (ValueError, OverflowError):
             return row
         except TypeError:  # None and pandas' NA, which are found as NaN; a dict, of which scikit-learn says enough
             continue

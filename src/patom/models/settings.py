@@ -12,6 +12,8 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import is_missing
 from patom.models.reading import require_shown
 
+STRENGTHS, THRESHOLDS, COVARIANCES = (1e-50, 1e50), (1e-60, 1e60), (1e-30, 1e30)
+"""Bounds on lambdas, on Huber's delta and on a given Omega's largest entry; see ``magnitude``."""
 _BLOCK = 100_000
 
 
@@ -24,6 +26,26 @@ def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: b
             bound = f"above {lower}" if strict else f"at least {lower}"
             kind = "whole" if whole else "finite"
             raise ValueError(f"{name} of {owner} must be a {kind} number {bound}; got {value!r}.")
+
+
+def require_moderate(owner: str, bounds: tuple[float, float], **settings: Any) -> None:
+    """Refuse settings that are not 0 and outside of bounds within which nothing overflows.
+
+    Examples
+    --------
+    >>> require_moderate("MTRLRegressor", STRENGTHS, lambda_1=1e-90)
+    Traceback (most recent call last):
+        ...
+    ValueError: lambda_1 of MTRLRegressor must be 0 or from 1e-50 to 1e+50, so that float64 can hold what comes of it;
+    got 1e-90.
+    """
+    least, most = bounds
+    for name, value in settings.items():
+        if value != 0.0 and not least <= float(value) <= most:
+            raise ValueError(
+                f"{name} of {owner} must be 0 or from {least:.0e} to {most:.0e}, so that float64 can hold what comes "
+                f"of it; got {value!r}."
+            )
 
 
 def require_choice(owner: str, choices: Sequence[str], **settings: Any) -> None:
@@ -69,8 +91,11 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
         raise ValueError(
             f"task_covariance must have shape ({n_tasks}, {n_tasks}), one row a task of the data; got {matrix.shape}."
         )
-    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
+    largest = float(np.abs(matrix).max())  # NaN where one is
+    if not (math.isfinite(largest) and np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * largest)):
         raise ValueError("task_covariance must be finite and symmetric.")
+    if largest > 0.0:
+        require_moderate("task_covariance", COVARIANCES, **{"The largest entry": largest})
     values = np.linalg.eigvalsh(matrix)
     if values[-1] <= 0.0 or values[0] < -1e-10 * values[-1]:
         raise ValueError(
@@ -90,7 +115,7 @@ def number_targets(y: AnyArray, owner: str) -> FloatArray:
         if y.dtype.kind in "mM":  # numpy would count nanoseconds since 1970
             raise TypeError
         targets = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"y must hold numbers for {owner}; got {y.dtype} values.") from None
     require_finite(targets, name="y")
     return targets

@@ -9,8 +9,8 @@ from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_array, values_of
 from patom.core.labels import as_labels
 from patom.core.regions.values import read_only
+from patom.models.magnitude import require_features
 from patom.models.reading import require_shown
-from patom.models.settings import require_finite
 
 
 def keep_rows(holder: Any) -> None:
@@ -57,7 +57,7 @@ def _rows(owner: str, given: Any) -> FloatArray:
         raise ValueError(f"X of {owner} must be an array of numbers, shape (q, d); the given {kind} is none.") from None
     if rows.ndim != 2 or rows.size == 0:
         raise ValueError(f"X of {owner} must be rows, shape (q, d); got an array of shape {rows.shape}.")
-    require_finite(rows, name=f"X of {owner}")
+    require_features(rows, name=f"X of {owner}")
     return rows
 
 

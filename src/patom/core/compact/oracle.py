@@ -15,6 +15,7 @@ from patom.core.compiled_losses import HUBER
 from patom.core.data_term import DataTerm
 from patom.core.oracle import ArrayOracle, Point
 from patom.core.penalty import Regulariser
+from patom.core.rounding import Rounding
 from patom.core.spectral import SpectralPenalty
 
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
@@ -110,6 +111,9 @@ class CompactOracle:
 
     def certify(self, point: Point) -> Point:
         return ArrayOracle(self.term, self.penalty).evaluate(point.W)
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        return ArrayOracle(self.term, self.penalty).rounding(point, scale, L)
 
     def accelerate(self, W: FloatArray, L: float, count: int) -> FloatArray:
         return np.asarray(steps.accelerate(self.data, W, L, count, *self.weights))

@@ -151,16 +151,24 @@ def accelerate(
 
 @compiled_serial
 def largest_curvature(
-    X: AnyArray, order: IntArray, offsets: IntArray, first: int, last: int, start: FloatArray, sums: FloatArray
+    X: AnyArray,
+    order: IntArray,
+    offsets: IntArray,
+    first: int,
+    last: int,
+    start: FloatArray,
+    largest: FloatArray,
+    squares: FloatArray,
 ) -> None:
-    """``sums[0]``: largest eigenvalue over tasks of sum_j x_ij x_ij'/n_i, by power iteration; all steps in one stream.
+    """``largest[0]``: largest eigenvalue over tasks of sum_j x_ij x_ij'/n_i, by power iteration in one stream.
 
-    It comes from below, from ``start``, shape (p,).
+    It comes from below, from ``start``, shape (p,). ``squares``, shape (p,): the largest entries of the diagonals.
     """
     v, image = np.empty(start.size), np.empty(start.size)
     for i in range(first, last):
         v[:] = start
         share, square = 1.0 / (offsets[i + 1] - offsets[i]), 0.0
+        _raise_to_squares(X, order, offsets[i], offsets[i + 1], image, squares)
         for _ in range(_POWER_STEPS):
             image[:] = 0.0
             for j in range(offsets[i], offsets[i + 1], 2):
@@ -173,7 +181,24 @@ def largest_curvature(
                 square += image[c] * image[c]
             for c in range(v.size):
                 v[c] = image[c] / np.sqrt(square)
-        sums[0] = max(sums[0], np.sqrt(square))
+        largest[0] = max(largest[0], np.sqrt(square))
+
+
+@inlined
+def _raise_to_squares(
+    X: AnyArray, order: IntArray, start: int, stop: int, sums: FloatArray, squares: FloatArray
+) -> None:
+    """Raise ``squares`` to one task's mean squares where these are larger; ``sums``: room for them."""
+    d = X.shape[1]
+    sums[:] = 0.0
+    for j in range(start, stop):
+        row = _row(order, j)
+        for c in range(d):
+            value = np.float64(X[row, c])
+            sums[c] += value * value
+    sums[d] = stop - start
+    for c in range(d + 1):
+        squares[c] = max(squares[c], sums[c] / (stop - start))
 
 
 @compiled_serial

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import FloatArray
+from patom.core.rounding import Rounding, rounding
 from patom.core.spectral import SpectralPenalty
 from patom.core.tall.shard import Sums, total
 from patom.core.tall.shards import Shards
@@ -60,11 +61,21 @@ class TallProblem:
         """f(0), the data term without any weights."""
         return float(self.sum("value_without_weights")[0][0])
 
-    @cached_property
+    @property
     def smoothness(self) -> float:
         """Lipschitz constant of grad f, up to a few per cent: the power iteration comes from below."""
-        largest = max(float(answer[0][0]) for answer in self.shards.reduce("largest_curvature"))
-        return 1.05 * self.curvature_bound * largest
+        return 1.05 * self.curvature_bound * float(self._curvatures[0][0])
+
+    def rounding(self, found: Certified) -> Rounding:
+        """What rounding does to a gap; columns count in all tasks as they do where they are largest."""
+        columns = np.sqrt(self.curvature_bound * self._curvatures[1])
+        W = np.sqrt(found.Q**2 @ found.s**2)  # sizes of W's columns
+        steps = self.scale + self.smoothness * float(found.s @ found.s)
+        return rounding(columns[None], W[None], scale=self.scale, steps=steps, strength=sum(self.penalty.weights))
+
+    @cached_property
+    def _curvatures(self) -> Sums:
+        return tuple(np.max(part, axis=0) for part in zip(*self.shards.reduce("largest_curvature"), strict=True))
 
     def factors(self, slot: int) -> Factors:
         """What a slot holds, of whatever rank."""

@@ -42,10 +42,14 @@ def _cross_products(F: FloatArray, K: FloatArray) -> None:
 
 @called
 def _factor(M: FloatArray, size: int) -> None:
-    """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time."""
+    """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time.
+
+    M is I and something positive semi-definite, so no pivot is below 1: where one is, it is for rounding.
+    """
     for i in range(0, size, 4):
         last = min(i + 4, size)
         for r in range(i, last):
+            M[r, r] = max(M[r, r], 1.0)
             scale = 1.0 / np.sqrt(M[r, r])
             for c in range(r, size):
                 M[r, c] *= scale

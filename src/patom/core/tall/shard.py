@@ -73,15 +73,18 @@ class Shard:
         return self._sum(work)
 
     def largest_curvature(self) -> Sums:
-        """The largest eigenvalue over tasks of sum_j x_ij x_ij'/n_i, a little from below; not a sum over shards."""
+        """The largest eigenvalue over tasks of sum_j x_ij x_ij'/n_i, a little from below, and their largest diagonal.
+
+        Shapes (1,) and (p,); not sums over shards.
+        """
         start = np.random.default_rng(0).standard_normal(self.shape[1])
 
         def work(first: int, last: int) -> Sums:
-            largest = np.zeros(1)
-            kernels.largest_curvature(self._X, self._order, self._offsets, first, last, start, largest)
-            return (largest,)
+            largest, squares = np.zeros(1), np.zeros(start.size)
+            kernels.largest_curvature(self._X, self._order, self._offsets, first, last, start, largest, squares)
+            return largest, squares
 
-        return (np.max([largest for (largest,) in self._map(work)], axis=0),)
+        return tuple(np.max(part, axis=0) for part in zip(*self._map(work), strict=True))
 
     def evaluate(self, source: int, T: FloatArray, B: FloatArray, W: int | None = None) -> Sums:
         """The data term at W = U B with U = source T: its value, and with its gradient G: U'U, U'G and G'G.
@@ -198,13 +201,17 @@ class Shard:
         return total(self._map(work))
 
     def _map(self, work: Callable[[int, int], Sums]) -> Iterator[Sums]:
+        def quiet(first: int, last: int) -> Sums:
+            with np.errstate(over="ignore", invalid="ignore"):  # the solver sees to what is not finite
+                return work(first, last)
+
         firsts, lasts = self._chunks[:-1].tolist(), self._chunks[1:].tolist()
         threads = min(numba.get_num_threads(), len(firsts))
         if threads == 1:
-            yield from map(work, firsts, lasts)
+            yield from map(quiet, firsts, lasts)
             return
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(work, firsts, lasts)
+            yield from pool.map(quiet, firsts, lasts)
 
 
 def chunks(offsets: IntArray, p: int, size: int) -> IntArray:

@@ -13,6 +13,10 @@ from patom.core.tall.sweeps import Sweeps
 _STRETCH, _PATIENCE = 10, 15
 _SWEEPS_AT_LEAST, _FOLDS_A_SWEEP = 2.0, 3.5
 _POLISHING, _STILL = 20, 1e-10
+_IDLE = 4
+"""Turns that the gap may take to halve, where rounding may be what keeps it."""
+_ASTRAY = 1e6
+"""How often more than before, or than without weights, the objective may be after steps that lead anywhere."""
 
 
 def solve_tall(
@@ -42,14 +46,24 @@ def solve_tall(
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
     if not sweeps_only and expected <= 20.0 * _exchange(problem):
         engine = _Accelerating(problem)
+    broken, least, idle = False, np.inf, 0
     while not goal.met(found) and steps < max_iter:
-        found, taken = engine.run(found, max_iter - steps, goal)
-        steps += taken
+        found, taken, bounded = _advance(engine, found, max_iter - steps, goal)
+        steps, broken = steps + taken, broken or not bounded
+        least, idle = (found.gap, 0) if found.gap <= 0.5 * least else (least, idle + 1)
+        if broken and (sweeps_only or (isinstance(engine, _Accelerating) and not bounded)):
+            break
+        if idle >= _IDLE and found.gap <= problem.rounding(found).perhaps:
+            break
         if not goal.met(found):
-            engine = _Sweeping(problem) if sweeps_only or isinstance(engine, _Accelerating) else _Accelerating(problem)
-    if polish and goal.met(found):
+            accelerates = broken or not (sweeps_only or isinstance(engine, _Accelerating))
+            engine = _Accelerating(problem) if accelerates else _Sweeping(problem)
+    exhausted = steps >= max_iter
+    if polish and goal.status(found, exhausted) in (Status.CONVERGED, Status.PRECISION):
         found = (engine if isinstance(engine, _Sweeping) else _Sweeping(problem)).polish(found, goal)
-    return Solution(problem.shards.read(W), found.objective, found.gap, steps, goal.status(found))
+    if problem.rounding(found).lost(found.objective):
+        found = _nothing(problem)
+    return Solution(problem.shards.read(W), found.objective, goal.told(found), steps, goal.status(found, exhausted))
 
 
 @dataclass(frozen=True)
@@ -59,25 +73,42 @@ class _Goal:
     tol: float
     problem: TallProblem
 
-    def reached(self, found: Certified) -> bool:
-        return found.gap <= self.tol * min(1.0, found.objective)
-
     def met(self, found: Certified) -> bool:
-        return self.status(found) is not Status.MAX_ITER
+        return self.status(found, exhausted=True) is not Status.MAX_ITER
 
-    def status(self, found: Certified) -> Status:
-        if self.reached(found):
-            return Status.CONVERGED
-        return Status.PRECISION if found.gap <= self.rounding(found) else Status.MAX_ITER
+    def status(self, found: Certified, exhausted: bool) -> Status:
+        return self.problem.rounding(found).status(found.gap, self._gap(found), exhausted=exhausted)
+
+    def told(self, found: Certified) -> float:
+        return self.problem.rounding(found).told(found.gap, self._gap(found))
 
     def left(self, found: Certified) -> float:
         """How often the gap has to fall by a factor of e still."""
-        return float(np.log(max(found.gap / (self.tol * min(1.0, found.objective)), 1.0)))
+        return float(np.log(max(found.gap / max(self._gap(found), float(np.finfo(float).tiny)), 1.0)))
 
-    def rounding(self, found: Certified) -> float:
-        """What float64 may add to the gap: its terms cancel, and f(0) and L ||W||^2 bound what they are made of."""
-        size = self.problem.scale + self.problem.smoothness * float(found.s @ found.s)
-        return 64.0 * float(np.finfo(float).eps) * size
+    def _gap(self, found: Certified) -> float:
+        return self.tol * min(1.0, found.objective)
+
+
+def _advance(
+    engine: "_Accelerating | _Sweeping", found: Certified, limit: int, goal: _Goal
+) -> tuple[Certified, int, bool]:
+    """Run an engine: where it ended, its steps, and whether numbers stayed in bounds; if not, it ends at W = 0."""
+    try:
+        most = _ASTRAY * max(goal.problem.scale, found.objective)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found, taken = engine.run(found, limit, goal)
+        if found.objective <= most and np.isfinite(found.gap):
+            return found, taken, True
+    except np.linalg.LinAlgError:  # of NaN
+        taken = 0
+    return _nothing(goal.problem), taken, False
+
+
+def _nothing(problem: TallProblem) -> Certified:
+    """W = 0 in its slot, and what is known there."""
+    problem.shards.write(W, None)
+    return problem.evaluate(W, problem.factors(W))
 
 
 def _exchange(problem: TallProblem) -> float:

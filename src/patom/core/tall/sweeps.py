@@ -62,7 +62,7 @@ class Sweeps:
         return found
 
     def _move(self, objective: float, settled: Settled) -> None:
-        if self._best is not None and objective > self._best[0] * (1.0 + 1e-12):
+        if self._best is not None and not objective <= self._best[0] * (1.0 + 1e-12):
             if not self._tried:  # not even without mixing
                 self._length *= 0.5
             self._tried, self._moves, self.D = [], [], self._image(self._best[1])

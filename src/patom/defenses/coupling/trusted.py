@@ -112,7 +112,8 @@ def lean(problem: Problem, trusted: IntArray, share: float) -> Solution:
     W = np.empty((problem.rows.n_tasks, problem.rows.n_columns))
     W[trusted], W[others] = first.W, second.W @ root
     statuses = (first.status, second.status)
-    worst = next((status for status in (Status.MAX_ITER, Status.PRECISION) if status in statuses), first.status)
+    order = (Status.MAX_ITER, Status.ROUNDING, Status.PRECISION)
+    worst = next((status for status in order if status in statuses), first.status)
     objective, gap = first.objective + second.objective, first.duality_gap + second.duality_gap
     return Solution(W, objective, gap, first.n_iter + second.n_iter, worst)
 

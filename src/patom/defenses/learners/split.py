@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.data_term import DataTerm, Operator
+from patom.core.data_term import DataTerm, Operator, column_sizes
 
 _TINY = float(np.finfo(float).tiny)
 _DAMPING = 1e-9
@@ -33,6 +33,11 @@ class SplitTerm:
     def smoothness(self) -> float:
         """Twice that of f: S and V may move together."""
         return 2.0 * self.term.smoothness
+
+    @property
+    def columns(self) -> FloatArray:
+        """f's, for S and for V."""
+        return np.tile(column_sizes(self.term), (2, 1))
 
     def value_and_gradient(self, Z: FloatArray) -> tuple[float, FloatArray]:
         """f(S + V) and its gradient, the same in S and in V."""
