@@ -77,12 +77,20 @@ def consult(
         W, L, steps = step.point.W, step.L, steps + step.steps
     last = _descend(oracle, oracle.evaluate(W) if near is None else near, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
-    wrong = goal.rounding(point)
-    status = goal.status(point, wrong, last.exhausted)
-    if status is not Status.MAX_ITER:
+    as_good = _as_good(point, goal, last.exhausted)
+    if as_good is not None:
         most = int(not goal.well_within(point)) if polish is None else polish
-        point = _polish(oracle, point, last.L, most, lambda ahead: goal.status(ahead, wrong, last.exhausted) is status)
+        point = _polish(oracle, point, last.L, most, as_good)
     return _ended(oracle, oracle.certify(point), steps, goal, last.exhausted)
+
+
+def _as_good(point: Point, goal: "_Goal", exhausted: bool) -> Callable[[Point], bool] | None:
+    """Whether another point has the status of this one; None where that is not worth polishing."""
+    if goal.reached(point):
+        return goal.reached
+    wrong = goal.rounding(point)
+    status = goal.status(point, wrong, exhausted)
+    return None if status is Status.MAX_ITER else lambda ahead: goal.status(ahead, wrong, exhausted) is status
 
 
 def _ended(oracle: Oracle, point: Point, steps: int, goal: "_Goal", exhausted: bool) -> Solution:
@@ -212,7 +220,7 @@ def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
 def _polish(oracle: Oracle, point: Point, L: float, steps: int, as_good: Callable[[Point], bool]) -> Point:
     """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
 
-    ``as_good``: whether a point's status is that of the first.
+    ``as_good``: whether a point has the status of the first.
 
     A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to
     half the digits only. Each step squares that uncertainty for the price of one linear system.
