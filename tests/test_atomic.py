@@ -3,11 +3,13 @@
 import os
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from patom.atomic import hidden_name, left_behind, write_atomically, write_together
+from patom import atomic
+from patom.atomic import hidden_name, left_behind, require_place, write_atomically, write_together
 
 
 def test_it_writes_and_replaces(tmp_path):
@@ -195,6 +197,69 @@ def test_a_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "stat", lambda path, **known: disk if path.name == "sda" else real(path, **known))
     with pytest.raises(OSError, match="sda' is a disk, not a file"):
         write_atomically(tmp_path / "sda", write_bytes())
+
+
+def test_links_that_lead_to_each_other_are_refused_and_stay(tmp_path):
+    for one, other in ("ab", "ba"):
+        (tmp_path / one).symlink_to(other)
+    with pytest.raises(OSError, match=r"[Ll]evels of symbolic links"):
+        write_atomically(tmp_path / "a", write_bytes())
+    assert [os.readlink(tmp_path / name) for name in "ab"] == ["b", "a"]
+
+
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "PATIENCE", 0.1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="pipe' is a pipe that nobody reads; open it for reading first"):
+        write_atomically(pipe, write_bytes())
+
+
+def test_a_pipe_waits_for_its_reader(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Timer(0.2, lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    content = b"much" * 100_000  # more than a pipe holds
+    write_atomically(pipe, write_bytes(content))
+    reader.join()
+    assert read == [content]
+
+
+def hinders(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    return {
+        tmp_path / "folder": IsADirectoryError,
+        tmp_path / "none" / "out.json": FileNotFoundError,
+        tmp_path / "file" / "out.json": NotADirectoryError,
+        tmp_path / ("x" * 300): OSError,
+    }
+
+
+@pytest.mark.parametrize("ask", [require_place, lambda path: write_atomically(path, write_bytes())])
+def test_errors_name_the_path_that_was_given(tmp_path, ask):
+    for path, kind in hinders(tmp_path).items():
+        with pytest.raises(kind) as caught:
+            ask(path)
+        assert caught.value.filename == str(path)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_place_for_a_file_is_left_as_it_was(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    for name in ("file", "new"):
+        require_place(tmp_path / name)
+    require_place(Path(os.devnull))
+    assert os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127])
+def test_a_name_may_be_as_long_as_the_system_takes(tmp_path, name):
+    write_atomically(tmp_path / name, write_bytes())
+    assert os.listdir(tmp_path) == [name]
 
 
 def test_hidden_files_of_ours_are_known_from_others(tmp_path):

@@ -52,7 +52,7 @@ def test_a_pipe_without_a_name_is_read_whole_though_its_writer_has_gone():
 
 
 def test_a_pipe_that_nobody_writes_to(named, monkeypatch):
-    monkeypatch.setattr(pipes, "_PATIENCE", 0.1)
+    monkeypatch.setattr(pipes, "PATIENCE", 0.1)
     with pytest.raises(NotAFileError) as caught:
         pipe_content(named)
     assert str(caught.value) == f"'{named}' is an empty pipe that nobody writes to"

@@ -5,13 +5,18 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from errno import EISDIR, ELOOP, ENAMETOOLONG, ENXIO
 from pathlib import Path
 from typing import IO
 
 Write = Callable[[IO[bytes]], object]
 
+PATIENCE = 2.0
+"""Seconds in which somebody must have opened the other end of a pipe."""
+_LONGEST = 230  # bytes of a name that has room for what makes it a hidden one
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial")
 
 
@@ -33,31 +38,45 @@ def write_together(writes: Mapping[Path, Write]) -> None:
     Raises
     ------
     OSError
-        What the system says of a folder or disk, and for a path at a disk or a socket, which no result belongs on.
+        What the system says of a folder or disk, with the path as it was given; and for a path at a folder, a disk or
+        a socket, which no result belongs on, links that lead nowhere but to each other, and a pipe that nobody has
+        opened for reading within two seconds.
     """
     streams = {path for path in writes if _is_stream(path)}
     targets = {path: Path(os.path.realpath(path)) for path in writes if path not in streams}
     hidden = {path: hidden_name(target) for path, target in targets.items()}
     try:
         for path in targets:
-            with open(hidden[path], "xb") as file:
+            with _named(path), open(hidden[path], "xb") as file:
                 writes[path](file)
                 file.flush()
                 os.fsync(file.fileno())
         held = {path: _whole(writes[path]) for path in streams}
         for path, target in targets.items():
-            os.replace(hidden[path], target)
+            with _named(path):
+                os.replace(hidden[path], target)
     finally:
         for name in hidden.values():
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(name)
     for path, content in held.items():
-        path.write_bytes(content)
+        with _named(path):
+            _send(path, content)
+
+
+def require_place(path: Path) -> None:
+    """Refuse before the work, with the same errors, a path that ``write_atomically`` could not write to after it."""
+    if not _is_stream(path):
+        probe = hidden_name(Path(os.path.realpath(path)))
+        with _named(path):
+            probe.touch(exist_ok=False)
+            probe.unlink()
 
 
 def hidden_name(path: Path) -> Path:
     """Where a file is filled before it is renamed to ``path``."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
+    return path.with_name(f".{name}.{secrets.token_hex(4)}.partial")
 
 
 def left_behind(folder: Path, names: Iterable[str] | None = None) -> Iterator[Path]:
@@ -73,11 +92,47 @@ def _is_stream(path: Path) -> bool:
     """Whether a path leads to something that takes bytes and keeps no file, such as ``/dev/stdout`` or a pipe."""
     try:
         mode = path.stat().st_mode
-    except OSError:  # not there yet, or said when it is opened
-        return False
+    except OSError as error:
+        if error.errno in (ELOOP, ENAMETOOLONG):
+            raise
+        return False  # not there yet, or said when it is opened
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         raise OSError(f"'{path}' is a {'disk' if stat.S_ISBLK(mode) else 'socket'}, not a file to write results to.")
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _send(path: Path, content: bytes) -> None:
+    """Give all bytes to a device, or to a pipe as soon as somebody reads it."""
+    if not path.is_fifo():
+        path.write_bytes(content)
+        return
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # or it would wait for a reader for ever
+            break
+        except OSError as error:
+            if error.errno != ENXIO:
+                raise
+            if time.monotonic() > until:
+                raise OSError(f"'{path}' is a pipe that nobody reads; open it for reading first.") from None
+        time.sleep(0.02)
+    os.set_blocking(descriptor, True)
+    with open(descriptor, "wb") as pipe:
+        pipe.write(content)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of the system speak of the path, not of a hidden file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.strerror is None:  # a sentence of its own
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
 def _whole(write: Write) -> bytes:

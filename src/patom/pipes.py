@@ -5,7 +5,8 @@ import stat
 import time
 from pathlib import Path
 
-_PATIENCE = 2.0  # seconds in which somebody must have opened a pipe for writing
+from patom.atomic import PATIENCE
+
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFCHR: "a device",
@@ -55,7 +56,7 @@ def pipe_content(path: Path) -> bytes | None:
 def _read(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or it would wait for a writer for ever
     with open(descriptor, "rb", buffering=0) as pipe:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + PATIENCE
         while (first := pipe.read(1 << 16)) == b"" and time.monotonic() < until:
             time.sleep(0.02)
         if first == b"":

@@ -76,14 +76,14 @@ def test_what_is_no_file_is_refused_by_its_kind(path, kind):
 
 
 def test_a_pipe_without_a_writer_does_not_hang(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipes, "_PATIENCE", 0.1)
+    monkeypatch.setattr(pipes, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TableError, match="pipe' is an empty pipe that nobody writes to, not a CSV or Parquet file"):
         read_table(tmp_path / "pipe", task="t", target="y")
 
 
 def test_an_empty_pipe(piped, monkeypatch):
-    monkeypatch.setattr(pipes, "_PATIENCE", 0.5)
+    monkeypatch.setattr(pipes, "PATIENCE", 0.5)
     with pytest.raises(TableError, match=r"is an empty pipe that nobody writes to|is empty"):
         read_table(piped(b"\n"), task="t", target="y")
 

@@ -22,7 +22,11 @@ def clean(text):
 
 
 @pytest.mark.parametrize(
-    "one", ["\x00", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\u2028", "\ufeff", "\udcff", "\n", "\u00ad"]
+    "one",
+    [
+        *("\x00", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\u2028", "\ufeff", "\udcff", "\n", "\u00ad"),
+        *("\u034f", "\u115f", "\u180e", "\u2800", "\u3164", "\ufe0f", "\uffa0", "\U000e0101"),
+    ],
 )
 def test_what_a_terminal_acts_on_is_written_as_an_escape(one):
     assert clean(printable(f"a{one}b"))

@@ -308,6 +308,6 @@ def test_a_pipe_is_read_once_and_one_that_nobody_writes_to_is_refused(tmp_path, 
     with pytest.raises(ValueError, match="grid: seeds: input should be greater than or equal to 1"):
         read_grid(pipe)
     writer.join()
-    monkeypatch.setattr("patom.pipes._PATIENCE", 0.1)
+    monkeypatch.setattr("patom.pipes.PATIENCE", 0.1)
     with pytest.raises(ValueError, match=r"is an empty pipe that nobody writes to, not a grid$"):
         read_grid(pipe)

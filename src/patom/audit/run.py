@@ -56,7 +56,7 @@ def run_audit(
     *,
     n_jobs: int = 1,
     progress: Progress | None = None,
-    planned: Callable[[Steps, float], None] | None = None,
+    planned: Callable[[Steps, float | None], None] | None = None,
 ) -> Audit:
     """Audit a multi-task model of ``data``.
 
@@ -68,7 +68,8 @@ def run_audit(
         Worker processes; the result does not depend on them. Nor does it on the order of a table's rows.
     progress : callable (done, total), optional
     planned : callable (Steps, seconds), optional
-        Called before the first step, with about how long all of them will take.
+        Called at once with None, and before the first step with about how long all of them will take: that is known by
+        the time of a fit, which compiles for half a minute where it is a machine's first.
 
     Raises
     ------
@@ -80,6 +81,7 @@ def run_audit(
     cells = plan(data, settings)
     ahead = steps(cells, settings)
     if planned is not None:
+        planned(ahead, None)
         planned(ahead, seconds_ahead(ahead, data.of_seed(0), settings, n_jobs))
     advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)

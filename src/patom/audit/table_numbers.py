@@ -14,7 +14,7 @@ _MONEY = (
     r"(?:[A-Z]{0,3}\p{Sc}|(?i:usd|eur|gbp|jpy|chf|cny|inr|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|rub|brl|mxn|zar|krw|try)"
     r"|kr\.?|z\x{142}|Rs\.?)"
 )
-_MARK = rf"(?:{_MONEY}|[%\x{{2030}}\x{{FF05}}])"
+_MARK = rf"(?:{_MONEY}|[%\x{{2030}}\x{{FF05}}\x{{B0}}])"
 _GROUPED = "|".join(
     [
         r"\p{Nd}{1,3}(?:,\p{Nd}{2,3})*,\p{Nd}{3}(?:\.\p{Nd}*)?",  # 1,234.5, and 12,34,567 as in India
@@ -22,16 +22,20 @@ _GROUPED = "|".join(
         r"\p{Nd}{1,3}(?:\.\p{Nd}{3}){2,}",  # 1.234.567
         r"\p{Nd}{1,3}(?:['\x{2019}\x{2BC}\x{B4}`]\p{Nd}{3})+(?:[.,]\p{Nd}*)?",  # 1'234.5
         rf"\p{{Nd}}{{1,3}}(?:{_SPACE}\p{{Nd}}{{3}})+(?:[.,]\p{{Nd}}*)?",  # 1 234,5
+        r"\p{Nd}{1,3}(?:\x{66C}\p{Nd}{3})+(?:\x{66B}\p{Nd}*)?",  # the same in Arabic
+        rf"\p{{Nd}}*{_SPACE}?[\x{{BC}}-\x{{BE}}\x{{2150}}-\x{{215E}}]",  # one and a half
     ]
 )
-_DIGITS = rf"(?:{_GROUPED}|\p{{Nd}}+[.,\x{{66B}}]?\p{{Nd}}*|[.,]\p{{Nd}}+)(?:[eEdD]{_SIGN}?\p{{Nd}}+)?"
+_POWER = rf"(?:[eEdD]|{_SPACE}?[x\x{{D7}}\x{{B7}}*]{_SPACE}?10(?:\^|\*\*))"
+_DIGITS = rf"(?:{_GROUPED}|\p{{Nd}}+[.,\x{{66B}}\x{{B7}}]?\p{{Nd}}*|[.,]\p{{Nd}}+)(?:{_POWER}{_SIGN}?\p{{Nd}}+)?"
 _SIGNED = rf"{_SIGN}?{_SPACE}?{_DIGITS}|{_DIGITS}{_SIGN}"
 _MARKED = (
     rf"{_SIGN}?{_SPACE}*{_MARK}?{_SPACE}*(?:{_SIGNED}){_SPACE}*{_MARK}?{_SIGN}?"
     rf"|\({_SPACE}*{_MARK}?{_SPACE}*{_DIGITS}{_SPACE}*{_MARK}?{_SPACE}*\)"  # bookkeepers' minus
     rf"|{_MARK}{_SPACE}*\({_DIGITS}\)"
 )
-_MEANT = rf"^{_SPACE}*(?:{_MARKED}){_SPACE}*$"
+# The apostrophe is a spreadsheet's, which makes text of a number.
+_MEANT = rf"^{_SPACE}*'?(?:{_MARKED}){_SPACE}*$"
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _OTHER = "|".join(

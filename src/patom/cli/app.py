@@ -1,5 +1,6 @@
 """The application: what all commands share, and how each of them ends."""
 
+import os
 import signal
 import sys
 import traceback
@@ -43,7 +44,9 @@ def main() -> None:
             status = app(standalone_mode=False)
     except UsageError as error:
         refuse(error.format_message())  # type: ignore[attr-defined]
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except OSError as error:
+        refuse(_said(error))
+    except (ValueError, ModuleNotFoundError) as error:
         refuse(str(error))
     except MemoryError:
         refuse("The memory does not suffice: fewer --jobs, fewer rows or smaller budgets need less.")
@@ -61,6 +64,13 @@ def refuse(sentence: str) -> NoReturn:
     """Print one line on standard error and exit with status 2."""
     tell(sentence)
     sys.exit(EXIT_BAD_INPUT)
+
+
+def _said(error: OSError) -> str:
+    """What the system says of a path, without its number; or the sentence that the error is."""
+    if error.errno is None or error.strerror is None or error.filename is None:
+        return str(error)
+    return f"'{os.fsdecode(error.filename)}' cannot be used: {error.strerror[:1].lower()}{error.strerror[1:]}."
 
 
 class Stopped(SystemExit):

@@ -204,12 +204,18 @@ def _run(
     return found.report
 
 
-def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float) -> None:
-    """The plan, before the first step."""
+def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -> None:
+    """The plan at once; how long it takes once a fit was timed."""
+    if seconds is not None:
+        show.plan(f"about {roughly(seconds)} in all.")
+        return
     kinds = f"{ahead.random} random, {ahead.pilots + ahead.optimised} optimised, {ahead.defended} on defended models"
     searched = f" and {ahead.lambdas} pairs of lambdas to choose from" if ahead.lambdas else ""
     processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
-    show.plan(f"{ahead.attacks} attacks ({kinds}){searched}; about {roughly(seconds)} on {processes}.")
+    show.plan(
+        f"{ahead.attacks} attacks ({kinds}){searched}, on {processes}; a first fit tells how long that takes, and "
+        "compiles for half a minute where it is the machine's first."
+    )
 
 
 def _tell(report: dict[str, Any], out: Path) -> None:

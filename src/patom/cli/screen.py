@@ -58,10 +58,12 @@ def screen(
     exceeds the median task in the worst of these. With --resamples the p says how often an honest task of as many rows
     would be as suspicious; without, mind that tasks of few rows (*) stand out by chance. It ranks, and accuses nobody.
     """
-    from patom.atomic import write_atomically
+    from patom.atomic import require_place, write_atomically
     from patom.audit import read_table
     from patom.audit.screened import screen_table
 
+    if out is not None:
+        require_place(out)
     chosen = partial(names, features) if features else None
     named: dict[str, Any] = {"task": task, "target": target, "features": chosen, "kind": kind.value}
     read = read_table(table, **named)

@@ -2,18 +2,22 @@
 
 import io
 import os
+import re
 import sys
 import unicodedata
 import warnings
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that Python calls printable, and nobody sees: ignorable marks, fillers, the empty Braille cell."""
+
 
 def printable(text: str) -> str:
     r"""A line of text in which labels, names and paths cannot move the cursor, hide, or begin a line of their own.
 
-    Control characters, line breaks, zero-width characters, those that turn the direction of writing and what is no
-    character at all are written as escapes.
+    Control characters, line breaks, zero-width characters, fillers that show nothing, those that turn the direction of
+    writing and what is no character at all are written as escapes.
 
     >>> print(printable("north\x1b[2J\u202e\n\ttab"), printable("größe ²"))
     north\x1b[2J\u202e\n\ttab größe ²
@@ -60,4 +64,4 @@ def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
 
 
 def _is_plain(one: str) -> bool:
-    return one.isprintable() or unicodedata.category(one) == "Zs"
+    return (one.isprintable() or unicodedata.category(one) == "Zs") and not _BLANK.match(one)
