@@ -53,6 +53,11 @@ def pipe_content(path: Path) -> bytes | None:
     return None
 
 
+def name_of(path: Path) -> str:
+    """What a file is called in sentences; a pipe by its whole path, as ``/dev/fd/63`` says more than 63."""
+    return str(path) if path.is_fifo() else path.name
+
+
 def _read(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or it would wait for a writer for ever
     with open(descriptor, "rb", buffering=0) as pipe:

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -48,7 +49,14 @@ def test_a_pipe_is_read_once(piped, tmp_path):
     table, same = read_table(piped(CSV), task="t", target="y"), read_table(tmp_path / "a.csv", task="t", target="y")
     np.testing.assert_array_equal(table.X, same.X)
     np.testing.assert_array_equal(table.task, same.task)
-    assert (table.name, table.source) == ("pipe", "pipe")
+    assert (table.name, table.source) == ("pipe", str(tmp_path / "pipe"))  # /dev/fd/63 says more than 63
+
+
+def test_a_pipe_is_named_by_its_whole_path(piped, tmp_path):
+    for content in (b"t,x,y\na,,1\nb,1,2\n", as_parquet()[:-9]):
+        with pytest.raises(ValueError, match=f"{re.escape(str(tmp_path / 'pipe'))} "):
+            read_table(piped(content), task="t", target="y")
+        (tmp_path / "pipe").unlink()
 
 
 def test_parquet_comes_through_a_pipe(piped):

@@ -91,6 +91,7 @@ def test_failing_cells_give_status_1(run, tmp_path):
         (["run", "small.toml", "--out", "small.toml"], "The output folder small.toml cannot be written"),
         (["run", "typo.toml", "--out", "out"], "typo.toml: experiments[0].budget: unknown key"),
         (["run", "fig2", "--out", "out", "--only", "iris"], "No experiment is called like 'iris'; they are SARCOS"),
+        (["report", __file__], f"{__file__} is a file, not the folder of a run."),
         (["report", "nowhere"], "nowhere holds no run; `patom run PRESET --out nowhere` makes one."),
         (["report", "begun"], "begun holds a run that has not finished: run the same command again"),
         (["report", "odd"], "odd/report.json is not what an audit writes"),

@@ -19,6 +19,7 @@ from patom.audit.table_tasks import task_labels
 from patom.audit.table_tells import telling_notes
 from patom.audit.wording import listed, quoted, readable
 from patom.datasets.columns import names_row_numbers
+from patom.pipes import name_of
 
 __all__ = ["Kind", "Table", "TableError", "read_table"]
 
@@ -121,7 +122,7 @@ def read_table(
     y = values if classes is None else np.where(values == values.max(), 1.0, -1.0)
     return Table(
         name=readable(path.stem),
-        source=readable(path.name),
+        source=readable(name_of(path)),
         kind=chosen,
         kind_reason=reason,
         X=X,

@@ -7,7 +7,7 @@ from typing import Any
 from patom.audit.table_csv import read_csv
 from patom.audit.table_file import ColumnError, TableError, TableFile
 from patom.datasets.parquet_file import DamagedError, ParquetSource, UnreadableError, open_parquet
-from patom.pipes import NotAFileError, pipe_content
+from patom.pipes import NotAFileError, name_of, pipe_content
 
 _HEAD = 1 << 16  # bytes that tell the kind of file
 
@@ -54,7 +54,7 @@ def read_file(path: Path, task: str, target: str) -> TableFile:
     head = _head(path) if piped is None else piped[:_HEAD]
     if head.startswith(b"PAR1") and b"\0" in head:  # a CSV header may begin with the same letters
         return _read_parquet(path, piped)
-    return read_csv(_filled(path, piped), path.name, (task, target))
+    return read_csv(_filled(path, piped), name_of(path), (task, target))
 
 
 def _head(path: Path) -> bytes:
@@ -69,7 +69,7 @@ def _filled(path: Path, piped: bytes | None) -> bytes:
     try:
         data = path.read_bytes() if piped is None else piped
     except MemoryError:
-        raise MemoryError(f"{path.name} does not fit into memory: bring fewer rows or columns") from None
+        raise MemoryError(f"{name_of(path)} does not fit into memory: bring fewer rows or columns") from None
     except FileNotFoundError:
         raise TableError(f"There is no file '{path}'.") from None
     except OSError as error:
@@ -115,7 +115,7 @@ def _read_parquet(path: Path, piped: bytes | None) -> TableFile:
     except UnreadableError as error:
         raise TableError(f"{error}.") from None
     notes = () if opened.why_untyped is None else (_untyped(opened.why_untyped),)
-    return TableFile(path.name, ParquetColumns(opened), b"", None, notes, opened.index, opened.extensions)
+    return TableFile(name_of(path), ParquetColumns(opened), b"", None, notes, opened.index, opened.extensions)
 
 
 def _untyped(why: str) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patom.datasets.columns import names_row_numbers, plain
+from patom.pipes import name_of
 
 _BATCH = 1 << 14  # rows decoded at a time
 
@@ -105,9 +106,9 @@ def open_parquet(path: Path, content: bytes | None = None) -> ParquetSource:
         # As bytes, since pyarrow takes no text for a path that is none.
         return pa.OSFile(os.fsencode(path)) if content is None else pa.BufferReader(content)
 
-    with explained(path.name):
+    with explained(name_of(path)):
         try:
-            return ParquetSource(path.name, pq.ParquetFile(source()), None)
+            return ParquetSource(name_of(path), pq.ParquetFile(source()), None)
         except MemoryError:
             raise
         except pa.ArrowException as error:  # the type of one column may do it, as integers of 128 bits
@@ -115,7 +116,7 @@ def open_parquet(path: Path, content: bytes | None = None) -> ParquetSource:
         try:
             with path.open("rb") if content is None else io.BytesIO(content) as file:
                 alone = pq.ParquetFile(source(), metadata=_parquet_alone(file))
-            return ParquetSource(path.name, alone, _first_line(first))
+            return ParquetSource(name_of(path), alone, _first_line(first))
         except (pa.ArrowException, OSError):
             raise first from None
 

@@ -64,6 +64,8 @@ def read_run(path: str | Path) -> Run:
         A file cannot be read.
     """
     folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file, not the folder of a run.")
     if not (folder / TABLE).is_file() or not (folder / PROVENANCE).is_file():
         begun = (folder / CELLS).is_dir()
         what = "a run that has not finished: run the same command again" if begun else "no run"
