@@ -113,7 +113,8 @@ def screen(
     n_resamples : int, default 0
         Tables of honest tasks to draw for ``p_values``; 99 give values down to 0.01.
     random_state : int, default 0
-        Of the folds and of those tables.
+        Of the folds and of those tables. Rows are dealt to folds as they come, task by task in the order of labels:
+        other seeds, orders of rows or names of tasks deal otherwise, which moves tasks of few rows in the list.
     progress : callable
         Called after each of the m + 2 parts of the work, and after each table.
 
