@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from patom.intervals import interval
+from patom.intervals import interval, kept_off, varied_interval
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
@@ -34,3 +34,16 @@ def test_one_value_has_a_mean_only_and_none_has_nothing():
 def test_any_iterable_gives_plain_floats():
     found = interval((value for value in (1.0, 2.0)), 0.95)
     assert {type(value) for value in found.values()} == {float}
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+def test_equal_values_say_nothing_of_how_they_vary(value):
+    unknown = {"mean": value, "low": None, "high": None}
+    assert varied_interval([value] * 3, 0.95) == unknown
+    assert varied_interval([value, np.nan, value], 0.95) == unknown
+    assert varied_interval([value, 0.5], 0.95) == interval([value, 0.5], 0.95)
+
+
+def test_a_damage_that_is_kept_off_alike_in_all_seeds_has_no_interval_where_it_must_vary():
+    assert kept_off([0.0] * 3, [0.2, 0.3, 0.4], 0.95) == {"mean": 1.0, "low": 1.0, "high": 1.0}
+    assert kept_off([0.0] * 3, [0.2, 0.3, 0.4], 0.95, varied=True) == {"mean": 1.0, "low": None, "high": None}

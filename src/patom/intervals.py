@@ -19,11 +19,26 @@ def interval(values: Iterable[float], confidence: float) -> dict[str, float | No
     return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}
 
 
-def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float) -> dict[str, float | None]:
+def varied_interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
+    """As ``interval``, but none where all values are exactly the same, which says nothing of how they vary.
+
+    So it is with a metric that is at its end, as on few test rows or separable classes: an interval of width zero
+    would call that certain.
+
+    >>> varied_interval([0.0, 0.0, 0.0], 0.95)
+    {'mean': 0.0, 'low': None, 'high': None}
+    """
+    known = [value for value in values if np.isfinite(value)]
+    return interval(known[:1] if len(set(known)) == 1 else known, confidence)
+
+
+def kept_off(
+    left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False
+) -> dict[str, float | None]:
     """The share of a damage that a defense keeps off, 1 - mean(left)/mean(all), paired by seed.
 
     A ratio of means, since a seed's own ratio has no mean where its damage may be near 0; the interval is Student's of
-    the linearised ratio. None where there is no damage to keep off.
+    the linearised ratio. None where there is no damage to keep off. ``varied``: by ``varied_interval``.
 
     >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95)["mean"]
     0.75
@@ -32,5 +47,6 @@ def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float) ->
     known = np.isfinite(part) & np.isfinite(whole)
     if not known.any() or not whole[known].mean() > 0.0:
         return interval([], confidence)
+    made = varied_interval if varied else interval
     ratio = part[known].mean() / whole[known].mean()
-    return interval(1.0 - ratio - (part[known] - ratio * whole[known]) / whole[known].mean(), confidence)
+    return made(1.0 - ratio - (part[known] - ratio * whole[known]) / whole[known].mean(), confidence)

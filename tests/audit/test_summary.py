@@ -7,7 +7,8 @@ import pytest
 
 from patom.audit import summary, table_data
 from patom.audit.cells import Cell, Outcome
-from patom.audit.summary import Effect, effect, interval
+from patom.audit.summary import Effect, effect
+from patom.intervals import interval
 
 
 @dataclass

@@ -16,7 +16,7 @@ from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
 from patom.audit.wording import counted, listed, quoted
 from patom.core.arrays import BoolArray, FloatArray
-from patom.intervals import interval
+from patom.intervals import varied_interval
 
 
 def data_section(
@@ -107,7 +107,7 @@ def model_section(
         "metric": data.metric,
         "measured": "tasks together" if data.pooled else "mean over tasks",
         "clean": _finite(data.score(clean[0])),
-        "clean_targets": interval(targets, settings.confidence),
+        "clean_targets": varied_interval(targets, settings.confidence),
         "clean_targets_by_seed": [_finite(value) for value in targets],
         "objective": fitted.objective_,
         "duality_gap": fitted.duality_gap_,

@@ -32,17 +32,18 @@ def objection(remedy: Entry, metric: str) -> str:
     ('', 'the interval of what is kept off holds zero')
     """
     off, cost, left = (remedy[name] for name in ("kept_off", "cost", "known"))
+    ends = off["low"], cost["high"], left["high"], left["low"]
     if off["mean"] is None:
         return "there was no damage to keep off"
-    if off["low"] is None or cost["high"] is None:
-        return "a single draw has no interval"
+    if None in ends:
+        return "there is no interval over seeds"
     if off["low"] <= 0.0:
         return "nothing is kept off" if off["high"] <= 0.0 else "the interval of what is kept off holds zero"
     if cost["high"] > COST_LIMIT:
         verb = "passes" if cost["mean"] > COST_LIMIT else "may pass"
         return f"the cost on clean rows {verb} {percent(COST_LIMIT)}"
     end = left["high"] if metric == "NMSE" else left["low"]
-    if end is not None and better(end, metric):
+    if better(end, metric):
         return ""
     what = f"{'not surely' if better(left['mean'], metric) else 'no'} better than {GUESS[metric][1]}"
     return f"the model is {what} under attack"

@@ -18,7 +18,7 @@ from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses import Chain, Clip, Sanitised, Sanitiser, Shares, Slab, Sphere
-from patom.intervals import interval, kept_off
+from patom.intervals import kept_off, varied_interval
 from patom.metrics import relative_damage
 from patom.workers import in_order
 
@@ -184,10 +184,12 @@ def _measured(
     undefended, attacked, defended, _, known = losses.T
     levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
     cost = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
-    told = {name: interval(levels[k], settings.confidence) for name, k in (("clean", 2), ("naive", 3), ("known", 4))}
+    told = {
+        name: varied_interval(levels[k], settings.confidence) for name, k in (("clean", 2), ("naive", 3), ("known", 4))
+    }
     left = (known - np.minimum(undefended, defended)).tolist()
-    share = kept_off(left, (attacked - undefended).tolist(), settings.confidence)
-    return told | {"cost": interval(cost, settings.confidence), "kept_off": share}
+    share = kept_off(left, (attacked - undefended).tolist(), settings.confidence, varied=True)
+    return told | {"cost": varied_interval(cost, settings.confidence), "kept_off": share}
 
 
 def _over_seeds(
@@ -196,7 +198,7 @@ def _over_seeds(
     """The metric of the target tasks."""
     pairs = by_seed(data, found, lambda pair: pair[0].replicate)
     scores = (split.score(decision, _aimed(data, cell)) for split, (cell, decision) in pairs)
-    return interval(scores, settings.confidence)
+    return varied_interval(scores, settings.confidence)
 
 
 def _aimed(data: AuditData, cell: Cell) -> BoolArray:

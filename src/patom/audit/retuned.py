@@ -14,7 +14,7 @@ from patom.audit.draws import by_seed
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray
-from patom.intervals import interval
+from patom.intervals import varied_interval
 from patom.workers import in_order
 
 
@@ -57,8 +57,8 @@ def retuned(
     return {
         **{name: worst[name] for name in ("attack", "label", "budget")},
         "lambdas": [list(lambdas) for _, lambdas, _ in found],
-        "metric": interval((item.attacked for item in measured), settings.confidence),
-        "damage": interval((item.damage for item in measured), settings.confidence),
+        "metric": varied_interval((item.attacked for item in measured), settings.confidence),
+        "damage": varied_interval((item.damage for item in measured), settings.confidence),
     }
 
 

@@ -10,7 +10,7 @@ from patom.audit.cells import Outcome
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed
 from patom.core.arrays import FloatArray
-from patom.intervals import interval
+from patom.intervals import varied_interval
 from patom.metrics import relative_damage
 
 LABELS = {
@@ -71,10 +71,10 @@ def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]
             "label": LABELS[attack],
             "budget": budget,
             "n_seeds": len(group),
-            "clean": interval((item.clean for item in group), confidence),
-            "metric": interval((item.attacked for item in group), confidence),
-            "damage": interval((item.damage for item in group), confidence),
-            "bystander_metric": interval((item.bystanders for item in group), confidence),
+            "clean": varied_interval((item.clean for item in group), confidence),
+            "metric": varied_interval((item.attacked for item in group), confidence),
+            "damage": varied_interval((item.damage for item in group), confidence),
+            "bystander_metric": varied_interval((item.bystanders for item in group), confidence),
         }
         for (attack, budget), group in sorted(groups.items(), key=lambda kv: (order.index(kv[0][0]), kv[0][1]))
     ]
