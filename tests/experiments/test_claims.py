@@ -105,6 +105,46 @@ def test_claims_without_evidence_are_left_out(row, found, methods, budget, words
     assert found_words == words
 
 
+# -- What a claim compares -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [LEADS, RANDOM])
+@pytest.mark.parametrize(
+    ("data", "without", "missing"),
+    [
+        (("sarcos", "landmine", "mnist"), None, ""),
+        (("sarcos", "mnist"), None, "no experiment on Landmine"),
+        (("sarcos", "landmine", "mnist"), "random-direct", "no attack random, direct"),
+        (("sarcos",), "patom-indirect", "no experiment on Landmine, MNIST; no attack PATOM, indirect"),
+    ],
+)
+def test_a_claim_is_reproduced_only_where_all_that_it_compares_was_run(table, found, words, data, without, missing):
+    damages = {"patom-direct": 0.5, "random-direct": 0.1, "patom-indirect": 0.2, "random-indirect": 0.1}
+    # One data set has all methods, so that there is evidence.
+    rows = [
+        each | {"experiment": name}
+        for k, name in enumerate(data)
+        for each in table(damages, data=name)
+        if k + 1 < len(data) or each["method"] != without
+    ]
+    told = [claim for claim in found(rows)["claims"] if words in claim["claim"]]
+    if not told:
+        assert words == RANDOM  # of which a single set without a method says nothing
+        return
+    assert told[0]["verdict"] == ("not tested" if missing else "reproduced")
+    assert told[0]["ours"] == f"not tested: {missing}" if missing else "met in 3 of 3" in told[0]["ours"]
+
+
+def test_what_is_missing_hides_no_counterexample(table, claim):
+    told = claim(table({"patom-direct": 0.1, "random-direct": 0.5}), LEADS)
+    assert told["verdict"] == "not reproduced"
+
+
+def test_other_data_than_the_papers_test_no_claim_on_its_sets(table, found):
+    rows = table(dict.fromkeys(METHODS, 0.1) | {"patom-direct": 0.5}, data="digits")
+    assert not [claim for claim in found(rows)["claims"] if LEADS in claim["claim"] or RANDOM in claim["claim"]]
+
+
 # -- Direct beats indirect and random ------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ def test_findings_have_the_keys_of_the_contract(row, found):
     results = found(rows)
     assert set(results) == {
         "schema", "kind", "title", "patom_version", "command", "confidence", "n_seeds", "notes", "provenance",
+        "reproduction", "fewest_seeds",
         "convergence", "budgets", "correlations", "attacks", "defenses", "screening", "claims", "failures",
     }  # fmt: skip
     assert (results["schema"], results["kind"], results["confidence"]) == (1, "experiments", 0.95)
@@ -35,7 +36,8 @@ def test_findings_have_the_keys_of_the_contract(row, found):
     plain = {"label", "targets", "attackers", "budget", "correlation", "spectrum"}
     measured = {"flipped", "shift", "among_attackers", "among_attackers_clean"}
     assert [set(each) for each in correlations["maps"]] == [plain, plain | measured]
-    assert all(claim["verdict"] in ("reproduced", "partly", "not reproduced", "open") for claim in results["claims"])
+    words = ("reproduced", "partly", "not reproduced", "open", "not tested")
+    assert all(claim["verdict"] in words for claim in results["claims"])
 
 
 def test_several_runs_are_told_together(row, made_by):
@@ -47,6 +49,7 @@ def test_several_runs_are_told_together(row, made_by):
     second = row(figure="convergence", experiment="F")
     results = findings([([row()], one), ([second], other)], command="patom run fig1")
     assert results["title"] == "Fig. 1; Fig. 2"
+    assert results["fewest_seeds"] == 3
     assert (results["n_seeds"], results["command"], results["patom_version"]) == (5, "patom run fig1", "1.2.3")
     assert results["notes"] == ["a", "b", "c"]
     assert results["provenance"] == {
@@ -54,6 +57,18 @@ def test_several_runs_are_told_together(row, made_by):
         "versions": {"patom": "1.2.3", "numpy": "2"}, "files": {"a": "0", "b": "1"},
     }  # fmt: skip
     assert [entry["title"] for entry in results["budgets"] + results["convergence"]] == ["E", "F"]
+
+
+def test_only_the_papers_grids_are_a_reproduction(row, made_by):
+    def reproduces(*runs):
+        return findings([([row(**changes)], made_by(title=title)) for title, changes in runs])["reproduction"]
+
+    second = "Fig. 2: quality of the solutions", {"experiment": "Landmine"}
+    assert reproduces(second)
+    assert reproduces(second, ("The settings the paper leaves open", {"experiment": "MNIST, radius 0.5"}))
+    assert not reproduces(("Made", {}))
+    assert not reproduces((second[0], {"experiment": "shops"}))  # the title alone is easily copied
+    assert not reproduces(second, ("Attacks compared", {"experiment": "Landmine", "figure": "attacks"}))
 
 
 def test_runs_outside_of_a_source_tree_have_no_commit_and_may_have_no_gap(row, made_by):

@@ -39,6 +39,18 @@ def test_panels_are_pairs_with_their_task_sets(row, found):
     assert sets == [("A", ["1"], ["2", "3"]), ("B", ["4", "5"], ["6"])]
 
 
+@pytest.mark.parametrize("through_others", ["ascent-indirect", "random-indirect", "patom-hybrid"])
+def test_a_panel_names_the_attackers_of_any_attack_through_other_tasks(row, found, through_others):
+    sets = {"direct": ["0", "1", "2"], "indirect": ["7", "8"], "hybrid": ["7", "8"]}
+    rows = [
+        row(method, seed=seed, targets=["0", "1", "2"], attackers=sets[method.partition("-")[2]])
+        for seed in (0, 1)
+        for method in ("ascent-direct", through_others, "random-direct")
+    ]
+    (panel,) = found(rows)["budgets"][0]["panels"]
+    assert (panel["targets"], panel["attackers"]) == (["0", "1", "2"], ["7", "8"])
+
+
 def test_starts_are_averaged_within_a_seed(row, found, students):
     rows = [row(seed=seed, start=start, damage=1.0 * seed + 10.0 * start) for seed in range(3) for start in range(2)]
     (line,) = found(rows)["budgets"][0]["panels"][0]["lines"]

@@ -35,9 +35,9 @@ def render_experiments(results: Mapping[str, Any]) -> str:
     ----------
     results : Mapping
         ``schema``, ``kind`` (``"experiments"``), ``title``, ``patom_version``, ``n_seeds``, and as far as the run
-        has them ``confidence``, ``claims``, ``convergence``, ``budgets``, ``correlations``, ``attacks``,
-        ``defenses``, ``screening``, ``notes``, ``provenance``, ``failures`` and ``command``. Numbers that were not
-        measurable are None.
+        has them ``reproduction`` (whether its grids are the paper's), ``fewest_seeds``, ``confidence``, ``claims``,
+        ``convergence``, ``budgets``, ``correlations``, ``attacks``, ``defenses``, ``screening``, ``notes``,
+        ``provenance``, ``failures`` and ``command``. Numbers that were not measurable are None.
 
     Returns
     -------

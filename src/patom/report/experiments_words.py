@@ -87,7 +87,7 @@ def level(results: Mapping[str, Any]) -> str:
 
 
 def means(results: Mapping[str, Any]) -> str:
-    """
+    r"""
     Say what lines and bands are.
 
     Parameters
@@ -104,10 +104,14 @@ def means(results: Mapping[str, Any]) -> str:
     --------
     >>> means({"n_seeds": 1, "confidence": 0.95})
     'There is one seed, so there are no bands.'
+    >>> means({"n_seeds": 5, "fewest_seeds": 3, "confidence": 0.95}).replace("\u00a0", " ")
+    'Bands are 95 % intervals of the mean over 3 to 5 seeds.'
     """
     if results["n_seeds"] == 1:
         return "There is one seed, so there are no bands."
-    return f"Bands are {level(results)} intervals of the mean over {results['n_seeds']} seeds."
+    fewest = results.get("fewest_seeds", results["n_seeds"])
+    seeds = f"{fewest} to {results['n_seeds']}" if fewest < results["n_seeds"] else str(results["n_seeds"])
+    return f"Bands are {level(results)} intervals of the mean over {seeds} seeds."
 
 
 def convergence_table(experiment: Mapping[str, Any]) -> Table:

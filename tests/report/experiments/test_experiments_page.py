@@ -42,6 +42,13 @@ def test_claims_come_first_and_every_part_follows_in_order(results: dict[str, An
     assert Counter(reader.tags)["svg"] == sum(panels) + len(results["correlations"][0]["maps"])
 
 
+def test_only_a_reproduction_is_headed_as_one(bare: dict[str, Any], read: Read) -> None:
+    assert "Data Poisoning Attacks on" in read(render_experiments(bare | {"reproduction": True})).text("p")
+    for own in (bare, bare | {"reproduction": False}):
+        assert "Data Poisoning Attacks on" not in read(render_experiments(own)).text("p")
+        assert "<b>Reproduction</b>" not in render_experiments(own)
+
+
 def test_every_claim_stands_with_its_verdict_rule_and_evidence(bare: dict[str, Any], read: Read) -> None:
     for index, claim in enumerate(bare["claims"]):
         claim |= {"rule": f"Rule number {index}.", "ours": f"ours-{index}", "paper": f"paper-{index}"}

@@ -11,7 +11,11 @@ from typing import Any
 
 from patom.experiments.findings import attacks, budgets, convergence, correlations, defenses, screening
 from patom.experiments.findings.rows import CONFIDENCE, Row
+from patom.experiments.grid import read_grid
 from patom.experiments.methods import LABELS
+
+PAPER = ("fig1", "fig2", "fig3", "settings")
+"""Presets that reproduce the paper."""
 
 __all__ = ["findings"]
 
@@ -37,11 +41,13 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
     return {
         "schema": 1,
         "kind": "experiments",
+        "reproduction": all(_of_the_paper(table, part["results"]["title"]) for table, part in runs),
         "title": "; ".join(dict.fromkeys(part["results"]["title"] for part in told)),
         "patom_version": told[0]["results"]["versions"]["patom"],
         "command": command,
         "confidence": CONFIDENCE,
         "n_seeds": max(len(part["results"]["seeds"]) for part in told),
+        "fewest_seeds": min(len(part["results"]["seeds"]) for part in told),
         "notes": list(dict.fromkeys(note for part in told for note in part["results"]["notes"])),
         "provenance": _together(told),
         "convergence": convergence.convergence(rows),
@@ -53,6 +59,13 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         "claims": [claim.as_dict() for claim in claims if claim.evidence],
         "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],
     }
+
+
+def _of_the_paper(rows: list[Row], title: str) -> bool:
+    """Whether a run is of a preset for the paper's figures, or of a part of one."""
+    grids = [grid for grid in map(read_grid, PAPER) if grid.title == title]
+    known = {(each.name, each.figure) for grid in grids for each in grid.experiments}
+    return bool(grids) and {(row["experiment"], row["figure"]) for row in rows} <= known
 
 
 def _together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

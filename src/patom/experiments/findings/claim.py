@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Verdict = Literal["reproduced", "partly", "not reproduced", "open"]
+Verdict = Literal["reproduced", "partly", "not reproduced", "open", "not tested"]
 
 
 FEW = 4
@@ -30,16 +30,22 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, the paper's figure, the criterion and the evidence from every setting that was run."""
+    """A claim, the paper's figure, the criterion and the evidence from every setting that was run.
+
+    ``missing`` is what the claim compares and the run lacks: without it a claim cannot be reproduced, only refuted.
+    """
 
     claim: str
     paper: str
     criterion: str
     evidence: list[Evidence]
+    missing: str = ""
 
     @property
     def verdict(self) -> Verdict:
         """Reproduced: the criterion is met in every setting that can tell. Partly: in some. Not reproduced: in none.
+
+        Not tested: something that it compares is missing, and nothing speaks against it.
 
         >>> Claim("c", "p", "r", [Evidence("a", "1", True), Evidence("b", "2", False)]).verdict
         'partly'
@@ -47,6 +53,8 @@ class Claim:
         answers = [item.holds for item in self.evidence if item.holds is not None]
         if not answers:
             return "open"
+        if self.missing and all(answers):
+            return "not tested"
         return "reproduced" if all(answers) else "partly" if any(answers) else "not reproduced"
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +67,8 @@ class Claim:
 
     def _ours(self) -> str:
         """What was measured, setting by setting; of many settings only in how many the criterion is met."""
+        if self.verdict == "not tested":
+            return f"not tested: {self.missing}"
         if len(self.evidence) == 1:
             return self.evidence[0].value
         told = [item for item in self.evidence if item.holds is not None]
