@@ -7,8 +7,17 @@ from patom.audit.levels import gate, judge
 SURE = {"mean": 0.4, "low": 0.3, "high": 0.5}
 
 
-def curve(low, mean, high, clean=SURE):
-    return {"damage": {"mean": mean, "low": low, "high": high}, "clean": clean}
+def curve(low, mean, high, clean=SURE, *, label="optimised, direct", budget=0.3, n_seeds=None):
+    damage = {"mean": mean, "low": low, "high": high}
+    seeds = n_seeds or (1 if low is None else 5)
+    return {"label": label, "budget": budget, "n_seeds": seeds, "damage": damage, "clean": clean}
+
+
+def covered(kind="direct", budget=0.3, reached=5, least=1.0, injecting=5):
+    return {
+        "kind": kind, "budget": budget, "n_seeds": 5, "n_injecting": injecting, "rows": [reached, reached],
+        "tasks": [5, 5], "reached": [reached, reached], "share": budget, "least_reached": least,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -44,9 +53,24 @@ def test_levels(curves, level, risk):
 @pytest.mark.parametrize(
     ("curves", "reason"),
     [
-        ([curve(0.3, 0.4, 0.5)], "By the intervals over seeds the worst damage is at least 30 %."),
-        ([curve(0.12, 0.15, 0.2)], "By the intervals over seeds the worst damage is at least 12 % and at most 20 %."),
-        ([curve(0.12, 0.2, 0.31)], "By the intervals over seeds the worst damage is at least 12 %, and may be 31 %."),
+        (
+            [curve(0.3, 0.4, 0.5)],
+            "By the intervals over seeds the worst damage is at least 30 % (optimised, direct, at 30 %).",
+        ),
+        (
+            [curve(0.12, 0.15, 0.2)],
+            "By the intervals over seeds the worst damage is at least 12 % (optimised, direct, at 30 %) and at most "
+            "20 %.",
+        ),
+        (
+            [curve(0.12, 0.2, 0.31)],
+            "By the intervals over seeds the worst damage is at least 12 % (optimised, direct, at 30 %), and may be "
+            "31 %.",
+        ),
+        (
+            [curve(-0.5, 3.0, 6.5), curve(0.62, 0.9, 1.2, label="PATOM, direct", budget=0.05)],
+            "By the intervals over seeds the worst damage is at least 62 % (PATOM, direct, at 5.0 %).",
+        ),
         ([curve(0.0, 0.05, 0.08)], "By the intervals over seeds no attack does more than 8.0 % damage."),
         ([curve(-0.3, -0.2, -0.1)], "By the intervals over seeds no attack does any damage."),
         ([curve(None, 0.9, None)], "A single draw has no interval, so this may be chance: set more seeds."),
@@ -108,3 +132,49 @@ def test_a_threshold_is_exceeded_or_kept_only_where_the_intervals_say_so(curves,
     found = gate(vars(judge(curves, "NMSE")), 0.25)
     assert (found["threshold"], found["exceeded"]) == (0.25, exceeded)
     assert reason in found["reason"]
+
+
+def test_the_level_is_carried_by_a_lower_end_that_allows_for_the_choice_among_all():
+    chosen = [curve(0.3, 0.4, 0.5) | {"low_of_all": 0.05}, curve(0.26, 0.3, 0.34) | {"low_of_all": 0.2}]
+    found = judge(chosen, "NMSE")
+    assert (found.level, found.at_least, found.at_most) == ("moderate", 0.2, 0.5)
+
+
+THIN = covered(reached=0, least=0.0, injecting=0)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "level"),
+    [
+        ([covered(), covered("indirect")], "low"),
+        ([covered(least=0.5)], "low"),
+        ([covered(least=0.49)], "cannot say"),
+        ([THIN, covered("indirect")], "cannot say"),
+        ([covered(), covered("indirect", least=0.2)], "cannot say"),
+        ([covered(budget=0.05, least=0.0), covered()], "low"),  # the largest budget counts
+    ],
+)
+def test_low_needs_every_kind_of_attack_in_most_of_its_tasks(coverage, level):
+    found = judge([curve(0.01, 0.05, 0.067)], "NMSE", (), coverage)
+    assert found.level == found.risk == level
+    assert gate(vars(found), 0.25)["exceeded"] is (False if level == "low" else None)
+    high = judge([curve(0.3, 0.4, 0.5)], "NMSE", (), coverage)  # which more rows do not lower
+    assert high.level == "high"
+    assert gate(vars(high), 0.25)["exceeded"] is True
+    moderate = judge([curve(0.12, 0.15, 0.2)], "NMSE", (), coverage)
+    assert moderate.risk == ("moderate" if level == "low" else "moderate or high")
+
+
+def test_the_reason_says_what_was_not_attacked():
+    assert judge([curve(0.01, 0.05, 0.067)], "NMSE", (), [THIN]).reason == (
+        "How much the worst damage may be cannot be said: at the largest budget, 30 %, direct attacks have a row for 0 "
+        "of 5 attacking tasks, so that the damage of more rows is not known; a larger budget would tell."
+    )
+
+
+@pytest.mark.parametrize("other", [(), (curve(-0.05, 0.0, 0.05),)])
+def test_seeds_that_all_give_the_same_damage_are_no_low_risk(other):
+    found = judge([curve(None, 0.0, None, n_seeds=3), *other], "NMSE", (), [covered()])
+    assert found.level == "cannot say"
+    assert "all 3 seeds give exactly the same damage, 0.0 %" in found.reason
+    assert gate(vars(found), 0.25)["exceeded"] is None

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from patom.audit import AuditSettings, table_data
-from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks, task_sets
+from patom.audit.coverage import coverage, reaches, thin
+from patom.audit.plan import budget_notes, budgets, exposure_budget, plan, shown_tasks, task_sets
 
 
 @pytest.fixture(name="data", scope="module")
@@ -157,3 +158,40 @@ def test_patom_takes_the_ascents_place_in_every_cell(data):
     assert [replace(cell, attack=cell.attack.replace("ascent", "patom")) for cell in ours] == papers
     assert not any("ascent" in cell.attack for cell in papers)
     assert any(cell.attack.startswith("ascent") for cell in ours)
+
+
+def test_budgets_that_inject_the_same_rows_everywhere_are_one(make_table):
+    data = table_data(make_table(sizes=[8] * 40))  # 5 or 6 training rows: 20 % and 30 % are one row
+    settings = AuditSettings(n_seeds=2)
+    assert budgets(data, settings) == (0.2,)
+    assert budgets(data, AuditSettings(n_seeds=2, budgets=(0.3, 0.25, 0.4))) == (0.25, 0.4)
+    assert budget_notes(data, settings) == [
+        "A budget of 30 % comes to the same rows as 20 % in all attacking tasks, so it was not run.",
+        "Left out of the usual budgets, as they come to no rows or few in tasks of this size: 5.0 %, 10 %.",
+    ]
+    (direct, indirect) = coverage(reaches(data, settings, budgets(data, settings)))
+    assert (direct["kind"], indirect["kind"]) == ("direct", "indirect")
+    assert direct["rows"] == [20, 20]
+    assert direct["share"] == pytest.approx(0.18, abs=0.005)
+    assert thin([direct, indirect]) == ""
+
+
+def test_budgets_are_one_only_if_they_are_in_every_seed(make_table):
+    data = table_data(make_table(sizes=(20, 30, 40, 50, 60)))
+    assert budgets(data, AuditSettings(n_seeds=2)) == (0.05, 0.1, 0.2, 0.3)
+    assert budget_notes(data, AuditSettings(n_seeds=2)) == []
+
+
+def test_attacks_without_a_row_are_told(make_table):
+    data = table_data(make_table(sizes=[20] * 9 + [40]))
+    settings = AuditSettings(n_seeds=3, budgets=(0.05,), targets=("t0", "t1", "t2", "t3", "t4"))
+    told = coverage(reaches(data, settings, (0.05,)))
+    assert [(each["kind"], each["rows"], each["reached"], each["n_injecting"]) for each in told] == [
+        ("direct", [0, 0], [0, 0], 0), ("indirect", [1, 1], [1, 1], 3),
+    ]  # fmt: skip
+    assert "direct attacks have a row for 0 of 5 attacking tasks and indirect attacks have a row for 1 of 5" in thin(
+        told
+    )
+    assert budget_notes(data, settings) == [
+        "With a budget of 5.0 % direct attacks have no row to inject in 3 of 3 seeds, where they were not run."
+    ]

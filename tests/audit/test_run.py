@@ -15,7 +15,7 @@ from patom.audit.draws import drawn
 from patom.audit.levels import gate
 from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
-from patom.audit.summary import interval
+from patom.intervals import varied_interval
 from patom.metrics import relative_damage
 
 
@@ -48,8 +48,8 @@ def test_curves_are_the_intervals_of_the_records(audited, quick):
     for point in audit.report["curves"]:
         rows = records(audit, purpose="curve", attack=point["attack"], budget=point["budget"])
         assert point["n_seeds"] == len(rows) == 2
-        assert point["damage"] == interval([row["damage"] for row in rows], quick.confidence)
-        assert point["metric"] == interval([row["metric"] for row in rows], quick.confidence)
+        assert point["damage"] == varied_interval([row["damage"] for row in rows], quick.confidence)
+        assert point["metric"] == varied_interval([row["metric"] for row in rows], quick.confidence)
         for row in rows:
             name = audit.report["model"]["metric"]
             assert row["damage"] == pytest.approx(relative_damage(row["metric_clean"], row["metric"], name))
@@ -292,3 +292,17 @@ def test_the_scale_of_target_and_features_does_not_matter(make_table, tiny, fact
     for a, b in zip(plain.report["curves"], scaled.report["curves"], strict=True):
         assert b["damage"]["mean"] == pytest.approx(a["damage"]["mean"], rel=1e-4)
     np.testing.assert_allclose(scaled.injected["y"], factor * plain.injected["y"], rtol=1e-9)
+
+
+def test_almost_no_rows_are_no_low_risk(make_table):
+    table = make_table(sizes=[20] * 9 + [40])
+    settings = AuditSettings(
+        budgets=(0.05,), n_seeds=2, iterations=2, lambda_1=0.01, lambda_2=0.01, targets=("t0", "t1", "t2", "t3", "t4")
+    )
+    report = run_audit(table_data(table), settings).report
+    direct, indirect = report["coverage"]
+    assert (direct["rows"], indirect["rows"], indirect["reached"]) == ([0, 0], [1, 1], [1, 1])
+    assert report["verdict"]["level"] == "cannot say"
+    assert "direct attacks have a row for 0 of 5 attacking tasks" in report["verdict"]["reason"]
+    assert gate(report["verdict"], 100.0)["exceeded"] is None
+    assert any("direct attacks have no row to inject in 2 of 2 seeds" in note for note in report["data"]["notes"])

@@ -107,6 +107,7 @@ def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
         assert entry["metric"]["mean"] == pytest.approx(1.5 * (0.04 + 0.09) / 2)
         assert entry["damage"] == pytest.approx(interval([3.0, 8.0], 0.95))
         assert entry["bystander_metric"]["mean"] == pytest.approx(0.015)
+        assert entry["low_of_all"] == pytest.approx(interval([3.0, 8.0], 1.0 - 0.05 / 4)["low"])  # of four curves
 
 
 def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):

@@ -24,8 +24,15 @@ def entry(attack, damage, *, budget=0.3, low=None, high=None, clean=0.8, metric=
     }
 
 
-def told(*entries, metric="AUC", aim=HALF, exposure=None, retuned=None, attack="ascent"):
-    return verdict(entries, exposure, retuned, attack, metric=metric, aim=aim)
+def told(*entries, metric="AUC", aim=HALF, exposure=None, retuned=None, attack="ascent", coverage=()):
+    return verdict(entries, exposure, retuned, attack, metric=metric, aim=aim, coverage=coverage)
+
+
+def covered(kind="direct", budget=0.3, rows=(100, 100), share=0.3, reached=(5, 5), least=1.0):
+    return {
+        "kind": kind, "budget": budget, "n_seeds": 5, "n_injecting": 5, "rows": list(rows), "tasks": [5, 5],
+        "reached": list(reached), "share": share, "least_reached": least,
+    }  # fmt: skip
 
 
 def exposure_map(*rows):
@@ -146,7 +153,7 @@ def test_a_single_seed_is_no_average_and_has_no_interval():
 
 def test_an_interval_that_includes_zero_is_pointed_out():
     sentence = "The interval of this damage includes zero: more seeds would tell harm from chance."
-    assert sentence in told(entry("ascent-direct", 0.3, low=-0.1, high=0.7))["sentences"]
+    assert sentence in told(entry("ascent-direct", 0.03, low=-0.01, high=0.07))["sentences"]
     assert sentence not in told(entry("ascent-direct", 0.3, low=0.1, high=0.5))["sentences"]
 
 
@@ -264,3 +271,88 @@ def test_what_is_left_where_lambdas_are_chosen_again(left, sentence):
         assert not any("again" in said for said in told(worst, retuned=silent)["sentences"])
     harmless = entry("ascent-direct", -0.1, low=-0.2, high=0.0)
     assert not any("again" in said for said in told(harmless, retuned=again)["sentences"])
+
+
+def test_the_headline_says_what_was_injected_where_the_budget_came_to_less():
+    few = covered(share=0.177, rows=(100, 104))
+    found = told(entry("ascent-direct", 0.5, low=0.4, high=0.6), coverage=[few])
+    assert found["injected"] == "100 to 104 rows (18 % more)"
+    assert found["headline"] == (
+        "An attacker who adds 100 to 104 rows (18 % more) to half of the tasks lowers their AUC by 50 % on average."
+    )
+    near = told(
+        entry("ascent-direct", 0.5, low=0.4, high=0.6), coverage=[covered(share=0.29, reached=(4, 5), least=0.8)]
+    )
+    assert near["injected"] == ""
+    assert "adds 30 % more rows to" in near["headline"]
+
+
+def test_one_row_is_called_one_row_in_indirect_attacks_too():
+    one = covered("indirect", budget=0.05, rows=(1, 1), share=0.009, reached=(1, 1), least=0.2)
+    indirect = entry("random-indirect", 0.4, low=0.3, high=0.5, budget=0.05)
+    found = told(indirect, coverage=[one])
+    assert found["headline"].startswith(
+        "An attacker who adds 1 random row (0.9 % more, in 1 of 5 tasks) to the other tasks lowers the AUC of half"
+    )
+    other = told(entry("ascent-direct", 0.9, low=0.8, high=1.0), indirect, coverage=[covered(), one])
+    assert any("the most is 40 % damage, with 1 random row (0.9 %" in said for said in other["sentences"])
+    exposure = exposure_map((0.5, 0.04), (0.12, 0.6)) | {"rows_injected": [7, 1]}
+    pairs = told(entry("ascent-direct", 0.3, low=0.1), exposure=exposure)["sentences"][-2]
+    assert "12 % damage with 1 row added" in pairs
+
+
+def test_where_too_little_was_attacked_the_headline_says_so():
+    little = covered("direct", budget=0.05, rows=(0, 0), share=0.0, reached=(0, 0), least=0.0)
+    one = covered("indirect", budget=0.05, rows=(1, 1), share=0.009, reached=(1, 1), least=0.2)
+    found = told(entry("ascent-indirect", 0.02, low=-0.01, high=0.067, budget=0.05), coverage=[little, one])
+    assert found["level"] == "cannot say"
+    assert (
+        found["headline"] == "Whether an attacker can hurt half of the tasks cannot be said: too little was attacked."
+    )
+    assert found["sentences"][0] == (
+        "The highest mean damage of what was run is 2.0 %, with an interval that includes zero (optimised, indirect, "
+        "at 5.0 %, which is 1 row (0.9 % more, in 1 of 5 tasks))."
+    )
+    assert gate(found, 0.25)["exceeded"] is None
+
+
+def everything(worst, **changes):
+    again = {"damage": {"mean": 138.0, "low": None, "high": None}}
+    others = [entry("random-direct", 3.56, low=-9.0), entry("ascent-indirect", 0.1, low=-0.2)]
+    return told(
+        worst, *others, retuned=again, exposure=exposure_map((0.5, 0.04), (0.12, 0.6)), metric="NMSE", **changes
+    )
+
+
+def test_nothing_more_is_said_of_damage_to_a_model_of_no_use():
+    found = everything(entry("ascent-direct", 200.0, low=100.0, high=300.0, clean=1.3))
+    assert "cannot be said" in found["headline"]
+    assert found["sentences"] == [CAVEAT]
+
+
+def test_where_the_headline_names_no_damage_no_sentence_speaks_of_it():
+    found = everything(entry("ascent-direct", 200.0, low=-100.0, high=500.0))
+    assert "differs too much between seeds" in found["headline"]
+    assert found["sentences"][0] == (
+        "The highest mean damage of what was run is 20,000 %, with an interval that includes zero (optimised, direct, "
+        "at 30 %)."
+    )
+    for words in ("this damage", "As many", "the same rows", "goes from"):
+        assert not any(words in said for said in found["sentences"])
+
+
+def test_no_sentence_contradicts_the_level_of_another_attack():
+    found = told(
+        entry("ascent-direct", 3.0, low=-0.5, high=6.5),
+        entry("patom-direct", 0.9, budget=0.05, low=0.62, high=1.2),
+    )
+    assert found["level"] == "high"
+    assert found["by"] == "patom, direct, at 5.0 %"
+    assert "at least 62 % (patom, direct, at 5.0 %)" in found["reason"]
+    assert "The interval of this damage includes zero; that of patom, direct, at 5.0 %, does not." in found["sentences"]
+
+
+def test_equal_seeds_are_not_called_a_single_draw():
+    sentences = told(entry("ascent-direct", 0.3, n_seeds=3))["sentences"]
+    assert "All 3 seeds give exactly this damage, so there is no interval." in sentences
+    assert not any("single draw" in said for said in sentences)

@@ -7,10 +7,11 @@ import numpy as np
 
 from patom.attacks.bilevel import MTRL
 from patom.audit.cells import Outcome
+from patom.audit.coverage import injected
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
-from patom.audit.plan import attacking_counts, budgets, injected
+from patom.audit.plan import attacking_counts, budget_notes, budgets
 from patom.audit.selection import Selection
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
@@ -36,7 +37,7 @@ def data_section(
         {"task": str(task), "n_train": int(n), "n_test": int(k), "clean": _finite(score)}
         for task, n, k, score in zip(data.tasks, data.counts, held_out, scores, strict=True)
     ]
-    notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings)]
+    notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings), *budget_notes(data, settings)]
     if asked > settings.n_seeds:
         notes.append(
             f"There are no more than {counted(settings.n_seeds, 'draw')} of targets and test rows that differ, so that "
@@ -128,6 +129,7 @@ def setting_section(
     else:
         targets = ", ".join(map(str, settings.targets))
     others = "the other tasks" if settings.attackers is None else ", ".join(map(str, settings.attackers))
+    through = f"indirect: {others}" if task_sets(data, settings, 0)[1] else "no other task for indirect attacks"
     return {
         "budgets": list(budgets(data, settings)),
         "n_seeds": settings.n_seeds,
@@ -140,7 +142,7 @@ def setting_section(
         "confidence": settings.confidence,
         "splits": "each seed holds out its own test rows" if any(data.numbers) else "one split",
         "targets": targets,
-        "attackers": f"direct: the targets themselves; indirect: {others}",
+        "attackers": f"direct: the targets themselves; {through}",
         "injected_norm": 1.0,
         "attacks_run": len(outcomes),
         "attacks_uncertified": sum(not outcome.certified for outcome in outcomes),

@@ -1,9 +1,11 @@
 """Which level of risk the numbers carry, and whether a threshold is exceeded: only what the intervals say."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from patom.audit.coverage import thin
 from patom.audit.wording import percent
 
 HIGH, MODERATE = 0.25, 0.10
@@ -26,10 +28,15 @@ class Judged:
     reason : str
         One sentence.
     at_least, at_most : float or None
-        Between these the worst damage lies by the intervals over seeds: the largest of all lower ends, and of all upper
-        ends. None where nothing can be said, or some attack has no upper end.
+        Between these the worst damage lies by the intervals over seeds: the largest of all lower ends, which allow for
+        that choice, and of all upper ends. None where nothing can be said; no upper end where some attack has none, or
+        too little was attacked.
+    by : str
+        The attack and budget whose interval ``at_least`` is of.
     of_no_use : str
         What the clean model is, where it is not better than a guess, so that there is nothing to damage; else empty.
+    little : str
+        Why little was attacked, as a clause; else empty.
     """
 
     level: Level
@@ -37,7 +44,9 @@ class Judged:
     reason: str
     at_least: float | None = None
     at_most: float | None = None
+    by: str = ""
     of_no_use: str = ""
+    little: str = ""
 
 
 def measured(curves: Sequence[Entry]) -> list[Entry]:
@@ -50,11 +59,17 @@ def worst_of(curves: Sequence[Entry]) -> Entry | None:
     return max(measured(curves), key=lambda entry: float(entry["damage"]["mean"]), default=None)
 
 
-def judge(curves: Sequence[Entry], metric: str, clean_by_seed: Sequence[float | None] = ()) -> Judged:
+def judge(
+    curves: Sequence[Entry],
+    metric: str,
+    clean_by_seed: Sequence[float | None] = (),
+    coverage: Sequence[Entry] = (),
+) -> Judged:
     """The level that the intervals of all curves carry.
 
     High: some attack's interval lies at or above 25 % relative damage. Moderate: at or above 10 %. Low: all intervals
-    lie below 10 %. Otherwise none of these can be said, nor where the clean model is not better than a guess, or where
+    lie below 10 %, and each kind of attack that was planned reached half of its attacking tasks in every seed, at the
+    largest budget. Otherwise none of these can be said, nor where the clean model is not better than a guess, or where
     there is no interval.
 
     Parameters
@@ -64,12 +79,15 @@ def judge(curves: Sequence[Entry], metric: str, clean_by_seed: Sequence[float | 
     metric : {"NMSE", "AUC"}
     clean_by_seed : sequence of float or None
         The clean metric of each seed's targets.
+    coverage
+        As ``coverage.coverage`` makes it.
 
     Examples
     --------
     >>> def curve(low, mean, high):
+    ...     named = {"label": "optimised, direct", "budget": 0.3, "n_seeds": 5}
     ...     damage = {"mean": mean, "low": low, "high": high}
-    ...     return {"damage": damage, "clean": {"mean": 0.4, "low": 0.3, "high": 0.5}}
+    ...     return named | {"damage": damage, "clean": {"mean": 0.4, "low": 0.3, "high": 0.5}}
     >>> judge([curve(0.3, 0.4, 0.5), curve(-0.1, 0.0, 0.1)], "NMSE").level
     'high'
     >>> judge([curve(0.12, 0.2, 0.28)], "NMSE").risk
@@ -86,28 +104,71 @@ def judge(curves: Sequence[Entry], metric: str, clean_by_seed: Sequence[float | 
         spread = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
         told = f"Without an attack the {metric} of the targets is {level:.3g}{spread}, {no_use}"
         return Judged(CANNOT_SAY, CANNOT_SAY, f"{told}, so damage to it says little.", of_no_use=no_use)
-    ends = [[entry["damage"][end] for entry in measured(curves)] for end in ("low", "high")]
-    known = [low for low in ends[0] if low is not None]
-    if not known:
-        return Judged(CANNOT_SAY, CANNOT_SAY, "A single draw has no interval, so this may be chance: set more seeds.")
-    return _by_ends(max(known), None if None in ends[1] else max(ends[1]))
+    known, little = measured(curves), thin(coverage)
+    surest = max((entry for entry in known if _low(entry) is not None), key=_at_least, default=None)
+    if surest is None:
+        return Judged(CANNOT_SAY, CANNOT_SAY, _no_interval(worst), little=little)
+    open_ended = worst_of([entry for entry in known if entry["damage"]["high"] is None])
+    if little:
+        why = f"{little}, so that the damage of more rows is not known; a larger budget would tell"
+    else:
+        why = "" if open_ended is None else f"{named(open_ended)}: {_without_interval(open_ended)}"
+    at_most = None if why else max(float(entry["damage"]["high"]) for entry in known)
+    return replace(_by_ends(_at_least(surest), at_most, named(surest), why), by=named(surest), little=little)
 
 
-def _by_ends(at_least: float, at_most: float | None) -> Judged:
-    by = "By the intervals over seeds"
+def named(entry: Entry) -> str:
+    """An attack and its budget.
+
+    >>> named({"label": "optimised, direct", "budget": 0.05})
+    'optimised, direct, at 5.0 %'
+    """
+    return f"{entry['label']}, at {percent(entry['budget'])}"
+
+
+def _low(entry: Entry) -> float | None:
+    """The lower end that a choice among all curves leaves; earlier results have the plain one."""
+    low = entry.get("low_of_all", entry["damage"]["low"])
+    return None if low is None else float(low)
+
+
+def _at_least(entry: Entry) -> float:
+    low = _low(entry)
+    return -math.inf if low is None else low
+
+
+def _no_interval(entry: Entry) -> str:
+    if entry["n_seeds"] < 2:
+        return "A single draw has no interval, so this may be chance: set more seeds."
+    return f"There is no interval: {_without_interval(entry)}."
+
+
+def _without_interval(entry: Entry) -> str:
+    if entry["n_seeds"] < 2:
+        return "a single draw has no interval"
+    same = f"all {entry['n_seeds']} seeds give exactly the same damage, {percent(entry['damage']['mean'])}"
+    return f"{same}, as few test rows may do, which does not tell how it varies"
+
+
+def _by_ends(at_least: float, at_most: float | None, by: str, why: str) -> Judged:
+    """The level; ``by``: whose lower end it is, ``why``: why there is no upper end."""
+    told = "By the intervals over seeds"
+    low = f"{told} the worst damage is at least {percent(at_least)} ({by})"
     if at_least >= HIGH:
-        return Judged("high", "high", f"{by} the worst damage is at least {percent(at_least)}.", at_least, at_most)
+        return Judged("high", "high", f"{low}.", at_least, at_most)
     if at_least >= MODERATE:
-        low = f"{by} the worst damage is at least {percent(at_least)}"
         if at_most is not None and at_most < HIGH:
             return Judged("moderate", "moderate", f"{low} and at most {percent(at_most)}.", at_least, at_most)
-        may = "" if at_most is None else f", and may be {percent(at_most)}"
+        may = f", and may be {percent(at_most)}" if at_most is not None else f", and may be more: {why}"
         return Judged("moderate", "moderate or high", f"{low}{may}.", at_least, at_most)
-    if at_most is not None and at_most < MODERATE:
+    if at_most is None:
+        reason = f"How much the worst damage may be cannot be said: {why}."
+    elif at_most < MODERATE:
         some = f"more than {percent(at_most)} damage" if at_most > 0.0 else "any damage"
-        return Judged("low", "low", f"{by} no attack does {some}.", at_least, at_most)
-    upper = "more than any interval says" if at_most is None else percent(at_most)
-    reason = f"{by} the worst damage may be anything from {percent(at_least)} to {upper}: more seeds would narrow that."
+        return Judged("low", "low", f"{told} no attack does {some}.", at_least, at_most)
+    else:
+        span = f"from {percent(at_least)} to {percent(at_most)}"
+        reason = f"{told} the worst damage may be anything {span}: more seeds would narrow that."
     return Judged(CANNOT_SAY, CANNOT_SAY, reason, at_least, at_most)
 
 
@@ -136,12 +197,17 @@ def better(value: float, metric: str) -> bool:
     return value < guess if metric == "NMSE" else value > guess
 
 
+def _of(verdict: Mapping[str, Any]) -> str:
+    return f" ({verdict['by']})" if verdict.get("by") else ""
+
+
 def gate(verdict: Mapping[str, Any], threshold: float) -> dict[str, Any]:
     """Whether the worst damage exceeds a threshold; None where that cannot be said.
 
     Exceeded is a threshold that some attack's whole interval lies above, kept one that all intervals end at or below.
     What fails a build, or passes it, should not be chance: it is neither where an interval holds the threshold, where
-    there is no interval, and where the clean model is not better than a guess. More seeds narrow the intervals.
+    there is no interval, and where the clean model is not better than a guess. Nor is a threshold kept where little was
+    attacked. More seeds narrow the intervals.
 
     Parameters
     ----------
@@ -157,7 +223,7 @@ def gate(verdict: Mapping[str, Any], threshold: float) -> dict[str, Any]:
     """
     low, high = verdict["at_least"], verdict["at_most"]
     if low is not None and low > threshold:
-        return {"threshold": threshold, "exceeded": True, "reason": f"it is at least {percent(low)}"}
+        return {"threshold": threshold, "exceeded": True, "reason": f"it is at least {percent(low)}{_of(verdict)}"}
     if high is not None and high <= threshold:
         return {"threshold": threshold, "exceeded": False, "reason": f"it is at most {percent(high)}"}
     return {"threshold": threshold, "exceeded": None, "reason": verdict["reason"]}

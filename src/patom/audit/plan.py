@@ -5,17 +5,28 @@ import math
 import numpy as np
 
 from patom.audit.cells import Cell
+from patom.audit.coverage import injected, reaches
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
+from patom.audit.wording import counted, percent
 from patom.core.arrays import IntArray
 
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
     """The budgets asked for, or the default ones; where tasks are too small for these, the smallest of use.
 
-    A default budget is of use if a quarter of its rows is left after rounding down in every attacking task.
+    A default budget is of use if a quarter of its rows is left after rounding down in every attacking task. Of budgets
+    that inject the same rows everywhere, the smallest stands for all.
     """
+    kept: list[float] = []
+    for budget in _asked(data, settings):
+        if not kept or not _same_rows(data, settings, kept[-1], budget):
+            kept.append(budget)
+    return tuple(kept)
+
+
+def _asked(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
     counts = attacking_counts(data, settings)
     for budget in settings.budgets or ():
         if not injected(counts, budget).any():
@@ -31,15 +42,47 @@ def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
     return tuple(usable) or (next(budget for budget in one_row if _of_use(counts, budget)),)
 
 
+def _same_rows(data: AuditData, settings: AuditSettings, smaller: float, larger: float) -> bool:
+    """Whether two budgets come to the same number of rows in each attacking task of each seed."""
+    counts = attacking_counts(data, settings)
+    if not np.array_equal(injected(counts, smaller), injected(counts, larger)):
+        return False  # which spares the splits of the other seeds
+    found = reaches(data, settings, (smaller, larger))
+    ours, theirs = ([reach.injected for reach in found if reach.budget == budget] for budget in (smaller, larger))
+    return all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def budget_notes(data: AuditData, settings: AuditSettings) -> list[str]:
+    """Sentences on budgets and attacks that were not run, and why."""
+    run, usable = budgets(data, settings), _asked(data, settings)
+    notes = [
+        f"A budget of {percent(budget)} comes to the same rows as {percent(max(each for each in run if each < budget))}"
+        " in all attacking tasks, so it was not run."
+        for budget in usable
+        if budget not in run
+    ]
+    small = [] if settings.budgets else [percent(budget) for budget in DEFAULT_BUDGETS if budget not in usable]
+    if small:
+        notes.append(
+            f"Left out of the usual budgets, as they come to no rows or few in tasks of this size: {', '.join(small)}."
+        )
+    nothing: dict[tuple[str, float], int] = {}
+    for reach in reaches(data, settings, run):
+        key = reach.kind, reach.budget
+        nothing[key] = nothing.get(key, 0) + (not reach.injected.any())
+    notes += [
+        f"With a budget of {percent(budget)} {kind} attacks have no row to inject in {seeds:,} of "
+        f"{counted(settings.n_seeds, 'seed')}, where they were not run."
+        for (kind, budget), seeds in nothing.items()
+        if seeds
+    ]
+    return notes
+
+
 def attacking_counts(data: AuditData, settings: AuditSettings) -> IntArray:
     """Training rows of the tasks through which the curves' attacks go."""
     targets, others = task_sets(data, settings, 0)
     return np.asarray(data.counts[sorted({*targets, *others})])
-
-
-def injected(counts: IntArray, budget: float) -> IntArray:
-    """Rows that a budget comes to in tasks of so many rows: rounded down, as in ``ThreatModel``."""
-    return np.asarray(np.floor(budget * counts + 1e-9), dtype=np.int64)
 
 
 def _of_use(counts: IntArray, budget: float) -> bool:
@@ -73,25 +116,18 @@ def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
     """
     grid, methods = budgets(data, settings), ("random", settings.attack)
     cells = []
-    for replicate in range(settings.n_seeds):
-        split, (targets, attackers) = data.of_seed(replicate), task_sets(data, settings, replicate)
-        for budget in grid:
-            if _injects(split, targets, budget):
-                cells += [Cell("curve", f"{how}-direct", targets, targets, budget, replicate) for how in methods]
-            if attackers and _injects(split, attackers, budget):
-                cells += [Cell("curve", f"{how}-indirect", targets, attackers, budget, replicate) for how in methods]
+    for reach in reaches(data, settings, grid):
+        if reach.injected.any():
+            aimed = reach.targets, reach.attackers, reach.budget, reach.replicate
+            cells += [Cell("curve", f"{how}-{reach.kind}", *aimed) for how in methods]
     shown, budget, measurable = shown_tasks(data, settings), exposure_budget(data, settings), data.measurable
     cells += [
         Cell("exposure", f"{settings.attack}-{'direct' if i == j else 'indirect'}", (j,), (i,), budget, 0)
         for i in shown
-        if _injects(data, (i,), budget)
+        if injected(data.counts[[i]], budget).any()
         for j in shown
         if measurable[j]
     ]
     everyone, targets = tuple(range(data.tasks.size)), task_sets(data, settings, 0)[0]
-    reach = "direct" if targets == everyone else "hybrid"
-    return [*cells, Cell("relationships", f"{settings.attack}-{reach}", targets, everyone, grid[-1], 0)]
-
-
-def _injects(data: AuditData, attackers: tuple[int, ...], budget: float) -> bool:
-    return bool(injected(data.counts[list(attackers)], budget).any())
+    how = "direct" if targets == everyone else "hybrid"
+    return [*cells, Cell("relationships", f"{settings.attack}-{how}", targets, everyone, grid[-1], 0)]

@@ -13,10 +13,11 @@ import patom
 from patom.attacks.bilevel import MTRL
 from patom.audit import about, summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
+from patom.audit.coverage import coverage, reaches
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed, drawn
 from patom.audit.pilot import with_step_sizes
-from patom.audit.plan import exposure_budget, plan, shown_tasks
+from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks
 from patom.audit.remedies import helped
 from patom.audit.retuned import retuned
 from patom.audit.selection import select_lambdas
@@ -98,6 +99,7 @@ def run_audit(
     again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
     remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
     model_told = about.model_section(data, fitted, selection, clean, settings)
+    covered = coverage(reaches(data, settings, budgets(data, settings)))
     report = {
         "schema": 1,
         "patom_version": patom.__version__,
@@ -106,6 +108,7 @@ def run_audit(
         "model": model_told,
         "setting": about.setting_section(data, settings, outcomes, step_sizes),
         "curves": curves,
+        "coverage": covered,
         "exposure": exposure,
         "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
         "retuned": again,
@@ -113,6 +116,7 @@ def run_audit(
         "verdict": verdict(
             curves, exposure, again, settings.attack,
             metric=data.metric, aim=about.aim(data, settings), clean_by_seed=model_told["clean_targets_by_seed"],
+            coverage=covered,
         ),
         "fail_above": None,
     }  # fmt: skip

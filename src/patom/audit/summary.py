@@ -58,22 +58,29 @@ def effects(data: AuditData, clean: Sequence[FloatArray], outcomes: Iterable[Out
 
 
 def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:
-    """One entry for each attack and budget, over its seeds."""
+    """One entry for each attack and budget, over the seeds in which its damage could be measured.
+
+    ``low_of_all`` is the lower end of the damage's interval at a confidence that allows for taking the largest of all
+    curves' (Bonferroni), as a verdict does; the intervals themselves do not.
+    """
     groups: dict[tuple[str, float], list[Effect]] = {}
     for item in effects:
         cell = item.outcome.cell
         if cell.purpose == "curve":
             groups.setdefault((cell.attack, cell.budget), []).append(item)
     order = list(LABELS)
+    measured = sum(any(np.isfinite(item.damage) for item in group) for group in groups.values())
+    of_all = 1.0 - (1.0 - confidence) / max(measured, 1)
     return [
         {
             "attack": attack,
             "label": LABELS[attack],
             "budget": budget,
-            "n_seeds": len(group),
+            "n_seeds": sum(bool(np.isfinite(item.damage)) for item in group),
             "clean": varied_interval((item.clean for item in group), confidence),
             "metric": varied_interval((item.attacked for item in group), confidence),
             "damage": varied_interval((item.damage for item in group), confidence),
+            "low_of_all": varied_interval((item.damage for item in group), of_all)["low"],
             "bystander_metric": varied_interval((item.bystanders for item in group), confidence),
         }
         for (attack, budget), group in sorted(groups.items(), key=lambda kv: (order.index(kv[0][0]), kv[0][1]))

@@ -133,7 +133,22 @@ class Point(_Part):
     n_seeds: Count
     metric: Interval
     damage: Interval
+    low_of_all: Number | None = None
     bystander_metric: Interval | None = None
+
+
+class Coverage(_Part):
+    """What a budget came to for one kind of attack, over the seeds; pairs are the least and the most."""
+
+    kind: str
+    budget: Positive
+    n_seeds: Count
+    n_injecting: Count
+    rows: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    tasks: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    reached: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    share: NotNegative
+    least_reached: NotNegative
 
 
 def _require_square(name: str, rows: Rows, m: int) -> None:
@@ -229,6 +244,8 @@ class Verdict(_Part):
     headline: str
     worst_damage: Number | None
     worst: Worst | None
+    by: str = ""
+    injected: str = ""
     sentences: list[str]
 
 
@@ -249,6 +266,7 @@ class Results(_Part):
     model: Model
     setting: Setting
     curves: list[Point]
+    coverage: list[Coverage] = Field(default_factory=list)
     exposure: Exposure | None = None
     relationships: Relationships | None = None
     remedies: Remedies | None = None
