@@ -8,10 +8,11 @@ from sklearn.base import clone
 
 from patom import Ball, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, run_audit, table_data
+from patom.audit.cells import Cell
 from patom.audit.draws import drawn
 from patom.audit.plan import plan
 from patom.audit.recommended import objection, recommended
-from patom.audit.remedies import N_REMEDIES, helped
+from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
 from patom.defenses import Clip
 from patom.intervals import kept_off
 from patom.models.lambda_grid import WEAKER
@@ -157,3 +158,14 @@ def test_the_steps_are_counted_where_nothing_could_be_measured(data):
     found = helped(data, SETTINGS, None, np.zeros(0), [], None, n_jobs=1, advance=lambda: steps.append(1))
     assert found is None
     assert len(steps) == N_REMEDIES * SETTINGS.n_seeds
+
+
+def test_defenses_that_give_the_same_everywhere_count_as_one():
+    cell = Cell("curve", "ascent-direct", (0,), (0,), 0.1, 0)
+
+    def tried(remedy, value):
+        return Tried(remedy, cell, *np.full((3, 4), value))
+
+    assert _twins([tried(0, 0.1), tried(1, 0.2), tried(2, 0.1), tried(3, 0.3)]) == {2: 0}
+    both_seeds = [tried(0, 0.1), tried(1, 0.1), tried(0, 0.5), tried(1, 0.6)]
+    assert _twins(both_seeds) == {}

@@ -306,3 +306,8 @@ def test_almost_no_rows_are_no_low_risk(make_table):
     assert "direct attacks have a row for 0 of 5 attacking tasks" in report["verdict"]["reason"]
     assert gate(report["verdict"], 100.0)["exceeded"] is None
     assert any("direct attacks have no row to inject in 2 of 2 seeds" in note for note in report["data"]["notes"])
+
+
+def test_one_task_has_no_other_for_indirect_attacks(make_table, quick):
+    setting = run_audit(table_data(make_table(sizes=(40,))), quick).report["setting"]
+    assert setting["attackers"] == "direct: the targets themselves; no other task for indirect attacks"

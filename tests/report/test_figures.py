@@ -124,6 +124,25 @@ def test_wide_bands_do_not_flatten_the_lines(report: dict[str, Any]) -> None:
     assert high - low < 2
 
 
+def cuts(axes: Any) -> int:
+    """Triangles at the edges."""
+    return sum(len(each.get_offsets()) for each in axes.collections if type(each).__name__ == "PathCollection")
+
+
+def test_bands_are_whole_or_their_cut_is_marked(report: dict[str, Any]) -> None:
+    shown = max(point["damage"]["mean"] for point in report["curves"])
+    for point in report["curves"]:
+        point["damage"] |= {"low": -2.5 * shown, "high": 3.5 * shown}
+    axes = damage_curves(report).axes[1]
+    low, high = axes.get_ylim()
+    assert low < -2.5 * shown
+    assert high > 3.5 * shown
+    assert cuts(axes) == 0
+    for point in report["curves"]:
+        point["damage"] |= {"low": -40.0, "high": 40.0}
+    assert cuts(damage_curves(report).axes[1]) == 2 * len(report["curves"])
+
+
 @pytest.mark.parametrize(("threshold", "drawn"), [(0.25, True), (5.0, False), (None, False)])
 def test_gate_is_drawn_where_it_falls_into_the_picture(
     report: dict[str, Any], threshold: float | None, drawn: bool

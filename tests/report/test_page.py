@@ -135,7 +135,12 @@ def test_missing_numbers_say_so(small: dict[str, Any]) -> None:
 
 def test_a_single_seed_has_no_interval(small: dict[str, Any]) -> None:
     small["verdict"]["worst"] |= {"low": None, "high": None}
-    assert "no interval: too few seeds" in read(render_page(small)).text("p")
+    assert "no interval: all seeds give the same" in read(render_page(small)).text("p")
+    for point in small["curves"]:
+        point["n_seeds"] = 1
+    page = read(render_page(small)).text("p")
+    assert "no interval: too few seeds" in page
+    assert "Lines are means over 1 seed, bands" in page
 
 
 @pytest.mark.parametrize("level", ["low", "moderate", "high", "unknown"])
@@ -240,7 +245,8 @@ def test_subset_of_tasks_is_mentioned(make_report: Any) -> None:
 
 def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(small: dict[str, Any]) -> None:
     command = "patom audit 'a & b.csv' --task 'user id' --target y --seed 0"
-    assert read(render_page(small | {"command": command})).text("pre") == command
+    assert read(render_page(small | {"command": command, "fail_above": None})).text("pre") == command
+    assert read(render_page(small | {"command": command})).text("pre") == f"{command} --fail-above 0.25"
     assert "How to run it again" not in read(render_page(small | {"command": None})).text("h2")
 
 
@@ -308,3 +314,39 @@ def test_missing_sections_are_named(small: dict[str, Any]) -> None:
     del small["model"], small["verdict"]
     with pytest.raises(ValueError, match="lack model, verdict"):
         render_page(small)
+
+
+def test_seeds_and_looks_of_lines_are_those_that_there_are(make_report: Any) -> None:
+    whole = make_report(tasks=3)
+    page = read(render_page(whole)).text("p")
+    assert "Lines are means over 5 seeds, bands" in page
+    assert "Orange is an attack through the target tasks themselves, blue one through other tasks only; dashed" in page
+    part = make_report(tasks=3)
+    part["curves"] = [point for point in part["curves"] if point["attack"].endswith("-indirect")]
+    part["curves"][0]["n_seeds"] = 2
+    part["curves"][1] |= {"n_seeds": 0, "damage": {"mean": None, "low": None, "high": None}}
+    page = read(render_page(part)).text("p")
+    assert "Lines are means over 2 to 5 seeds, bands" in page
+    assert "Orange" not in page
+    assert "Blue is an attack through other tasks only; dashed lines are random rows" in page
+
+
+def test_the_big_number_says_what_was_injected(small: dict[str, Any]) -> None:
+    small["verdict"]["injected"] = "1 row (1.2 % more, in 1 of 5 tasks)"
+    assert ", which is 1 row (1.2\u00a0% more, in 1 of 5 tasks)" in read(render_page(small)).text("p")
+
+
+def test_tasks_measured_together_say_what_their_own_figures_are_set_against(make_report: Any) -> None:
+    report = make_report(metric="NMSE")
+    words = "set against the variance of its own test targets"
+    assert words not in read(render_page(report)).text("p")
+    report["model"]["measured"] = "tasks together"
+    assert words in read(render_page(report)).text("p")
+
+
+def test_one_row_is_no_rows(make_report: Any) -> None:
+    report = make_report(tasks=2)
+    report["exposure"]["rows_injected"] = [1, 2]
+    page = render_page(report)
+    assert "(1 row injected)" in page
+    assert "(2 rows injected)" in page

@@ -32,8 +32,8 @@ def _asked(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
         if not injected(counts, budget).any():
             most = int(counts.max())
             raise ValueError(
-                f"budget {budget:g} of the audit rounds to no rows: the largest attacking task has {most} training "
-                f"rows, so {math.ceil(1_000 / most) / 1_000:g} would inject one."
+                f"budget {budget:g} of the audit rounds to no rows: the largest attacking task has "
+                f"{counted(most, 'training row')}, so {math.ceil(1_000 / most) / 1_000:g} would inject one."
             )
     if settings.budgets is not None:
         return tuple(sorted(set(settings.budgets)))

@@ -98,10 +98,12 @@ def helped(
     for _ in range(N_REMEDIES * (settings.n_seeds - len(faced))):  # seeds whose tasks are too small for that budget
         advance()
     before = {item.cell.replicate: item for item in faced}
+    twins = _twins(found)
     measured = [
         {"label": remedy.label, "code": remedy.code}
         | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
         for k, remedy in enumerate(tried)
+        if k not in twins
     ]
     return {
         "attack": attack,
@@ -111,7 +113,21 @@ def helped(
         "attacked": _over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
         "remedies": [one | {"objection": objection(one, data.metric)} for one in measured],
         **recommended(measured, data.metric),
+        "notes": [
+            f'"{tried[k].label}" is left out, as it gives the same as "{tried[first].label}" on every test row.'
+            for k, first in twins.items()
+        ],
     }
+
+
+def _twins(found: Sequence[Tried]) -> dict[int, int]:
+    """Defenses that gave all the predictions of an earlier one, as where a filter drops nothing; and that one."""
+    answers: dict[int, list[FloatArray]] = {}
+    for one in found:
+        answers.setdefault(one.remedy, []).extend((one.clean, one.naive, one.known))
+    first: dict[bytes, int] = {}
+    met = {k: first.setdefault(b"".join(part.tobytes() for part in parts), k) for k, parts in answers.items()}
+    return {k: earlier for k, earlier in met.items() if earlier != k}
 
 
 def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Remedy]:

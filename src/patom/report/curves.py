@@ -302,6 +302,7 @@ def _draw_line(axes: Axes, quantity: Quantity, line: Curve, style: LineStyle) ->
         zorder=3,
         clip_on=False,
     )
+    _mark_cuts(axes, line, style.colour)
     hovers = []
     for budget, mean, low, high in zip(line.budget[1:], line.mean[1:], line.low[1:], line.high[1:], strict=True):
         if np.isfinite(mean):
@@ -309,6 +310,15 @@ def _draw_line(axes: Axes, quantity: Quantity, line: Curve, style: LineStyle) ->
             text = f"{line.label}, budget {numerals.budget(budget)}: {shown}"
             hovers.append(Hover(axes, ((budget, mean), (budget, mean)), text, margin=5.0))
     return hovers
+
+
+def _mark_cuts(axes: Axes, line: Curve, colour: str) -> None:
+    """A small triangle at the edge of the axes wherever the band goes on beyond it."""
+    bottom, top = axes.get_ylim()
+    for edge, marker, beyond in ((bottom, "v", line.low < bottom), (top, "^", line.high > top)):
+        if beyond.any():
+            at = line.budget[beyond]
+            axes.scatter(at, np.full(at.size, edge), s=14, marker=marker, color=colour, clip_on=False, zorder=2.5)
 
 
 def _name_lines(

@@ -10,6 +10,7 @@ from .attacks_table import attacks_table
 from .claims import claim_rows, summary, tally
 from .experiments_figures import KINDS
 from .labels import printable
+from .lines import looks
 from .svg import inline_svg
 from .templates import environment
 
@@ -67,6 +68,7 @@ def render_experiments(results: Mapping[str, Any]) -> str:
         claims=claim_rows(results),
         facts=words.facts(results),
         means=words.means(results),
+        looks=looks(_attacks(results)),
         sections={kind: _experiments(results, kind) for kind in KINDS},
         notes=results.get("notes") or [],
         provenance=words.provenance(results),
@@ -76,6 +78,12 @@ def render_experiments(results: Mapping[str, Any]) -> str:
         command=results.get("command"),
     )
     return printable(page)
+
+
+def _attacks(results: Mapping[str, Any]) -> list[str]:
+    """Those of the budget figures."""
+    panels = (panel for experiment in results.get("budgets") or () for panel in experiment["panels"])
+    return [str(line["attack"]) for panel in panels for line in panel["lines"]]
 
 
 def _check(results: Mapping[str, Any]) -> None:

@@ -62,7 +62,7 @@ def _exposure_words(exposure: Mapping[str, Any], row: int, column: int, damage: 
     tasks = exposure["tasks"]
     shown = numerals.percent(damage[row, column]) if np.isfinite(damage[row, column]) else "not measurable"
     rows = exposure.get("rows_injected") or []
-    injected = f" ({numerals.count(rows[row])} rows injected)" if len(rows) > row else ""
+    injected = f" ({numerals.count(rows[row])} row{'' if rows[row] == 1 else 's'} injected)" if len(rows) > row else ""
     return f"{shorten(tasks[row], 60)} → {shorten(tasks[column], 60)}: {shown}{injected}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import numerals, remedies, sections
+from . import lines, numerals, remedies, sections
 from .curves import curve_picture
 from .exposure import exposure_picture
 from .labels import printable
@@ -62,10 +62,19 @@ def render_page(report: Mapping[str, Any]) -> str:
         attack=sections.attack(report),
         remedies=remedies.remedies(report),
         confidence=sections.confidence(report),
-        command=report.get("command"),
+        command=_command(report),
+        lines={"seeds": lines.seeds(report), "looks": lines.looks(point["attack"] for point in report["curves"])},
         **_pictures(report),
     )
     return printable(page)
+
+
+def _command(report: Mapping[str, Any]) -> str | None:
+    """What to type for the same page, its gate included."""
+    command, gate = report.get("command"), report.get("fail_above")
+    if not command or gate is None or "--fail-above" in command:
+        return command
+    return f"{command} --fail-above {gate['threshold']}"
 
 
 def _check(report: Mapping[str, Any]) -> None:

@@ -93,15 +93,18 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+BAND = 3.0
+"""Bands that reach further from the means than so many times their spread are cut off."""
 RISE = Quantity("damage", "training loss", math.nan)
 """What an attacker raises: the training loss of the target tasks."""
 
 
 def value_limits(means: np.ndarray, ends: np.ndarray, least: float) -> tuple[float, float]:
     """
-    Find limits with room for all means, and for bands up to the spread of the means on either side.
+    Find limits with room for all means, and for bands within ``BAND`` times the spread of the means on either side.
 
-    Two seeds give bands ten times as wide as what they surround; those are cut off rather than flatten the lines.
+    Two seeds give bands ten times as wide as what they surround; those are cut off, after one spread of the means,
+    rather than flatten the lines.
 
     Parameters
     ----------
@@ -128,7 +131,9 @@ def value_limits(means: np.ndarray, ends: np.ndarray, least: float) -> tuple[flo
     low, high = float(means.min()), float(means.max())
     width = max(high - low, least)
     if ends.size:
-        low, high = max(min(low, ends.min()), low - width), min(max(high, ends.max()), high + width)
+        under, over = float(low - ends.min()), float(ends.max() - high)
+        low -= 0.0 if under <= 0.0 else under if under <= BAND * width else width
+        high += 0.0 if over <= 0.0 else over if over <= BAND * width else width
     return float(low - 0.06 * width), float(high + 0.08 * width)
 
 

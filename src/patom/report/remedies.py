@@ -44,6 +44,7 @@ def remedies(report: Mapping[str, Any]) -> dict[str, Any] | None:
         "undefended": [numerals.metric(told[name]["mean"], metric) for name in ("clean", "attacked")],
         "best": None if best is None else {"label": best["label"], "code": best["code"]},
         "reason": told.get("reason") or _UNJUDGED,
+        "notes": told.get("notes") or [],
         "limit": numerals.percent(told["cost_limit"]) if "cost_limit" in told else None,
     }
 

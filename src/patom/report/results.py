@@ -223,6 +223,7 @@ class Remedies(_Part):
     remedies: list[Remedy]
     recommended: str | None = None
     reason: str = ""
+    notes: list[str] = Field(default_factory=list)
     cost_limit: NotNegative = 0.0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from . import numerals
 from .exposure import BRIGHTEST
+from .lines import seeds_of
 
 _TONES = {"low": "low", "moderate": "moderate", "moderate or high": "high", "high": "high"}
 _RANKED = 5
@@ -57,9 +58,15 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
         "sentences": told["sentences"],
         "number": numerals.percent(told.get("worst_damage")),
         "interval": interval if interval != numerals.MISSING else "",
-        "attack": f"{worst['label']}, budget {numerals.budget(worst['budget'])}" if worst else "",
+        "no_interval": "all seeds give the same" if seeds_of(report, worst) > 1 else "too few seeds",
+        "attack": _attack_of(worst, told.get("injected") or "") if worst else "",
         "gate": _gate(report),
     }
+
+
+def _attack_of(worst: Mapping[str, Any], injected: str) -> str:
+    really = f", which is {injected}" if injected else ""
+    return f"{worst['label']}, budget {numerals.budget(worst['budget'])}{really}"
 
 
 def _gate(report: Mapping[str, Any]) -> dict[str, str] | None:
