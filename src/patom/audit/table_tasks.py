@@ -21,10 +21,8 @@ from patom.datasets.columns import (
     whole_numbers,
 )
 
-_CODE = r"^(0|-?[1-9]\d{0,17})(\.0*)?$"  # as int64 it prints as it was written, but for the zeros of a float
-_DIGITS = r"^[+-]?\d+$"
-_FLOAT = r"^-?(0|[1-9]\d*|(0|[1-9]\d*)?\.\d+|(0|[1-9]\d*)\.)([eE][+-]?\d{1,3})?$"
-_CODE_LIKE = r"[eE]\d"  # no program writes a float so, and rooms and wells are named so
+_CODE = r"^(0|-?[1-9]\d*)(\.0*)?$"  # an integer prints as it was written, but for the zeros of a float
+_FLOAT = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+|\d(\.\d*)?e[+-]\d{2,3})$"  # programs'; 2E1 is a room's
 _LONGEST_LABEL = 500  # characters; a fixed-width array of longer ones would fill the memory
 
 
@@ -32,8 +30,8 @@ def task_labels(file: TableFile, name: str) -> NDArray[Any]:
     """Read the named column as task labels, (n,): int64 if they are whole numbers, else str.
 
     Codes of a CSV count as numbers if int64 prints them as they stand there, but for `.0`, and `1e+05` does where no
-    other spelling means the same; '007' and '1E2' stay text, as do whole numbers beyond int64. Raises TableError if a
-    label is missing, longer than 500 characters, a number that is not whole or a float that may stand for several
+    other spelling means the same; '007', '2E1' and '1e5' stay text, as do whole numbers beyond int64. Raises TableError
+    if a label is missing, longer than 500 characters, a number that is not whole or a float that may stand for several
     whole numbers, or no label at all.
 
     Examples
@@ -88,10 +86,12 @@ def _codes(file: TableFile, name: str, text: Any) -> Any:
     if not len(spelled):
         return text
     if _every(spelled, _CODE):
-        return pc.replace_substring_regex(written, r"\.0*$", "").cast(pa.int64())
-    if _every(spelled, _DIGITS) or not _every(spelled, _FLOAT):
-        return text
-    if _any(spelled, _CODE_LIKE) and not _any(spelled, r"\."):
+        whole = pc.replace_substring_regex(written, r"\.0*$", "")
+        try:
+            return whole.cast(pa.int64())
+        except pa.ArrowInvalid:
+            return text
+    if not _every(spelled, _FLOAT):
         return text
     return _printed(file, name, text, written, spelled.to_pylist())
 
@@ -100,12 +100,12 @@ def _printed(file: TableFile, name: str, text: Any, written: Any, spelled: list[
     """Labels of which some are in the spelling of floats: `1e+05` is 100000, unless another label is that too."""
     values = [Decimal(label) for label in spelled]
     for label, value in zip(spelled, values, strict=True):
-        cut = "e" in label.lower() and abs(value) >= 2**53  # digits of it may be lost
+        cut = "e" in label and abs(value) >= 2**53  # digits of it may be lost
         if cut or value != int(value):
             row = int(pc.index(text, pa.scalar(label, text.type)).as_py())
             why = "store labels with all their digits" if cut else "tasks are named by whole numbers or by text"
             raise _not_whole(file, name, label, row, why)
-    plain = {label.rstrip("0").rstrip(".") if "." in label and "e" not in label.lower() else label for label in spelled}
+    plain = {label.rstrip("0").rstrip(".") if "." in label and "e" not in label else label for label in spelled}
     whole = [int(value) for value in values]
     if len(set(whole)) < len(plain) or any(not -(2**63) <= value < 2**63 for value in whole):
         return text
@@ -115,10 +115,6 @@ def _printed(file: TableFile, name: str, text: Any, written: Any, spelled: list[
 
 def _every(labels: Any, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(labels, pattern)).as_py())
-
-
-def _any(labels: Any, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(labels, pattern)).as_py())
 
 
 def _not_whole(file: TableFile, name: str, shown: str, row: int, why: str) -> TableError:
