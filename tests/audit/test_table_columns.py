@@ -202,3 +202,33 @@ def test_long_values_are_cut_in_messages(fault):
     message = fault("t,x,y\n1,1,1\n2," + "z" * 500 + ",2\n3,3,3\n")
     assert "'" + "z" * 37 + "...'" in message
     assert len(message) < 300
+
+
+BEYOND = ["9223372036854775808", "9223372036854775809", "18446744073709551616"]
+ROUNDED = "Rounded to float64, as they hold whole numbers beyond 2**53: {}."
+
+
+@pytest.mark.parametrize(
+    ("written", "noted"),
+    [
+        (["9007199254740993", "9007199254740992", "1"], True),
+        (BEYOND, True),
+        (["9007199254740993.0", "9007199254740992.0", "1"], True),
+        (["-9007199254740993", "+9007199254740992", "1"], True),
+        (["1e+17", "2.5e+300", "1"], False),  # floats as programs write them
+        (["9007199254740991", "1", "2"], False),
+        (["0000000000000000000001", "1", "2"], False),
+    ],
+)
+def test_whole_numbers_that_float64_rounds_are_noted_however_they_are_kept(read, written, noted):
+    of_csv = read("t,x,y\n" + "".join(f"a{i},{value},{i * i}\n" for i, value in enumerate(written)))
+    of_text = read({"x": pa.array([f" {value} " for value in written])})
+    for table in (of_csv, of_text):
+        assert (ROUNDED.format("'x'") in table.notes) == noted
+
+
+def test_all_columns_that_float64_rounds_are_noted_in_the_order_of_the_file(read):
+    rows = "".join(f"a{i},{value},{value},0.5,{i * i},1e+20\n" for i, value in enumerate(BEYOND))
+    table = read("t,x,z,u,y,w\n" + rows)
+    assert table.features == ("x", "z", "u", "w")
+    assert ROUNDED.format("'x' and 'z'") in table.notes

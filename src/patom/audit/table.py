@@ -66,7 +66,7 @@ def read_table(
     path : path of the file, or of a pipe, as `/dev/stdin`, which is read once; CSV is UTF-8 with a header, separated
         by commas, semicolons, tabs or bars, or by what Excel's first line `sep=;` names.
     task : name of the task column: whole numbers become int64, anything else str. Labels stay what they are: whole
-        numbers beyond int64 and codes of a CSV such as '007' or '1E2' are text, floats too large to be exact refused.
+        numbers beyond int64 and codes of a CSV such as '007' or '2E1' are text, floats too large to be exact refused.
     target : name of the target column: numbers, or two classes (the one that sorts last is +1).
     features : names of the feature columns, or a function that chooses among the file's; by default all remaining
         columns that hold numbers (integer, float, bool, decimal). The others are left out with a note, as are columns

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from patom.audit.table_csv import as_written
 from patom.audit.table_file import ColumnError, TableError, TableFile
 from patom.audit.table_numbers import meant_as_numbers, numbers_among
 from patom.audit.wording import counted, listed, quoted
@@ -51,8 +52,9 @@ def feature_matrix(
     notes = _left_out(file, others, columns, strange.union(reading.unreadable)) if asked is None else []
     if text:
         notes.append(f"Stored as text and read as numbers: {listed(text, 20)}.")
-    if reading.rounded:
-        notes.append(f"Rounded to float64, as they hold whole numbers beyond 2**53: {listed(reading.rounded, 20)}.")
+    rounded = reading.rounded(columns)
+    if rounded:
+        notes.append(f"Rounded to float64, as they hold whole numbers beyond 2**53: {listed(rounded, 20)}.")
     return tuple(columns), X, notes
 
 
@@ -99,7 +101,7 @@ class _Reading:
 
     file: TableFile
     required: bool
-    rounded: list[str] = field(default_factory=list)
+    large: dict[str, bool] = field(default_factory=dict)  # with values from 2**53 on; False if they may all be floats
     unreadable: list[str] = field(default_factory=list)
 
     def numbers(self, name: str) -> NDArray[np.float64] | None:
@@ -113,9 +115,27 @@ class _Reading:
             return None
         way_out = "or drop their rows" if self.required else "drop their rows, or choose the features by name"
         values = column_numbers(self.file, name, column, required=self.required, way_out=way_out)
-        if values is not None and may_round(column.type) and (np.abs(values) >= 2.0**53).any():
-            self.rounded.append(name)
+        if values is not None and (np.abs(values) >= 2.0**53).any():
+            self._keep_large(name, column)
         return values
+
+    def _keep_large(self, name: str, column: Any) -> None:
+        """Remember that a column holds whole numbers from 2**53 on, or that its text in the file is to be asked."""
+        if may_round(column.type) or (is_text(column.type) and _long_whole(column)):
+            self.large[name] = True
+        elif pa.types.is_floating(column.type) and self.file.delimiter is not None:
+            self.large[name] = False  # whole numbers beyond int64 were taken for floats
+
+    def rounded(self, columns: Sequence[str]) -> list[str]:
+        """Those of the columns that hold whole numbers beyond 2**53; takes a pass over a CSV with floats so large."""
+        doubtful = [name for name in columns if self.large.get(name) is False]
+        text = as_written(self.file, doubtful) if doubtful else {}
+        return [name for name in columns if self.large.get(name) or (name in doubtful and _long_whole(text[name]))]
+
+
+def _long_whole(text: Any) -> bool:
+    """Whether one of the numbers, as written, is whole and has digits for 2**53 at least."""
+    return bool(pc.any(pc.match_substring_regex(text, r"^\s*[+-]?0*[1-9]\d{15,}(\.0*)?\s*$")).as_py())
 
 
 def may_round(kind: Any) -> bool:

@@ -1,7 +1,7 @@
 """A CSV file as columns, whatever separates them, with the line of what is ragged."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -60,17 +60,18 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
     return TableFile(source, columns, data, delimiter, notes, frozenset(filter(names_row_numbers, names)))
 
 
-def as_written(file: TableFile, name: str) -> Any:
-    r"""A column of a CSV file as text, whatever it was taken for; costs another pass over the file.
+def as_written(file: TableFile, names: Sequence[str]) -> Any:
+    r"""Columns of a CSV file as text, whatever they were taken for; costs another pass over the file.
 
     Examples
     --------
     >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
-    >>> file.columns["sold"].to_pylist(), as_written(file, "sold").to_pylist()
-    ([1000.0], ['1e3'])
+    >>> file.columns["sold"].to_pylist(), as_written(file, ["sold"]).to_pydict()
+    ([1000.0], {'sold': ['1e3']})
     """
     assert file.delimiter is not None
-    return _parsed(file.data, file.delimiter, column_types={name: pa.string()}, include_columns=[name])[name]
+    types = dict.fromkeys(names, pa.string())
+    return _parsed(file.data, file.delimiter, column_types=types, include_columns=list(names))
 
 
 def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = None, **convert: Any) -> Any:

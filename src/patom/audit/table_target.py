@@ -49,7 +49,7 @@ def target_values(file: TableFile, name: str, kind: str) -> Target:
     if pa.types.is_boolean(column.type):
         return Target(values, ["False", "True"])
     if pa.types.is_floating(column.type) and file.delimiter is not None and (np.abs(values) >= 2.0**53).any():
-        column = as_written(file, name)  # whole numbers beyond int64 were taken for floats
+        column = as_written(file, [name])[name]  # whole numbers beyond int64 were taken for floats
     return _told_apart(file, name, column, values, kind)
 
 
