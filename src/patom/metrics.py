@@ -151,6 +151,8 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
     {'a': 1.0, 'b': 0.0}
     """
     targets, predictions = _pair(y_true, y_pred, "per_task")
+    if hidden(task) is not None:
+        raise ValueError("per_task: task hides labels under a mask; drop such rows first")
     labels, codes = encode(exact_array(task))
     if codes.size != targets.size:
         raise ValueError(f"per_task: task has {codes.size} rows and y_true {targets.size}; give one label for each")
@@ -181,6 +183,8 @@ def mean_over_tasks(values: npt.ArrayLike | TaskScores) -> float:
     >>> mean_over_tasks([0.5, float("nan"), 1.0])
     0.75
     """
+    if hidden(values) is not None:
+        raise ValueError("mean_over_tasks: values are hidden under a mask; give NaN in their place")
     numbers = np.asarray(values.values if isinstance(values, TaskScores) else values, dtype=np.float64)
     known = numbers[~np.isnan(numbers)]
     return float(known.mean()) if known.size else float("nan")
@@ -281,6 +285,8 @@ def correlation_shift(before: npt.ArrayLike, after: npt.ArrayLike, *, threshold:
     CorrelationShift(n_pairs=1, mean_absolute_change=0.75, largest_absolute_change=0.75, sign_flips=1,
     flipped=((0, 1),), threshold=0.1)
     """
+    if hidden(before) is not None or hidden(after) is not None:
+        raise ValueError("correlation_shift: a matrix hides values under a mask; give NaN in their place")
     old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     if old.ndim != 2 or old.shape[0] != old.shape[1] or old.shape != new.shape:
         raise ValueError(

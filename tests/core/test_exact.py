@@ -123,3 +123,22 @@ def test_what_a_mask_hides():
     assert hidden([1, 2]) is None
     assert hidden(np.ma.masked_array([1, 2], mask=[0, 0])) is None
     assert hidden(np.ma.masked_array([1, 2], mask=[0, 1])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "mask"),
+    [
+        ([np.ma.masked, 1.0], [True, False]),
+        (list(np.ma.masked_array([1, 2], mask=[0, 1])), [False, True]),
+        (list(np.ma.masked_array([[1, 2], [3, 4]], mask=[[0, 0], [0, 1]])), [[False, False], [False, True]]),
+        ([[1, 2], [np.ma.masked, 4]], [[False, False], [True, False]]),
+        ([(1,), np.ma.masked_array([1, 2], mask=[0, 1]), np.ma.masked], [False, True, True]),
+        (np.array([np.ma.masked, None], dtype=object), [True, False]),
+        ([np.array([1, 2]), np.ma.masked_array([1, 2])], None),
+        ([[1, 2], [3]], None),
+        ([], None),
+    ],
+)
+def test_what_masks_hide_within(values, mask):
+    found = hidden(values)
+    assert (found if mask is None else found.tolist()) == mask

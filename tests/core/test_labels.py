@@ -209,5 +209,20 @@ def test_a_masked_label_is_missing():
     assert as_labels(np.ma.masked_array([1, 2, 3], mask=[0, 0, 0]), 3).tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        list(np.ma.masked_array([1, 2, 3], mask=[0, 1, 0])),
+        list(np.ma.masked_array([[1, 2], [1, 3], [1, 4]], mask=[[0, 0], [1, 0], [0, 0]])),
+        np.array(["a", np.ma.masked, "b"], dtype=object),
+        pd.Series(["a", np.ma.masked, "b"], dtype=object),
+    ],
+    ids=["list", "rows", "objects", "Series"],
+)
+def test_a_label_masked_within_is_missing(task):
+    with pytest.raises(ValueError, match="task holds a missing label in row 1; name a task for every row"):
+        as_labels(task, 3)
+
+
 def test_places_of_strangers_are_negative():
     assert places(np.array(["b", "z"]), np.array(["a", "b"])).tolist() == [1, -1]

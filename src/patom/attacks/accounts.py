@@ -28,6 +28,7 @@ from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_array
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Columns, Region
+from patom.models.reading import require_shown
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -285,4 +286,5 @@ def _total(tallies: list[Tally]) -> Tally:
 
 
 def _require_known(candidates: tuple[Hashable, ...], tasks: AnyArray) -> None:
+    require_shown(**{f"candidates of {_OWNER}": candidates})
     positions(exact_array(candidates), tasks, argument=f"candidates of {_OWNER}")

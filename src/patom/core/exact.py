@@ -19,7 +19,7 @@ def exact_array(values: Any) -> AnyArray:
     Parameters
     ----------
     values : array-like of shape (n,) or (n, k), or data frame
-        A masked array's mask is not looked at: see ``hidden``.
+        Masks are not looked at: see ``hidden``.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def exact_value(value: Any) -> Any:
     >>> exact_value(np.int64(3)), exact_value(np.str_("a")), exact_value(("a", 1))
     (3, 'a', ('a', 1))
     """
-    if isinstance(value, list | tuple | set | dict):
+    if isinstance(value, list | tuple | set | dict) or (isinstance(value, np.ndarray) and value.ndim):
         return value
     return values_of(np.atleast_1d(exact_array([value])))[0]
 
@@ -92,9 +92,40 @@ def joined(first: AnyArray, second: AnyArray) -> AnyArray:
 
 
 def hidden(values: Any) -> BoolArray | None:
-    """Where a masked array hides its values; None where it hides none, or is no masked array."""
-    mask = np.ma.getmask(values) if isinstance(values, np.ma.MaskedArray) else np.ma.nomask
-    return np.asarray(mask) if np.any(mask) else None
+    """Where masked arrays, also those in lists or among objects, hide values; None where none does.
+
+    Returns
+    -------
+    array of the shape of ``values``, or None
+        Of the shape (n,) for n entries of different shapes. Costs a pass over the types of a list's values.
+
+    Examples
+    --------
+    >>> hidden(list(np.ma.masked_array([[1, 2], [3, 4]], mask=[[0, 0], [0, 1]])))
+    array([[False, False],
+           [False,  True]])
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmask(values)
+        return np.asarray(mask) if np.any(mask) else None
+    if isinstance(values, np.ndarray):
+        if values.dtype != object or values.ndim == 0:
+            return None
+        return _hidden_within(values.tolist())
+    return _hidden_within(values) if isinstance(values, list | tuple) else None
+
+
+def _hidden_within(entries: Sequence[Any]) -> BoolArray | None:
+    if not any(issubclass(kind, list | tuple | np.ndarray) for kind in set(map(type, entries))):
+        return None
+    masks = [hidden(entry) for entry in entries]
+    shapes = {mask.shape for mask in masks if mask is not None}
+    if not shapes:
+        return None
+    if len(shapes) > 1:
+        return np.array([mask is not None for mask in masks])
+    clear = np.zeros(shapes.pop(), dtype=bool)
+    return np.array([clear if mask is None else mask for mask in masks])
 
 
 def same_moments(labels: AnyArray, dtype: Any) -> tuple[AnyArray, BoolArray]:
@@ -124,7 +155,7 @@ def _rows(values: Any, array: AnyArray) -> list[Any]:
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | np.ndarray) else value
+    return tuple(value) if isinstance(value, list | np.ndarray) and np.ndim(value) else value
 
 
 def _changed(values: Sequence[Any], array: AnyArray) -> bool:

@@ -21,17 +21,21 @@ def as_labels(task: Any, n_rows: int) -> AnyArray:
     """
     if task is None:
         return np.zeros(n_rows, dtype=np.int64)
+    mask = hidden(task)
+    if mask is not None and mask.ndim > 0:
+        _refuse_missing(np.any(mask.reshape(mask.shape[0], -1), axis=1))
     labels = exact_array(task)
     if labels.ndim == 0:
         raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got a {type(task).__name__}.")
     if labels.size != n_rows:
         raise ValueError(f"task must hold one label for each of the {n_rows} rows of X; got {labels.size}.")
-    mask = hidden(task)
-    gaps = is_missing(labels) if mask is None else mask.reshape(n_rows, -1).any(axis=1) | is_missing(labels)
-    missing = np.flatnonzero(gaps)
-    if missing.size:
-        raise ValueError(f"task holds a missing label in row {missing[0]}; name a task for every row.")
+    _refuse_missing(is_missing(labels))
     return labels
+
+
+def _refuse_missing(gaps: BoolArray) -> None:
+    if gaps.any():
+        raise ValueError(f"task holds a missing label in row {int(gaps.argmax())}; name a task for every row.")
 
 
 def encode(labels: AnyArray) -> tuple[AnyArray, IntArray]:
@@ -108,7 +112,7 @@ def _printed(label: Any) -> str:
 
 
 def is_missing(labels: AnyArray) -> BoolArray:
-    """Which labels are gaps: None, NaN, or what pandas writes for them; shape (n,)."""
+    """Which labels are gaps: None, NaN, what pandas writes for them, or numpy's masked value; shape (n,)."""
     if labels.dtype == object:
         return np.array([_is_gap(label) for label in labels.tolist()], dtype=bool)
     return np.isnan(labels) if labels.dtype.kind in "fmM" else np.zeros(labels.size, dtype=bool)
@@ -116,4 +120,6 @@ def is_missing(labels: AnyArray) -> BoolArray:
 
 def _is_gap(label: Any) -> bool:
     # pandas' NA has no truth value, so it is known by its name; a NaN is the one label unequal to itself.
-    return label is None or type(label).__name__ in ("NAType", "NaTType") or bool(label != label)  # noqa: PLR0124
+    if label is None or label is np.ma.masked or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(label != label)  # noqa: PLR0124

@@ -135,6 +135,9 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
     >>> label_array(["a", "b"], "tasks"), label_array([("a", 1), "b"], "tasks")
     (array(['a', 'b'], dtype='<U1'), array([('a', 1), 'b'], dtype=object))
     """
+    mask = hidden(labels)
+    if mask is not None:
+        raise ValueError(f"{name} has a masked label in place {np.argwhere(mask)[0][0]}; give every task a label")
     seen: set[Any] = set()
     for label in labels:
         try:

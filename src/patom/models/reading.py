@@ -51,7 +51,7 @@ def reading(**arrays: Any) -> Iterator[None]:
 
 
 def require_shown(**arrays: Any) -> None:
-    """Refuse masked arrays that hide a value, naming the first: what lies under a mask is no data."""
+    """Refuse masked arrays, and lists of them, that hide a value, naming the first: under a mask lies no data."""
     for name, values in arrays.items():
         mask = hidden(values)
         if mask is not None:

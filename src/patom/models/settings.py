@@ -83,6 +83,7 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
     """A given task covariance as a float array, refused unless (m, m), finite, symmetric and positive semi-definite."""
     if issparse(omega):
         raise ValueError("task_covariance must be a dense array; convert it with toarray().")
+    require_shown(task_covariance=omega)
     try:
         matrix: AnyArray = np.asarray(omega, dtype=float)
     except (TypeError, ValueError):

@@ -13,6 +13,7 @@ from patom.core.arrays import AnyArray, IntArray
 from patom.core.exact import exact_array, exact_value
 from patom.core.labels import positions
 from patom.core.regions import Ball, Columns, Region
+from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
 
 Kind = Literal["direct", "indirect", "hybrid"]
@@ -68,6 +69,7 @@ class ThreatModel:
 
     def __post_init__(self) -> None:
         for name in ("targets", "attackers"):
+            require_shown(**{f"{name} of ThreatModel": getattr(self, name)})
             labels = _as_tuple(getattr(self, name))
             if not labels:
                 raise ValueError(f"{name} of ThreatModel must name at least one task; got none.")

@@ -12,6 +12,7 @@ from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
 from patom.core.losses import Loss
 from patom.core.regions import Ball, Box, Ellipsoid, Intersection, Region
+from patom.models.reading import require_shown
 from patom.models.threads import one_blas_thread
 
 _NEARER = (1.0, 0.5, 0.2, 0.05, 0.01)  # weights to compare with: these parts of the way from the decoy to the clean fit
@@ -187,6 +188,7 @@ def _on_ellipse(loss: Loss, y: float, centre: FloatArray, K: FloatArray) -> floa
 
 def _weights(decoy: Any, shape: tuple[int, int]) -> FloatArray:
     given: Any = np.column_stack([decoy.coef_, decoy.intercept_]) if hasattr(decoy, "coef_") else decoy
+    require_shown(decoy=given)
     D = np.asarray(given, dtype=np.float64)
     if D.shape != shape:
         raise ValueError(f"decoy must hold weights of shape {shape}, the bias last; got {D.shape}.")

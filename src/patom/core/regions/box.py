@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray
-from patom.core.regions.values import SLACK, ByValue, coordinates, require_width
+from patom.core.regions.values import SLACK, ByValue, coordinates, require_shown, require_width
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,7 @@ class Fixed(ByValue):
     values: float | FloatArray
 
     def __post_init__(self) -> None:
+        require_shown("Fixed", "columns", self.columns)
         given = np.asarray(self.columns)
         whole = given.ndim == 1 and given.size > 0 and given.dtype.kind in "iu"
         if not whole or given.min() < 0 or np.unique(given).size < given.size:

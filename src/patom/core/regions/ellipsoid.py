@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.core.arrays import BoolArray, FloatArray
-from patom.core.regions.values import SLACK, ByValue, coordinates, positive, read_only, require_width, row_norms
+from patom.core.regions.values import (
+    SLACK,
+    ByValue,
+    coordinates,
+    positive,
+    read_only,
+    require_shown,
+    require_width,
+    row_norms,
+)
 
 _MAX_STEPS = 100
 
@@ -93,6 +102,7 @@ class Ellipsoid(ByValue):
 
 
 def _covariance(given: npt.ArrayLike) -> FloatArray:
+    require_shown("Ellipsoid", "covariance", given)
     try:
         covariance = np.array(given, dtype=np.float64) + 0.0
     except (TypeError, ValueError):

@@ -8,6 +8,7 @@ from patom.core.regions.ball import Ball
 from patom.core.regions.ellipsoid import Ellipsoid
 from patom.core.regions.intersection import Intersection
 from patom.core.regions.slab import Slab
+from patom.core.regions.values import require_shown
 
 
 def sphere_around(X: npt.ArrayLike, *, quantile: float = 0.95) -> Ball:
@@ -105,6 +106,7 @@ def ellipsoid_around(X: npt.ArrayLike, *, quantile: float = 0.95, shrinkage: flo
 
 
 def _rows(owner: str, name: str, given: npt.ArrayLike) -> FloatArray:
+    require_shown(owner, name, given)
     rows = np.asarray(given, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
         raise ValueError(f"{name} of {owner} must be finite rows, shape (n, d); got an array of shape {rows.shape}"

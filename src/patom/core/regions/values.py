@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.core.arrays import FloatArray
+from patom.core.exact import hidden
 
 SLACK = 1e-12
 """Rounding that ``contains`` forgives, relative to the numbers that describe the region."""
@@ -44,6 +45,7 @@ def positive(owner: str, name: str, value: Any) -> float:
 
 def coordinates(owner: str, name: str, value: npt.ArrayLike, *, finite: bool = True) -> float | FloatArray:
     """One number for all features, or a number for each as a read-only array of shape (d,)."""
+    require_shown(owner, name, value)
     try:
         array = np.array(value, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
     except (TypeError, ValueError):
@@ -55,6 +57,12 @@ def coordinates(owner: str, name: str, value: npt.ArrayLike, *, finite: bool = T
     if np.isnan(array).any() or (finite and not np.isfinite(array).all()):
         raise ValueError(f"{name} of {owner} must be {'finite' if finite else 'free of NaN'}; got {value!r}.")
     return float(array) if array.ndim == 0 else read_only(array)
+
+
+def require_shown(owner: str, name: str, value: Any) -> None:
+    """Refuse what holds a masked value, which is no number."""
+    if hidden(value) is not None:
+        raise ValueError(f"{name} of {owner} holds a masked value; give a number in its place.")
 
 
 def read_only(array: FloatArray) -> FloatArray:

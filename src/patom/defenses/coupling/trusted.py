@@ -18,6 +18,7 @@ from patom.defenses.coupling.learned import rows_of
 from patom.defenses.coupling.learner import require_learner, with_lambdas
 from patom.defenses.delegating import Delegating
 from patom.models.problem import Problem
+from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
@@ -92,6 +93,7 @@ class TrustedMTRL(Delegating):
         return self
 
     def _trusted(self, problem: Problem) -> IntArray:
+        require_shown(trusted=self.trusted)
         alone = isinstance(self.trusted, str) or not isinstance(self.trusted, Iterable)
         labels = exact_array([self.trusted] if alone else list(self.trusted))
         if labels.size == 0:

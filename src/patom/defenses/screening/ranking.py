@@ -18,6 +18,7 @@ from patom.defenses.roni import folds
 from patom.defenses.screening.null import p_values
 from patom.defenses.screening.scores import RANKED, Scores, score_tasks
 from patom.defenses.trim import require_mtrl
+from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
@@ -78,6 +79,7 @@ class Screening:
 
         The follow-up that the paper describes in its conclusion.
         """
+        require_shown(confirmed=confirmed)
         given = [confirmed] if isinstance(confirmed, str) or not isinstance(confirmed, Iterable) else list(confirmed)
         found = positions(exact_array(given), self.tasks, argument="confirmed")
         left = np.setdiff1d(np.arange(self.tasks.size), found)
