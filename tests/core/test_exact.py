@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from patom.core.exact import exact_array, exact_value, hidden, joined, values_of
+from patom.core.exact import exact_array, exact_column, exact_value, hidden, joined, values_of
 
 BIG = 2**63 + 1
 
@@ -142,3 +142,37 @@ def test_what_a_mask_hides():
 def test_what_masks_hide_within(values, mask):
     found = hidden(values)
     assert (found if mask is None else found.tolist()) == mask
+
+
+@pytest.mark.parametrize("values", [["a", "a\0", "b"], [b"a", b"a\0", b"b"]])
+def test_text_of_polars_is_not_cut_short(values):
+    assert exact_array(pl.Series(values)).tolist() == values
+
+
+def test_a_frame_with_whole_numbers_of_128_bits():
+    frame = pl.DataFrame({"a": pl.Series([2**100, 1], dtype=pl.Int128), "b": ["x", "y"]})
+    assert exact_array(frame).tolist() == [(2**100, "x"), (1, "y")]
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([["a"], ["a\0"]], [["a"], ["a\0"]]),
+        ([[1], ["1"]], [[1], ["1"]]),
+        ([(2**63 + 2,), (-1,)], [[2**63 + 2], [-1]]),
+        (pl.Series(["a", "a\0"]), ["a", "a\0"]),
+        (pl.Series([1, 2], dtype=pl.Int128), [1, 2]),
+        (pl.DataFrame({"y": pl.Series([1, 2], dtype=pl.Int128)}), [[1], [2]]),
+    ],
+)
+def test_a_column_keeps_its_values(values, kept):
+    column = exact_column(values)
+    assert isinstance(column, np.ndarray)
+    assert column.tolist() == kept
+
+
+def test_arrays_of_many_types_are_joined():
+    arrays = [np.array([1]), np.array([0.5]), np.array([2**63], dtype=np.uint64)]
+    assert joined(*arrays).tolist() == [1, 0.5, 2**63]
+    assert joined(*arrays[:2]).dtype == np.float64
+    assert joined(np.array([0.5], dtype=np.float32), np.array([0.1])).tolist() == [0.5, 0.1]

@@ -36,21 +36,31 @@ def exact_array(values: Any) -> AnyArray:
     array = _as_numpy(values)
     if array.ndim > 1:
         return objects([_as_tuple(row) for row in _rows(values, array)])
-    if isinstance(values, list | tuple) and _changed(values, array):
-        array = objects(values)
+    given = _listed(values, array)
+    if given is not None and _changed(given, array):
+        array = objects(given)
     if array.dtype != object or array.ndim == 0:
         return array
     return _in_one_unit(objects([_as_tuple(value) for value in array.tolist()]))
 
 
 def exact_column(values: Any) -> Any:
-    """A list of single values as ``exact_array`` has it; anything else as it is.
+    """One column of single values as ``exact_array`` has it, of shape (n, 1) where it came so; anything else as it is.
 
-    >>> exact_column([2**53 + 1, 0.5]), exact_column([[1], [2]])
-    (array([9007199254740993, 0.5], dtype=object), [[1], [2]])
+    Arrays and what pandas has lose nothing on the way to an array.
+
+    >>> exact_column([2**53 + 1, 0.5]), exact_column([[1], ["1"]]).tolist(), exact_column([[1, 2]])
+    (array([9007199254740993, 0.5], dtype=object), [[1], ['1']], [[1, 2]])
     """
-    single = isinstance(values, list | tuple) and not any(map(np.ndim, values[:1]))
-    return exact_array(values) if single else values
+    if isinstance(values, np.ndarray) or hasattr(values, "iloc"):
+        return values
+    given = values.rows() if hasattr(values, "rows") else values  # of polars' data frames
+    if not isinstance(given, list | tuple):
+        return exact_array(values)
+    if not any(map(np.ndim, given[:1])):
+        return exact_array(given)
+    rows = all(isinstance(row, list | tuple | np.ndarray) and np.shape(row)[:1] == (1,) for row in given)
+    return exact_array([row[0] for row in given]).reshape(-1, 1) if rows else values
 
 
 def exact_value(value: Any) -> Any:
@@ -80,15 +90,16 @@ def values_of(array: AnyArray) -> list[Any]:
     return list(array) if array.dtype.kind in "mM" else list(array.tolist())
 
 
-def joined(first: AnyArray, second: AnyArray) -> AnyArray:
-    """Both arrays' values, one after the other; objects where a type for both would change one.
+def joined(*arrays: AnyArray) -> AnyArray:
+    """All arrays' values, one after the other; objects where a type for all would change one.
 
     >>> joined(np.array([2**62 + 1]), np.array([2**63], dtype=np.uint64))
     array([4611686018427387905, 9223372036854775808], dtype=object)
     """
-    if first.dtype == second.dtype or first.dtype.kind == second.dtype.kind in set("iuUS"):
-        return np.concatenate([first, second])
-    return exact_array(values_of(first) + values_of(second))
+    kinds = {array.dtype.kind for array in arrays}
+    if len({array.dtype for array in arrays}) == 1 or (len(kinds) == 1 and kinds < set("iufUS")):
+        return np.concatenate(arrays)
+    return exact_array([value for array in arrays for value in values_of(array)])
 
 
 def hidden(values: Any) -> BoolArray | None:
@@ -140,9 +151,19 @@ def _as_numpy(values: Any) -> AnyArray:
     except ValueError:  # rows of different lengths
         return objects(list(values))
     except Exception:  # a library's own: polars has no array for its 128-bit whole numbers
+        if hasattr(values, "rows"):
+            return objects(values.rows())
         if not isinstance(values, Sequence) and not hasattr(values, "to_list"):
             raise
         return objects(list(values))
+
+
+def _listed(values: Any, array: AnyArray) -> Sequence[Any] | None:
+    """The values themselves where they came in a list, or as text from a library that may have cut it short."""
+    if isinstance(values, list | tuple):
+        return values
+    text = array.dtype.kind in "US" and not isinstance(values, np.ndarray) and hasattr(values, "to_list")
+    return list(values.to_list()) if text else None
 
 
 def _rows(values: Any, array: AnyArray) -> list[Any]:

@@ -12,8 +12,18 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.exact import joined
 from patom.datasets.dataset import LongTable
-from patom.datasets.reading import ColumnNames, check_finite, label_array, read_matrix, read_target
+from patom.datasets.reading import (
+    ColumnNames,
+    check_finite,
+    exact_entries,
+    holds_numbers,
+    label_array,
+    plain_numbers,
+    read_matrix,
+    read_target,
+)
 
 
 def from_task_arrays(tasks: Sequence[tuple[Any, Any]] | Mapping[Any, tuple[Any, Any]]) -> LongTable:
@@ -66,9 +76,9 @@ def from_task_arrays(tasks: Sequence[tuple[Any, Any]] | Mapping[Any, tuple[Any, 
             )
         features.append(X)
         targets.append(y)
-    counts = np.array([y.size for y in targets])
-    X, y = np.concatenate(features), _join_targets(targets, labels)
-    _check_finite_by_task(X, y, counts, labels, first_names)
+    X = np.concatenate(features)
+    _check_finite_by_task(X, "X", features, labels, first_names)
+    y, counts = _join_targets(targets, labels), [own.size for own in targets]
     return LongTable(X, y, np.repeat(label_array(labels, "from_task_arrays: tasks"), counts))
 
 
@@ -80,7 +90,8 @@ def from_target_matrix(X: Any, Y: Any, tasks: Iterable[Hashable] | None = None) 
     X : array or data frame of shape (n, d)
         Features that the tasks share, finite numbers.
     Y : array or data frame of shape (n, m)
-        Targets, numbers; NaN (or a data frame's null) means "not observed" and gives no row.
+        Targets, numbers; NaN (or a data frame's null) means "not observed" and gives no row. They become float64 but
+        where whole numbers from 2**53 on would change; these stay what they are.
     tasks : iterable of m labels, optional
         Names of the columns of ``Y``. Default: a data frame's column names, else 0 to m - 1.
 
@@ -117,7 +128,10 @@ def from_target_matrix(X: Any, Y: Any, tasks: Iterable[Hashable] | None = None) 
     observed = ~np.isnan(targets)
     _check_target_matrix(targets, observed, chosen)
     task_index, row = np.nonzero(observed.T)
-    return LongTable(features[row], targets[row, task_index], labels[task_index])
+    y = targets[row, task_index]
+    if (np.abs(y) >= 2.0**53).any():
+        y = plain_numbers(exact_entries(Y)[row, task_index])
+    return LongTable(features[row], y, labels[task_index])
 
 
 def one_vs_rest_tasks(
@@ -254,14 +268,20 @@ def _split_tasks(tasks: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:
 
 
 def _join_targets(targets: list[AnyArray], labels: list[Any]) -> AnyArray:
-    numeric = [y.dtype.kind in "biuf" for y in targets]
+    numeric = [holds_numbers(y) for y in targets]
     if len(set(numeric)) > 1:
         other = labels[numeric.index(not numeric[0])]
         raise ValueError(
             "from_task_arrays: y holds numbers in some tasks and labels in others "
             f"({labels[0]!r} and {other!r} differ); make them one kind"
         )
-    return np.concatenate(targets)
+    y = joined(*targets)
+    if y.dtype == object:
+        for label, own in zip(labels, targets, strict=True):
+            check_finite(own, f"from_task_arrays: y of task {label!r}")
+    else:
+        _check_finite_by_task(y, "y", targets, labels)
+    return y
 
 
 def _check_target_matrix(targets: FloatArray, observed: BoolArray, labels: list[Any]) -> None:
@@ -275,12 +295,10 @@ def _check_target_matrix(targets: FloatArray, observed: BoolArray, labels: list[
         raise ValueError(f"from_target_matrix: task {label!r} has nothing observed in Y; leave the column out")
 
 
-def _check_finite_by_task(X: FloatArray, y: AnyArray, counts: IntArray, labels: list[Any], names: ColumnNames) -> None:
-    """Look at all rows at once; only when one is bad find out whose it is."""
-    for array, letter in ((X, "X"), (y, "y")):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            ends = np.cumsum(counts)
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            i = int(np.searchsorted(ends, row, side="right"))
-            own = array[ends[i] - counts[i] : ends[i]]
-            check_finite(own, f"from_task_arrays: {letter} of task {labels[i]!r}", names)
+def _check_finite_by_task(
+    array: AnyArray, letter: str, parts: Sequence[AnyArray], labels: list[Any], names: ColumnNames = None
+) -> None:
+    """Look at the tasks' parts all at once; only when a value is bad find out whose it is."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        for label, own in zip(labels, parts, strict=True):
+            check_finite(own, f"from_task_arrays: {letter} of task {label!r}", names)

@@ -3,6 +3,7 @@
 Every function takes ``name``, the words its errors start with (which argument of which function, which task).
 """
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
@@ -79,8 +80,9 @@ def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
     Returns
     -------
     array of shape (n_rows,)
-        Numbers keep their type (objects that are all numbers become float64, missing ones NaN); labels are
-        text or objects.
+        Numbers keep their type; objects that are all numbers get one that holds them, float64 also where it only
+        rounds fractions that stay apart, or where one is missing (NaN). Labels are text or objects, as are numbers
+        that every type would change.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
     >>> read_target([1, 2], "y", n_rows=2), read_target(["cat", "dog"], "y", n_rows=2)
     (array([1, 2]), array(['cat', 'dog'], dtype='<U3'))
     """
-    array, _ = _array(value, name)
+    array = _exact(value, _array(value, name)[0])
     if array.ndim != 1:
         raise ValueError(f"{name} has shape {array.shape}; it must have one dimension, one target for each row")
     if array.size != n_rows:
@@ -101,12 +103,37 @@ def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
         raise ValueError(f"{name} is of type {array.dtype}; it must hold numbers or labels")
     if array.dtype.kind != "O":
         return array
-    if all(_is_number(entry) for entry in array):
-        return _numbers(array)
+    if holds_numbers(array):
+        return plain_numbers(array)
     missing = next((row for row, entry in enumerate(array) if _is_missing(entry)), None)
     if missing is not None:
         raise ValueError(f"{name} has no label in row {missing}; drop the row or fill it")
-    return array.astype(np.str_) if all(isinstance(entry, str) for entry in array) else array
+    return exact_array(array.tolist()) if all(isinstance(entry, str) for entry in array) else array
+
+
+def holds_numbers(array: AnyArray) -> bool:
+    """Whether an array's entries are all numbers, missing ones included."""
+    return array.dtype.kind in "biuf" or (array.dtype == object and all(map(_is_number, array.flat)))
+
+
+def plain_numbers(entries: AnyArray) -> AnyArray:
+    """Objects that are numbers in a type that holds them, or as they are where float64 would merge or change some."""
+    floats = _numbers(entries)
+    if not np.isfinite(floats).all():
+        return floats
+    array = exact_array(entries.tolist())
+    if array.dtype != object:
+        return array
+    distinct = set(entries.tolist())
+    kept = all(float(value) == value for value in distinct if value == int(value))
+    return floats if kept and np.unique(floats).size == len(distinct) else array
+
+
+def exact_entries(value: Any) -> AnyArray:
+    """Entries of a matrix that ``read_matrix`` takes as objects, shape (n, k), none brought to its neighbours' type."""
+    frame = nw.from_native(value, eager_only=True, pass_through=True)
+    rows = frame.rows() if isinstance(frame, nw.DataFrame) else value
+    return np.array(rows, dtype=object)
 
 
 def label_array(labels: Sequence[Any], name: str) -> AnyArray:
@@ -193,7 +220,7 @@ def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
     try:
         frame = value if isinstance(value, list) else nw.from_native(value, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
-            return frame.to_numpy(), tuple(frame.columns)
+            return _frame_array(frame), tuple(frame.columns)
     except ValueError as error:
         raise ValueError(f"{name} can't be read as a data frame: {' '.join(str(error).split())}") from error
     try:
@@ -202,6 +229,25 @@ def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
         return (np.asarray(value, dtype=object), None) if array.dtype.kind in "US" else (array, None)
     except ValueError as error:
         raise ValueError(f"{name} is ragged: its rows have different lengths; make them equal") from error
+    except Exception:  # polars has no array for its 128-bit whole numbers
+        if not hasattr(value, "to_list"):
+            raise
+        return objects(value.to_list()), None
+
+
+def _frame_array(frame: "nw.DataFrame[Any]") -> AnyArray:
+    wide = [name for name, kind in frame.schema.items() if kind in (nw.Int128, nw.UInt128)]
+    if not wide:
+        return frame.to_numpy()
+    return np.array(frame.rows(), dtype=object)
+
+
+def _exact(value: Any, array: AnyArray) -> AnyArray:
+    """A column without the changes that numpy's choice of a type made; dates stay what they were."""
+    if array.ndim != 1 or isinstance(value, np.ndarray):
+        return array
+    exact = exact_array(value)
+    return array if exact.dtype.kind in "mM" else exact
 
 
 def _is_missing(entry: Any) -> bool:
@@ -217,9 +263,16 @@ def _is_number(entry: Any) -> bool:
 
 
 def _numbers(entries: AnyArray) -> FloatArray:
-    """Turn an object array whose entries are all numbers or missing into floats."""
-    flat = [np.nan if _is_missing(entry) else float(entry) for entry in entries.flat]
+    """Turn an object array whose entries are all numbers or missing into floats, infinite beyond float64."""
+    flat = [np.nan if _is_missing(entry) else _float(entry) for entry in entries.flat]
     return np.array(flat, dtype=np.float64).reshape(entries.shape)
+
+
+def _float(entry: Any) -> float:
+    try:
+        return float(entry)
+    except OverflowError:
+        return math.inf if entry > 0 else -math.inf
 
 
 def _column(position: int, names: ColumnNames) -> str:
