@@ -76,8 +76,17 @@ class TestDelegation:
             getattr(LambdaSearch(MTRLClassifier()), method)([[1.0]])
 
 
+def not_to_be_expected(search):
+    """Rows repeated fall into other folds than one row with a weight: other lambdas may be chosen."""
+    reason = "folds of repeated rows are others"
+    return {"check_sample_weight_equivalence_on_dense_data": reason} if is_regressor(search) else {}
+
+
 class TestScikitLearn:
-    @parametrize_with_checks([LambdaSearch(MTRLRegressor(), FEW), LambdaSearch(MTRLClassifier(), FEW)])
+    @parametrize_with_checks(
+        [LambdaSearch(MTRLRegressor(), FEW), LambdaSearch(MTRLClassifier(), FEW)],
+        expected_failed_checks=not_to_be_expected,
+    )
     def test_its_own_checks(self, estimator, check):
         check(estimator)
 

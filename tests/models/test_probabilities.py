@@ -1,8 +1,11 @@
 """``predict_proba`` of the logistic loss, for log loss and calibration."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
@@ -69,3 +72,33 @@ def test_behind_a_filter_and_in_a_search():
         p = model.fit(X, Y, task=TASK).predict_proba(X, task=TASK)
         assert p.shape == (120, 2)
     assert not hasattr(LambdaSearch(MTRLClassifier()), "predict_proba")
+
+
+def test_they_are_of_the_loss_that_was_fitted():
+    hinge = MTRLClassifier().fit(X, Y, task=TASK).set_params(loss="logistic")
+    with pytest.raises(AttributeError) as caught:
+        hinge.predict_proba(X, task=TASK)
+    assert "this one has loss='squared_hinge'; fit it again." in str(caught.value.__cause__)
+    assert hinge.fit(X, Y, task=TASK).predict_proba(X, task=TASK).shape == (120, 2)
+    search = LambdaSearch(MTRLClassifier(), lambdas=(1e-3,)).fit(X, Y, task=TASK).set_params(estimator__loss="logistic")
+    behind = Sanitised(MTRLClassifier(), Sphere(0.05)).fit(X, Y, task=TASK).set_params(estimator__loss="logistic")
+    column = TaskColumn(MTRLClassifier()).fit(TABLE, Y).set_params(estimator__loss="logistic")
+    column.estimator_.set_params(loss="logistic")
+    assert not any(hasattr(model, "predict_proba") for model in (search, behind, column))
+
+
+def test_and_stay_where_the_setting_changes_later():
+    model = clone(LOGISTIC).fit(X, Y, task=TASK)
+    before = model.predict_proba(X, task=TASK)
+    np.testing.assert_array_equal(model.set_params(loss="squared_hinge").predict_proba(X, task=TASK), before)
+    search = LambdaSearch(clone(LOGISTIC), lambdas=(1e-3,)).fit(X, Y, task=TASK)
+    before = search.predict_proba(X, task=TASK)
+    search.set_params(estimator__loss="squared_hinge")
+    np.testing.assert_array_equal(search.predict_proba(X, task=TASK), before)
+
+
+def test_models_stored_without_the_fitted_loss_predict():
+    model = clone(LOGISTIC).fit(X, Y, task=TASK)
+    before = model.predict_proba(X, task=TASK)
+    del model._fitted_loss
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X, task=TASK), before)

@@ -10,7 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core.covariances import mean_regularised_covariance
-from patom.models import TaskColumn, linear, tall
+from patom.metrics import nmse
+from patom.models import LambdaSearch, TaskColumn, linear, tall
+from patom.models.lambda_search import folds
 
 TIMES = np.array([1, 2, 0, 3, 1, 5, 1, 0, 2, 1, 1, 4] * 4)
 MODELS = {
@@ -123,6 +125,11 @@ def test_rows_kept_in_single_precision(data):
         (np.where(np.arange(48) == 5, np.nan, 1.0), "sample_weight holds NaN in row 5"),
         (np.zeros(48), "sample_weight is zero for every row"),
         (["a"] * 48, "sample_weight must hold numbers"),
+        (np.ones(48) + 1j, "sample_weight must hold numbers"),
+        (np.ones(48, dtype="timedelta64[s]"), "sample_weight must hold numbers"),
+        (np.array([np.timedelta64(1, "s")] * 47 + [1], dtype=object), "sample_weight must hold numbers"),
+        (np.array([np.complex64(1)] * 47 + [1], dtype=object), "sample_weight must hold numbers"),
+        ([10**400] * 48, "sample_weight must hold numbers"),
         (np.ma.masked_array(np.ones(48), mask=np.arange(48) == 2), "sample_weight holds a masked value in row 2"),
     ],
 )
@@ -165,3 +172,65 @@ def test_through_a_grid_search(data):
     search.fit(table(X, task), y, sample_weight=TIMES)
     direct = MTRLRegressor(0.1).fit(X, y, task=task, sample_weight=TIMES)
     np.testing.assert_array_equal(search.best_estimator_.estimator_.coef_, direct.coef_)
+
+
+def test_a_search_chooses_and_fits_with_them(data):
+    X, y, task = data
+    search = LambdaSearch(MTRLRegressor(), (0.01, 0.1, 1.0)).fit(X, y, task=task, sample_weight=TIMES)
+    refit = MTRLRegressor(search.lambda_1_, search.lambda_2_).fit(X, y, task=task, sample_weight=TIMES)
+    np.testing.assert_array_equal(search.coef_, refit.coef_)
+    there = TIMES > 0
+    plain = LambdaSearch(MTRLRegressor(), (0.01, 0.1, 1.0)).fit(X[there], y[there], task=task[there])
+    assert np.abs(search.scores_[:, 2] - plain.scores_[:, 2]).max() > 1e-3
+
+
+def test_its_folds_fit_rows_by_their_weights(data):
+    X, y, task = data
+    weight = 1.0 + np.arange(48.0)
+    order = np.argsort(task, kind="stable")
+    X, y, task = X[order], y[order], task[order]
+    search = LambdaSearch(MTRLRegressor(), (0.1, 0.2), n_folds=2, choice="best")
+    search.fit(X, y, task=task, sample_weight=weight)
+    index = np.unique(task, return_inverse=True)[1]
+    fold = folds(index, None, 2, np.random.default_rng(0))
+    scores = []
+    for held in range(2):
+        kept, out = fold != held, fold == held
+        model = MTRLRegressor(0.1, 0.1).fit(X[kept], y[kept], task=task[kept], sample_weight=weight[kept])
+        z = model.predict(X[out], task=task[out])
+        scores.append(np.mean([nmse(y[out][index[out] == i], z[index[out] == i]) for i in range(3)]))
+    found = {(a, b): score for a, b, score in search.scores_}
+    assert found[0.1, 0.1] == pytest.approx(np.mean(scores), rel=1e-6)
+
+
+@pytest.mark.parametrize("estimator", [MTRLRegressor(), MTRLClassifier()])
+def test_equal_weights_are_none_in_a_search(estimator, data):
+    X, y, task = data[0], targets("logistic" if isinstance(estimator, MTRLClassifier) else "huber", data[1]), data[2]
+    plain = LambdaSearch(estimator, (0.01, 0.1, 1.0)).fit(X, y, task=task)
+    for weight in (3.0, np.select([task == "a", task == "b"], [1e-200, 3.0], 1e150)):
+        found = LambdaSearch(estimator, (0.01, 0.1, 1.0)).fit(X, y, task=task, sample_weight=weight)
+        np.testing.assert_array_equal(found.scores_, plain.scores_)
+        np.testing.assert_array_equal(found.coef_, plain.coef_)
+
+
+def test_weights_of_any_size_in_a_search(data):
+    X, y, task = data
+    weight = np.where(np.arange(48) % 3 == 0, 1e200, 1e-200)
+    assert np.isfinite(
+        LambdaSearch(MTRLRegressor(), (0.1, 1.0)).fit(X, y, task=task, sample_weight=weight).scores_
+    ).all()
+
+
+def test_a_search_in_a_task_column(data):
+    X, y, task = data
+    direct = LambdaSearch(MTRLRegressor(), (0.1, 1.0)).fit(X, y, task=task, sample_weight=TIMES)
+    model = TaskColumn(LambdaSearch(MTRLRegressor(), (0.1, 1.0))).fit(table(X, task), y, sample_weight=TIMES)
+    np.testing.assert_array_equal(model.estimator_.coef_, direct.coef_)
+
+
+def test_rows_of_no_weight_are_checked(data):
+    X, y, task = data
+    X = X.copy()
+    X[2] = np.nan
+    with pytest.raises(ValueError, match="X holds NaN in row 2"):
+        MTRLRegressor().fit(X, y, task=task, sample_weight=TIMES)

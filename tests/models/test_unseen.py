@@ -5,6 +5,7 @@ import pytest
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from patom import MTRLClassifier, MTRLRegressor
+from patom.defenses import Coupled, PartitionMedian, Reweighted, Sanitised, Shrunken, Sphere, TrustedMTRL
 from patom.models import LambdaSearch, TaskColumn
 
 RNG = np.random.default_rng(0)
@@ -57,3 +58,61 @@ def test_cross_validation_over_tasks():
     folds = GroupKFold(3)
     scores = cross_val_score(TaskColumn(MTRLRegressor(1e-3, 1e-3, unseen="mean")), table, Y, groups=TASK, cv=folds)
     assert scores.min() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("fitted", "asked", "words"),
+    [
+        (np.repeat([0, 1, 2], 20), "0", r"'0' \(str\), and the training data hold 0 \(int\)"),
+        (np.repeat(["0", "1", "2"], 20), 0, r"0 \(int\), and the training data hold '0' \(str\)"),
+        (np.repeat(["0", "1", "2"], 20), 2.0, r"2.0 \(float\), and the training data hold '2' \(str\)"),
+        (np.repeat([0.0, 1.0, 2.5], 20), "1", r"'1' \(str\), and the training data hold 1.0 \(float\)"),
+        (np.repeat(["a", "b", "c"], 20), b"b", r"b'b' \(bytes\), and the training data hold 'b' \(str\)"),
+        (
+            np.repeat(["2020-01-01", "2020-01-02"], 30).astype("datetime64[D]"),
+            "2020-01-02",
+            r"'2020-01-02' \(str\), and the training data hold 2020-01-02 \(datetime64\)",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MTRLRegressor(unseen="mean"),
+        LambdaSearch(MTRLRegressor(unseen="mean"), (0.1,)),
+        PartitionMedian(MTRLRegressor(unseen="mean"), 3),
+    ],
+    ids=["MTRL", "search", "parts"],
+)
+def test_a_label_of_another_type_is_not_a_new_task(estimator, fitted, asked, words):
+    model = estimator.fit(X, Y, task=fitted)
+    with pytest.raises(ValueError, match=rf"^task names the task {words}; give both the same type\.$"):
+        model.predict(X[:2], task=["new", asked])
+
+
+OBEDIENT = {
+    "search": LambdaSearch(MTRLRegressor(unseen="mean"), (0.1,)),
+    "trusted": TrustedMTRL(MTRLRegressor(unseen="mean"), trusted="a"),
+    "coupled": Coupled(MTRLRegressor(unseen="mean"), Shrunken()),
+    "filtered": Sanitised(MTRLRegressor(unseen="mean"), Sphere(0.1)),
+    "reweighted": Reweighted(MTRLRegressor(unseen="mean")),
+    "parts": PartitionMedian(MTRLRegressor(unseen="mean"), 3),
+    "parts of filtered rows": PartitionMedian(Sanitised(MTRLRegressor(unseen="mean"), Sphere(0.1)), 3),
+}
+
+
+@pytest.mark.parametrize("kind", OBEDIENT)
+def test_estimators_around_it_obey(kind):
+    predicted = OBEDIENT[kind].fit(X, Y, task=TASK).predict(X, task=["new"] * 60)
+    assert np.corrcoef(predicted, Y)[0, 1] > 0.9
+
+
+def test_every_part_votes_on_a_new_task():
+    model = PartitionMedian(MTRLRegressor(unseen="mean"), 3).fit(X, Y, task=TASK)
+    given = np.where(np.arange(60) % 2, TASK, "new")
+    votes = model.votes(X, task=given)
+    expected = [part.predict(X, task=["new"] * 60) for part in model.estimators_]
+    np.testing.assert_array_equal(votes[:, ::2], np.array(expected)[:, ::2])
+    np.testing.assert_array_equal(votes[:, 1::2], model.votes(X, task=TASK)[:, 1::2])
+    with pytest.raises(ValueError, match="task names the task 'new', which the training data do not hold"):
+        PartitionMedian(MTRLRegressor(), 3).fit(X, Y, task=TASK).predict(X, task=given)

@@ -71,10 +71,15 @@ def _encode_plain(labels: AnyArray) -> tuple[AnyArray, IntArray]:
     return distinct, index.astype(np.int64)
 
 
-def positions(labels: AnyArray, tasks: AnyArray, *, argument: str) -> IntArray:
-    """Position of each label among ``tasks``; ``argument`` is named where a label is not among them."""
+def positions(labels: AnyArray, tasks: AnyArray, *, argument: str, unseen: bool = False) -> IntArray:
+    """Position of each label among ``tasks``; ``argument`` is named where a label is not among them.
+
+    With ``unseen`` such a label has position -1, unless it is a known one but for its type: see ``require_new``.
+    """
     found = places(labels, tasks)
-    if found.size and found.min() < 0:
+    if unseen:
+        require_new(labels[found < 0], tasks, argument=argument)
+    elif found.size and found.min() < 0:
         raise ValueError(f"{argument} names {_unknown(values_of(labels)[int(found.argmin())], tasks)}")
     return found
 
@@ -94,6 +99,37 @@ def places(labels: AnyArray, tasks: AnyArray) -> IntArray:
     place = {task: i for i, task in enumerate(values_of(tasks))}
     found = [place.get(label, -1) if there else -1 for label, there in zip(values_of(wanted), known, strict=True)]
     return np.array(found, dtype=np.int64)[index]
+
+
+def require_new(labels: AnyArray, known: AnyArray, *, argument: str, kind: str = "task") -> None:
+    """Refuse labels that are none of the known ones, but look like one: their types differ, which is no intention.
+
+    >>> require_new(np.array(["7", "0"]), np.array([0, 1]), argument="task")
+    Traceback (most recent call last):
+        ...
+    ValueError: task names the task '0' (str), and the training data hold 0 (int); give both the same type.
+    """
+    if labels.size == 0:
+        return
+    looks = {look: label for label in values_of(known) for look in _looks(label)}
+    for label in dict.fromkeys(values_of(labels)):
+        like = next((looks[look] for look in _looks(label) if look in looks), None)
+        if like is not None:
+            raise ValueError(
+                f"{argument} names the {kind} {_typed(label)}, and the training data hold {_typed(like)}; give both "
+                "the same type."
+            )
+
+
+def _looks(label: Any) -> list[str]:
+    """How a label may be written: 2.0 also as 2, bytes also as their text."""
+    if isinstance(label, float) and label.is_integer():
+        return [str(label), str(int(label))]
+    return [label.decode(errors="replace")] if isinstance(label, bytes) else [str(label)]
+
+
+def _typed(label: Any) -> str:
+    return f"{_printed(label)} ({type(label).__name__})"
 
 
 def _unknown(label: Hashable, tasks: AnyArray) -> str:

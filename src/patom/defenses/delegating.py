@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from patom.core.arrays import AnyArray
+from patom.models.scoring import given_targets
+from patom.models.settings import number_targets
 
 
 class Delegating(MetaEstimatorMixin, BaseEstimator):
@@ -31,9 +33,15 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         return self._respond("predict_proba", X, task)
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """The fitted estimator's own score: R^2 of a regressor, accuracy of a classifier."""
+        """The fitted estimator's own score: R^2 of a regressor, accuracy of a classifier.
+
+        Targets that ``fit`` refuses are errors here too.
+        """
         check_is_fitted(self)
-        return float(self.estimator_.score(X, y, **self.routed(task)))
+        targets = given_targets(y)
+        if is_regressor(self):
+            targets = number_targets(targets, type(self).__name__)
+        return float(self.estimator_.score(X, targets, **self.routed(task)))
 
     def routed(self, task: Any) -> dict[str, Any]:
         """The ``task`` argument, where the estimator takes one; others learn from all tasks' rows as one."""

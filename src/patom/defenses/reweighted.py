@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,6 +19,7 @@ from patom.core.solution import Solution
 from patom.defenses.trim import dropped, own_rows, trim
 from patom.models.mtrl import MTRLRegressor
 from patom.models.problem import Problem
+from patom.models.scoring import r_squared
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -206,8 +206,8 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return predicted
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 over all rows."""
-        return float(r2_score(y, self.predict(X, task=task)))
+        """R^2 over all rows; targets that ``fit`` refuses are errors here too."""
+        return r_squared(y, self.predict(X, task=task), owner="Reweighted")
 
     def _check(self) -> None:
         if self.estimator is not None and not isinstance(self.estimator, MTRLRegressor):

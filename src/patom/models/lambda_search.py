@@ -20,12 +20,13 @@ from patom.metrics import Metric, auc, mean_over_tasks, nmse, per_task
 from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search, strongest_first, strongest_near_best
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_choice
+from patom.models.settings import require_at_least, require_choice, shares_of
 from patom.models.threads import one_blas_thread
 
 __all__ = ["GRID", "N_FOLDS", "LambdaSearch", "folds", "strongest_first", "strongest_near_best"]
 
 N_FOLDS = 3
+_LEAST = float(np.finfo(float).tiny)  # rows of one task whose shares all rounded to 0 count alike
 _STANDARD_ERRORS = {"one_standard_error": 1.0, "best": 0.0}
 
 
@@ -160,15 +161,15 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         self.choice = choice
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> Self:
         """Choose the lambdas by cross-validation and fit with them on all rows.
 
         Parameters
         ----------
         X : array or data frame of shape (n, d)
         y : array of shape (n,)
-        task : array of shape (n,), optional
-            As in ``MTRLRegressor.fit``.
+        task, sample_weight : arrays of shape (n,), optional
+            As in ``MTRLRegressor.fit``. Rows that folds fit on count by their weights, held-out rows alike.
 
         Raises
         ------
@@ -185,7 +186,7 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
             Where the scores still rise towards an edge at which the default grid can grow no more.
         """
         self._check_settings()
-        problem = self._with((self.lambdas[0], self.lambdas[0])).problem(X, y, task=task)
+        problem = self._with((self.lambdas[0], self.lambdas[0])).problem(X, y, task, sample_weight)
         with one_blas_thread():
             found = search(
                 lambda pairs: self._cross_validate(problem, pairs), self.lambdas,
@@ -200,7 +201,7 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=2,
             )
-        self.estimator_ = self._with(chosen).fit(X, y, task=task)
+        self.estimator_ = self._with(chosen).fit(X, y, task=task, sample_weight=sample_weight)
         return self
 
     def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
@@ -214,16 +215,16 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(self.estimator_.decision_function(X, task=task))
 
-    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    @available_if(lambda self: hasattr(vars(self).get("estimator_", self.estimator), "predict_proba"))
     def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
         """Class probabilities, shape (n, 2), where the estimator has them."""
         check_is_fitted(self)
         return np.asarray(self.estimator_.predict_proba(X, task=task))
 
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 of a regressor, accuracy of a classifier, over all rows."""
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
+        """R^2 of a regressor, accuracy of a classifier, over all rows, weighted if asked for."""
         check_is_fitted(self)
-        return float(self.estimator_.score(X, y, task=task))
+        return float(self.estimator_.score(X, y, task=task, sample_weight=sample_weight))
 
     classes_ = _delegated("classes_", "The two classes of a classifier, sorted.")
     n_features_in_ = _delegated("n_features_in_", "Columns of X.")
@@ -290,6 +291,9 @@ def _score(metric: Metric, rows: TaskRows, W: FloatArray) -> float:
 
 
 def _subset(rows: TaskRows, chosen: BoolArray) -> TaskRows:
-    """The rows chosen by a mask of shape (n,); a task may be left without any."""
-    counts = np.bincount(rows.task_index[chosen], minlength=rows.n_tasks)
-    return TaskRows(rows.X[chosen], rows.y[chosen], np.concatenate([[0], np.cumsum(counts)]))
+    """The rows chosen by a mask of shape (n,), with their shares among them; a task may be left without any."""
+    index, shares = rows.task_index[chosen], rows.shares
+    if shares is not None:
+        shares = shares_of(np.maximum(shares[chosen], _LEAST), index, rows.n_tasks)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=rows.n_tasks))])
+    return TaskRows(rows.X[chosen], rows.y[chosen], offsets, shares=shares)

@@ -10,22 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_column
 from patom.core.kernels import borrowed_products
-from patom.core.labels import as_labels, encode, places, positions
+from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solution import Solution, Status
 from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import reading
+from patom.models.scoring import TARGETS, accuracy, r_squared
 from patom.models.settings import encode_classes, known_classes, number_targets, require_finite, row_weights, shares_of
 
 # How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
-_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
 MANY_VALUES = 2_000_000
 """Features times rows from which on rows are many."""
@@ -89,7 +88,7 @@ class LinearTasks(BaseEstimator, ABC):
         """
         features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
         with reading(X=X, y=y):
-            X_, y_ = validate_data(self, X, exact_column(y), validate_separately=(features, _TARGETS))
+            X_, y_ = validate_data(self, X, exact_column(y), validate_separately=(features, TARGETS))
         check_consistent_length(X_, y_)
         require_features(X_, columns=getattr(self, "feature_names_in_", None))
         y_, labels, weight = column_or_1d(y_, warn=True), as_labels(task, X_.shape[0]), None
@@ -139,10 +138,7 @@ class LinearTasks(BaseEstimator, ABC):
             raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
         if task is None:
             return np.zeros(n_rows, dtype=np.int64)
-        labels = as_labels(task, n_rows)
-        if self.unseen == "mean":
-            return places(labels, self.tasks_)
-        return positions(labels, self.tasks_, argument="task")
+        return positions(as_labels(task, n_rows), self.tasks_, argument="task", unseen=self.unseen == "mean")
 
 
 def warn_of_gap(solution: Solution, tol: float, *, stacklevel: int) -> None:
@@ -164,8 +160,8 @@ class LinearRegressor(RegressorMixin, LinearTasks):
         return self._decide(X, task)
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
-        """R^2 over all rows, weighted if asked for."""
-        return float(r2_score(y, self.predict(X, task=task), sample_weight=sample_weight))
+        """R^2 over all rows, weighted if asked for; targets and weights that ``fit`` refuses are errors here too."""
+        return r_squared(y, self.predict(X, task=task), sample_weight, owner=type(self).__name__)
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         targets = number_targets(y, type(self).__name__)
@@ -193,8 +189,8 @@ class LinearClassifier(ClassifierMixin, LinearTasks):
         return np.asarray(self.classes_[positive.astype(int)])
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy over all rows, weighted if asked for."""
-        return float(accuracy_score(y, self.predict(X, task=task), sample_weight=sample_weight))
+        """Accuracy over all rows, weighted if asked for; a class that ``fit`` has not seen is predicted wrongly."""
+        return accuracy(y, self.predict(X, task=task), self.classes_, sample_weight)
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
         self.classes_, targets = encode_classes(y)

@@ -20,6 +20,7 @@ from patom.core.rows import TaskRows
 from patom.core.solution import Solution
 from patom.core.spectral import SpectralPenalty
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
+from patom.models.probabilities import has_probabilities
 from patom.models.problem import Problem, solved
 from patom.models.settings import (
     STRENGTHS,
@@ -49,8 +50,9 @@ class _MTRL(LinearTasks):
         task : array of shape (n,), optional
             Each row's task, any hashable labels in any order; None puts all rows into one task.
         sample_weight : array of shape (n,), optional
-            At least 0. A row's share of its task's loss: a weight of 2 is the row twice, of 0 a row that is not there;
-            tasks weigh the same, whatever the weights of their rows.
+            Finite real numbers of at least 0. A row's share of its task's loss: a weight of 2 is the row twice, of 0 a
+            row that is not there, but is read and checked as the others are; tasks weigh the same, whatever the weights
+            of their rows. Attacks know no weights: see ``AttackResult.refit``.
 
         Raises
         ------
@@ -76,13 +78,13 @@ class _MTRL(LinearTasks):
             self.adopt(solution, penalty)
         return self
 
-    def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Problem:
+    def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> Problem:
         """Problem (1) on these data as arrays: what ``fit`` solves and attacks solve again on poisoned rows.
 
         Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
         """
         self._check_settings()
-        rows = self._group(X, y, task)
+        rows = self._read(X, y, task, sample_weight).grouped()
         with one_blas_thread():
             penalty = self.penalty(rows.n_tasks)
         return self._problem(rows, penalty)
@@ -93,6 +95,7 @@ class _MTRL(LinearTasks):
     def adopt(self, solution: Solution, penalty: Penalty) -> None:
         """Become the fitted model that a solution of (1) is; ``problem`` has learned the labels."""
         self._certify(solution)
+        self._fitted_loss = self.loss
         self.relationship_ = penalty.relationship(solution.W)
 
     def penalty(self, n_tasks: int) -> Penalty:
@@ -271,15 +274,6 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         return losses.squared_error
 
 
-def _has_probabilities(model: Any) -> bool:
-    if model.loss != "logistic":
-        raise AttributeError(
-            f"predict_proba of {type(model).__name__} needs loss='logistic', whose margins are log odds; this one has "
-            f"loss={model.loss!r}."
-        )
-    return True
-
-
 class MTRLClassifier(LinearClassifier, _MTRL):
     """Multi-task relationship learning for two classes.
 
@@ -334,9 +328,9 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         self.row_dtype = row_dtype
         self.unseen = unseen
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Probabilities of the two classes, in the order of ``classes_``, shape (n, 2); for ``loss="logistic"``.
+        """Probabilities of the two classes, in the order of ``classes_``, shape (n, 2); of a fit with ``"logistic"``.
 
         1/(1 + exp(-z)) of the margin z for the second class, which the logistic loss fits. The penalties pull margins
         towards 0, so calibrate where the numbers matter.

@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.labels import is_missing
+from patom.core.labels import is_missing, places
 from patom.models.reading import require_shown
 
 STRENGTHS, THRESHOLDS, COVARIANCES = (1e-50, 1e50), (1e-60, 1e60), (1e-30, 1e30)
@@ -85,8 +85,8 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
         raise ValueError("task_covariance must be a dense array; convert it with toarray().")
     require_shown(task_covariance=omega)
     try:
-        matrix: AnyArray = np.asarray(omega, dtype=float)
-    except (TypeError, ValueError):
+        matrix = _real_numbers(omega)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("task_covariance must be an (m, m) array of numbers.") from None
     if matrix.shape != (n_tasks, n_tasks):
         raise ValueError(
@@ -113,13 +113,20 @@ def number_targets(y: AnyArray, owner: str) -> FloatArray:
     array([1., 2.])
     """
     try:
-        if y.dtype.kind in "mM":  # numpy would count nanoseconds since 1970
-            raise TypeError
-        targets = np.asarray(y, dtype=np.float64)
+        targets = _real_numbers(y)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"y must hold numbers for {owner}; got {y.dtype} values.") from None
     require_finite(targets, name="y")
     return targets
+
+
+def _real_numbers(values: Any) -> FloatArray:
+    """As float64, or TypeError: numpy would count nanoseconds since 1970, and drop imaginary parts."""
+    array = np.asarray(values)
+    others = (complex, np.complexfloating, np.datetime64, np.timedelta64)
+    if array.dtype.kind in "mMc" or (array.dtype == object and any(isinstance(v, others) for v in array.flat)):
+        raise TypeError
+    return array.astype(np.float64, copy=False)
 
 
 def row_weights(given: Any, n_rows: int) -> FloatArray:
@@ -130,9 +137,9 @@ def row_weights(given: Any, n_rows: int) -> FloatArray:
     """
     require_shown(sample_weight=given)
     try:
-        weight = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError("sample_weight must hold numbers, one for each row of X.") from None
+        weight = _real_numbers(given)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("sample_weight must hold numbers, real ones up to 1.8e308, one for each row of X.") from None
     if weight.ndim == 0:
         weight = np.full(n_rows, weight)
     if weight.shape != (n_rows,):
@@ -209,8 +216,9 @@ def known_classes(y: AnyArray, classes: AnyArray) -> FloatArray:
     >>> known_classes(np.array(["yes", "no"]), np.array(["no", "yes"]))
     array([ 1., -1.])
     """
-    strange = np.flatnonzero(~np.isin(y, classes))
+    found = places(y, classes)
+    strange = np.flatnonzero(found < 0)
     if strange.size:
         first = strange[0]
         raise ValueError(f"y holds the label {y[first]!r} in row {first}; the classes are {classes.tolist()}.")
-    return np.where(y == classes[1], 1.0, -1.0)
+    return np.where(found == 1, 1.0, -1.0)

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
@@ -24,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array, objects
 from patom.models.reading import require_shown
+from patom.models.scoring import accuracy, r_squared
 
 ROUTED_METHODS = ("fit", "transform", "predict", "predict_proba", "decision_function")
 
@@ -152,7 +152,7 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         return self._respond("predict_proba", X)
 
     def score(self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Accuracy of a classifier, R^2 of a regressor.
+        """Accuracy of a classifier, R^2 of a regressor; a class that ``fit`` has not seen is predicted wrongly.
 
         Parameters
         ----------
@@ -163,9 +163,15 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            For targets and weights that ``fit`` refuses.
         """
-        measure = accuracy_score if get_tags(self).estimator_type == "classifier" else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+        if get_tags(self).estimator_type == "classifier":
+            return accuracy(y, self.predict(X), self.classes_, sample_weight)
+        return r_squared(y, self.predict(X), sample_weight, owner=type(self.estimator_).__name__)
 
     @property
     def classes_(self) -> AnyArray:

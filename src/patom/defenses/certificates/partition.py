@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -18,9 +17,11 @@ from sklearn.utils.validation import (
 )
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, positions
 from patom.defenses.certificates.certificate import Certificate, median_bounds
 from patom.models.reading import reading
+from patom.models.scoring import TARGETS, accuracy, given_targets, r_squared
 from patom.models.settings import (
     encode_classes,
     known_classes,
@@ -30,7 +31,6 @@ from patom.models.settings import (
 )
 
 _FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
-_TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 
 
 class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
@@ -44,7 +44,8 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator : regressor or classifier of two classes
         Of patom or of scikit-learn, and deterministic: the same rows must give the same model. A classifier votes by
-        its ``decision_function``. Where its ``fit`` takes no ``task``, it learns from all tasks' rows as one.
+        its ``decision_function``. Where its ``fit`` takes no ``task``, it learns from all tasks' rows as one. With
+        ``unseen="mean"`` a task that no row had is voted on by all parts, by the mean of each one's tasks.
     n_parts : int, default 11
         Each model has 1/n_parts of the rows; half the parts must be hit before a prediction can be anything.
     random_state : int, default 0
@@ -93,11 +94,11 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Fit the parts' models; arguments as in ``MTRLRegressor.fit``."""
+        """Fit the parts' models; arguments as in ``MTRLRegressor.fit``, without ``sample_weight``: rows count alike."""
         require_at_least("PartitionMedian", 1, whole=True, n_parts=self.n_parts)
         require_at_least("PartitionMedian", 0, whole=True, random_state=self.random_state)
         with reading(X=X, y=y):
-            X_, given = validate_data(self, X, y, validate_separately=(_FEATURES, _TARGETS))
+            X_, given = validate_data(self, X, exact_column(y), validate_separately=(_FEATURES, TARGETS))
         check_consistent_length(X_, given)
         require_finite(X_)
         targets = column_or_1d(given, warn=True)
@@ -130,9 +131,10 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         return median_bounds(self.votes(X, task), 0)[0]
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 over all rows or, for a classifier, accuracy."""
-        score = accuracy_score if is_classifier(self) else r2_score
-        return float(score(y, self.predict(X, task)))
+        """R^2 over all rows or, for a classifier, accuracy; targets that ``fit`` refuses are errors here too."""
+        if is_classifier(self):
+            return accuracy(y, self.predict(X, task), self.classes_)
+        return r_squared(y, self.predict(X, task), owner="PartitionMedian")
 
     def certify(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, within: float | None = None) -> Certificate:
         """How many injected rows, anywhere in the training data, each prediction withstands.
@@ -145,8 +147,7 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
             For regression: how far a prediction may be off, in units of y, at least 0.
         """
         votes = self.votes(X, task)
-        with reading(y=y):
-            targets = column_or_1d(y)
+        targets = given_targets(y)
         check_consistent_length(X, targets)
         if is_classifier(self):
             if within is not None:
@@ -163,20 +164,23 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         require_finite(X_)
         if task is None and self.tasks_.size > 1:
             raise ValueError(f"task must name each row's task: the model was fitted on {self.tasks_.size} tasks.")
-        index = self._positions(task, X_.shape[0])
-        votes = np.full((self.n_parts, index.size), np.nan)
+        labels, index = self._labels(task, X_.shape[0])
+        votes = np.full((len(self.estimators_), index.size), np.nan)
         for number, model in enumerate(self.estimators_):
-            chosen = np.flatnonzero(self.voters_[number][index])
+            chosen = np.flatnonzero(np.where(index < 0, model is not None, self.voters_[number][index]))
             if chosen.size > 0:
-                settings = {"task": self.tasks_[index[chosen]]} if self._multi else {}
+                settings = {"task": labels[chosen]} if self._multi else {}
                 respond = model.decision_function if is_classifier(self) else model.predict
                 votes[number, chosen] = respond(X_[chosen], **settings)
         return votes
 
-    def _positions(self, task: Any, n_rows: int) -> IntArray:
+    def _labels(self, task: Any, n_rows: int) -> tuple[AnyArray, IntArray]:
+        """Each row's task and its position, shape (n,) each; -1 for one never seen, where the estimator allows it."""
         if task is None:
-            return np.zeros(n_rows, dtype=np.int64)
-        return positions(as_labels(task, n_rows), self.tasks_, argument="task")
+            return np.repeat(self.tasks_, n_rows), np.zeros(n_rows, dtype=np.int64)
+        labels, settings = as_labels(task, n_rows), self.estimator.get_params()
+        unseen = any(name.split("__")[-1] == "unseen" and value == "mean" for name, value in settings.items())
+        return labels, positions(labels, self.tasks_, argument="task", unseen=unseen)
 
     def _encode(self, y: AnyArray) -> FloatArray:
         if is_classifier(self.estimator):
