@@ -4,12 +4,23 @@ import re
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core.covariances import mean_regularised_covariance
+from patom.defenses import (
+    ARMULRegressor,
+    Coupled,
+    PartitionMedian,
+    Reweighted,
+    Sanitised,
+    Shrunken,
+    Sphere,
+    TrustedMTRL,
+)
 from patom.metrics import nmse
 from patom.models import LambdaSearch, TaskColumn, linear, tall
 from patom.models.lambda_search import folds
@@ -234,3 +245,44 @@ def test_rows_of_no_weight_are_checked(data):
     X[2] = np.nan
     with pytest.raises(ValueError, match="X holds NaN in row 2"):
         MTRLRegressor().fit(X, y, task=task, sample_weight=TIMES)
+
+
+class TestEstimatorsWithoutWeights:
+    INNER = (
+        Sanitised(MTRLRegressor(), Sphere(0.1)),
+        Coupled(MTRLRegressor(), Shrunken()),
+        TrustedMTRL(MTRLRegressor(), trusted="a"),
+        PartitionMedian(MTRLRegressor(), 3),
+        Reweighted(MTRLRegressor()),
+        ARMULRegressor(),
+    )
+
+    @pytest.mark.parametrize("inner", INNER, ids=lambda inner: type(inner).__name__)
+    @pytest.mark.parametrize("last", [False, True], ids=["alone", "last step"])
+    def test_in_a_task_column(self, inner, last, data):
+        X, y, task = data
+        model = TaskColumn(make_pipeline(StandardScaler(), inner) if last else inner)
+        name = type(inner).__name__
+        sentence = rf"^TaskColumn: {name}\.fit takes no sample_weight, .* leave the weights out or wrap"
+        with pytest.raises(TypeError, match=sentence):
+            model.fit(table(X, task), y, sample_weight=TIMES)
+        model.fit(table(X, task), y)
+
+    def test_a_step_that_asks_for_them_does_not_hide_it(self, data):
+        X, y, task = data
+        with sklearn.config_context(enable_metadata_routing=True):
+            scaler = StandardScaler().set_fit_request(sample_weight=True)
+        model = TaskColumn(make_pipeline(scaler, Coupled(MTRLRegressor(), Shrunken())))
+        with pytest.raises(TypeError, match=r"Coupled\.fit takes no sample_weight"):
+            model.fit(table(X, task), y, sample_weight=TIMES)
+
+    def test_a_last_step_may_decline_them(self, data):
+        X, y, task = data
+        with sklearn.config_context(enable_metadata_routing=True):
+            scaler = StandardScaler().set_fit_request(sample_weight=True)
+            last = MTRLRegressor().set_fit_request(sample_weight=False)
+        model = TaskColumn(make_pipeline(scaler, last)).fit(table(X, task), y, sample_weight=TIMES)
+        scaled = StandardScaler().fit(X, sample_weight=TIMES).transform(X)
+        np.testing.assert_allclose(
+            model.estimator_[-1].coef_, MTRLRegressor().fit(scaled, y, task=task).coef_, atol=1e-9
+        )

@@ -10,8 +10,9 @@ import sklearn
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.linear_model import Ridge
-from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from sklearn.metrics import accuracy_score, get_scorer, r2_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -401,3 +402,39 @@ class TestErrors:
             frame = pd.DataFrame({"user": ["a", missing], "age": [1.0, 2.0]})
             with pytest.raises(ValueError, match="task holds a missing label in row 1"):
                 TaskColumn(MTRLRegressor(), column="user").fit(frame, [0.0, 1.0])
+
+
+class TestSearches:
+    @pytest.mark.parametrize("scoring", [None, "r2"])
+    @pytest.mark.parametrize("weights", [{}, {"sample_weight": 1.0}], ids=["no weights", "weights"])
+    @pytest.mark.parametrize("last", [False, True], ids=["alone", "last step"])
+    @under_either_routing
+    def test_inside_they_are_refused_as_predict_gets_no_labels(self, scoring, weights, last, data):
+        X, y, task = data
+        search = GridSearchCV(MTRLRegressor(), {"lambda_1": [0.01, 1.0]}, scoring=scoring)
+        model = TaskColumn(make_pipeline(StandardScaler(), search) if last else search)
+        sentence = r"^TaskColumn: GridSearchCV cannot pass task= on to predict; put TaskColumn inside of it instead"
+        with pytest.raises(TypeError, match=sentence):
+            model.fit(with_column(X, task, 0), y, **weights)
+
+    @pytest.mark.parametrize("scoring", [None, "r2"])
+    def test_around_it_with_requests_as_documented(self, scoring, data):
+        X, y, task = data
+        table, weight = with_column(X, task, 0), np.arange(y.size) % 3 + 1.0
+        grid = {"estimator__lambda_1": [0.1]}
+        plain = GridSearchCV(TaskColumn(MTRLRegressor()), grid, scoring=scoring).fit(table, y, sample_weight=weight)
+        with sklearn.config_context(enable_metadata_routing=True):
+            model = TaskColumn(MTRLRegressor()).set_fit_request(sample_weight=True)
+            model.set_score_request(sample_weight=False)
+            scorer = None if scoring is None else get_scorer(scoring).set_score_request(sample_weight=False)
+            routed = GridSearchCV(model, grid, scoring=scorer).fit(table, y, sample_weight=weight)
+        direct = MTRLRegressor(0.1).fit(X, y, task=task, sample_weight=weight)
+        for search in (plain, routed):
+            np.testing.assert_array_equal(search.best_estimator_.estimator_.coef_, direct.coef_)
+
+    @under_either_routing
+    def test_a_step_that_scores_the_estimator_by_itself(self, data):
+        X, y, task = data
+        selector = SequentialFeatureSelector(MTRLRegressor(), n_features_to_select=1)
+        model = TaskColumn(make_pipeline(selector, MTRLRegressor())).fit(with_column(X, task, 0), y)
+        assert model.estimator_[0].get_support().sum() == 1

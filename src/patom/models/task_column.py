@@ -16,7 +16,6 @@ import numpy.typing as npt
 from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -24,8 +23,7 @@ from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array, objects
 from patom.models.reading import require_shown
 from patom.models.scoring import accuracy, r_squared
-
-ROUTED_METHODS = ("fit", "transform", "predict", "predict_proba", "decision_function")
+from patom.models.task_routing import request_task, require_weighted
 
 
 class TaskColumn(MetaEstimatorMixin, BaseEstimator):
@@ -62,6 +60,11 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
     the labels are floats (2.0 for task 2). An array of text goes on as one of objects, so that numbers
     written as text can be read as numbers.
 
+    A search goes around a ``TaskColumn``, as below, not inside: it has no way to pass the labels on to ``predict``.
+    Weights reach its fits through its own ``fit(X, y, sample_weight=...)``; its scores weigh rows alike. Where metadata
+    routing is enabled, scikit-learn asks first: ``TaskColumn(...).set_fit_request(sample_weight=True)`` and, with
+    ``scoring=None``, ``.set_score_request(sample_weight=True)`` (False for scores that weigh rows alike).
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV
@@ -87,7 +90,8 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         y : array of shape (n,)
             Targets.
         sample_weight : array of shape (n,), optional
-            For the steps that take ``task`` and weights, and for others that ask for it (``set_fit_request``).
+            For the steps that take ``task`` and weights, and for others that ask for it (``set_fit_request``). Rows of
+            weight 0 are read and checked as the others are.
 
         Returns
         -------
@@ -98,10 +102,13 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         ValueError
             No such column, no column besides it, or X without two dimensions.
         TypeError
-            ``column`` is neither position nor name, or no ``fit`` inside the estimator takes ``task``.
+            ``column`` is neither position nor name, no ``fit`` inside the estimator takes ``task``, or weights are
+            given and it takes none. A search inside cannot pass ``task`` on to ``predict``: put it around.
         """
         features, task = self._split(X, reset=True)
-        estimator = _request_task(clone(self.estimator))
+        estimator = request_task(clone(self.estimator))
+        if sample_weight is not None:
+            require_weighted(estimator)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         with config_context(enable_metadata_routing=True):  # a Pipeline passes task to its last step only so
             self.estimator_ = estimator.fit(features, y, task=task, **weights)
@@ -266,33 +273,6 @@ def _position(table: Any, column: int | str) -> int:
         near = get_close_matches(column, names, n=3) or names[:3]
         raise ValueError(f"TaskColumn: X has no column {column!r}; the nearest names are {', '.join(near)}")
     return int(table.columns.index(column))
-
-
-def _request_task(estimator: Any) -> Any:
-    """Make every part of the estimator that takes ``task`` request it, and weights, unless it says otherwise itself.
-
-    Parts without a task, such as a scaler, take no weights unless they ask for them, as outside of metadata routing.
-    The parts are clones that belong to `TaskColumn`, so nothing of the user's changes. Requests can only be
-    set while routing is enabled; they have no effect where it isn't.
-    """
-    takes_task = False
-    for part in (estimator, *estimator.get_params(deep=True).values()):
-        if not hasattr(part, "get_metadata_routing") or isinstance(part, type):
-            continue
-        requests = get_routing_for_object(part)
-        for method in ROUTED_METHODS:
-            wanted = getattr(getattr(requests, method, None), "requests", {})
-            takes_task = takes_task or (method == "fit" and "task" in wanted)
-            unsaid = {name: "task" in wanted for name in ("task", "sample_weight") if wanted.get(name, name) is None}
-            if unsaid:
-                with config_context(enable_metadata_routing=True):
-                    getattr(part, f"set_{method}_request")(**unsaid)
-    if not takes_task:
-        raise TypeError(
-            f"TaskColumn: no fit in {type(estimator).__name__} takes task=; wrap an estimator that does, "
-            "such as MTRLRegressor or MTRLClassifier"
-        )
-    return estimator
 
 
 def _has(wrapper: TaskColumn, method: str) -> bool:
