@@ -85,3 +85,14 @@ def test_what_is_no_filter_is_refused(data):
     X, y, task = data
     with pytest.raises(ValueError, match=r"^sanitiser of Sanitised must be a filter, such as Sphere\(\); got 3\.$"):
         Sanitised(learner(y), 3).fit(X, y, task=task)
+
+
+def test_what_was_fitted_answers_whatever_is_set_later():
+    rng = np.random.default_rng(0)
+    X, task = rng.standard_normal((40, 2)), np.repeat(["a", "b"], 20)
+    y = X[:, 0] * np.where(task == "a", 1.0, -1.0)
+    model = Sanitised(MTRLRegressor(), Sphere(0.1)).fit(X, y, task=task)
+    expected = model.predict(X, task=task), model.score(X, y, task=task)
+    model.set_params(estimator=Ridge())
+    np.testing.assert_array_equal(model.predict(X, task=task), expected[0])
+    assert model.score(X, y, task=task) == expected[1]

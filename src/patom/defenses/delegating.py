@@ -41,15 +41,15 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         targets = given_targets(y)
         if is_regressor(self):
             targets = number_targets(targets, type(self).__name__)
-        return float(self.estimator_.score(X, targets, **self.routed(task)))
+        return float(self.estimator_.score(X, targets, **_routed(self.estimator_, task)))
 
     def routed(self, task: Any) -> dict[str, Any]:
         """The ``task`` argument, where the estimator takes one; others learn from all tasks' rows as one."""
-        return {"task": task} if has_fit_parameter(self.estimator, "task") else {}
+        return _routed(self.estimator, task)
 
     def _respond(self, method: str, X: npt.ArrayLike, task: Any) -> AnyArray:
         check_is_fitted(self)
-        found: AnyArray = getattr(self.estimator_, method)(X, **self.routed(task))
+        found: AnyArray = getattr(self.estimator_, method)(X, **_routed(self.estimator_, task))
         return found
 
     def __getattr__(self, name: str) -> Any:
@@ -64,6 +64,10 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
         tags.input_tags = inner.input_tags
         return tags
+
+
+def _routed(estimator: Any, task: Any) -> dict[str, Any]:
+    return {"task": task} if has_fit_parameter(estimator, "task") else {}
 
 
 def _has(wrapper: Delegating, method: str) -> bool:

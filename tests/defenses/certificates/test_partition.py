@@ -224,3 +224,19 @@ def test_what_cannot_be_used_is_refused_in_a_sentence():
         classifier.certify(X, classes, within=1.0)
     with pytest.raises(ValueError, match=r"^y holds the label"):
         classifier.certify(X, classes + 5)
+
+
+def test_what_was_fitted_answers_whatever_is_set_later(data):
+    X, y, task = data
+    model = PartitionMedian(clone(MTRLRegressor() if y.dtype.kind == "f" else MTRLClassifier()), 5).fit(X, y, task=task)
+    before = model.votes(X, task=task)
+    model.set_params(n_parts=9)
+    np.testing.assert_array_equal(model.votes(X, task=task), before)
+
+
+def test_classes_in_lists_stay_apart():
+    X = np.linspace(-1.0, 1.0, 40)[:, None]
+    labels = ["a" if value < 0 else "a\0" for value in X[:, 0]]
+    model = PartitionMedian(MTRLClassifier(1e-3, 1e-3), 3).fit(X, labels)
+    assert model.classes_.tolist() == ["a", "a\0"]
+    assert model.score(X, labels) > 0.9

@@ -178,7 +178,8 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
         """Each row's task and its position, shape (n,) each; -1 for one never seen, where the estimator allows it."""
         if task is None:
             return np.repeat(self.tasks_, n_rows), np.zeros(n_rows, dtype=np.int64)
-        labels, settings = as_labels(task, n_rows), self.estimator.get_params()
+        labels = as_labels(task, n_rows)
+        settings = next(model for model in self.estimators_ if model is not None).get_params()
         unseen = any(name.split("__")[-1] == "unseen" and value == "mean" for name, value in settings.items())
         return labels, positions(labels, self.tasks_, argument="task", unseen=unseen)
 
