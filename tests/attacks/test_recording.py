@@ -135,6 +135,7 @@ def test_the_cost_of_one_attack_does_not_leak_into_the_next(attack, make_tasks, 
     assert run(attack, data, model).cost == run(attack, data, model).cost
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_expected_and_true_utility(attack, make_tasks, make_victim):
     data, model = make_tasks("huber"), make_victim("huber", lambda_1=0.01, lambda_2=0.01)
     result = run(attack, data, model)

@@ -184,6 +184,7 @@ def test_the_other_attacks_take_it_too(data, attack):
     assert result.utility == pytest.approx(bilevel(victim, X, y, task, THREAT).utility(W), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_a_search_inside_keeps_the_lambdas_of_clean_rows(data):
     X, y, task, learner = data
     search = LambdaSearch(learner, lambdas=(1e-3, 1e-1))

@@ -146,6 +146,7 @@ def test_classes_of_rows_keep_their_type(classes, make_tasks, tmp_path):
     assert attacked(loaded.threat, (X, y, task), MTRLClassifier()).utility == result.utility
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_a_victim_that_tunes_is_replayed(make_tasks, tmp_path):
     X, y, task = make_tasks("squared_error")
     search = LambdaSearch(MTRLRegressor(), lambdas=(0.01, 1.0), n_folds=2)

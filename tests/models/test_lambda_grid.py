@@ -89,11 +89,23 @@ def test_auc_is_better_when_higher():
     assert (guessing.pairs[guessing.chosen], len(guessing.pairs)) == ((1.0, 1.0), 25)
 
 
-@pytest.mark.parametrize("lambdas", [(0.1,), (0.01, 0.1), (1e-4, 1e-3, 1e-2, 1e-1), (1e-9, 1.0)])
-def test_other_grids_stay_as_they_are(lambdas):
+@pytest.mark.parametrize("lambdas", [(0.01, 0.1), (1e-4, 1e-3, 1e-2, 1e-1), (1e-9, 1.0), (1e-9, *GRID)])
+def test_other_grids_stay_as_they_are_and_say_where_they_end(lambdas):
     found = searched(away(1e-12, 1e9), lambdas)
     assert sorted(found.pairs) == sorted(product(lambdas, lambdas))
-    assert found.edges == ()
+    assert found.edges == ("weaker lambda_1",)
+    up = searched(away(1e9, 1e9), lambdas, guess=3.0)
+    assert sorted(up.pairs) == sorted(product(lambdas, lambdas))
+    assert up.edges == ("stronger lambda_1", "stronger lambda_2")
+    assert searched(away(0.05, 0.05), (0.01, 0.05, 0.1)).edges == ()
+
+
+def test_a_single_value_ends_nowhere():
+    assert searched(away(1e-12, 1e9), (0.1,)).edges == ()
+
+
+def test_a_value_given_twice_is_one():
+    assert len(searched(away(0.1, 0.1), (0.1, 0.01, 0.1)).pairs) == 4
 
 
 def test_nothing_scored_leaves_the_strongest():

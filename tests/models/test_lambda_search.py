@@ -14,6 +14,7 @@ from patom.core.solution import Status
 from patom.models.lambda_search import GRID, N_FOLDS, folds, strongest_first, strongest_near_best
 
 FEW = (1e-3, 1e-1, 1.0)
+at_an_edge = pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")
 
 
 def make(kind="regression", sizes=(30, 24, 18, 9), d=4, noise=0.5, seed=0):
@@ -178,6 +179,7 @@ class TestReproducible:
         np.testing.assert_array_equal(first.scores_, second.scores_)
         np.testing.assert_array_equal(first.estimator_.coef_, second.estimator_.coef_)
 
+    @at_an_edge
     def test_other_folds_other_scores(self):
         X, y, task = make()
         first, second = (LambdaSearch(MTRLRegressor(), FEW, random_state=seed).fit(X, y, task=task) for seed in (0, 1))
@@ -258,6 +260,7 @@ class TestFewRows:
         assert np.isnan(search.scores_[:, 2]).all()
         assert search.classes_.tolist() == [3, 7]
 
+    @at_an_edge
     def test_five_rows_a_task_can_be_scored(self):
         X, y, task = make(sizes=[5] * 30, noise=0.0)
         assert np.isfinite(LambdaSearch(MTRLRegressor(), FEW).fit(X, y, task=task).scores_).all()
@@ -294,9 +297,25 @@ class TestWeakEdge:
 
     def test_a_grid_of_ones_own_does_not_grow(self, twins):
         X, y, task = twins
-        search = LambdaSearch(MTRLRegressor(), lambdas=(1e-4, 1e-2)).fit(X, y, task=task)
+        sentence = (
+            r"lambda_1=0\.0001 and lambda_2=0\.0001, where its grid ends: weaker lambda_1 and weaker lambda_2 may"
+        )
+        with pytest.warns(UserWarning, match=sentence) as caught:
+            search = LambdaSearch(MTRLRegressor(), lambdas=(1e-4, 1e-2)).fit(X, y, task=task)
+        assert [warning.filename for warning in caught] == [__file__]
         assert (search.lambda_1_, search.lambda_2_) == (1e-4, 1e-4)
         assert len(search.scores_) == 4
+
+    def test_but_says_where_it_ends_in_a_corner(self):
+        rng = np.random.default_rng(0)
+        X, task = rng.normal(size=(120, 3)), np.repeat(["a", "b", "c"], 40)
+        y = X @ [1.0, 2.0, -1.0]
+        with pytest.warns(UserWarning, match="lambda_1=10 and lambda_2=10, where its grid ends: weaker lambda_1 and"):
+            LambdaSearch(MTRLRegressor(), lambdas=[10.0, 100.0]).fit(X, y, task=task)
+
+    def test_a_single_pair_is_no_search(self, twins):
+        X, y, task = twins
+        assert len(LambdaSearch(MTRLRegressor(), lambdas=(1e-2,)).fit(X, y, task=task).scores_) == 1
 
     def test_where_even_the_weakest_is_too_strong_there_is_a_warning(self):
         rng = np.random.default_rng(0)

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
 
 FEW = (1e-3, 1e-1, 1.0)
+pytestmark = pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few may end at an edge
 DELEGATED = ("duality_gap_", "task_spectrum_", "task_correlation_", "task_covariance_", "n_features_in_")
 
 

@@ -36,7 +36,7 @@ class Searched:
         A position among them.
     edges : tuple of str
         "weaker lambda_1", "stronger lambda_2" and so on: where the grid could grow no more, though by the rule of
-        ``search`` it should.
+        ``search`` it should. Empty for a single value, which leaves nothing to search.
     """
 
     pairs: list[Pair]
@@ -103,7 +103,8 @@ def search(
     Best are the pairs within one standard error of the best one. Where all have the weakest value of a lambda, that
     lambda gets a decade below, down to 1e-8. Where the pair of both strongest values is the only one, and beats a
     guess, both get a decade above, up to 1e4: with nothing to learn the strongest penalties are best, however strong.
-    Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they are.
+    Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they are, and the same
+    rule says at which edges they end.
 
     Parameters
     ----------
@@ -129,16 +130,17 @@ def search(
     ((1e-06, 1e-06), 49)
     """
     sign, whole = (1.0 if perfect > guess else -1.0), abs(perfect - guess)
-    axes, known = [sorted(lambdas), sorted(lambdas)], dict[Pair, Sequence[float] | FloatArray]()
+    values = sorted(set(lambdas))
+    axes, known = [values, values], dict[Pair, Sequence[float] | FloatArray]()
     while True:
         pairs = strongest_first(*axes)
         new = [pair for pair in pairs if pair not in known]
         known |= zip(new, score(new), strict=True)
         scores = np.array([known[pair] for pair in pairs], dtype=np.float64)
         gains = sign * (scores - guess)
-        edges = _edges(pairs, gains, whole) if set(GRID) <= set(axes[0]) & set(axes[1]) else ()
+        edges = _edges(pairs, gains, whole) if len(values) > 1 else ()
         longer = [_longer(axis, *edge) for axis, edge in zip(axes, edges, strict=False)]
-        if longer in ([], axes):
+        if values != sorted(GRID) or longer == axes:
             return Searched(pairs, scores, strongest_near_best(gains, errors=errors), _named(edges))
         axes = longer
 

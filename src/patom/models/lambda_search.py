@@ -88,7 +88,8 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         Its own lambdas are not used.
     lambdas : sequence of float, default (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
         Above 0; every pair of them is tried. The default grid grows by decades where its best pairs lie at an edge,
-        down to 1e-8 and up to 1e4. A grid of your own is tried as it is: it may end at an edge, and nothing is said.
+        down to 1e-8 and up to 1e4. A grid of your own is tried as it is; where it should grow by the same rule, a
+        warning says so. A single value leaves nothing to choose, and nothing to say.
     n_folds : int, default 3
         At least 2. Rows are dealt to folds within each task, and within each class of it; the first row dealt of
         each stays in all fits, so that no fit lacks a task or a class.
@@ -183,7 +184,8 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         ConvergenceWarning
             Where the duality gap of the last fit stayed above ``tol``.
         UserWarning
-            Where the scores still rise towards an edge at which the default grid can grow no more.
+            Where the scores still rise towards an edge at which the grid can grow no more: a grid of your own, or the
+            default one at its bounds.
         """
         self._check_settings()
         problem = self._with((self.lambdas[0], self.lambdas[0])).problem(X, y, task, sample_weight)

@@ -50,6 +50,7 @@ def test_it_may_stand_behind_a_filter(model, data):
     np.testing.assert_array_equal(behind.coef_, clone(model).fit(X[kept], y[kept], task=task[kept]).coef_)
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_a_search_chooses_its_lambdas_first(model, data):
     X, y, task, learner = data
     search = LambdaSearch(learner, lambdas=(1e-3, 1e-1))
