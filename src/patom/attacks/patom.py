@@ -94,7 +94,8 @@ class PATOM:
         ----------
         model : MTRLRegressor, MTRLClassifier, LambdaSearch, Coupled or Sanitised
             The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
-            rows; a filter, and a rule for Omega, are known to the attacker.
+            rows; a filter, and a rule for Omega, are known to the attacker. Weights that it was fitted with are no
+            setting: here its rows count alike, clean and injected ones.
         X, y, task
             The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
         threat : ThreatModel

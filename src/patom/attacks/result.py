@@ -129,7 +129,8 @@ class AttackResult:
     def refit(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
         """A clone of any model or defense, fitted on clean plus injected rows: ``fit(X, y, task=task)``.
 
-        Returns the model, as ``poison`` returns the rows. A data frame's column names reach it.
+        Returns the model, as ``poison`` returns the rows. A data frame's column names reach it. All rows count alike:
+        for a model with ``sample_weight`` fit on what ``combine`` returns, with weights for the injected rows as well.
         """
         data = self.combine(X, y, task)
         return clone(model).fit(_named(data.X, X), data.y, task=data.task)

@@ -170,6 +170,8 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Fit from the start to a stationary point; arguments as in ``MTRLRegressor.fit``.
 
+        Without ``sample_weight``: rows get the weights that the loss gives them.
+
         Warns
         -----
         ConvergenceWarning

@@ -41,7 +41,10 @@ class Sanitised(Delegating):
         self.sanitiser = sanitiser
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Filter, then fit a clone of the estimator; arguments and errors as its own and the filter's."""
+        """Filter, then fit a clone of the estimator; arguments and errors as its own and the filter's.
+
+        Without ``sample_weight``: filters know none, so all rows count alike.
+        """
         if not isinstance(self.sanitiser, Sanitiser):
             raise ValueError(f"sanitiser of Sanitised must be a filter, such as Sphere(); got {self.sanitiser!r}.")
         self.kept_ = clone(self.sanitiser).keep(X, y, task)

@@ -52,7 +52,7 @@ class _MTRL(LinearTasks):
         sample_weight : array of shape (n,), optional
             Finite real numbers of at least 0. A row's share of its task's loss: a weight of 2 is the row twice, of 0 a
             row that is not there, but is read and checked as the others are; tasks weigh the same, whatever the weights
-            of their rows. Attacks know no weights: see ``AttackResult.refit``.
+            of their rows. ``poison`` and ``AttackResult.refit`` fit the model anew, without weights.
 
         Raises
         ------

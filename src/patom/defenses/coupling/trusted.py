@@ -66,7 +66,7 @@ class TrustedMTRL(Delegating):
         self.share = share
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Fit the trusted tasks, then the others.
+        """Fit the trusted tasks, then the others; without ``sample_weight``, all rows of a task count alike.
 
         Parameters
         ----------

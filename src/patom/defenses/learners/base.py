@@ -49,7 +49,7 @@ class Learner(LinearTasks):
     LOSS: ClassVar[Loss]
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Learn the tasks' models.
+        """Learn the tasks' models; without ``sample_weight``, all rows of a task count alike.
 
         Parameters
         ----------
