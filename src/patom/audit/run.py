@@ -29,6 +29,8 @@ from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all, after each; more are planned where the grid of lambdas grows."""
+Planned = Callable[[Steps, float | None], None]
+"""Called with the steps ahead and about how many seconds they take, which is None at first."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run_audit(
     *,
     n_jobs: int = 1,
     progress: Progress | None = None,
-    planned: Callable[[Steps, float | None], None] | None = None,
+    planned: Planned | None = None,
 ) -> Audit:
     """Audit a multi-task model of ``data``.
 
@@ -68,7 +70,7 @@ def run_audit(
     n_jobs : int
         Worker processes; the result does not depend on them. Nor does it on the order of a table's rows.
     progress : callable (done, total), optional
-    planned : callable (Steps, seconds), optional
+    planned : callable (steps ahead, seconds), optional
         Called at once with None, and before the first step with about how long all of them will take: that is known by
         the time of a fit, which compiles for half a minute where it is a machine's first.
 
@@ -81,9 +83,7 @@ def run_audit(
     asked, settings = settings.n_seeds, replace(settings, n_seeds=len(data.numbers))
     cells = plan(data, settings)
     ahead = steps(cells, settings)
-    if planned is not None:
-        planned(ahead, None)
-        planned(ahead, seconds_ahead(ahead, data.of_seed(0), settings, n_jobs))
+    _tell_plan(planned, ahead, data, settings, n_jobs)
     advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
@@ -121,6 +121,12 @@ def run_audit(
         "fail_above": None,
     }  # fmt: skip
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
+
+
+def _tell_plan(planned: Planned | None, ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs: int) -> None:
+    if planned is not None:
+        planned(ahead, None)
+        planned(ahead, seconds_ahead(ahead, data.of_seed(0), settings, n_jobs))
 
 
 def injected_rows(data: AuditData, effects: Sequence[summary.Effect]) -> dict[str, Any]:
