@@ -171,3 +171,16 @@ def test_a_scheduler_that_does_not_answer(monkeypatch):
     monkeypatch.setattr("patom.workers.CONNECT_SECONDS", 0.5)
     with pytest.raises(ConnectionError, match=r"^No dask scheduler answers at 'tcp://127\.0\.0\.1:1'"):
         fit_distributed(MTRLRegressor(), [partial(rows, 0)], "tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("pair", [("a", "a\0"), (-1, 2**63 + 2)], ids=["null characters", "past 64 bits"])
+def test_classes_stay_what_they_are(client, pair):
+    parts = [rows(i, classes=True) for i in range(2)]
+    coded = [(X, [pair[label == "yes"] for label in y.tolist()], task) for X, y, task in parts]
+    with (
+        fit_distributed(MTRLClassifier(0.01, 0.01), coded, client) as fitted,
+        fit_distributed(MTRLClassifier(0.01, 0.01), parts, client) as known,
+    ):
+        found = fitted.model()
+        assert found.classes_.tolist() == list(pair)
+        np.testing.assert_allclose(found.coef_, known.model().coef_, atol=1e-8)

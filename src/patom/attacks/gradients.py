@@ -21,6 +21,7 @@ from patom.attacks.recoupled import through_rule
 from patom.core.apart import ridge
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.compact.adjoint import tangent_inverse
+from patom.core.exact import exact_column
 from patom.core.labels import as_labels, positions
 from patom.core.newton import LinearSolution, solve_tangent
 from patom.core.quadratic import QuadraticPenalty
@@ -233,6 +234,6 @@ def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray
     with reading(X_poison=X, y_poison=y):
         rows = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X_poison")
     require_features(rows, name="X_poison")
-    targets = column_or_1d(y)
+    targets = column_or_1d(exact_column(y))
     check_consistent_length(rows, targets)
     return rows, targets, as_labels(task, rows.shape[0])

@@ -18,7 +18,7 @@ from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
 from patom.attacks.soundness import require_sound
 from patom.attacks.stored_result import read_fields, to_bytes
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
-from patom.core.exact import joined
+from patom.core.exact import exact_column, joined
 from patom.core.labels import as_labels, encode, positions
 from patom.models.reading import reading
 
@@ -116,7 +116,7 @@ class AttackResult:
             clean = np.asarray(X, dtype=np.float64)
         if clean.ndim != 2 or clean.shape[1] != self.X.shape[1]:
             raise ValueError(f"X must have shape (n, {self.X.shape[1]}) like the attacked data; got {clean.shape}.")
-        targets, labels = column_or_1d(y), as_labels(task, clean.shape[0])
+        targets, labels = column_or_1d(exact_column(y)), as_labels(task, clean.shape[0])
         check_consistent_length(clean, targets)
         positions(self.task, encode(labels)[0], argument="task of AttackResult")  # refuses a forgotten task=
         return Poisoned(

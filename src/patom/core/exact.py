@@ -52,7 +52,7 @@ def exact_column(values: Any) -> Any:
     >>> exact_column([2**53 + 1, 0.5]), exact_column([[1], ["1"]]).tolist(), exact_column([[1, 2]])
     (array([9007199254740993, 0.5], dtype=object), [[1], ['1']], [[1, 2]])
     """
-    if isinstance(values, np.ndarray) or hasattr(values, "iloc"):
+    if isinstance(values, np.ndarray) or hasattr(values, "iloc") or not hasattr(values, "__len__"):
         return values
     given = values.rows() if hasattr(values, "rows") else values  # of polars' data frames
     if not isinstance(given, list | tuple):

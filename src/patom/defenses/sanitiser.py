@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Number
 from typing import Any, ClassVar
 
 import narwhals as nw
@@ -12,12 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.exact import exact_column
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
 from patom.models.magnitude import require_features, require_targets
 from patom.models.reading import reading
-from patom.models.settings import require_at_least, require_finite
+from patom.models.settings import number_targets, require_at_least, require_finite
 
 TALLY = np.dtype([("rows", "i8"), ("dropped", "i8")])
 
@@ -224,7 +226,7 @@ def checked_rows(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> Rows:
     with reading(X=X, y=y):
         features = check_array(X, dtype=np.float64, ensure_all_finite=False, input_name="X")
     require_features(features, columns=getattr(X, "columns", None))
-    targets = column_or_1d(y)
+    targets = column_or_1d(exact_column(y))
     check_consistent_length(features, targets)
     tasks, index = encode(as_labels(task, features.shape[0]))
     values, classes = _as_numbers(targets)
@@ -236,9 +238,11 @@ def _as_numbers(y: AnyArray) -> tuple[FloatArray, bool]:
     numeric = y.dtype.kind in "biuf"
     if y.dtype.kind == "f":
         require_finite(y, name="y")
-    distinct = np.unique(y)
+    distinct, index = np.unique(y, return_inverse=True)
     if distinct.size == 2:
-        return np.where(y == distinct[1], 1.0, -1.0), True
+        return np.where(index == 1, 1.0, -1.0), True
+    if y.dtype == object and all(isinstance(value, Number) for value in y.tolist()):
+        y, numeric = number_targets(y, "a filter"), True
     if not numeric:
         raise ValueError(f"y must hold numbers or two classes for a filter; got {distinct.size} values of text.")
     values = y.astype(np.float64)

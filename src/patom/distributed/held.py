@@ -21,7 +21,7 @@ from patom.core.rows import grouping
 from patom.core.tall.shard import Shard, Sums
 from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import require_shown
-from patom.models.settings import require_finite
+from patom.models.settings import known_classes, require_finite
 from patom.models.threads import one_blas_thread
 
 _MOST_THREADS = numba.get_num_threads()  # at the start: all that there are
@@ -107,7 +107,7 @@ def load(key: str, source: Any) -> Lease:
         raise ValueError(f"y holds a missing value in row {int(is_missing(y).argmax())}; drop such rows first.")
     tasks, index = encode(as_labels(rows[2], X.shape[0]))
     _HELD[key] = Held(X, y, index, tasks)
-    values = np.unique(y)[:3] if y.dtype != object else np.array(sorted(set(y.tolist())))[:3]
+    values = np.unique(y)[:3] if y.dtype != object else encode(y)[0][:3]
     named = None if names is None else tuple(map(str, names))
     return Lease(About(key, get_worker().address, tasks, values, X.shape[0], X.shape[1], named))
 
@@ -177,7 +177,7 @@ def _begin(held: Held, classes: AnyArray | None, loss: tuple[int, float]) -> Sha
         y = np.asarray(held.y, dtype=np.float64)
         require_targets(y)
     else:
-        y = np.where(held.y == classes[1], 1.0, -1.0)
+        y = known_classes(held.y, classes)
     groups = grouping(held.index, held.tasks.size)
     return Shard(held.X, y, groups.offsets, groups.order, loss)
 

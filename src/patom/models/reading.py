@@ -16,9 +16,10 @@ from patom.core.exact import hidden
 def reading(**arrays: Any) -> Iterator[None]:
     """Read arrays within the block, by scikit-learn's own checks, with sentences that say where.
 
-    A value under a mask is refused, and so are dates and lengths of time among features: as numbers they would be
-    nanoseconds since 1970, or microseconds. Where reading fails over text, or over whole numbers that no float64 holds,
-    the first is named; a number that no float32 holds turns into infinity, which is for the caller to refuse.
+    A value under a mask is refused, and so are whole numbers of 128 bits, which numpy does not know, and dates and
+    lengths of time among features: as numbers they would be nanoseconds since 1970, or microseconds. Where reading
+    fails over text, or over whole numbers that no float64 holds, the first is named; a number that no float32 holds
+    turns into infinity, which is for the caller to refuse.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def reading(**arrays: Any) -> Iterator[None]:
     """
     require_shown(**arrays)
     for name, values in arrays.items():
-        _require_no_dates(name, values)
+        _require_columns(name, values)
     try:
         with np.errstate(over="ignore"):
             yield
@@ -61,8 +62,16 @@ def require_shown(**arrays: Any) -> None:
             raise ValueError(f"{name} holds a masked value in {where}{more}; drop or impute such values first.")
 
 
-def _require_no_dates(name: str, values: Any) -> None:
-    column = _first_dates(values)
+def _require_columns(name: str, values: Any) -> None:
+    column: Any
+    if isinstance(values, np.ndarray):
+        column = 0 if values.ndim == 2 and values.dtype.kind in "mM" else None
+    else:
+        schema = _schema(values)
+        wide = next((column for column, kind in schema.items() if kind in (nw.Int128, nw.UInt128)), None)
+        if wide is not None and not name.startswith("y"):  # targets are read value by value
+            raise ValueError(f"{name} holds whole numbers of 128 bits in column {wide!r}; cast the column to Float64.")
+        column = next((column for column, kind in schema.items() if kind.is_temporal()), None)
     if column is not None:
         raise ValueError(
             f"{name} holds dates or times in column {column!r}; turn them into numbers, such as days since a date, or "
@@ -70,15 +79,12 @@ def _require_no_dates(name: str, values: Any) -> None:
         )
 
 
-def _first_dates(values: Any) -> Any:
-    """The first column of dates, times or lengths of time among features, or None."""
-    if isinstance(values, np.ndarray):
-        return 0 if values.ndim == 2 and values.dtype.kind in "mM" else None
+def _schema(values: Any) -> dict[str, Any]:
+    """Types of a data frame's columns; of anything else none."""
     if isinstance(values, list | tuple) or not hasattr(values, "columns"):
-        return None
+        return {}
     frame = nw.from_native(values, eager_only=True, pass_through=True)
-    schema = frame.schema if isinstance(frame, nw.DataFrame) else {}
-    return next((column for column, kind in schema.items() if kind.is_temporal()), None)
+    return dict(frame.schema) if isinstance(frame, nw.DataFrame) else {}
 
 
 def _require_numbers(name: str, values: Any) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.exact import exact_array
 from patom.core.labels import is_missing, places
 from patom.models.reading import require_shown
 
@@ -173,6 +174,9 @@ def shares_of(weight: FloatArray, task_index: IntArray, n_tasks: int) -> FloatAr
 def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     """The two classes of y, sorted, and y as -1 and +1; refused unless there are exactly two and no gaps.
 
+    Classes are text, numbers, dates or other values that have an order, each as it was given; objects that a plain
+    type of numbers holds get that type. Bytes are refused, as scikit-learn's metrics know none.
+
     >>> encode_classes(np.array(["no", "yes", "no"]))
     (array(['no', 'yes'], dtype='<U3'), array([-1.,  1., -1.]))
     """
@@ -181,6 +185,7 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     gaps = np.flatnonzero(is_missing(y))
     if gaps.size:
         raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
+    y = _plain(y)
     if (two := _two_numbers(y)) is not None:
         check_classification_targets(two)
         return two, np.where(y == two[1], 1.0, -1.0)
@@ -189,10 +194,11 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     except TypeError:
         kinds = ", ".join(sorted({type(label).__name__ for label in y.tolist()}))
         raise ValueError(f"y mixes labels that have no order ({kinds}); make all of them text or numbers.") from None
-    check_classification_targets(y)
+    if y.dtype.kind in "biuf":  # of other types scikit-learn knows no more than that it does not know them
+        check_classification_targets(y)
     if classes.size > 2:
         raise ValueError(
-            f"Only binary classification is supported. The type of the target is {type_of_target(y)}, with "
+            f"Only binary classification is supported. The type of the target is multiclass, with "
             f"{classes.size} classes: make one-vs-rest tasks with patom.datasets.one_vs_rest_tasks."
         )
     if classes.size < 2:
@@ -200,6 +206,18 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
             f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs two classes over all tasks."
         )
     return classes, np.where(index == 1, 1.0, -1.0)
+
+
+def _plain(y: AnyArray) -> AnyArray:
+    """Classes as they are, or objects as numbers of a type that holds all of them; refuses bytes."""
+    if y.dtype.kind not in "SO":
+        return y
+    labels = y.tolist()
+    row = next((row for row, label in enumerate(labels) if isinstance(label, bytes)), None)
+    if row is not None:
+        raise ValueError(f"y holds bytes, {labels[row]!r} in row {row}; decode such labels to text first.")
+    array = exact_array(labels)
+    return array if array.dtype.kind in "biufmM" else y
 
 
 def _two_numbers(y: AnyArray) -> AnyArray | None:
@@ -216,9 +234,15 @@ def known_classes(y: AnyArray, classes: AnyArray) -> FloatArray:
     >>> known_classes(np.array(["yes", "no"]), np.array(["no", "yes"]))
     array([ 1., -1.])
     """
-    found = places(y, classes)
-    strange = np.flatnonzero(found < 0)
-    if strange.size:
-        first = strange[0]
+    found = _equal(exact_array(y), classes)
+    if found.size and found.min() < 0:
+        first = int(found.argmin())
         raise ValueError(f"y holds the label {y[first]!r} in row {first}; the classes are {classes.tolist()}.")
     return np.where(found == 1, 1.0, -1.0)
+
+
+def _equal(y: AnyArray, classes: AnyArray) -> IntArray:
+    """Place of each label among the classes, -1 for another; numbers of one type are not sorted for it."""
+    if y.dtype == classes.dtype and y.dtype.kind in "biuf":
+        return np.where(y == classes[1], 1, np.where(y == classes[0], 0, -1))
+    return places(y, classes)

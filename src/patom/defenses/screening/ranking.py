@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.exact import exact_array
+from patom.core.exact import exact_array, exact_column
 from patom.core.labels import places, positions
 from patom.core.relationship import Relationship
 from patom.core.spectral import SpectralPenalty
@@ -154,7 +154,7 @@ def screen(
     require_at_least("screen", 2, whole=True, n_folds=n_folds)
     require_at_least("screen", 0, whole=True, n_resamples=n_resamples)
     require_mtrl("screen", model)
-    check_consistent_length(X, column_or_1d(y))
+    check_consistent_length(X, column_or_1d(exact_column(y)))
     problem = clone(model).problem(X, y, task=task)
     penalty = problem.penalty
     if problem.rows.n_tasks < 2 or not isinstance(penalty, SpectralPenalty):
