@@ -224,6 +224,7 @@ def test_equal_weights_are_none_in_a_search(estimator, data):
         np.testing.assert_array_equal(found.coef_, plain.coef_)
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_weights_of_any_size_in_a_search(data):
     X, y, task = data
     weight = np.where(np.arange(48) % 3 == 0, 1e200, 1e-200)
@@ -232,6 +233,7 @@ def test_weights_of_any_size_in_a_search(data):
     ).all()
 
 
+@pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 def test_a_search_in_a_task_column(data):
     X, y, task = data
     direct = LambdaSearch(MTRLRegressor(), (0.1, 1.0)).fit(X, y, task=task, sample_weight=TIMES)
