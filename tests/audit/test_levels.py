@@ -69,7 +69,7 @@ def test_levels(curves, level, risk):
         ),
         (
             [curve(-0.5, 3.0, 6.5), curve(0.62, 0.9, 1.2, label="PATOM, direct", budget=0.05)],
-            "By the intervals over seeds the worst damage is at least 62 % (PATOM, direct, at 5.0 %).",
+            "By the intervals over seeds the worst damage is at least 62 % (PATOM, direct, at 5 %).",
         ),
         ([curve(0.0, 0.05, 0.08)], "By the intervals over seeds no attack does more than 8.0 % damage."),
         ([curve(-0.3, -0.2, -0.1)], "By the intervals over seeds no attack does any damage."),

@@ -167,7 +167,7 @@ def test_budgets_that_inject_the_same_rows_everywhere_are_one(make_table):
     assert budgets(data, AuditSettings(n_seeds=2, budgets=(0.3, 0.25, 0.4))) == (0.25, 0.4)
     assert budget_notes(data, settings) == [
         "A budget of 30 % comes to the same rows as 20 % in all attacking tasks, so it was not run.",
-        "Left out of the usual budgets, as they come to no rows or few in tasks of this size: 5.0 %, 10 %.",
+        "Left out of the usual budgets, as they come to no rows or few in tasks of this size: 5 %, 10 %.",
     ]
     (direct, indirect) = coverage(reaches(data, settings, budgets(data, settings)))
     assert (direct["kind"], indirect["kind"]) == ("direct", "indirect")
@@ -193,5 +193,5 @@ def test_attacks_without_a_row_are_told(make_table):
         told
     )
     assert budget_notes(data, settings) == [
-        "With a budget of 5.0 % direct attacks have no row to inject in 3 of 3 seeds, where they were not run."
+        "With a budget of 5 % direct attacks have no row to inject in 3 of 3 seeds, where they were not run."
     ]

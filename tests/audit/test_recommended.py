@@ -22,6 +22,7 @@ def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4,
         ({"off": (-3.16, 0.23, 3.62)}, "NMSE", "the interval of what is kept off holds zero"),
         ({"off": (0.0, 0.5, 1.0)}, "NMSE", "the interval of what is kept off holds zero"),
         ({"off": (-0.5, -0.3, -0.1)}, "NMSE", "nothing is kept off"),
+        ({"off": (None, 0.0, None), "cost": (None, 0.0, None)}, "NMSE", "nothing is kept off"),  # no row dropped
         ({"off": (None, 0.9, None), "cost": (None, 0.0, None)}, "NMSE", "there is no interval over seeds"),
         ({"cost": (None, 0.0, None)}, "NMSE", "there is no interval over seeds"),  # no row dropped in any seed
         ({"known": (None, 1.0, None)}, "AUC", "there is no interval over seeds"),

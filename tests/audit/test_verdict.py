@@ -311,7 +311,7 @@ def test_where_too_little_was_attacked_the_headline_says_so():
     )
     assert found["sentences"][0] == (
         "The highest mean damage of what was run is 2.0 %, with an interval that includes zero (optimised, indirect, "
-        "at 5.0 %, which is 1 row (0.9 % more, in 1 of 5 tasks))."
+        "at 5 %, which is 1 row (0.9 % more, in 1 of 5 tasks))."
     )
     assert gate(found, 0.25)["exceeded"] is None
 
@@ -347,9 +347,9 @@ def test_no_sentence_contradicts_the_level_of_another_attack():
         entry("patom-direct", 0.9, budget=0.05, low=0.62, high=1.2),
     )
     assert found["level"] == "high"
-    assert found["by"] == "patom, direct, at 5.0 %"
-    assert "at least 62 % (patom, direct, at 5.0 %)" in found["reason"]
-    assert "The interval of this damage includes zero; that of patom, direct, at 5.0 %, does not." in found["sentences"]
+    assert found["by"] == "patom, direct, at 5 %"
+    assert "at least 62 % (patom, direct, at 5 %)" in found["reason"]
+    assert "The interval of this damage includes zero; that of patom, direct, at 5 %, does not." in found["sentences"]
 
 
 def test_equal_seeds_are_not_called_a_single_draw():

@@ -333,7 +333,7 @@ def test_seeds_and_looks_of_lines_are_those_that_there_are(make_report: Any) -> 
 
 def test_the_big_number_says_what_was_injected(small: dict[str, Any]) -> None:
     small["verdict"]["injected"] = "1 row (1.2 % more, in 1 of 5 tasks)"
-    assert ", which is 1 row (1.2\u00a0% more, in 1 of 5 tasks)" in read(render_page(small)).text("p")
+    assert ", which is 1 row (1.2 % more, in 1 of 5 tasks)" in read(render_page(small)).text("p")
 
 
 def test_tasks_measured_together_say_what_their_own_figures_are_set_against(make_report: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import AuditSettings
-from patom.audit.wording import counted, percent
+from patom.audit.wording import as_asked, counted, percent
 from patom.core.arrays import IntArray
 
 Entry = Mapping[str, Any]
@@ -104,14 +104,14 @@ def thin(told: Sequence[Entry]) -> str:
 
     >>> entry = {"kind": "direct", "budget": 0.05, "n_seeds": 5, "n_injecting": 0, "tasks": [5, 5], "reached": [0, 0]}
     >>> thin([entry | {"least_reached": 0.0}])
-    'at the largest budget, 5.0 %, direct attacks have a row for 0 of 5 attacking tasks'
+    'at the largest budget, 5 %, direct attacks have a row for 0 of 5 attacking tasks'
     """
     largest = max((entry["budget"] for entry in told), default=0.0)
     few = [entry for entry in told if entry["budget"] == largest and entry["least_reached"] < ENOUGH]
     if not few:
         return ""
     each = " and ".join(f"{entry['kind']} attacks have a row for {_of_tasks(entry)}" for entry in few)
-    return f"at the largest budget, {percent(largest)}, {each}"
+    return f"at the largest budget, {as_asked(largest)}, {each}"
 
 
 def _of_tasks(entry: Entry) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from patom.audit.coverage import thin
-from patom.audit.wording import percent
+from patom.audit.wording import as_asked, percent
 
 HIGH, MODERATE = 0.25, 0.10
 CANNOT_SAY: Literal["cannot say"] = "cannot say"
@@ -121,9 +121,9 @@ def named(entry: Entry) -> str:
     """An attack and its budget.
 
     >>> named({"label": "optimised, direct", "budget": 0.05})
-    'optimised, direct, at 5.0 %'
+    'optimised, direct, at 5 %'
     """
-    return f"{entry['label']}, at {percent(entry['budget'])}"
+    return f"{entry['label']}, at {as_asked(entry['budget'])}"
 
 
 def _low(entry: Entry) -> float | None:

@@ -9,7 +9,7 @@ from patom.audit.coverage import injected, reaches
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
-from patom.audit.wording import counted, percent
+from patom.audit.wording import as_asked, counted
 from patom.core.arrays import IntArray
 
 
@@ -56,12 +56,12 @@ def budget_notes(data: AuditData, settings: AuditSettings) -> list[str]:
     """Sentences on budgets and attacks that were not run, and why."""
     run, usable = budgets(data, settings), _asked(data, settings)
     notes = [
-        f"A budget of {percent(budget)} comes to the same rows as {percent(max(each for each in run if each < budget))}"
-        " in all attacking tasks, so it was not run."
+        f"A budget of {as_asked(budget)} comes to the same rows as "
+        f"{as_asked(max(each for each in run if each < budget))} in all attacking tasks, so it was not run."
         for budget in usable
         if budget not in run
     ]
-    small = [] if settings.budgets else [percent(budget) for budget in DEFAULT_BUDGETS if budget not in usable]
+    small = [] if settings.budgets else [as_asked(budget) for budget in DEFAULT_BUDGETS if budget not in usable]
     if small:
         notes.append(
             f"Left out of the usual budgets, as they come to no rows or few in tasks of this size: {', '.join(small)}."
@@ -71,7 +71,7 @@ def budget_notes(data: AuditData, settings: AuditSettings) -> list[str]:
         key = reach.kind, reach.budget
         nothing[key] = nothing.get(key, 0) + (not reach.injected.any())
     notes += [
-        f"With a budget of {percent(budget)} {kind} attacks have no row to inject in {seeds:,} of "
+        f"With a budget of {as_asked(budget)} {kind} attacks have no row to inject in {seeds:,} of "
         f"{counted(settings.n_seeds, 'seed')}, where they were not run."
         for (kind, budget), seeds in nothing.items()
         if seeds

@@ -35,10 +35,12 @@ def objection(remedy: Entry, metric: str) -> str:
     ends = off["low"], cost["high"], left["high"], left["low"]
     if off["mean"] is None:
         return "there was no damage to keep off"
+    if (off["high"] or off["mean"]) <= 0.0:  # with an interval or without
+        return "nothing is kept off"
     if None in ends:
         return "there is no interval over seeds"
     if off["low"] <= 0.0:
-        return "nothing is kept off" if off["high"] <= 0.0 else "the interval of what is kept off holds zero"
+        return "the interval of what is kept off holds zero"
     if cost["high"] > COST_LIMIT:
         verb = "passes" if cost["mean"] > COST_LIMIT else "may pass"
         return f"the cost on clean rows {verb} {percent(COST_LIMIT)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from patom.audit.coverage import of_attack, really
 from patom.audit.levels import CANNOT_SAY, Judged, better, gate, judge, measured, named, worst_of
-from patom.audit.wording import counted, percent
+from patom.audit.wording import as_asked, counted, percent
 
 __all__ = ["Aim", "gate", "percent", "verdict", "worst_of"]
 
@@ -155,7 +155,7 @@ def _headline(worst: Entry, judged: Judged, metric: str, aim: Aim, coverage: Seq
         )
     if _damage(worst) <= 0.0:
         return f"On average no attack on {aim.whom} did harm: none made {owner} {metric} worse."
-    usual = f"{percent(worst['budget'])} {'random' if worst['attack'].startswith('random') else 'more'} rows"
+    usual = f"{as_asked(worst['budget'])} {'random' if worst['attack'].startswith('random') else 'more'} rows"
     rows = _rows(worst, coverage) or usual
     damage = percent(_damage(worst)) + (" on average" if worst["n_seeds"] > 1 else "")
     if worst["attack"].endswith("indirect"):
@@ -218,7 +218,7 @@ def _through_others(worst: Entry, measured: Sequence[Entry], coverage: Sequence[
         return ["Attacks through other tasks only (indirect) did no damage that stands out from chance."]
     most = max(known, key=_damage)
     rows = _rows(most, coverage)
-    how = f"with {rows}" if rows else f"at {percent(most['budget'])} more rows"
+    how = f"with {rows}" if rows else f"at {as_asked(most['budget'])} more rows"
     return [
         f"Through other tasks only (indirect), without a row added to the targets, the most is "
         f"{percent(_damage(most))} damage, {how}."
@@ -241,7 +241,7 @@ def _pairs(exposure: Entry | None) -> list[str]:
     value, attacker, target, rows = max(cells)
     if value <= 0.0:
         return ["In attacks of one task on one other, none did harm."]
-    added = f"{counted(rows, 'row')} added" if rows else f"{percent(exposure['budget'])} more rows"
+    added = f"{counted(rows, 'row')} added" if rows else f"{as_asked(exposure['budget'])} more rows"
     return [
         f"In attacks of one task on one other, the worst is that of {_short(attacker)} on {_short(target)}: "
         f"{percent(value)} damage with {added}, in a single attack."

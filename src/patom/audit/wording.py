@@ -67,3 +67,13 @@ def percent(share: float) -> str:
     if abs(value) >= 9.95:
         return f"{value:,.0f} %"
     return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"
+
+
+def as_asked(share: float) -> str:
+    """A budget as a percentage, with the digits that it was given with, up to three.
+
+    >>> as_asked(0.05), as_asked(0.3), as_asked(0.125), as_asked(1 / 3), as_asked(12.0)
+    ('5 %', '30 %', '12.5 %', '33.3 %', '1,200 %')
+    """
+    value = float(f"{100.0 * share:.3g}")
+    return f"{value:,.0f} %" if value >= 100.0 else f"{value:g} %"
