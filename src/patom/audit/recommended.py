@@ -33,10 +33,8 @@ def objection(remedy: Entry, metric: str) -> str:
     """
     off, cost, left = (remedy[name] for name in ("kept_off", "cost", "known"))
     ends = off["low"], cost["high"], left["high"], left["low"]
-    if off["mean"] is None:
-        return "there was no damage to keep off"
-    if (off["high"] or off["mean"]) <= 0.0:  # with an interval or without
-        return "nothing is kept off"
+    if off["mean"] is None or (off["high"] or off["mean"]) <= 0.0:  # with an interval or without
+        return "there was no damage to keep off" if off["mean"] is None else "nothing is kept off"
     if None in ends:
         return "there is no interval over seeds"
     if off["low"] <= 0.0:
