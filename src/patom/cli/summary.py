@@ -48,6 +48,6 @@ def worked_on(
         if sample["tasks"] < sample["of_tasks"]:
             tasks = f"{sample['tasks']:,} of {counted(sample['of_tasks'], 'task')}"
     least, most = min(sizes), max(sizes)
-    each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    each = counted(most, "row") if least == most else f"{least:,} to {counted(most, 'row')}"
     columns = f"{counted(len(features), 'feature')}: {listed(features, _NAMED)}."
-    return [f"{verb}: {rows}, {tasks}, {each} rows a task.", *(f"  {line}" for line in (columns, *notes))]
+    return [f"{verb}: {rows}, {tasks}, {each} a task.", *(f"  {line}" for line in (columns, *notes))]
