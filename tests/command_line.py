@@ -48,8 +48,11 @@ def one_line(err, start="patom: "):
     return err
 
 
-# Ctrl-C is ignored by what a shell started in the background, as these tests may have been.
-PATOM = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); from patom.cli import main; main()"
+# Ctrl-C is ignored by what a shell started in the background, and a closed terminal under nohup, as these tests may be.
+PATOM = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "signal.signal(getattr(signal, 'SIGHUP', signal.SIGTERM), signal.SIG_DFL); from patom.cli import main; main()"
+)
 
 
 STARTED = []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.exact import exact_array, values_of
+from patom.core.exact import exact_array, exact_column, values_of
 from patom.core.labels import as_labels
 from patom.core.regions.values import read_only
 from patom.models.magnitude import require_features
@@ -63,7 +63,10 @@ def _rows(owner: str, given: Any) -> FloatArray:
 
 def _targets(owner: str, given: Any, n: int) -> tuple[Any, ...]:
     require_shown(**{f"y of {owner}": given})
-    y = tuple(values_of(np.atleast_1d(exact_array(given))))
+    column = exact_column(given)
+    if getattr(column, "shape", ())[1:] == (1,):
+        column = np.asarray(column).ravel()
+    y = tuple(values_of(np.atleast_1d(exact_array(column))))
     if len(y) != n:
         raise ValueError(f"y of {owner} must hold {n} values, one a row; got {len(y) or type(given).__name__}.")
     return y
