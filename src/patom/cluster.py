@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from distributed import Client, Future, Security, wait
-from distributed.comm import connect
+from distributed.comm import CommClosedError, connect
 
 ANSWER_SECONDS = 30.0
 """How long a scheduler may take to say which workers it has."""
@@ -21,8 +21,8 @@ MOST_PATIENCE = 10.0
 """Seconds between two looks at most."""
 AHEAD = 2
 """Jobs that are sent to the cluster for each of its threads."""
-LOST = (CancelledError, TaskCancelled)
-"""What dask raises of work that it has given up, as when the scheduler is gone or was restarted."""
+LOST = (CancelledError, TaskCancelled, CommClosedError)
+"""What dask raises of work that it has given up, as when the scheduler is gone, was restarted, or went meanwhile."""
 
 
 class Watch:

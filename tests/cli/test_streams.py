@@ -1,6 +1,7 @@
 """What reaches the terminal: cleaned, whatever labels, columns and files are called; and streams that never fail."""
 
 import os
+import shlex
 import subprocess
 import sys
 import unicodedata
@@ -122,9 +123,8 @@ def test_an_encoding_without_the_labels_letters(tmp_path):
 @pytest.mark.parametrize("target", ["/dev/full", "closed"])
 def test_nobody_reads(target):
     if target == "closed":
-        found = subprocess.run(
-            ["sh", "-c", f"{sys.executable} -c '{PATOM}' --version >&-"], capture_output=True, timeout=60, check=False
-        )
+        closed = f"{sys.executable} -c {shlex.quote(PATOM)} --version >&-"
+        found = subprocess.run(["sh", "-c", closed], capture_output=True, timeout=60, check=False)
     else:
         with open(target, "w") as full:
             found = patom("--version", stdout=full, stderr=subprocess.PIPE)
