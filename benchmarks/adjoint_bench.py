@@ -11,12 +11,12 @@ from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, steady, timed
 from benchmarks.problems import Shape, digits, landmine, mnist, sarcos
 from patom import ThreatModel
-from patom.attacks.ascent.charts import Chart, typical_distance
+from patom.attacks.ascent.coordinates import Chart, typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales
-from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import FloatArray
 
 BUDGET = 0.2

@@ -18,7 +18,7 @@ from benchmarks.plain_attack import transcription
 from benchmarks.problems import Shape, digits, mnist
 from patom import PATOM, ThreatModel
 from patom.attacks import AttackResult
-from patom.attacks.bilevel import Bilevel
+from patom.attacks.program import Bilevel
 
 _ALL, _LOW, _HIGH = tuple(range(10)), tuple(range(5)), tuple(range(5, 10))
 _SWEEPS: dict[str, tuple[Callable[[], Shape], tuple[int, ...], tuple[int, ...], float]] = {

@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.plain_attack import PlainProblem, coupling, transcription
 from benchmarks.problems import Shape
 from patom import PATOM, ThreatModel
-from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import FloatArray
 from patom.core.rows import TaskRows, append_constant
 

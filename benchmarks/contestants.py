@@ -19,8 +19,8 @@ from benchmarks.interleaved import Run, timed
 from benchmarks.problems import Shape
 from patom.core.arrays import FloatArray
 from patom.core.data_term import data_term
-from patom.core.penalty import fenchel_gap
-from patom.core.solver import solve
+from patom.core.penalties.penalty import fenchel_gap
+from patom.core.solvers.accelerated import solve
 from patom.models.problem import Problem
 from patom.models.threads import one_blas_thread
 

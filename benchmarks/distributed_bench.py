@@ -22,10 +22,10 @@ from patom import MTRLRegressor
 from patom.core.arrays import AnyArray
 from patom.core.compiled_losses import loss_code
 from patom.core.losses import squared_error
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.momentum import Momentum
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.sweeps import Sweeps
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.solvers.sharded.momentum import Momentum
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.datasets import LongTable, read_parquet
 from patom.distributed import fit_distributed
 from patom.distributed.shards import DaskShards

@@ -14,7 +14,7 @@ from benchmarks.interleaved import Run, Spread, interleave, spread
 from benchmarks.limits import matmul, matmul_flops
 from benchmarks.problems import Shape, mnist
 from patom import PATOM
-from patom.attacks.bilevel import Bilevel
+from patom.attacks.program import Bilevel
 
 SOLVES, SHARE_OF_RATE = 1.5, 0.5
 """The goal: at most so many warm solves, plus the operations at this share of a matrix product's rate."""

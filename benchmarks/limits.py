@@ -23,12 +23,12 @@ from patom.core.compiled_losses import loss_code
 from patom.core.data_term import data_term
 from patom.core.kernels import gram_products, row_products, weighted_sums
 from patom.core.losses import squared_error, squared_hinge
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.momentum import Momentum, W
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.shard import Shard
-from patom.core.tall.shards import OneShard
+from patom.core.solvers.sharded.momentum import Momentum, W
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.shard import Shard
+from patom.core.solvers.sharded.shards import OneShard
 
 STREAM, MATMUL = "streaming", "matrix product"
 PASS_GOAL, ITERATION_GOAL = 1.5, 2.0

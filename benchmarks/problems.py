@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.core.arrays import AnyArray, FloatArray
 from patom.datasets import load_digits_tasks, load_landmine, load_mnist, load_sarcos
 

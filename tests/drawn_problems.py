@@ -13,7 +13,7 @@ import pandas as pd
 from loss_models import LOSSES
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 EPS = float(np.finfo(np.float64).eps)
 LOSS_NAMES = tuple(LOSSES)

@@ -5,11 +5,11 @@ import numpy as np
 from patom.core import losses
 from patom.core.compiled_losses import loss_code
 from patom.core.data_term import RowTerm
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows, append_constant
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.shard import Shard
-from patom.core.tall.shards import OneShard
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.shard import Shard
+from patom.core.solvers.sharded.shards import OneShard
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.7)]
 

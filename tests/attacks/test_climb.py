@@ -8,7 +8,7 @@ import pytest
 
 from patom import Ball, Box, MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.attacks import AttackStatus, Availability, Sparing, Targeted
-from patom.attacks.bilevel import Bilevel
+from patom.attacks.program import Bilevel
 
 LOSSES = ("squared_error", "huber", "squared_hinge", "logistic")
 

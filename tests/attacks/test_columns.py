@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from patom import PATOM, Ball, Box, Intersection, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
-from patom.attacks import ByTask, GreyBox, OwnData, random_attack
+from patom.attacks import ByTask, GreyBox, OwnData, random
 from patom.core.regions import Columns
 
 ATTACKS = {
@@ -188,7 +188,7 @@ def test_a_region_without_rounded_rows_is_refused(region, columns, problem):
 )
 def test_columns_that_the_data_do_not_have_are_refused_before_the_attack(columns, message, problem, monkeypatch):
     data, model = problem
-    monkeypatch.setattr(random_attack, "draw", None)  # it is not called
+    monkeypatch.setattr(random, "draw", None)  # it is not called
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         run(RandomAttack(), data, model, columns=columns)
 

@@ -7,14 +7,14 @@ import pytest
 
 from patom import PATOM, Ball, GreyBox, MTRLClassifier, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import hypergradient
-from patom.attacks.bilevel import bilevel
 from patom.attacks.draws import draw, slipping
 from patom.attacks.filtered import Near
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.program import bilevel
 from patom.core.regions import Slab as Between
 from patom.defenses import Chain, Clip, Leverage, Neighbours, Sanitised, Shares, Slab, Sphere, Trim
-from patom.defenses.sanitiser import checked_rows
+from patom.defenses.filters.sanitiser import checked_rows
 
 FILTERS = {
     "sphere": Sphere(fraction=0.15),

@@ -8,7 +8,7 @@ from hypergradient_problems import KINDS, LOSSES, REGRESSION, assert_derivative,
 
 from patom.attacks import hypergradient
 from patom.attacks.gradients import GradientStatus
-from patom.core.spectral import SpectralPenalty
+from patom.core.penalties.learned import SpectralPenalty
 
 SHAPES = {  # tasks, features, injected rows a task, how unlike the tasks are
     "d < m": {"n_tasks": 5, "d": 2, "per_task": 3},

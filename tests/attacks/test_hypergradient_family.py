@@ -9,11 +9,11 @@ from sklearn.base import clone
 
 from patom import Ball
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import GradientStatus
+from patom.attacks.program import bilevel
 from patom.attacks.sweep import sweep
-from patom.core.solver import solve
-from patom.core.spectral import SpectralPenalty
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.solvers.accelerated import solve
 
 MARGIN = ("squared_hinge", "logistic", "unclipped_hinge")
 

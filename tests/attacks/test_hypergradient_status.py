@@ -8,12 +8,12 @@ from hypergradient_problems import DELTA, LOSSES, assert_derivative, attack_on
 from sklearn.base import clone
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import GradientStatus, implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.program import bilevel
 from patom.core.data_term import data_term
-from patom.core.newton import newton_direction
 from patom.core.rows import append_constant, inject_rows
+from patom.core.solvers.newton import newton_direction
 
 SMOOTH, KINK, UNSOLVED = GradientStatus.SMOOTH, GradientStatus.KINK, GradientStatus.UNSOLVED
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from patom import PATOM, Ball, LambdaSearch, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import Availability, ByTask, GreyBox, OwnData, Sparing, Targeted
-from patom.attacks.bilevel import bilevel
+from patom.attacks.program import bilevel
 from patom.core.regions import sphere_around
 
 ATTACKS = {

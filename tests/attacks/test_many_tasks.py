@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from patom import PATOM, MTRLRegressor, ProjectedAscent, ThreatModel
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 M, D = 50_000, 4
 FEW, OTHERS, ALL = range(5), range(5, 10), range(M)

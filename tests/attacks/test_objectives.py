@@ -9,8 +9,8 @@ from hypergradient_problems import KINDS, LOSSES, REGRESSION, VALUES, assert_der
 
 from patom import MTRLClassifier, MTRLRegressor, ThreatModel
 from patom.attacks import Availability, Sparing, Targeted
-from patom.attacks.bilevel import bilevel
 from patom.attacks.gradients import GradientStatus
+from patom.attacks.program import bilevel
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from patom import (
     independent_covariance,
 )
 from patom.attacks import AttackStatus
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.models.problem import Problem
 
 

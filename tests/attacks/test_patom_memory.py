@@ -5,7 +5,7 @@ import pytest
 
 from patom import PATOM, Ball, Box, ThreatModel
 from patom.attacks import AttackStatus
-from patom.attacks.bilevel import bilevel
+from patom.attacks.program import bilevel
 
 
 @pytest.mark.parametrize("region", [Ball(1.0), Box(-1.0, 1.0)])

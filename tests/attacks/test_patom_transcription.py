@@ -7,8 +7,8 @@ import pytest
 from sklearn.base import clone
 
 from patom import PATOM, Ball, ThreatModel, graph_covariance
-from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import draw
+from patom.attacks.program import Bilevel, bilevel
 
 DELTA = 0.3
 # The positive part of eq. 16 and Huber's bends must come into play.

@@ -17,7 +17,7 @@ from patom import (
     ThreatModel,
 )
 from patom.attacks import ByTask, OwnData
-from patom.attacks.bilevel import bilevel
+from patom.attacks.program import bilevel
 
 ATTACKS = {
     "PATOM": PATOM(max_iter=2),

@@ -21,7 +21,7 @@ from patom import (
     Slab,
     ThreatModel,
 )  # fmt: skip
-from patom.attacks import patom, random_attack
+from patom.attacks import patom, random
 from patom.core.regions import own_data
 
 REGIONS = {
@@ -33,7 +33,7 @@ REGIONS = {
     "ellipsoid": Ellipsoid(np.diag([0.5, 0.1, 0.1, 0.2]), 1.2, 0.1),
     "ball and slab": Intersection(Ball(0.9), Slab([1.0, 0.0, 1.0, 0.0], 0.1)),
 }
-ATTACKS = {"patom": PATOM(max_iter=1), "random_attack": RandomAttack()}
+ATTACKS = {"patom": PATOM(max_iter=1), "random": RandomAttack()}
 
 
 @pytest.fixture(params=REGIONS)
@@ -114,7 +114,7 @@ def a_column_short(injection):
 )
 def test_a_broken_attack_is_caught(loss, name, spoil, what, make_tasks, make_victim, monkeypatch):
     X, y, task = make_tasks(loss)
-    module = {"patom": patom, "random_attack": random_attack}[name]
+    module = {"patom": patom, "random": random}[name]
     given = module.assemble
 
     def assemble(program, threat, settings, clean, runs, *rest):
@@ -150,4 +150,4 @@ def test_no_attack_passes_by():
             entries.add(path.stem)
             assert "assemble" in called or path.stem == "accounts", path.stem
     assert makers == {"recording"}
-    assert {"patom", "projected_ascent", "random_attack", "influence", "at2fl", "model_targeted"} <= entries
+    assert {"patom", "projected_ascent", "random", "influence", "at2fl", "model_targeted"} <= entries

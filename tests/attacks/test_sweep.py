@@ -72,7 +72,7 @@ def test_compiled_and_generic_sweeps_agree(seed, rows, samples, columns, force, 
 def test_parallel_and_serial_sweeps_agree(monkeypatch):
     arguments = drawn(3, rows=7)
     serial = sweep(*arguments, Ball())
-    monkeypatch.setattr("patom.core.compiled.PARALLEL_WORK", 0)
+    monkeypatch.setattr("patom.core.jit.PARALLEL_WORK", 0)
     np.testing.assert_allclose(sweep(*arguments, Ball()), serial, rtol=0, atol=1e-13)
 
 

@@ -88,7 +88,7 @@ def test_a_row_moves_alike_alone_and_among_others():
 @pytest.mark.parametrize("work", [0, 10**12], ids=["parallel", "serial"])
 def test_bytes_do_not_depend_on_who_does_which_rows(monkeypatch, work):
     arguments = drawn(11, rows=300, samples=100, columns=20)
-    monkeypatch.setattr("patom.core.compiled.PARALLEL_WORK", work)
+    monkeypatch.setattr("patom.core.jit.PARALLEL_WORK", work)
     expected = sweep(*arguments, Ball()).tobytes()
     for crews in (1, 2, 3, 5):
         monkeypatch.setattr("patom.attacks.sweep.numba.get_num_threads", lambda crews=crews: crews)
@@ -97,7 +97,7 @@ def test_bytes_do_not_depend_on_who_does_which_rows(monkeypatch, work):
 
 def test_bytes_do_not_depend_on_the_number_of_threads(monkeypatch):
     arguments = drawn(12, rows=300, samples=100, columns=80)
-    monkeypatch.setattr("patom.core.compiled.PARALLEL_WORK", 0)
+    monkeypatch.setattr("patom.core.jit.PARALLEL_WORK", 0)
     seen = set()
     before = numba.get_num_threads()
     for threads in (1, numba.config.NUMBA_NUM_THREADS):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from patom.audit import AuditSettings, run_audit, table_data
-from patom.audit.table import Table, TableError, read_table
+from patom.datasets.tables.table import Table, TableError, read_table
 
 COLUMNS = {"t": ["a", "b", "a"], "x": [1.0, 2.0, 4.0], "y": [0.5, 1.5, 2.5]}
 

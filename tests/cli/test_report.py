@@ -8,8 +8,8 @@ import pytest
 from command_line import contents, needs_proc, one_line
 from small_grid import GRID, TABLES, write_grid
 
-from patom.experiments import parse_grid, run_grid
-from patom.experiments.store import RunFolder
+from patom.paper import parse_grid, run_grid
+from patom.paper.store import RunFolder
 
 
 @pytest.fixture(name="finished", scope="module")

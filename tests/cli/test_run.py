@@ -139,7 +139,7 @@ def test_a_signal_leaves_whole_cells_and_no_workers(tmp_path, number, status, jo
 
 
 def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
-    from patom.experiments import store
+    from patom.paper import store
 
     written = []
 

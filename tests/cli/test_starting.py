@@ -57,10 +57,10 @@ def test_no_more_processes_than_cores_that_it_may_use(arguments, tmp_path):
     code = """
 import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-import patom.audit, patom.experiments
+import patom.audit, patom.paper
 def told(*_, n_jobs, **__):
     raise ValueError(f"n_jobs is {n_jobs}.")
-patom.audit.run_audit = patom.experiments.run_grid = told
+patom.audit.run_audit = patom.paper.run_grid = told
 os.cpu_count = lambda: 8
 from patom.cli import main
 main()

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from patom.core import losses
-from patom.core.compact.spectrum import maximise_on_spectrum as compiled_maximise
 from patom.core.data_term import data_term
-from patom.core.penalty import fenchel_gap
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
+from patom.core.penalties.learned import SpectralPenalty, maximise_on_spectrum
+from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import group_rows
-from patom.core.spectral import SpectralPenalty, maximise_on_spectrum
+from patom.core.solvers.compiled.spectrum import maximise_on_spectrum as compiled_maximise
 
 M, P = 5, 4
 LAPLACIAN = np.diag([1.0, 2.0, 2.0, 2.0, 1.0]) - np.eye(M, k=1) - np.eye(M, k=-1)  # of the path graph

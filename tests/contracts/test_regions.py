@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from patom import Ball, Box, Ellipsoid, Fixed, Intersection, Slab
 from patom.core.regions import Region
-from patom.core.stored import describe, known, restore
+from patom.core.serialise import describe, known, restore
 
 TILTED = np.array([[2.0, 0.9, 0.1], [0.9, 1.0, -0.1], [0.1, -0.1, 0.05]])
 ROUND = np.array([[2.0, 0.9, 0.1], [0.9, 1.0, -0.1], [0.1, -0.1, 1.0]])

@@ -5,10 +5,10 @@ import pytest
 
 from patom.core import losses
 from patom.core.data_term import data_term
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import append_constant, group_rows
-from patom.core.solver import solve
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.accelerated import solve
 
 M, D = 4, 3
 INDEX = np.repeat(np.arange(M), [6, 1, 3, 20])

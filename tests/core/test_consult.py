@@ -5,11 +5,11 @@ import pytest
 
 from patom.core import losses
 from patom.core.data_term import data_term
-from patom.core.oracle import ArrayOracle
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import group_rows
-from patom.core.solution import Status
-from patom.core.solver import consult, solve
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.accelerated import consult, solve
+from patom.core.solvers.oracle import ArrayOracle
+from patom.core.solvers.solution import Status
 
 
 def term_of(loss):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from patom.core import compiled
+from patom.core import jit
 from patom.core.kernels import gram_products, row_products, weighted_sums
 
 COUNTS = np.array([3, 1, 0, 40, 7])
@@ -19,7 +19,7 @@ def case():
 
 @pytest.fixture(params=[False, True], ids=["serial", "parallel"])
 def either_form(request, monkeypatch):
-    monkeypatch.setattr(compiled, "PARALLEL_WORK", 0 if request.param else np.inf)
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0 if request.param else np.inf)
 
 
 @pytest.mark.usefixtures("either_form")
@@ -66,6 +66,6 @@ def test_serial_and_parallel_agree(case, monkeypatch):
     X, W, _, rng = case
     weight = rng.standard_normal(X.shape[0])
     serial = row_products(X, OFFSETS, W), weighted_sums(X, OFFSETS, weight)
-    monkeypatch.setattr(compiled, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(jit, "PARALLEL_WORK", 0)
     np.testing.assert_allclose(row_products(X, OFFSETS, W), serial[0], rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(weighted_sums(X, OFFSETS, weight), serial[1], rtol=1e-13, atol=1e-14)

@@ -15,7 +15,7 @@ import pytest
 from patom.core import machine_code
 
 SOURCE = """
-from patom.core.compiled import called_exactly
+from patom.core.jit import called_exactly
 
 @called_exactly
 def twice(x):

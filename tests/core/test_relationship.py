@@ -6,11 +6,11 @@ from scipy.linalg import sqrtm
 
 from patom.core import losses
 from patom.core.data_term import data_term
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship, uniform_relationship
 from patom.core.rows import group_rows
-from patom.core.solver import solve
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.accelerated import solve
 
 M, D = 5, 3
 EVERY = np.arange(M)

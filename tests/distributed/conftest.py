@@ -5,11 +5,11 @@ from partitions import rows
 
 from patom.core import losses
 from patom.core.compiled_losses import loss_code
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.shard import Shard
-from patom.core.tall.shards import OneShard
-from patom.core.tall.solver import solve_tall
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.shard import Shard
+from patom.core.solvers.sharded.shards import OneShard
+from patom.core.solvers.sharded.solver import solve_tall
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from small_grid import CELLS, GRID
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.distributed import fit_distributed, held
-from patom.experiments import parse_grid, run_grid
+from patom.paper import parse_grid, run_grid
 
 CASES = {
     "squared error": (MTRLRegressor(0.1, 0.1), {}),

@@ -12,10 +12,10 @@ from partitions import rows, together
 from patom import MTRLRegressor
 from patom.core import losses
 from patom.core.compiled_losses import loss_code
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.momentum import Momentum
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.sweeps import Sweeps
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.solvers.sharded.momentum import Momentum
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.distributed import fit_distributed, held
 from patom.distributed.shards import DaskShards
 

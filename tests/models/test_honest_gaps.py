@@ -6,7 +6,7 @@ from drawn_problems import Drawn, certificate
 from sklearn.exceptions import ConvergenceWarning
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 EXTENDED = np.finfo(np.longdouble).maxexp >= 16384
 pytestmark = [

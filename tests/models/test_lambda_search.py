@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score, roc_auc_score
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, mean_regularised_covariance
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.models.lambda_search import GRID, N_FOLDS, folds, strongest_first, strongest_near_best
 
 FEW = (1e-3, 1e-1, 1.0)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.models.magnitude import require_features, require_targets
 
 BOTH = pytest.mark.parametrize("estimator", [MTRLRegressor, MTRLClassifier])

@@ -9,11 +9,11 @@ from peak_memory import peak_of
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core import losses, moments
-from patom.core.compact import data as compact_data
-from patom.core.compact import oracle
 from patom.core.data_term import RowTerm, data_term
 from patom.core.rows import BorrowedRows, group_rows, grouping
-from patom.core.solution import Status
+from patom.core.solvers.compiled import data as compact_data
+from patom.core.solvers.compiled import oracle
+from patom.core.solvers.solution import Status
 from patom.models import linear
 
 

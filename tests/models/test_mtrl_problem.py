@@ -5,10 +5,10 @@ import pytest
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core import losses
-from patom.core.quadratic import QuadraticPenalty
+from patom.core.penalties.given import QuadraticPenalty
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import append_constant, inject_rows
-from patom.core.solution import Status
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.solution import Status
 
 
 @pytest.fixture

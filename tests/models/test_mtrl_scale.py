@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 
 def many_tasks(m, rows_each=3, d=4):

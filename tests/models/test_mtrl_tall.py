@@ -12,7 +12,7 @@ from tall_problems import draw
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core.room import TooManyTasksError
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.models import tall
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 from patom.defenses import ARMULClassifier, ARMULRegressor, RMTFLClassifier, RMTFLRegressor
 
 SHAPES = {  # tasks, features, rows of each task

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 SHAPES = {  # tasks, features, rows of each task
     "fewer features than tasks": (7, 2, [6] * 7),

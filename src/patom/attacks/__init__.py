@@ -6,24 +6,24 @@
 ``stored_result`` is the way to a file and back, past ``soundness``: what must be true of a result by itself.
 """
 
-from patom.attacks.accounts import ChosenAttackers, choose_attackers
 from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
 from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
+from patom.attacks.baselines.at2fl import AT2FL
+from patom.attacks.baselines.back_gradient import BackGradient
+from patom.attacks.baselines.influence import Influence
+from patom.attacks.baselines.label_flip import LabelFlip
+from patom.attacks.baselines.model_targeted import ModelTargeted
+from patom.attacks.baselines.points_needed import points_needed
+from patom.attacks.baselines.single_task import SingleTask
 from patom.attacks.certified.loss_bound import LossBound, loss_bound
+from patom.attacks.chosen_attackers import ChosenAttackers, choose_attackers
 from patom.attacks.gradients import Hypergradient, hypergradient
 from patom.attacks.patom import PATOM
-from patom.attacks.random_attack import RandomAttack
+from patom.attacks.random import RandomAttack
 from patom.attacks.result import AttackResult, AttackStatus
-from patom.attacks.rivals.at2fl import AT2FL
-from patom.attacks.rivals.back_gradient import BackGradient
-from patom.attacks.rivals.influence import Influence
-from patom.attacks.rivals.label_flip import LabelFlip
-from patom.attacks.rivals.model_targeted import ModelTargeted
-from patom.attacks.rivals.points_needed import points_needed
-from patom.attacks.rivals.single_task import SingleTask
 
 __all__ = [
     "AT2FL",

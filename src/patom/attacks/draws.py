@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 
 Features = Literal["uniform", "resampled", "corners", "clusters"]

@@ -9,7 +9,7 @@ from patom.attacks.injection import Injection
 from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, group_rows
-from patom.defenses.sanitiser import Sanitiser, checked_rows
+from patom.defenses.filters.sanitiser import Sanitiser, checked_rows
 
 _ROUNDS = 20  # of cyclic projections
 

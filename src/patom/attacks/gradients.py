@@ -15,16 +15,16 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, bilevel
+from patom.attacks.coupled_gradient import through_rule
 from patom.attacks.injection import Injection
-from patom.attacks.recoupled import through_rule
-from patom.core.apart import ridge
+from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.compact.adjoint import tangent_inverse
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, positions
-from patom.core.newton import LinearSolution, solve_tangent
-from patom.core.quadratic import QuadraticPenalty
+from patom.core.penalties.given import QuadraticPenalty
+from patom.core.penalties.independent import ridge
+from patom.core.solvers.compiled.adjoint import tangent_inverse
+from patom.core.solvers.newton import LinearSolution, solve_tangent
 from patom.models.magnitude import require_features
 from patom.models.reading import reading
 from patom.models.settings import require_choice

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult, AttackStatus
 from patom.attacks.sweep import sweep

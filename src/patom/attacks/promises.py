@@ -3,9 +3,9 @@
 import numpy as np
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.core.arrays import BoolArray, FloatArray
 
 _ROUNDING = 1e-9  # of a task's targets: low + high - y may leave the range by a last digit

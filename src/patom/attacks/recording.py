@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.attacks.promises import require_kept
 from patom.attacks.result import HISTORY, TASK_LOSSES, AttackResult, AttackStatus
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
-from patom.core.solution import Solution, Status
+from patom.core.solvers.solution import Solution, Status
 from patom.models.magnitude import require_features
 from patom.models.threads import one_blas_thread
 

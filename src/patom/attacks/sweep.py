@@ -16,7 +16,7 @@ import numpy as np
 from numba import prange
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.compiled import called, compiled
+from patom.core.jit import called, compiled
 from patom.core.regions import Ball, Region
 from patom.models.threads import one_blas_thread
 

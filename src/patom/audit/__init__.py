@@ -1,6 +1,6 @@
 """The main job: measure how badly somebody could hurt a model by feeding it data.
 
-``table`` (over ``table_reading`` and the other ``table_*``), ``sample``, ``split`` and ``scaling`` prepare a table,
+``sample`` takes rows of a table,
 ``data`` holds it and ``measure`` says how good a model of it is; ``draws`` is what each seed draws; ``selection`` picks
 the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one, ``run`` all of them;
 ``remedies`` tries defenses, ``recommended`` judges them, ``code`` writes them down; ``summary``, ``levels``,
@@ -11,7 +11,7 @@ from patom.audit.data import AuditData, digits_data, table_data
 from patom.audit.output import AuditFolder
 from patom.audit.run import Audit, run_audit
 from patom.audit.settings import AuditSettings
-from patom.audit.table import TableError, read_table
+from patom.datasets.tables.table import TableError, read_table
 
 __all__ = [
     "Audit",

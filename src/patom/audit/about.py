@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.audit.cells import Outcome
 from patom.audit.coverage import injected
 from patom.audit.data import AuditData
@@ -15,8 +15,8 @@ from patom.audit.plan import attacking_counts, budget_notes, budgets
 from patom.audit.selection import Selection
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
-from patom.audit.wording import counted, listed, quoted
 from patom.core.arrays import BoolArray, FloatArray
+from patom.datasets.tables.wording import counted, listed, quoted
 from patom.intervals import varied_interval
 
 

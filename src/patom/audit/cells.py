@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import PATOM, AttackResult, AttackStatus, OwnData, ProjectedAscent, RandomAttack, ThreatModel
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray

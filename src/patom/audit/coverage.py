@@ -9,8 +9,8 @@ import numpy as np
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import AuditSettings
-from patom.audit.wording import as_asked, counted, percent
 from patom.core.arrays import IntArray
+from patom.datasets.tables.wording import as_asked, counted, percent
 
 Entry = Mapping[str, Any]
 ENOUGH = 0.5

@@ -11,13 +11,13 @@ from patom import metrics
 from patom.audit import measure
 from patom.audit.measure import LEAST_TEST_ROWS
 from patom.audit.sample import LEAST_PER_TASK, in_own_order, sampled
-from patom.audit.scaling import Scaling, fit_scaling
-from patom.audit.split import hold_out
-from patom.audit.table import Table
-from patom.audit.wording import counted
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
+from patom.datasets.scaling import Scaling, fit_scaling
+from patom.datasets.splits import hold_out
+from patom.datasets.tables.table import Table
+from patom.datasets.tables.wording import counted
 from patom.models.settings import require_at_least
 
 __all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from patom.audit.coverage import thin
-from patom.audit.wording import as_asked, percent
+from patom.datasets.tables.wording import as_asked, percent
 
 HIGH, MODERATE = 0.25, 0.10
 CANNOT_SAY: Literal["cannot say"] = "cannot say"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from joblib import delayed
 
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.audit.cells import Cell, run_cell
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed

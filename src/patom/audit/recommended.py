@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from patom.audit.levels import GUESS, better
-from patom.audit.wording import percent
+from patom.datasets.tables.wording import percent
 
 COST_LIMIT = 0.1
 """The most that a defense may cost on clean rows, as relative damage, to be recommended."""

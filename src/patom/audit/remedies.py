@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from joblib import delayed
 
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.audit import summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, victim
 from patom.audit.code import written

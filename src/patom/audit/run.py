@@ -10,7 +10,7 @@ from joblib import delayed
 from sklearn.base import clone
 
 import patom
-from patom.attacks.bilevel import MTRL
+from patom.attacks.program import MTRL
 from patom.audit import about, summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
 from patom.audit.coverage import coverage, reaches

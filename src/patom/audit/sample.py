@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from patom.audit.split import hold_out
-from patom.audit.table import Table
 from patom.core.arrays import AnyArray, BoolArray
 from patom.core.labels import encode
+from patom.datasets.splits import hold_out
+from patom.datasets.tables.table import Table
 
 LEAST_PER_TASK = 20
 """Rows in a sample; tasks are left out rather than cut below."""

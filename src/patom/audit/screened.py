@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.audit.data import constant_note, used_features
 from patom.audit.sample import in_own_order
-from patom.audit.scaling import fit_scaling
-from patom.audit.table import Table
 from patom.core.arrays import AnyArray, FloatArray
+from patom.datasets.scaling import fit_scaling
+from patom.datasets.tables.table import Table
 from patom.defenses import Screening, screen
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from patom.audit.coverage import of_attack, really
 from patom.audit.levels import CANNOT_SAY, Judged, better, gate, judge, measured, named, worst_of
-from patom.audit.wording import as_asked, counted, percent
+from patom.datasets.tables.wording import as_asked, counted, percent
 
 __all__ = ["Aim", "gate", "percent", "verdict", "worst_of"]
 

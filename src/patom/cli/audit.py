@@ -17,7 +17,7 @@ from patom.cli.words import command_again, names, numbers
 if TYPE_CHECKING:
     from patom.audit import AuditData, AuditSettings
     from patom.audit.steps import Steps
-    from patom.audit.table import Table as ReadTable
+    from patom.datasets.tables.table import Table as ReadTable
 
 
 class Kind(StrEnum):

@@ -54,8 +54,8 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 
 def _run_page(folders: list[Path], into: Path) -> Path:
-    from patom.audit.wording import readable
-    from patom.experiments import findings, read_run
+    from patom.datasets.tables.wording import readable
+    from patom.paper import findings, read_run
     from patom.report import render_experiments, save_experiment_figures
 
     typed = readable(shlex.join(["patom", "report", *map(str, folders)]))

@@ -15,7 +15,7 @@ from patom.cli.words import names
 
 if TYPE_CHECKING:
     from patom.audit.screened import ScreenedTable
-    from patom.audit.table import Table
+    from patom.datasets.tables.table import Table
     from patom.defenses import Screening
 
 _FEW = 20  # rows of a task

@@ -2,7 +2,7 @@
 
 import math
 
-from patom.core.compiled import inlined
+from patom.core.jit import inlined
 from patom.core.losses import Loss
 
 _KINDS = ("squared_error", "unclipped_hinge", "squared_hinge", "logistic", "huber")

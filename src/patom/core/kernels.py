@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
-from patom.core.compiled import compiled, compiled_serial
+from patom.core.jit import compiled, compiled_serial
 
 AS_THEY_LIE: IntArray = read_only(np.empty(0, dtype=np.int64))
 """The order of rows that lie task by task."""

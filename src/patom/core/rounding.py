@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.solution import Status
+from patom.core.solvers.solution import Status
 
 _EPS = float(np.finfo(float).eps)
 _USEFUL = 1e-4

@@ -6,10 +6,10 @@ from patom.datasets.digits import load_digits_tasks
 from patom.datasets.fetch import FileState, data_home, read_file, require, verify
 from patom.datasets.landmine import load_landmine
 from patom.datasets.mnist import load_mnist
-from patom.datasets.parquet import read_parquet
 from patom.datasets.sarcos import load_sarcos
 from patom.datasets.sources import SOURCES, RemoteFile, Source
 from patom.datasets.synthetic import make_related_tasks
+from patom.datasets.tables.parquet import read_parquet
 
 __all__ = [
     "SOURCES",

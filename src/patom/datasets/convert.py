@@ -14,7 +14,7 @@ import numpy as np
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.exact import joined
 from patom.datasets.dataset import LongTable
-from patom.datasets.reading import (
+from patom.datasets.tables.arrays import (
     ColumnNames,
     check_finite,
     exact_entries,

@@ -2,8 +2,6 @@
 
 from patom.defenses.certificates.certificate import Certificate
 from patom.defenses.certificates.partition import PartitionMedian
-from patom.defenses.chain import Chain
-from patom.defenses.clip import Clip
 from patom.defenses.coupling.capped import Capped
 from patom.defenses.coupling.coupled import Coupled
 from patom.defenses.coupling.held_out import HeldOut
@@ -11,7 +9,18 @@ from patom.defenses.coupling.influence import RelationshipInfluence, WithoutInfl
 from patom.defenses.coupling.rule import CouplingRule
 from patom.defenses.coupling.shrunken import Shrunken
 from patom.defenses.coupling.trusted import TrustedMTRL
-from patom.defenses.itrim import ITrim
+from patom.defenses.filters.chain import Chain
+from patom.defenses.filters.clip import Clip
+from patom.defenses.filters.itrim import ITrim
+from patom.defenses.filters.leverage import Leverage
+from patom.defenses.filters.neighbours import Neighbours
+from patom.defenses.filters.roni import Roni
+from patom.defenses.filters.sanitised import Sanitised
+from patom.defenses.filters.sanitiser import Kept, Sanitiser
+from patom.defenses.filters.shares import Shares
+from patom.defenses.filters.slab import Slab
+from patom.defenses.filters.sphere import Sphere
+from patom.defenses.filters.trim import Trim
 from patom.defenses.learners import (
     ARMULClassifier,
     ARMULRegressor,
@@ -20,17 +29,8 @@ from patom.defenses.learners import (
     RMTFLClassifier,
     RMTFLRegressor,
 )
-from patom.defenses.leverage import Leverage
-from patom.defenses.neighbours import Neighbours
-from patom.defenses.reweighted import Reweighted
-from patom.defenses.roni import Roni
-from patom.defenses.sanitised import Sanitised
-from patom.defenses.sanitiser import Kept, Sanitiser
+from patom.defenses.learners.reweighted import Reweighted
 from patom.defenses.screening import Screening, screen
-from patom.defenses.shares import Shares
-from patom.defenses.slab import Slab
-from patom.defenses.sphere import Sphere
-from patom.defenses.trim import Trim
 
 __all__ = [
     "ARMULClassifier",

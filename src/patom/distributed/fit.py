@@ -18,10 +18,10 @@ from patom.core.arrays import AnyArray, FloatArray
 from patom.core.compiled_losses import loss_code
 from patom.core.exact import joined
 from patom.core.labels import as_labels, encode, positions
-from patom.core.solution import Solution, Status
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.solver import solve_tall
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.solver import solve_tall
+from patom.core.solvers.solution import Solution, Status
 from patom.distributed.shards import DaskShards, Partition, Traffic
 from patom.models.linear import warn_of_gap
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor

@@ -18,7 +18,7 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
-from patom.core.tall.shard import Shard, Sums
+from patom.core.solvers.sharded.shard import Shard, Sums
 from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import require_shown
 from patom.models.settings import known_classes, require_finite

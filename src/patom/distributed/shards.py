@@ -12,7 +12,7 @@ from distributed import Client, Future, wait
 
 from patom.cluster import LOST, MOST_PATIENCE, PATIENCE, Watch
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.tall.shard import Sums
+from patom.core.solvers.sharded.shard import Sums
 from patom.distributed import held
 from patom.distributed.faults import died, refuse_failed
 from patom.distributed.held import About, Behind, Message

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.kernels import row_products
-from patom.core.penalty import Penalty
+from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
 from patom.metrics import Metric, auc, mean_over_tasks, nmse, per_task
 from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search, strongest_first, strongest_near_best

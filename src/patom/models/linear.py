@@ -17,7 +17,7 @@ from patom.core.exact import exact_column
 from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
-from patom.core.solution import Solution, Status
+from patom.core.solvers.solution import Solution, Status
 from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import reading
 from patom.models.scoring import TARGETS, accuracy, r_squared

@@ -13,12 +13,12 @@ from patom.core import losses
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import data_term
 from patom.core.labels import as_labels, positions
-from patom.core.penalty import Penalty
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.penalties.penalty import Penalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
-from patom.core.solution import Solution
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.solution import Solution
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.probabilities import has_probabilities
 from patom.models.problem import Problem, solved
@@ -214,7 +214,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
     task_spectrum_ : array of shape (k,)
         Non-zero eigenvalues of Omega.
     objective_, duality_gap_, n_iter_ : float, float and int
-    status_ : patom.core.solution.Status
+    status_ : patom.core.solvers.solution.Status
 
     Notes
     -----

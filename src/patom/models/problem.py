@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from patom.core.alternating import alternate
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss
-from patom.core.penalty import Penalty
+from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
-from patom.core.solution import Solution
-from patom.core.solver import solve
+from patom.core.solvers.accelerated import solve
+from patom.core.solvers.alternating import alternate
+from patom.core.solvers.solution import Solution
 
 
 @dataclass(frozen=True)

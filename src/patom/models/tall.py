@@ -1,15 +1,15 @@
 """Fits with so many tasks that their second moments would be large."""
 
-from patom.core.compact.oracle import LARGEST
 from patom.core.compiled_losses import loss_code
 from patom.core.losses import Loss
-from patom.core.penalty import Penalty
-from patom.core.solution import Solution
-from patom.core.spectral import SpectralPenalty
-from patom.core.tall.problem import TallProblem
-from patom.core.tall.shard import Shard
-from patom.core.tall.shards import OneShard
-from patom.core.tall.solver import solve_tall
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.penalties.penalty import Penalty
+from patom.core.solvers.compiled.oracle import LARGEST
+from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.shard import Shard
+from patom.core.solvers.sharded.shards import OneShard
+from patom.core.solvers.sharded.solver import solve_tall
+from patom.core.solvers.solution import Solution
 from patom.models.linear import Table
 
 FEW_ROWS = 2_000_000

@@ -21,11 +21,11 @@ from patom import (
 )
 from patom import Slab as SlabRegion
 from patom.attacks import loss_bound
-from patom.attacks.bilevel import bilevel
 from patom.attacks.certified.game import play, solve_mixture, totals
 from patom.attacks.certified.loss_bound import bound_at, rounded
 from patom.attacks.certified.worst_rows import furthest, worst_rows
 from patom.attacks.injection import Injection
+from patom.attacks.program import bilevel
 from patom.defenses import Sanitised, Sphere
 
 LOSSES = ("squared_error", "squared_hinge", "huber", "logistic")

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import TaskRows
 from patom.defenses import Capped, Coupled, HeldOut, Shrunken, WithoutInfluential, influence_on_relationships
 from patom.defenses.coupling.capped import cap
 from patom.defenses.coupling.held_out import evened, masked, pair_gains, pair_step
 from patom.defenses.coupling.learned import among, by_weights, rows_of
-from patom.defenses.roni import folds
-from patom.defenses.trim import part
+from patom.defenses.filters.roni import folds
+from patom.defenses.filters.trim import part
 
 
 def random_covariance(rng, m, rank):

@@ -5,9 +5,9 @@ import pytest
 
 from patom.core.data_term import data_term
 from patom.core.losses import squared_error
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import group_rows
-from patom.core.solver import solve
+from patom.core.solvers.accelerated import solve
 from patom.defenses import LossWeightedRegressor
 from patom.defenses.learners.base import Rest
 from patom.defenses.learners.loss_weighted import cooperate, loss_weights, risks_of_models

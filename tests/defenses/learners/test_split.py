@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from patom.core.data_term import data_term
-from patom.core.newton import newton_direction
-from patom.core.penalty import fenchel_gap
+from patom.core.penalties.penalty import fenchel_gap
+from patom.core.solvers.newton import newton_direction
 from patom.defenses.learners.split import Centre, Groups, SplitPenalty, SplitTerm, halves
 
 SHAPE = (4, 3)

@@ -6,15 +6,15 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from patom.attacks.ascent.charts import Chart
+from patom.attacks.ascent.coordinates import Chart
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.gradients import Hypergradient, implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.attacks.recording import Recorder
 from patom.attacks.result import AttackStatus
 from patom.core.arrays import FloatArray
-from patom.core.solution import Solution
+from patom.core.solvers.solution import Solution
 
 _MEMORY = 5  # iterates, above the lowest of which a move must rise (Grippo, Lampariello and Lucidi 1986)
 _STRETCHES = (5, 15, 20)  # moves with one kind of scales before the other has its turn; the last length stays

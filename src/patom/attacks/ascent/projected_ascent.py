@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.ascent.charts import Chart, typical_distance
 from patom.attacks.ascent.climb import Climb
-from patom.attacks.bilevel import Bilevel, bilevel
+from patom.attacks.ascent.coordinates import Chart, typical_distance
 from patom.attacks.draws import FEATURES, LABELS, draw, slipping
 from patom.attacks.gradients import GRADIENTS, Gradient
+from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
 from patom.core.arrays import FloatArray

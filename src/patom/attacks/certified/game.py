@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.certified.worst_rows import worst_rows
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import RowTerm, mean_loss_by_task
 from patom.core.rows import TaskRows, append_constant, inject_rows
-from patom.core.solution import Solution
-from patom.core.solver import solve
+from patom.core.solvers.accelerated import solve
+from patom.core.solvers.solution import Solution
 
 
 @dataclass(frozen=True)

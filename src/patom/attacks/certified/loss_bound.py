@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from patom.attacks.adversary.objectives import Availability
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.bilevel import Bilevel, bilevel
 from patom.attacks.certified.game import Game, play, solve_weighted, totals
 from patom.attacks.certified.worst_rows import require_bounded
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.settings import require_at_least

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from patom.attacks.bilevel import Bilevel
 from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.regions import Ball, Box, Ellipsoid, Region
 

@@ -8,11 +8,11 @@ import numpy as np
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products
-from patom.core.quadratic import fixed_covariance
+from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import TaskRows
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Linear, Source
-from patom.defenses.roni import folds
-from patom.defenses.trim import part
+from patom.defenses.filters.roni import folds
+from patom.defenses.filters.trim import part
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.spectral import SpectralPenalty
+from patom.core.penalties.learned import SpectralPenalty
 from patom.defenses.coupling.learned import among, rows_of
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
-from patom.defenses.trim import require_mtrl
+from patom.defenses.filters.trim import require_mtrl
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread

@@ -3,8 +3,8 @@
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows
-from patom.core.spectral import SpectralPenalty
 
 
 def among(omega: FloatArray, tasks: IntArray) -> FloatArray:

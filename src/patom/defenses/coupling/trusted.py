@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from patom.core.apart import ridge
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.exact import exact_array
 from patom.core.labels import positions
+from patom.core.penalties.independent import ridge
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows
-from patom.core.solution import Solution, Status
-from patom.core.spectral import SpectralPenalty
+from patom.core.solvers.solution import Solution, Status
 from patom.defenses.coupling.learned import rows_of
 from patom.defenses.coupling.learner import require_learner, with_lambdas
 from patom.defenses.delegating import Delegating

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from patom.core.apart import ridge
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.penalties.independent import ridge
 from patom.core.rows import TaskRows
-from patom.core.solution import Solution
-from patom.core.solver import solve
+from patom.core.solvers.accelerated import solve
+from patom.core.solvers.solution import Solution
 from patom.defenses.learners.base import Learner, Rest, Resting
 from patom.defenses.learners.split import Centre, Groups, SplitPenalty, SplitTerm, halves
 from patom.models.linear import LinearClassifier, LinearRegressor
@@ -214,7 +214,7 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
         twice the norm.
     residual_ : float
         With a rank, where a stationary point is reached: length of the last step over the norm of the weights.
-    status_ : patom.core.solution.Status, or patom.defenses.learners.base.Rest with a rank
+    status_ : patom.core.solvers.solution.Status, or patom.defenses.learners.base.Rest with a rank
 
     References
     ----------

@@ -9,8 +9,8 @@ from patom.core.arrays import AnyArray
 from patom.core.data_term import data_term
 from patom.core.losses import Loss, squared_error, squared_hinge
 from patom.core.rows import TaskRows
-from patom.core.solution import Solution
-from patom.core.solver import solve
+from patom.core.solvers.accelerated import solve
+from patom.core.solvers.solution import Solution
 from patom.defenses.learners.base import Learner
 from patom.defenses.learners.split import Groups, SplitPenalty, SplitTerm, halves
 from patom.models.linear import LinearClassifier, LinearRegressor
@@ -90,7 +90,7 @@ class RMTFLRegressor(LinearRegressor, _RMTFL):
     outliers_ : array
         Labels of the tasks whose q_i is not zero.
     objective_, duality_gap_, n_iter_ : float, float and int
-    status_ : patom.core.solution.Status
+    status_ : patom.core.solvers.solution.Status
 
     References
     ----------

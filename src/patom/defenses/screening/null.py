@@ -9,8 +9,8 @@ from scipy.special import expit
 from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.kernels import row_products
 from patom.core.losses import Loss
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows, append_constant
-from patom.core.spectral import SpectralPenalty
 from patom.defenses.screening.scores import Scored, middles, score_tasks
 from patom.models.problem import Problem
 

@@ -12,12 +12,12 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_array, exact_column
 from patom.core.labels import places, positions
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
-from patom.core.spectral import SpectralPenalty
-from patom.defenses.roni import folds
+from patom.defenses.filters.roni import folds
+from patom.defenses.filters.trim import require_mtrl
 from patom.defenses.screening.null import p_values
 from patom.defenses.screening.scores import RANKED, Scores, score_tasks
-from patom.defenses.trim import require_mtrl
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread

@@ -10,10 +10,10 @@ import numpy as np
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.grouped import over_groups
 from patom.core.kernels import row_products
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
-from patom.core.spectral import SpectralPenalty
-from patom.defenses.trim import part
+from patom.defenses.filters.trim import part
 from patom.models.problem import Problem
 
 SCORES = np.dtype(

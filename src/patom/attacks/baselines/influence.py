@@ -1,0 +1,124 @@
+"""One-shot influence: every row is placed by its first-order effect at the clean optimum, which is never left."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.ascent.coordinates import typical_distance
+from patom.attacks.baselines.row_by_row import climb, highest, stacked, with_either_label
+from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.gradients import adjoint, through_rows
+from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
+from patom.attacks.recording import Recorder, assemble
+from patom.attacks.result import AttackResult
+from patom.core.arrays import FloatArray
+from patom.core.rows import append_constant
+from patom.models.settings import require_at_least, require_choice
+from patom.models.threads import one_blas_thread
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Place each row where its influence on the utility at the clean model is highest (Koh and Liang 2017).
+
+    A row (x, y) that joins task i takes the weight 1/(n_i + n^_i), and the task's clean rows together give up as much.
+    To first order in these weights (their section 2.1; here with the second derivative along W's manifold)
+
+        dU = -(1/(n_i + n^_i)) [l'(w_i'x, y) x'v_i - g_i'v_i],    (H + K) v = dU/dW, all at the clean optimum,
+
+    where g_i, the gradient of the task's mean loss, is the same for every row: the first part decides where they go.
+    Section 5.2 moves pixels of training images along this score's slope; here injected rows climb it, each by
+    itself. All see the same v and W: what one row does to the effect of the next is ignored, and rows of a task tend
+    to the same few places. That is the price of one shot.
+
+    Parameters
+    ----------
+    optimise_labels : bool, default False
+        Give each row the better of two labels, the ends of its allowed range or the two classes: the effect is
+        monotone in a regression's target, so that none in between does better. Otherwise labels stay as drawn.
+    climb_steps : int, default 100
+        Most steps of the climb; none needs a fit.
+    features, labels : str, default "uniform" and "resampled"
+        How the rows are drawn from which they climb, see ``patom.attacks.draws.draw``; they are the random attack's.
+
+    Notes
+    -----
+    Costs two solves of (1), one linear system, and for each step of the climb two passes over the injected rows. Under
+    the squared hinge a row beyond its margin has no influence, and stays there.
+
+    Examples
+    --------
+    >>> from patom import Ball, MTRLRegressor, RandomAttack
+    >>> rng = np.random.default_rng(0)
+    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
+    >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0], "task": task}
+    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
+    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
+    >>> result = Influence().poison(model, **data, threat=threat, random_state=0)
+    >>> bool(result.utility > RandomAttack().poison(model, **data, threat=threat, random_state=0).utility)
+    True
+    >>> result.cost.solves, result.cost.adjoint_solves
+    (2, 1)
+    """
+
+    optimise_labels: bool = False
+    climb_steps: int = 100
+    features: str = "uniform"
+    labels: str = "resampled"
+
+    def __post_init__(self) -> None:
+        require_at_least("Influence", 0, whole=True, climb_steps=self.climb_steps)
+        require_choice("Influence", FEATURES, features=self.features)
+        require_choice("Influence", LABELS, labels=self.labels)
+
+    def poison(
+        self,
+        model: Any,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        task: Any = None,
+        threat: ThreatModel,
+        random_state: int | np.random.Generator | None = None,
+    ) -> AttackResult:
+        """Place the rows and fit the victim on them; arguments and errors as in ``PATOM.poison``."""
+        program = bilevel(model, X, y, task, threat)
+        (rng,) = np.random.default_rng(random_state).spawn(1)
+        with one_blas_thread():
+            clean = program.solve(None)
+            start = draw(program, self.features, self.labels, rng)
+            record = Recorder(self._placed(program, clean.W, start, typical_distance(program, start, rng)))
+            solution = program.solve(record.injection, start=clean.W)
+            record.note(0, program.utility(solution.W), solution)
+        settings = {"name": "Influence", **asdict(self)}
+        return assemble(program, threat, settings, clean, [record], (X, y, task), model)
+
+    def _placed(self, program: Bilevel, W: FloatArray, start: Injection, size: float) -> Injection:
+        v = adjoint(program, None, W, factored=True)[0].v
+        # Both versions together count as twice the rows of a task, which scales its heights alike.
+        versions = stacked(with_either_label(program, start)) if self.optimise_labels else start
+        climbed = most_effective(program, W, v, versions, size, self.climb_steps)
+        return highest(climbed, start.y.size, partial(effects, program, W, v))
+
+
+def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
+    """Each row's first-order effect, shape (r,), but for what is the same for all rows of its task."""
+    along = np.einsum("rp,rp->r", append_constant(injection.X), v[injection.task_index])
+    return np.asarray(program.duals(injection, W) * along)
+
+
+def most_effective(
+    program: Bilevel, W: FloatArray, v: FloatArray, start: Injection, size: float, steps: int
+) -> Injection:
+    """Rows that climbed their effects from where they start; see ``row_by_row.climb``."""
+    heights, slopes = partial(effects, program, W, v), partial(_slopes, program, W, v)
+    return climb(program, start, heights, slopes, size, steps)
+
+
+def _slopes(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
+    return through_rows(program, injection, W, v)[0]

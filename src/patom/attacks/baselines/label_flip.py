@@ -1,0 +1,108 @@
+"""Label flipping: clean rows of the attacking tasks once more, with labels as wrong as the threat model allows."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.draws import bounds
+from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
+from patom.attacks.recording import Recorder, assemble
+from patom.attacks.result import AttackResult
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.rows import append_constant
+from patom.models.settings import require_choice
+from patom.models.threads import one_blas_thread
+
+Choose = Literal["loss", "random"]
+
+
+@dataclass(frozen=True)
+class LabelFlip:
+    """Inject clean rows of the attacking tasks with flipped labels (Biggio, Nelson and Laskov 2011).
+
+    The literature flips labels of training rows in place; here flipped copies join the clean rows, so that all attacks
+    share one threat model. Rows are ranked once, under the model fitted on clean data; the searches over sets of
+    flips of Xiao, Xiao and Eckert (2012) and Paudice, Munoz-Gonzalez and Lupu (2018) are left out. The
+    targets play no part: an indirect attack flips the attackers' labels and hopes.
+
+    A regression's target moves to the end of its allowed range that is further from it. To first order a row's effect
+    is a multiple of its slope l', which never rises with the label: no label in between, the mirrored one included,
+    does more harm than the more harmful end.
+
+    Parameters
+    ----------
+    choose : {"loss", "random"}, default "loss"
+        Of each attacking task, the rows whose flipped label has the largest loss under the clean model, whatever the
+        seed; or rows at random. Once all are taken they are taken again.
+
+    Notes
+    -----
+    Features are projected onto the region of their new label. Costs two solves of (1).
+
+    Examples
+    --------
+    >>> from patom import MTRLRegressor
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> threat = ThreatModel(targets=[0], attackers=[0], budget=0.1)
+    >>> result = LabelFlip().poison(MTRLRegressor(), X, y, threat=threat)
+    >>> result.X.ravel(), result.y
+    (array([-1.,  1.]), array([ 1., -1.]))
+    """
+
+    choose: Choose = "loss"
+
+    def __post_init__(self) -> None:
+        require_choice("LabelFlip", get_args(Choose), choose=self.choose)
+
+    def poison(
+        self,
+        model: Any,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        task: Any = None,
+        threat: ThreatModel,
+        random_state: int | np.random.Generator | None = None,
+    ) -> AttackResult:
+        """Choose the rows and fit the victim on them; arguments and errors as in ``PATOM.poison``."""
+        program = bilevel(model, X, y, task, threat)
+        (rng,) = np.random.default_rng(random_state).spawn(1)
+        with one_blas_thread():
+            clean = program.solve(None)
+            flipped = flips(program)
+            loss = _losses(program, flipped, clean.W)
+            order = np.argsort(-loss, kind="stable") if self.choose == "loss" else rng.permutation(loss.size)
+            record = Recorder(_first(program, flipped, order))
+            solution = program.solve(record.injection, start=clean.W)
+            record.note(0, program.utility(solution.W), solution)
+        settings = {"name": "LabelFlip", **asdict(self)}
+        return assemble(program, threat, settings, clean, [record], (X, y, task), model)
+
+
+def flips(program: Bilevel) -> Injection:
+    """Every clean row of the attacking tasks with its label flipped, in the region of that label."""
+    rows = program.problem.rows
+    own = np.isin(rows.task_index, program.attackers)
+    y, task_index = rows.y[own], rows.task_index[own]
+    low, high = bounds(program, task_index)
+    far = -y if program.problem.loss.margin else np.where(y - low > high - y, low, high)
+    flipped = Injection(rows.X[own, :-1], far, task_index)
+    return replace(flipped, X=program.project(flipped.X, flipped))
+
+
+def _losses(program: Bilevel, injection: Injection, W: FloatArray) -> FloatArray:
+    z = np.einsum("rp,rp->r", append_constant(injection.X), W[injection.task_index])
+    return program.problem.loss.value(z, injection.y)
+
+
+def _first(program: Bilevel, injection: Injection, order: IntArray) -> Injection:
+    """The first rows of each attacking task, in this order, up to its budget, and from the first on again."""
+    ranked = injection.task_index[order]
+    chosen = np.concatenate(
+        [np.resize(order[ranked == i], count) for i, count in zip(program.attackers, program.counts, strict=True)]
+    )
+    return Injection(injection.X[chosen], injection.y[chosen], injection.task_index[chosen])

@@ -1,0 +1,246 @@
+"""Solve problem (1): accelerated proximal gradient, Newton's steps once they help, a duality gap to end on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import DataTerm
+from patom.core.jit import interruptible
+from patom.core.penalties.penalty import Regulariser
+from patom.core.rounding import Rounding
+from patom.core.solvers.compiled.oracle import compact_oracle
+from patom.core.solvers.oracle import ArrayOracle, Oracle, Point
+from patom.core.solvers.solution import Solution, Status
+
+_FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
+_PATIENCE = 10
+"""Stretches that the gap may take to halve, where rounding may be what keeps it."""
+_NEWTON_LENGTHS = tuple(0.25**k for k in range(6))
+
+
+def solve(
+    term: DataTerm,
+    penalty: Regulariser,
+    *,
+    tol: float = 1e-8,
+    max_iter: int = 10_000,
+    start: FloatArray | None = None,
+    polish: int | None = 2,
+) -> Solution:
+    """Minimise f(W) + R(W) to a certified gap.
+
+    Parameters
+    ----------
+    term : DataTerm
+        f, see ``data_term.data_term``.
+    penalty : Regulariser
+        R, see ``spectral`` (Omega learned) and ``quadratic`` (Omega given).
+    tol : float
+        The gap aimed at: ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that
+        small targets are not solved sloppily.
+    max_iter : int
+        Bound on proximal-gradient and Newton steps together.
+    start : array of shape (m, p), optional
+        Warm start; zeros by default.
+    polish : int, default 2
+        Newton steps past the gap aimed at. After two W, too, is as good as rounding allows, for about a third of a warm
+        start's time; None takes one where the gap is barely reached.
+
+    Notes
+    -----
+    Costs one gradient and one thin singular value decomposition a step.
+    """
+    oracle = compact_oracle(term, penalty) or ArrayOracle(term, penalty)
+    return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
+
+
+@interruptible
+def consult(
+    oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int | None = 2
+) -> Solution:
+    """Minimise what an oracle stands for, as ``solve`` does.
+
+    Without a warm start, at small lambdas, the oracle's own way to the optimum goes first, if it has one. Else the
+    lambdas fall by tens from the data's scale to their values, each solve starting from the last: the rank then
+    grows from below, which is quick, instead of shrinking from above, which takes first-order steps beyond count.
+    """
+    scale, L, steps, W, near = oracle.scale, oracle.smoothness, 0, oracle.start(start), None
+    goal = _Goal(oracle, tol, 1.0, scale, L)
+    falling = _falling(0.1 * L / sum(oracle.weights)) if start is None else []
+    if falling:
+        near, steps = _approach(oracle, L, max_iter, goal)
+    for factor in falling if near is None else []:
+        easier = oracle.scaled(factor)
+        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, _Goal(easier, 1e-2, np.inf, scale, L))
+        W, L, steps = step.point.W, step.L, steps + step.steps
+    last = _descend(oracle, oracle.evaluate(W) if near is None else near, L, max_iter - steps, goal)
+    point, steps = last.point, steps + last.steps
+    as_good = _as_good(point, goal, last.exhausted)
+    if as_good is not None:
+        most = int(not goal.well_within(point)) if polish is None else polish
+        point = _polish(oracle, point, last.L, most, as_good)
+    return _ended(oracle, oracle.certify(point), steps, goal, last.exhausted)
+
+
+def _as_good(point: Point, goal: "_Goal", exhausted: bool) -> Callable[[Point], bool] | None:
+    """Whether another point has the status of this one; None where that is not worth polishing."""
+    if goal.reached(point):
+        return goal.reached
+    wrong = goal.rounding(point)
+    status = goal.status(point, wrong, exhausted)
+    return None if status is Status.MAX_ITER else lambda ahead: goal.status(ahead, wrong, exhausted) is status
+
+
+def _ended(oracle: Oracle, point: Point, steps: int, goal: "_Goal", exhausted: bool) -> Solution:
+    """What is said of a solve that ended at a point, or at W = 0 where the point is no better than that."""
+    wrong = goal.rounding(point)
+    if wrong.lost(point.objective):
+        point = oracle.evaluate(oracle.start(None))
+        wrong = goal.rounding(point)
+    gap, status = wrong.told(point.gap, goal.gap(point)), goal.status(point, wrong, exhausted)
+    return Solution(oracle.array(point.W), point.objective, gap, steps, status)
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """A gap of ``tol`` times the objective, which counts as ``ceiling`` at most."""
+
+    oracle: Oracle
+    tol: float
+    ceiling: float
+    scale: float
+    L: float
+
+    def reached(self, point: Point) -> bool:
+        return point.gap <= self.gap(point)
+
+    def well_within(self, point: Point) -> bool:
+        """Whether the gap is so far below the goal that W, too, is good to some digits more than its square root."""
+        return point.gap <= 1e-4 * self.gap(point)
+
+    def gap(self, point: Point) -> float:
+        return self.tol * min(self.ceiling, point.objective)
+
+    def status(self, point: Point, wrong: Rounding, exhausted: bool) -> Status:
+        return wrong.status(point.gap, self.gap(point), exhausted=exhausted)
+
+    def rounding(self, point: Point) -> Rounding:
+        return self.oracle.rounding(point, self.scale, self.L)
+
+
+@dataclass(frozen=True)
+class _Descent:
+    """Where it ended, after how many steps; ``exhausted``: because there were no more."""
+
+    point: Point
+    steps: int
+    L: float
+    exhausted: bool
+
+
+def _falling(largest: float) -> list[float]:
+    """10^k > 1 up to ``largest``, descending."""
+    return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
+
+
+def _approach(oracle: Oracle, L: float, max_iter: int, goal: _Goal) -> tuple[Point | None, int]:
+    """A point near the optimum by the oracle's own way there and Newton's steps, None where that leads nowhere."""
+    W, steps = oracle.approach(max_iter)
+    if W is None:
+        return None, steps
+    point, taken = _refine(oracle, oracle.evaluate(W), L, min(20, max_iter - steps), goal)
+    return (point if point.gap <= 1e-2 * point.objective else None), steps + taken
+
+
+def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: _Goal) -> _Descent:
+    """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
+    steps, stretch, last = 0, _FIRST_STRETCH, np.inf
+    best, least, since = point, np.inf, 0
+    while not goal.reached(point) and steps < max_iter:
+        if 0.5 * last < point.gap <= goal.rounding(point).sure:
+            return _Descent(point, steps, L, exhausted=False)
+        if since >= _PATIENCE and best.gap <= goal.rounding(best).perhaps:
+            return _Descent(best, steps, L, exhausted=False)
+        last, length = point.gap, min(stretch, max_iter - steps)
+        point, L = _accelerate(oracle, point, L, length)
+        refined, taken = _refine(oracle, point, L, min(20, max_iter - steps - length), goal)
+        steps += length + taken
+        stretch = _FIRST_STRETCH if refined is not point else min(2 * stretch, _LONGEST_STRETCH)
+        point = refined
+        best = point if point.gap < best.gap else best
+        since, least = (0, point.gap) if point.gap <= 0.5 * least else (since + 1, least)
+    return _Descent(point, steps, L, exhausted=not goal.reached(point))
+
+
+def _accelerate(oracle: Oracle, point: Point, L: float, length: int) -> tuple[Point, float]:
+    """The point so many accelerated steps ahead, unless it is worse; L doubled where that is because of L."""
+    ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
+    if ahead.objective <= point.objective or ahead.gap < point.gap:
+        return ahead, L
+    return point, 2.0 * L if _overshoots(oracle, point, L) else L
+
+
+def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
+    """Newton steps at the rank of W and, where they get nowhere, one rank lower.
+
+    A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
+    the matrices of W's rank cannot end there.
+    """
+    ahead, taken = _newton(oracle, point, L, limit, goal)
+    if ahead is not point or taken >= limit:
+        return ahead, taken
+    lower = oracle.lower_rank(point.W)
+    if lower is not None:
+        ahead, more = _newton(oracle, oracle.evaluate(lower), L, limit - taken, goal)
+        taken += more
+        if _gains(point, ahead, goal):
+            return ahead, taken
+    return point, taken
+
+
+def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
+    """Newton steps for as long as each does much; a proximal step before or after each lets the rank change."""
+    taken, go_on = 0, True
+    while go_on and taken < limit and not goal.reached(point):
+        step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
+        for length in _NEWTON_LENGTHS:
+            ahead = step.follow(length)
+            expected = step.base.objective + 0.1 * length * step.slope  # Armijo's rule
+            if ahead.objective <= min(expected, point.objective) or _gains(point, ahead, goal):
+                break
+        else:
+            break
+        go_on = oracle.patient or length == 1.0 or ahead.gap <= 0.25 * point.gap
+        point = ahead
+    return point, taken
+
+
+def _polish(oracle: Oracle, point: Point, L: float, steps: int, as_good: Callable[[Point], bool]) -> Point:
+    """Precise Newton steps at the end, kept while they bring W closer to a fixed point of the proximal step.
+
+    ``as_good``: whether a point has the status of the first.
+
+    A gap of g leaves W uncertain by its square root, far above what rounding allows: two starts would agree to
+    half the digits only. Each step squares that uncertainty for the price of one linear system.
+    """
+    for _ in range(steps):
+        ahead = oracle.newton(point, L, tolerance=1e-4).end()
+        if not (oracle.residual(ahead, L) < oracle.residual(point, L) and as_good(ahead)):
+            break
+        point = ahead
+    return point
+
+
+def _gains(point: Point, ahead: Point, goal: _Goal) -> bool:
+    """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
+    descent = point.objective - ahead.objective
+    if descent > 0.1 * point.gap:
+        return True
+    return ahead.gap <= 0.5 * point.gap and (descent >= 0.0 or descent >= -goal.rounding(point).sure)
+
+
+def _overshoots(oracle: Oracle, point: Point, L: float) -> bool:
+    # A plain proximal step with L at least the smoothness never raises the objective.
+    return oracle.evaluate(oracle.proximal(point.W, L)).objective > point.objective

@@ -1,0 +1,55 @@
+"""The second derivative at an optimum, factored: what makes its linear systems a matter of one product."""
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import DataTerm, Operator
+from patom.core.jit import interruptible
+from patom.core.penalties.learned import FixedRankModel
+from patom.core.penalties.penalty import Model
+from patom.core.solvers.compiled.data import as_data, hessian_blocks
+from patom.core.solvers.compiled.oracle import FACTORED
+from patom.core.solvers.compiled.tangent import tangent_matrix, tangent_system
+
+
+@interruptible
+def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | None:
+    """The map g -> v with P (H + K) v = g on the tangent space at W, for ``newton.solve_tangent``.
+
+    None where there is no such factor: Omega given, a loss or a penalty of one's own, too many weights, or a
+    system that is not positive definite, away from the optimum. Costs O(m p^2 k^2 + n^3) with n = k (m + p - k).
+    """
+    (m, p), data = term.shape, as_data(term)
+    if data is None or not isinstance(model, FixedRankModel) or model.s.size == 0 or m * p > FACTORED:
+        return None
+    k, (U, Qt, off) = model.s.size, _bases(model)
+    blocks = hessian_blocks(data, np.ascontiguousarray(W))
+    system = tangent_system(blocks, U, model.s, Qt, off, float(model.lambda_1), float(model.lambda_2))
+    factor, fault = dpotrf(system.T, lower=True, overwrite_a=True)
+    if fault:
+        return None
+
+    @interruptible
+    def inverse(g: FloatArray) -> FloatArray:
+        X = U.T @ g @ Qt.T
+        right = np.concatenate([X[:k].ravel(), X[k:, :k].ravel()])
+        return np.asarray(tangent_matrix(U, k, Qt, dpotrs(factor, right, lower=True)[0]))
+
+    return inverse
+
+
+def _bases(model: FixedRankModel) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Square U and Q' that begin with W's singular vectors and go on with those of -grad f off W's support."""
+    k = model.s.size
+    U, Qt = _completed(model.U), _completed(model.Qt.T).T
+    left, off, right = np.linalg.svd(U[:, k:].T @ -model.data_gradient @ Qt[k:].T)
+    U[:, k:], Qt[k:] = U[:, k:] @ left, right @ Qt[k:]
+    return np.ascontiguousarray(U), np.ascontiguousarray(Qt), off
+
+
+def _completed(basis: FloatArray) -> FloatArray:
+    """Orthonormal columns, and more of them to a square matrix."""
+    full = np.linalg.qr(basis, mode="complete")[0]
+    full[:, : basis.shape[1]] = basis
+    return np.asarray(full)

@@ -1,0 +1,166 @@
+"""The oracle of small problems: each of the solver's questions is a compiled call or two."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from patom.core.arrays import FloatArray
+from patom.core.compiled_losses import HUBER
+from patom.core.data_term import DataTerm
+from patom.core.penalties.learned import SpectralPenalty
+from patom.core.penalties.penalty import Regulariser
+from patom.core.rounding import Rounding
+from patom.core.solvers.compiled import interior, semismooth, steps
+from patom.core.solvers.compiled.data import Data, as_data, largest_curvature, value_and_gradient
+from patom.core.solvers.compiled.row_space import row_space, within
+from patom.core.solvers.compiled.spectrum import prox
+from patom.core.solvers.compiled.tangent import tangent_matrix
+from patom.core.solvers.oracle import ArrayOracle, Point
+
+_REACH_QUADRATIC, _REACH = 100.0, 10.0
+"""Length of a Newton step's proximal step over 1/L: the optimum is a fixed point at any length, and a long one finds
+its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
+FACTORED = 400
+"""Weights in all tasks up to which Newton's system is factored."""
+_NARROW = 16
+"""Tasks or features up to which an interior-point method goes first: for k of them its system has k^4/4 entries."""
+_NEAR, _NEARBY = 1e-8, 1e-2
+"""How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
+_STEPS = 12
+"""Interior-point steps after which it is not for this problem: curvature comes and goes, say, as rows cross margins."""
+_MANY = 20_000_000
+"""Numbers in rows from which on they are not copied into that row space."""
+_SWEEPS, _CHEAP = 3, 64
+"""Sweeps of the alternation that look for that row space, and features up to which they cost little."""
+LARGEST = 4_000_000
+"""Entries of all tasks' second moments up to which a problem is small."""
+
+
+@dataclass(frozen=True)
+class CompactStep:
+    """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the point asked about."""
+
+    oracle: "CompactOracle"
+    base: Point
+    slope: float
+    frame: semismooth.Frame
+    direction: FloatArray
+
+    def follow(self, length: float) -> Point:
+        ahead = self.frame.P + length * self.direction
+        return Point(*semismooth.arrive(self.oracle.data, self.frame, ahead, *self.oracle.weights))
+
+    def end(self) -> Point:
+        return self.follow(1.0)
+
+
+@dataclass(frozen=True)
+class CompactOracle:
+    """Problem (1) with Omega learned, on compiled code; see ``core.oracle.Oracle``."""
+
+    term: DataTerm
+    data: Data
+    penalty: SpectralPenalty
+
+    @property
+    def scale(self) -> float:
+        if self.data.A.size:
+            return self.data.constant
+        zero = np.zeros(self.data.b.shape)
+        return float(value_and_gradient(self.data, zero, np.empty(zero.shape)))
+
+    @property
+    def smoothness(self) -> float:
+        start = np.cos(np.arange(1.0, self.data.b.size + 1.0)).reshape(self.data.b.shape)  # along no eigenvector
+        return 1.05 * float(largest_curvature(self.data, start))
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.penalty.weights
+
+    @property
+    def patient(self) -> bool:
+        return False  # accelerated steps cost so little
+
+    def scaled(self, factor: float) -> "CompactOracle":
+        return replace(self, penalty=self.penalty.scaled(factor))
+
+    def start(self, W: FloatArray | None) -> FloatArray:
+        return np.zeros(self.data.b.shape) if W is None else np.ascontiguousarray(W)
+
+    def array(self, W: FloatArray) -> FloatArray:
+        return W
+
+    def approach(self, limit: int) -> tuple[FloatArray | None, int]:
+        m, p = self.data.b.shape
+        if self.penalty.weights[1] == 0.0 or min(m, p) > _NARROW or self.data.kind == HUBER:
+            return None, 0
+        limit = min(limit, _STEPS)
+        if p <= m:
+            W, steps, there = interior.approach(self.data, *self.weights, _NEAR, limit)
+            return W if there else None, steps
+        if self.data.X.size > _MANY:
+            return None, 0
+        Qt = row_space(self.data, *self.weights, _SWEEPS if p <= _CHEAP else 0)
+        V, steps, there = interior.approach(within(self.data, Qt), *self.weights, _NEARBY, limit)
+        return V @ Qt if there else None, steps
+
+    def evaluate(self, W: FloatArray) -> Point:
+        return Point(W, *steps.evaluate(self.data, W, *self.weights))
+
+    def certify(self, point: Point) -> Point:
+        return ArrayOracle(self.term, self.penalty).evaluate(point.W)
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        return ArrayOracle(self.term, self.penalty).rounding(point, scale, L)
+
+    def accelerate(self, W: FloatArray, L: float, count: int) -> FloatArray:
+        return np.asarray(steps.accelerate(self.data, W, L, count, *self.weights))
+
+    def proximal(self, W: FloatArray, L: float) -> FloatArray:
+        return np.asarray(steps.proximal_step(self.data, W, L, *self.weights))
+
+    def residual(self, point: Point, L: float) -> float:
+        lambda_1, lambda_2 = self.weights
+        moved = prox(point.W - point.gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
+        return float(np.linalg.norm(point.W - moved))
+
+    def newton(self, point: Point, L: float, tolerance: float) -> CompactStep:
+        factored = point.W.size <= FACTORED
+        reach = _REACH_QUADRATIC if self.data.A.size else _REACH
+        at = semismooth.frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
+        base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))
+        if not factored:
+            direction, slope = semismooth.by_conjugate_gradients(self.data, at, *self.weights, tolerance)
+            return CompactStep(self, base, slope, at, direction)
+        v, slope = self.factored(at)
+        return CompactStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+
+    def factored(self, at: semismooth.Frame) -> tuple[FloatArray, float]:
+        """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
+        matrix, g = semismooth.system(self.data, at, *self.weights)
+        if g.size == 0:
+            return g, 0.0
+        ridge = 0.0
+        while True:
+            _, v, fault = dposv(matrix.T, -g, lower=True, overwrite_a=True)
+            if not fault:
+                return np.asarray(v), float(g @ v)
+            matrix, g = semismooth.system(self.data, at, *self.weights)
+            diagonal = matrix.ravel()[:: g.size + 1]
+            ridge = max(100.0 * ridge, 1e-14 * float(np.abs(diagonal).max()))
+            diagonal += ridge
+
+    def lower_rank(self, W: FloatArray) -> None:  # noqa: ARG002  (a step drops the ranks it takes through zero)
+        return None
+
+
+def compact_oracle(term: DataTerm, penalty: Regulariser) -> CompactOracle | None:
+    """The oracle, for a problem that it can serve: Omega learned, a known loss, and small."""
+    m, p = term.shape
+    if type(penalty) is not SpectralPenalty or m * p**2 > LARGEST:
+        return None
+    data = as_data(term)
+    lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
+    return None if data is None else CompactOracle(term, data, SpectralPenalty(lambda_1, lambda_2))

@@ -1,0 +1,104 @@
+"""A semismooth Newton step on W = prox(W - grad f(W)/L), compiled.
+
+The proximal step's own derivative stands in place of the penalty's: at P = prox(Z), Z = W - grad f(W)/L, the part of
+-grad f off P's support is L times what the step drops of Z, hence at most lambda_2 ||P||_*, and K is never negative.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.jit import called_exactly
+from patom.core.solvers.compiled.conjugate_gradients import newton_step
+from patom.core.solvers.compiled.data import Data, hessian_blocks, value_and_gradient
+from patom.core.solvers.compiled.spectrum import maximise_on_spectrum, penalty_value
+from patom.core.solvers.compiled.steps import certify
+from patom.core.solvers.compiled.tangent import tangent_gradient, tangent_system
+
+
+class Frame(NamedTuple):
+    """P = U[:, :k] diag(x) Qt[:k] with k = x.size, and what is known there.
+
+    ``off``: singular values of -grad f off the support, as the proximal step has them; ``gradient`` that of f at P.
+    """
+
+    U: FloatArray
+    x: FloatArray
+    Qt: FloatArray
+    off: FloatArray
+    P: FloatArray
+    gradient: FloatArray
+    objective: float
+
+
+def frame(
+    data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
+) -> Frame:
+    """A proximal step, and the bases of its tangent space; ``full`` ones are square."""
+    # Made here: compiled code makes a named tuple by a call of Python, and a signal's exception there is fatal to it.
+    return Frame(*_frame(data, W, gradient, L, lambda_1, lambda_2, full))
+
+
+@called_exactly
+def _frame(
+    data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, float]:
+    if full:
+        U, s, Qt = np.linalg.svd(W - gradient / L, full_matrices=True)
+    else:
+        U, s, Qt = np.linalg.svd(W - gradient / L, full_matrices=False)
+    x = maximise_on_spectrum(s, 1.0 + lambda_1 / L, lambda_2 / L)
+    k = np.count_nonzero(x)
+    x = x[:k].copy()
+    P = np.dot(U[:, :k] * x, np.ascontiguousarray(Qt[:k]))
+    ahead = np.empty(W.shape)
+    value = value_and_gradient(data, P, ahead)
+    objective = value + penalty_value(x, lambda_1, lambda_2)
+    return np.ascontiguousarray(U), x, np.ascontiguousarray(Qt), L * s[k:], P, ahead, objective
+
+
+@called_exactly
+def system(data: Data, at: Frame, lambda_1: float, lambda_2: float) -> tuple[FloatArray, FloatArray]:
+    """Newton's system at P in coordinates, and the gradient there."""
+    blocks = hessian_blocks(data, at.P)
+    g = tangent_gradient(at.U, at.x, at.Qt, at.gradient, lambda_1, lambda_2)
+    return tangent_system(blocks, at.U, at.x, at.Qt, at.off, lambda_1, lambda_2), g
+
+
+@called_exactly
+def by_conjugate_gradients(
+    data: Data, at: Frame, lambda_1: float, lambda_2: float, tolerance: float
+) -> tuple[FloatArray, float]:
+    """Newton's direction at P, shape (m, p), to a relative residual of ``tolerance``, and its slope."""
+    k = at.x.size
+    if k == 0:
+        return np.zeros(at.P.shape), 0.0
+    off = np.dot(at.U[:, k:] * at.off, np.ascontiguousarray(at.Qt[k:]))
+    U, Qt = np.ascontiguousarray(at.U[:, :k]), np.ascontiguousarray(at.Qt[:k])
+    blocks = hessian_blocks(data, at.P)
+    return newton_step(blocks, U, at.x, Qt, off, at.gradient, (lambda_1, lambda_2), tolerance)
+
+
+@called_exactly
+def arrive(
+    data: Data, at: Frame, ahead: FloatArray, lambda_1: float, lambda_2: float
+) -> tuple[FloatArray, FloatArray, float, float, float]:
+    """W next to ``ahead``, a step away from P, and what ``steps.certify`` says of it."""
+    W, s = retract(at.U, at.Qt, at.x.size, ahead)
+    gradient, objective, gap, square = certify(data, W, s, lambda_1, lambda_2)
+    return W, gradient, objective, gap, square
+
+
+@called_exactly
+def retract(U: FloatArray, Qt: FloatArray, k: int, ahead: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The matrix of rank k, or less, next to ``ahead``, a step away from one with these bases; its singular values.
+
+    One that the step takes through zero comes back with vectors at odds: it is to vanish, not to bounce.
+    """
+    u, s, vt = np.linalg.svd(ahead, full_matrices=False)
+    left, right = np.dot(np.ascontiguousarray(U[:, :k]).T, u), np.dot(np.ascontiguousarray(Qt[:k]), vt.T)
+    for j in range(s.size):
+        if j >= k or (left[:, j] * right[:, j]).sum() <= 0.0:
+            s[j] = 0.0
+    return np.dot(u * s, vt), s

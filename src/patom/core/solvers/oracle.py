@@ -1,0 +1,206 @@
+"""What the solver asks about problem (1): values with certificates, first-order steps, Newton steps.
+
+The solver reads numbers only; W and its gradient are the oracle's own affair, so that one algorithm serves arrays in
+memory, compiled loops, and tasks spread over many machines.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.data_term import DataTerm, column_sizes
+from patom.core.penalties.penalty import Model, Regulariser, fenchel_gap, strength
+from patom.core.rounding import Rounding, rounding
+from patom.core.solvers.newton import newton_direction
+
+
+@dataclass(frozen=True)
+class Point:
+    """W and what is known there.
+
+    Parameters
+    ----------
+    W, gradient : (m, p)
+        The weights, and the data term's gradient; arrays, or whatever the oracle keeps in their place.
+    objective, gap : float
+        Value of (1) and the Fenchel gap.
+    square : float
+        ||W||_F^2.
+    """
+
+    W: Any
+    gradient: Any
+    objective: float
+    gap: float
+    square: float
+
+
+class Step(Protocol):
+    """A Newton step along the matrices of one rank."""
+
+    @property
+    def base(self) -> Point:
+        """Where it starts: at the point asked about, or a proximal step from there."""
+
+    @property
+    def slope(self) -> float:
+        """Derivative of the objective at ``base`` along the step."""
+
+    def follow(self, length: float) -> Point:
+        """The point that is ``length`` times the step away from ``base``, or a proximal step further."""
+
+    def end(self) -> Point:
+        """The point at the end of the whole step, without any proximal step."""
+
+
+class Oracle(Protocol):
+    """Problem (1) as the solver sees it."""
+
+    @property
+    def scale(self) -> float:
+        """f(0), the data term without any weights."""
+
+    @property
+    def smoothness(self) -> float:
+        """Lipschitz constant of grad f, up to a few per cent."""
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """(lambda_1, lambda_2)."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether a Newton step that had to be shortened and did little is followed by another all the same."""
+
+    def scaled(self, factor: float) -> Self:
+        """The same with the penalty times ``factor``."""
+
+    def start(self, W: FloatArray | None) -> Any:
+        """A (m, p) array, or zeros, as the oracle keeps weights."""
+
+    def array(self, W: Any) -> FloatArray:
+        """Weights as a (m, p) array."""
+
+    def approach(self, limit: int) -> tuple[Any | None, int]:
+        """A W near the optimum, from nothing in at most ``limit`` steps, and how many; None where it has no way."""
+
+    def evaluate(self, W: Any) -> Point:
+        """Value, gradient and certificate at W."""
+
+    def certify(self, point: Point) -> Point:
+        """The point once more, by the plain formulas: what a fit reports."""
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        """What rounding does to the point's gap; ``scale``: f(0), and L the smoothness."""
+
+    def accelerate(self, W: Any, L: float, steps: int) -> Any:
+        """The W after so many accelerated proximal steps of length 1/L."""
+
+    def proximal(self, W: Any, L: float) -> Any:
+        """The W after one plain proximal step."""
+
+    def residual(self, point: Point, L: float) -> float:
+        """How far one plain proximal step moves: 0 at the optimum."""
+
+    def newton(self, point: Point, L: float, tolerance: float) -> Step:
+        """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
+
+    def lower_rank(self, W: Any) -> Any | None:
+        """W one simpler, by a rank or a group; None where that is not to be had."""
+
+
+@dataclass(frozen=True)
+class ModelStep:
+    """A Newton step in a penalty's model at ``base``."""
+
+    oracle: "ArrayOracle"
+    base: Point
+    L: float
+    model: Model
+    direction: FloatArray
+
+    @property
+    def slope(self) -> float:
+        return float(np.vdot(self.model.gradient, self.direction))
+
+    def follow(self, length: float) -> Point:
+        return self.oracle.evaluate(self.oracle.proximal(self.model.retract(length * self.direction), self.L))
+
+    def end(self) -> Point:
+        return self.oracle.evaluate(self.model.retract(self.direction))
+
+
+@dataclass(frozen=True)
+class ArrayOracle:
+    """Any data term with any regulariser, on arrays in memory."""
+
+    term: DataTerm
+    penalty: Regulariser
+
+    @property
+    def scale(self) -> float:
+        return self.term.value_and_gradient(np.zeros(self.term.shape))[0]
+
+    @property
+    def smoothness(self) -> float:
+        return self.term.smoothness
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        return self.penalty.weights
+
+    @property
+    def patient(self) -> bool:
+        return True  # each ends with a proximal step
+
+    def scaled(self, factor: float) -> "ArrayOracle":
+        return ArrayOracle(self.term, self.penalty.scaled(factor))
+
+    def start(self, W: FloatArray | None) -> FloatArray:
+        return np.zeros(self.term.shape) if W is None else W
+
+    def array(self, W: FloatArray) -> FloatArray:
+        return W
+
+    def approach(self, limit: int) -> tuple[None, int]:  # noqa: ARG002  (accelerated and Newton steps do it all)
+        return None, 0
+
+    def evaluate(self, W: FloatArray) -> Point:
+        value, gradient = self.term.value_and_gradient(W)
+        own = self.penalty.value(W)
+        return Point(W, gradient, value + own, fenchel_gap(self.penalty, W, gradient, own), float(np.vdot(W, W)))
+
+    def certify(self, point: Point) -> Point:
+        return point
+
+    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        columns, steps = column_sizes(self.term), scale + L * point.square
+        return rounding(columns, point.W, scale=scale, steps=steps, strength=strength(self.penalty))
+
+    def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
+        """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test."""
+        Y, momentum = W, 1.0
+        for _ in range(steps):
+            ahead = self.proximal(Y, L)
+            if np.vdot(Y - ahead, ahead - W) > 0.0:  # momentum points uphill
+                momentum = 1.0
+            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
+            Y = ahead + (momentum - 1.0) / following * (ahead - W)
+            W, momentum = ahead, following
+        return W
+
+    def proximal(self, W: FloatArray, L: float) -> FloatArray:
+        return self.penalty.prox(W - self.term.value_and_gradient(W)[1] / L, L)
+
+    def residual(self, point: Point, L: float) -> float:
+        return float(np.linalg.norm(point.W - self.penalty.prox(point.W - point.gradient / L, L)))
+
+    def newton(self, point: Point, L: float, tolerance: float) -> ModelStep:
+        model = self.penalty.model(point.W, point.gradient)
+        direction = newton_direction(model, self.term.hessian(point.W), tolerance=tolerance)
+        return ModelStep(self, point, L, model, direction)
+
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        return self.penalty.lower_rank(W)

@@ -1,0 +1,171 @@
+"""Solve problem (1) for many more tasks than columns, Omega learned, on rows that stay where they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.solvers.sharded.momentum import Momentum, W
+from patom.core.solvers.sharded.problem import Certified, TallProblem
+from patom.core.solvers.sharded.sweeps import Sweeps
+from patom.core.solvers.solution import Solution, Status
+
+_STRETCH, _PATIENCE = 10, 15
+_SWEEPS_AT_LEAST, _FOLDS_A_SWEEP = 2.0, 3.5
+_POLISHING, _STILL = 20, 1e-10
+_IDLE = 4
+"""Turns that the gap may take to halve, where rounding may be what keeps it."""
+_ASTRAY = 1e6
+"""How often more than before, or than without weights, the objective may be after steps that lead anywhere."""
+
+
+def solve_tall(
+    problem: TallProblem,
+    *,
+    tol: float = 1e-8,
+    max_iter: int = 10_000,
+    start: FloatArray | None = None,
+    polish: bool = True,
+    sweeps_only: bool = False,
+) -> Solution:
+    """Minimise (1) to a certified gap; arguments and answer are those of ``core.solver.solve``.
+
+    ``sweeps_only`` leaves accelerated steps out: what shards hold between messages then only saves time.
+
+    Accelerated steps go first, unless the smoothness over the lambdas says that they will be very many, and for as
+    long as they promise to be done before sweeps would be. Sweeps do the rest, and polish.
+
+    Notes
+    -----
+    An accelerated step costs 4 n p + 2 m p^2 operations and one read of the rows, a sweep about n p (p + min(p, n/m)),
+    done in cache. Three arrays of shape (m, p) are alive at most, and no copy of the rows.
+    """
+    problem.shards.write(W, start)
+    goal, found, steps = _Goal(tol, problem), problem.evaluate(W, problem.factors(W)), 0
+    engine: _Accelerating | _Sweeping = _Sweeping(problem)
+    expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
+    if not sweeps_only and expected <= 20.0 * _exchange(problem):
+        engine = _Accelerating(problem)
+    broken, least, idle = False, np.inf, 0
+    while not goal.met(found) and steps < max_iter:
+        found, taken, bounded = _advance(engine, found, max_iter - steps, goal)
+        steps, broken = steps + taken, broken or not bounded
+        least, idle = (found.gap, 0) if found.gap <= 0.5 * least else (least, idle + 1)
+        if broken and (sweeps_only or (isinstance(engine, _Accelerating) and not bounded)):
+            break
+        if idle >= _IDLE and found.gap <= problem.rounding(found).perhaps:
+            break
+        if not goal.met(found):
+            accelerates = broken or not (sweeps_only or isinstance(engine, _Accelerating))
+            engine = _Accelerating(problem) if accelerates else _Sweeping(problem)
+    exhausted = steps >= max_iter
+    if polish and goal.status(found, exhausted) in (Status.CONVERGED, Status.PRECISION):
+        found = (engine if isinstance(engine, _Sweeping) else _Sweeping(problem)).polish(found, goal)
+    if problem.rounding(found).lost(found.objective):
+        found = _nothing(problem)
+    return Solution(problem.shards.read(W), found.objective, goal.told(found), steps, goal.status(found, exhausted))
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """A gap of ``tol`` times the objective, which counts as 1 at most."""
+
+    tol: float
+    problem: TallProblem
+
+    def met(self, found: Certified) -> bool:
+        return self.status(found, exhausted=True) is not Status.MAX_ITER
+
+    def status(self, found: Certified, exhausted: bool) -> Status:
+        return self.problem.rounding(found).status(found.gap, self._gap(found), exhausted=exhausted)
+
+    def told(self, found: Certified) -> float:
+        return self.problem.rounding(found).told(found.gap, self._gap(found))
+
+    def left(self, found: Certified) -> float:
+        """How often the gap has to fall by a factor of e still."""
+        return float(np.log(max(found.gap / max(self._gap(found), float(np.finfo(float).tiny)), 1.0)))
+
+    def _gap(self, found: Certified) -> float:
+        return self.tol * min(1.0, found.objective)
+
+
+def _advance(
+    engine: "_Accelerating | _Sweeping", found: Certified, limit: int, goal: _Goal
+) -> tuple[Certified, int, bool]:
+    """Run an engine: where it ended, its steps, and whether numbers stayed in bounds; if not, it ends at W = 0."""
+    try:
+        most = _ASTRAY * max(goal.problem.scale, found.objective)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found, taken = engine.run(found, limit, goal)
+        if found.objective <= most and np.isfinite(found.gap):
+            return found, taken, True
+    except np.linalg.LinAlgError:  # of NaN
+        taken = 0
+    return _nothing(goal.problem), taken, False
+
+
+def _nothing(problem: TallProblem) -> Certified:
+    """W = 0 in its slot, and what is known there."""
+    problem.shards.write(W, None)
+    return problem.evaluate(W, problem.factors(W))
+
+
+def _exchange(problem: TallProblem) -> float:
+    """Accelerated steps in the time of a sweep, from operations in cache against reads."""
+    m, p = problem.shards.shape
+    return max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0)
+
+
+@dataclass
+class _Accelerating:
+    """Accelerated steps from slot ``W`` on."""
+
+    problem: TallProblem
+
+    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+        """Steps until the goal is met, the limit reached or sweeps promise to be faster; how many they were."""
+        steps, L, momentum = 0, self.problem.smoothness, Momentum(self.problem, self.problem.smoothness)
+        while steps < limit and not goal.met(found):
+            length, last = min(_STRETCH, limit - steps), found
+            momentum.advance(length)
+            found, steps = momentum.certify(), steps + length
+            if found.objective > last.objective and found.gap >= last.gap:  # steps too long: L came from below
+                momentum.finish()
+                L *= 2.0
+                momentum = Momentum(self.problem, L)
+            elif self._slower(length, goal.left(last), goal.left(found)):
+                break
+        return momentum.finish(), steps
+
+    def _slower(self, length: int, before: float, now: float) -> bool:
+        """Whether what is left takes longer by steps at the rate of the last ``length`` than by sweeps."""
+        sweeps = _SWEEPS_AT_LEAST + now / _FOLDS_A_SWEEP
+        return now * length > sweeps * _exchange(self.problem) * max(before - now, 0.0)
+
+
+@dataclass
+class _Sweeping:
+    """Sweeps from slot ``W`` on."""
+
+    problem: TallProblem
+    _sweeps: Sweeps | None = None
+
+    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+        """Sweeps until the goal is met, the limit reached or the gap no longer halves; how many they were."""
+        self._sweeps = Sweeps(self.problem, W, found.D)
+        taken, since, least = 0, 0, np.inf
+        while taken < limit and since < _PATIENCE and not goal.met(found):
+            found, taken, since = self._sweeps.advance(), taken + 1, since + 1
+            if found.gap <= 0.5 * least:
+                least, since = found.gap, 0
+        return found, taken
+
+    def polish(self, found: Certified, goal: _Goal) -> Certified:
+        """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
+        sweeps = self._sweeps or Sweeps(self.problem, W, found.D)
+        for _ in range(_POLISHING):
+            if sweeps.move <= _STILL and goal.met(found):
+                break
+            found = sweeps.advance()
+        return found

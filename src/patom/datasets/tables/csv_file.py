@@ -1,0 +1,131 @@
+"""A CSV file as columns, whatever separates them, with the line of what is ragged."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from patom.datasets.tables.columns import names_row_numbers
+from patom.datasets.tables.file import TableError, TableFile
+from patom.datasets.tables.wording import counted
+
+_CONTROL = bytes(sorted(set(range(32)) - set(b"\t\n\f\r")))  # no text file holds these
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?=[\r\n])', re.IGNORECASE)  # Excel's first line
+
+
+def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
+    r"""Read the bytes of a CSV file; the task, the first of the ``wanted`` columns, as text.
+
+    Parameters
+    ----------
+    data : bytes
+        UTF-8. A first line `sep=;`, as Excel writes, names the separator; else it is the one of commas, semicolons,
+        tabs and bars that splits the header into the wanted names, or into most.
+    source : str
+        Name of the file, for messages.
+    wanted : pair of str
+        Names of the task column and of the target column.
+
+    Raises
+    ------
+    TableError
+        Bytes that are no CSV table in UTF-8; a row of another length than the header's.
+    MemoryError
+        A table that does not fit into memory.
+
+    Examples
+    --------
+    >>> read_csv(b"sep=;\nshop;sold\n007;3\n", "sales.csv", ("shop", "sold")).columns.to_pydict()
+    {'shop': ['007'], 'sold': [3]}
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise TableError(f"{source} is text in UTF-16: save it as CSV in UTF-8.")
+    if data[:65536] != data[:65536].translate(None, _CONTROL):
+        raise TableError(f"{source} is no CSV or Parquet file: it holds binary data of another kind.")
+    data, delimiter = _separated(data, wanted)
+    try:
+        # Tasks are read as text, so that '007' and numbers of 20 digits stay what they are.
+        columns = _parsed(data, delimiter, column_types={wanted[0]: pa.string()})
+        names = list(columns.column_names)  # fails if the header is not UTF-8
+    except MemoryError:
+        raise MemoryError(f"{source} does not fit into memory: bring fewer rows or columns") from None
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _fault(TableFile(source, None, data, delimiter), str(error).splitlines()[0]) from None
+    by = _DELIMITERS.get(delimiter, repr(delimiter))
+    notes = () if delimiter == "," else (f"The file's columns are separated by {by}.",)
+    return TableFile(source, columns, data, delimiter, notes, frozenset(filter(names_row_numbers, names)))
+
+
+def as_written(file: TableFile, names: Sequence[str]) -> Any:
+    r"""Columns of a CSV file as text, whatever they were taken for; costs another pass over the file.
+
+    Examples
+    --------
+    >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
+    >>> file.columns["sold"].to_pylist(), as_written(file, ["sold"]).to_pydict()
+    ([1000.0], {'sold': ['1e3']})
+    """
+    assert file.delimiter is not None
+    types = dict.fromkeys(names, pa.string())
+    return _parsed(file.data, file.delimiter, column_types=types, include_columns=list(names))
+
+
+def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = None, **convert: Any) -> Any:
+    return pa.csv.read_csv(
+        pa.BufferReader(data),
+        # Without threads the parser numbers its rows, at little cost. A record must fit into a block.
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged),
+        convert_options=pa.csv.ConvertOptions(**convert),
+    )
+
+
+def _separated(data: bytes, wanted: tuple[str, str]) -> tuple[bytes, str]:
+    """The table and its separator: of Excel's first line an empty one stays, so that lines count as in the file."""
+    named = _SEPARATOR.match(data)
+    if named is None or not named[1].isascii():
+        return data, _delimiter(data, wanted)
+    return data[named.end() :], named[1].decode()
+
+
+def _delimiter(data: bytes, wanted: tuple[str, str]) -> str:
+    """Choose the delimiter whose header holds the wanted columns, else the one with most columns."""
+    line = re.search(rb"[^\r\n]+", data)
+    header = line.group().decode("utf-8-sig", errors="replace") if line else ""
+
+    def merit(delimiter: str) -> tuple[int, int]:
+        names = [name.strip('"') for name in header.split(delimiter)]
+        return sum(name in names for name in wanted), len(names)
+
+    return max(_DELIMITERS, key=merit)
+
+
+def _fault(file: TableFile, reason: str) -> TableError:
+    if "Empty CSV" in reason:  # a header without a line end
+        return TableError(f"{file.source} has no data rows.")
+    try:
+        file.data.decode()
+    except UnicodeDecodeError:
+        return TableError(f"{file.source} cannot be read as CSV: it is not in UTF-8, so save it as UTF-8.")
+    found: list[Any] = []
+
+    def stop(record: Any) -> str:
+        found.append(record)
+        return "error"
+
+    with suppress(pa.ArrowException):  # once more, for the number of the row; its text is UTF-8 by now
+        _parsed(file.data, str(file.delimiter), stop)
+    return _ragged(file, found[0]) if found else TableError(f"{file.source} cannot be read as CSV: {reason}.")
+
+
+def _ragged(file: TableFile, record: Any) -> TableError:
+    row = file.row(record.number - 2)  # the header is record 1
+    hint = " (is a quotation mark left open?)" if "\n" in record.text else ""
+    return TableError(
+        f"{file.source} is ragged: {row} has {counted(record.actual_columns, 'value')} where the header names "
+        f"{counted(record.expected_columns, 'column')}{hint}."
+    )

@@ -1,0 +1,165 @@
+"""Rows far out pulled in: no row can weigh more than a common one."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.core.grouped import over_groups
+from patom.core.regions import Ball, Ellipsoid, Region
+from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
+from patom.defenses.filters.sphere import INSIDE, middles
+from patom.models.settings import require_at_least, require_choice
+
+_OVER = ("tasks", "task")
+_METRICS = ("euclidean", "whitened")
+_TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standard deviation
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows as ``Clip`` sees them.
+
+    Parameters
+    ----------
+    away : array of shape (n, d)
+        Each row less its middle.
+    axes, spread : arrays of shape (d, d) and (n, d), optional
+        Orthonormal columns, and the squared length along them that counts as 1; None where distances are Euclidean.
+    radius : array of shape (n,)
+        How far out each row may stay, infinite where it may anywhere.
+    """
+
+    away: FloatArray
+    axes: FloatArray | None
+    spread: FloatArray
+    radius: FloatArray
+
+    @property
+    def distance(self) -> FloatArray:
+        """Of each row from its middle, shape (n,)."""
+        if self.axes is None:
+            return np.asarray(np.linalg.norm(self.away, axis=1))
+        return np.asarray(np.linalg.norm(self.away @ self.axes / np.sqrt(self.spread), axis=1))
+
+    @property
+    def gradient(self) -> FloatArray:
+        """Of half the squared distance by the row, shape (n, d)."""
+        return self.away if self.axes is None else np.asarray((self.away @ self.axes / self.spread) @ self.axes.T)
+
+
+class Clip(Sanitiser):
+    """Pull rows beyond a distance from the middle back to it, along the line to the middle; drop none.
+
+    An injected row's pull on the weights grows with its length (eq. 6 and 7), and attacks end at the region's far
+    ends, where few clean rows lie. Dropping the farthest rows hurts the attacker who does not know of it; who does
+    puts hers just inside. Clipped at a common row's distance, hers weigh no more than anybody's, and the clean rows
+    keep their direction and their target. Predictions are for rows as they come.
+
+    Parameters
+    ----------
+    quantile : float, default 0.5
+        Of the distances in a task, in (0, 1]; rows farther out than it are pulled in.
+    over : {"tasks", "task"}, default "tasks"
+        Where middle and distance are measured: medians over all tasks of each task's, so that every task has one
+        vote and who injects into fewer than half of them moves neither by much; or in each task by itself, for
+        tasks whose rows lie in different places.
+    metric : {"euclidean", "whitened"}, default "euclidean"
+        Plain distances, or distances over the rows' spread along their principal axes, so that directions in which
+        clean rows hardly vary leave an attacker little room either. For features that are strongly correlated.
+    ridge : float, default 1.0
+        Above 0. Added to the squared spreads, in their means; larger is closer to plain distances.
+
+    Notes
+    -----
+    Rows of shorter length need weaker penalties: lower the lambdas by the square of what ``Kept.X`` is shorter by.
+    Where the distance comes to 0, as half of the rows are equal, nothing is moved. One pass over the rows, and a sort
+    for the medians.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [-1.0], [2.0], [-50.0]])
+    >>> Clip().fit_resample(X, [0.0, 1.0, 2.0, 3.0, 4.0])[0].ravel()
+    array([ 0.,  1., -1.,  1., -1.])
+    """
+
+    def __init__(
+        self, quantile: float = 0.5, over: str = "tasks", metric: str = "euclidean", ridge: float = 1.0
+    ) -> None:
+        self.quantile = quantile
+        self.over = over
+        self.metric = metric
+        self.ridge = ridge
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        require_at_least("Clip", 0.0, strict=True, quantile=self.quantile, ridge=self.ridge)
+        if self.quantile > 1.0:
+            raise ValueError(f"quantile of Clip must be at most 1; got {self.quantile!r}.")
+        require_choice("Clip", _OVER, over=self.over)
+        require_choice("Clip", _METRICS, metric=self.metric)
+
+    def judge(self, rows: Rows) -> Judged:
+        """Distances to the middle after the move; the threshold is where a row is pulled to, and all stay."""
+        seen = self._measured(rows)
+        distance, radius = seen.distance, seen.radius
+        short = np.minimum(1.0, np.divide(radius, distance, out=np.ones_like(radius), where=distance > 0.0))
+        X = rows.X - (1.0 - short)[:, None] * seen.away
+        return Judged(short * distance, radius, np.full(radius.size, ""), X)
+
+    def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
+        """Balls or ellipsoids that no row is pulled out of: an attacker loses nothing by staying inside."""
+        seen = self._measured(rows)
+        found: list[tuple[Region, ...]] = []
+        for group in rows.groups():
+            first = group[0]
+            bound, centre = INSIDE * seen.radius[first], rows.X[first] - seen.away[first]
+            if not np.isfinite(bound):
+                found.append(())
+            elif seen.axes is None:
+                found.append((Ball(bound, centre),))
+            else:
+                root = seen.axes * np.sqrt(seen.spread[first])
+                found.append((Ellipsoid(root @ root.T, bound, centre),))
+        return found
+
+    def pulled_back(self, rows: Rows, slopes: FloatArray) -> FloatArray:
+        """A row that is pulled in moves along the surface only, and less than it did outside."""
+        seen = self._measured(rows)
+        distance = seen.distance
+        outside = distance > seen.radius
+        along = np.einsum("rd,rd->r", seen.away, slopes)[outside] / np.square(distance[outside])
+        tangent = slopes[outside] - along[:, None] * seen.gradient[outside]
+        found = slopes.copy()
+        found[outside] = (seen.radius[outside] / distance[outside])[:, None] * tangent
+        return found
+
+    def _measured(self, rows: Rows) -> Measured:
+        tasks = rows.of_tasks()
+        owner = np.empty(rows.y.size, dtype=np.int64)  # among the tasks that have rows
+        owner[np.concatenate(tasks)] = np.repeat(np.arange(len(tasks)), [task.size for task in tasks])
+        away = rows.X - self._voted(middles(rows.X, tasks, "median"))[owner]
+        axes, spread = None, np.ones((rows.y.size, 1))
+        if self.metric == "whitened":
+            axes = _principal_axes(away)
+            deviations = _TO_DEVIATION * middles(np.abs(away @ axes), tasks, "median")
+            squared = np.square(self._voted(deviations))
+            eased = squared + self.ridge * squared.mean(axis=1, keepdims=True)
+            spread = np.where(squared.any(axis=1, keepdims=True), eased, 1.0)[owner]
+        seen = Measured(away, axes, spread, np.full(rows.y.size, np.inf))
+        reach = self._voted(over_groups(partial(np.quantile, q=self.quantile, axis=1), seen.distance, tasks))
+        return replace(seen, radius=np.where(reach > 0.0, reach, np.inf)[owner])
+
+    def _voted(self, told: FloatArray) -> FloatArray:
+        """What each task says, shape (m, ...), or the median of all for each."""
+        return np.broadcast_to(np.median(told, axis=0), told.shape) if self.over == "tasks" else told
+
+
+def _principal_axes(away: FloatArray) -> FloatArray:
+    """Of rows brought to one length at most, the common one: far ones would turn the axes, shape (d, d)."""
+    length = np.linalg.norm(away, axis=1)
+    common = float(np.median(length))
+    short = np.minimum(1.0, np.divide(common, length, out=np.ones_like(length), where=length > 0.0))
+    near = short[:, None] * away
+    return np.asarray(np.linalg.eigh(near.T @ near)[1])

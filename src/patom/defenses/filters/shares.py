@@ -1,0 +1,86 @@
+"""A class that has more rows in a task than in the others."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from patom.core.arrays import FloatArray, IntArray
+from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
+from patom.models.settings import require_at_least
+
+
+class Shares(Sanitiser):
+    """Bring a class's share of a task's rows down to what is usual among the tasks, dropping its oddest rows.
+
+    Where one class is rare, an attacker's best labels are that class: a fifth of a task's rows then outnumbers the
+    real ones by far. The other tasks tell how many there should be, and what they look like: rows go that lie
+    farthest from the class's centre, the coordinates' median over all tasks of their medians.
+
+    Parameters
+    ----------
+    tolerance : float, default 1.5
+        At least 1: a class may have so many times the median of its shares over tasks. For classes of like size,
+        1.5 allows three quarters of a task's rows.
+
+    Notes
+    -----
+    Does nothing where y is a quantity or there is one task. On clean data it drops rows of tasks whose share is
+    above that of most. One pass over the rows, and a sort for the medians.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [0.1], [0.2], [1.0], [0.0], [0.1], [0.2], [1.1], [0.1], [0.9], [4.0], [5.0]])
+    >>> y, task = np.repeat([0, 1, 0, 1, 0, 1], [3, 1, 3, 1, 1, 3]), np.repeat([1, 2, 3], 4)
+    >>> Shares(tolerance=2.0).keep(X, y, task).kept[-4:]
+    array([ True,  True, False, False])
+    """
+
+    name: ClassVar[str] = "shares"
+
+    def __init__(self, tolerance: float = 1.5) -> None:
+        self.tolerance = tolerance
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        require_at_least("Shares", 1.0, tolerance=self.tolerance)
+
+    def judge(self, rows: Rows) -> Judged:
+        """Distances to the class's centre; the threshold is that of the farthest row of the task's class to stay."""
+        score, threshold, why = np.zeros(rows.y.size), np.zeros(rows.y.size), np.full(rows.y.size, "", dtype=object)
+        groups = rows.groups() if rows.classes else []
+        sizes = _sizes(rows)
+        usual = np.median(sizes / np.maximum(sizes.sum(axis=1), 1)[:, None], axis=0)
+        centres = [_centre(rows, groups, positive=side) for side in (False, True)]
+        for group in groups:
+            side = int(rows.y[group[0]] > 0.0)
+            score[group] = np.linalg.norm(rows.X[group] - centres[side], axis=1)
+            others = sizes[rows.task_index[group[0]], 1 - side]
+            stay = _allowed(group.size, int(others), self.tolerance * float(usual[side]))
+            order = group[np.lexsort((*rows.X[group].T, score[group]))]
+            threshold[group] = score[order[stay - 1]]
+            why[order[stay:]] = self.name
+        return Judged(score, threshold, why.astype(str))
+
+
+def _sizes(rows: Rows) -> IntArray:
+    """Rows of each task present and class, shape (m, 2)."""
+    sizes = np.zeros((rows.tasks.size, 2), dtype=np.int64)
+    np.add.at(sizes, (rows.task_index, (rows.y > 0.0).astype(np.int64)), 1)
+    return sizes
+
+
+def _centre(rows: Rows, groups: list[IntArray], *, positive: bool) -> FloatArray:
+    """The coordinates' median over tasks of their medians in the class, shape (d,): every task has one vote."""
+    medians = [np.median(rows.X[group], axis=0) for group in groups if (rows.y[group[0]] > 0.0) == positive]
+    return np.asarray(np.median(medians, axis=0) if medians else np.zeros(rows.X.shape[1]))
+
+
+def _allowed(size: int, others: int, share: float) -> int:
+    """How many of a class's rows may stay beside the others: one at least, all where the share allows.
+
+    >>> _allowed(26, 94, 0.09), _allowed(5, 94, 0.09), _allowed(5, 0, 0.5), _allowed(5, 5, 1.2)
+    (9, 5, 5, 5)
+    """
+    if share >= 1.0 or others == 0:
+        return size
+    return min(size, max(1, int(share * others / (1.0 - share) + 1e-9)))

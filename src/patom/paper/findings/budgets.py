@@ -1,0 +1,205 @@
+"""Fig. 2: damage against budget, for pairs of target and attacking tasks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.rows import (
+    Interval,
+    Row,
+    above,
+    below,
+    both,
+    damage,
+    experiments,
+    grouped,
+    lead,
+    number,
+    over_seeds,
+    settings,
+)
+from patom.paper.findings.wording import percent, points, told
+from patom.paper.methods import LABELS
+
+PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
+    "patom-direct", "patom-indirect", "random-direct", "random-indirect",
+)  # fmt: skip
+DATA = {"sarcos": "SARCOS", "landmine": "Landmine", "mnist": "MNIST"}
+"""The paper's data sets."""
+
+
+def budgets(rows: list[Row]) -> list[dict[str, Any]]:
+    """Test metric and relative damage by budget, for each experiment, pair and attack."""
+    return [
+        {
+            "title": name,
+            "settings": settings(group),
+            "metric": group[0]["metric"],
+            "panels": [_panel(pair, part) for pair, part in grouped(group, lambda row: row["pair"]).items()],
+        }
+        for name, group in experiments(rows, "budgets").items()
+    ]
+
+
+def claims(rows: list[Row]) -> list[Claim]:
+    """What Fig. 2 is said to show."""
+    tested = {name: grouped(group, lambda row: row["method"]) for name, group in experiments(rows, "budgets").items()}
+    on = {data: {name: methods for name, methods in tested.items() if _data(methods) == data} for data in DATA}
+    sarcos, mnist = on["sarcos"], on["mnist"]
+    everywhere = {name: methods for data in on.values() for name, methods in data.items()}
+    unseen = [DATA[data] for data, found in on.items() if not found] if tested else []
+    return [
+        Claim(
+            "At equal budget direct attacks do more damage than indirect and random ones",
+            "higher curves on all three sets",
+            "Mean damage over pairs and budgets of PATOM direct minus that of the strongest other attack; the whole "
+            "interval must lie above 0.",
+            _evidence(everywhere, _direct_leads),
+            _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
+        ),
+        Claim(
+            "SARCOS: a direct attack with 30 % raises the mean NMSE by about 50 %",
+            "about 50 %",
+            "Mean over pairs at budget 0.3; it must lie between 40 and 60 %.",
+            _evidence(sarcos, _about_half),
+        ),
+        Claim(
+            "PATOM does more damage than random attacks, direct and indirect",
+            "higher curves on all three sets",
+            "Mean damage over pairs and budgets of PATOM minus that of random rows into the same tasks; both whole "
+            "intervals must lie above 0.",
+            _evidence(everywhere, _beats_random),
+            _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
+        ),
+        Claim(
+            "For some pairs of task sets indirect attacks do more damage than random direct ones, for others not",
+            "some pairs",
+            "Damage of PATOM indirect minus random direct, mean over budgets, pair by pair: for one pair at least the "
+            "whole interval must lie above 0, and for another one not.",
+            _evidence(everywhere, _depends_on_pair),
+        ),
+        Claim(
+            "MNIST: indirect attacks do next to nothing",
+            "almost no effect",
+            "Mean damage over pairs at the largest budget; the whole interval must lie between -2 and 2 %.",
+            _evidence(mnist, _next_to_nothing),
+        ),
+        Claim(
+            "MNIST: the AUC under direct attack rises a little after budget 0.1",
+            "rises slightly",
+            "AUC at the largest budget minus AUC at 0.1, mean over pairs, PATOM direct; the whole interval must lie "
+            "above 0.",
+            _evidence(mnist, _recovers),
+        ),
+    ]
+
+
+Methods = dict[str, list[Row]]
+
+
+def _evidence(tested: dict[str, Methods], judge: Callable[[Methods], tuple[str, bool | None] | None]) -> list[Evidence]:
+    answers = ((name, judge(methods)) for name, methods in tested.items())
+    return [Evidence(name, *answer) for name, answer in answers if answer is not None]
+
+
+def _missing(tested: dict[str, Methods], unseen: list[str], compared: tuple[str, ...]) -> str:
+    """What a claim on all three data sets compares and the run lacks, in words; empty where there is all of it."""
+    lacking = {method for methods in tested.values() for method in compared if method not in methods}
+    found = [f"no experiment on {', '.join(unseen)}"] if unseen else []
+    found += [f"no attack {LABELS[method]}" for method in compared if method in lacking]
+    return "; ".join(found)
+
+
+def _direct_leads(methods: Methods) -> tuple[str, bool | None] | None:
+    rivals = (PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT, "random-hybrid")  # of the paper's own
+    others = {method: methods[method] for method in rivals if method in methods}
+    if PATOM_DIRECT not in methods or not others:
+        return None
+    leads = {method: lead(methods[PATOM_DIRECT], rows, damage) for method, rows in others.items()}
+    # What cannot be measured could be the closest.
+    closest = min(leads, key=lambda method: float(np.nan_to_num(number(leads[method]["mean"]), nan=-np.inf)))
+    return f"ahead of {LABELS[closest]} by {told(leads[closest], points)}", above(leads[closest], 0.0)
+
+
+def _about_half(methods: Methods) -> tuple[str, bool | None] | None:
+    rows = [row for row in methods.get(PATOM_DIRECT, []) if row["budget"] == 0.3]
+    if not rows:
+        return None
+    found = over_seeds(rows, damage)
+    mean = found["mean"]
+    return told(found, percent), None if mean is None else 0.4 <= mean <= 0.6
+
+
+def _beats_random(methods: Methods) -> tuple[str, bool | None] | None:
+    pairs = [(PATOM_DIRECT, RANDOM_DIRECT, "direct"), (PATOM_INDIRECT, RANDOM_INDIRECT, "indirect")]
+    if any(one not in methods or other not in methods for one, other, _ in pairs):
+        return None
+    leads = {kind: lead(methods[one], methods[other], damage) for one, other, kind in pairs}
+    value = "; ".join(f"{kind} ahead by {told(found, points)}" for kind, found in leads.items())
+    return value, both(*(above(found, 0.0) for found in leads.values()))
+
+
+def _depends_on_pair(methods: Methods) -> tuple[str, bool | None] | None:
+    if PATOM_INDIRECT not in methods or RANDOM_DIRECT not in methods:
+        return None
+    indirect, direct = (grouped(methods[name], lambda row: row["pair"]) for name in (PATOM_INDIRECT, RANDOM_DIRECT))
+    answers = [above(lead(indirect[pair], direct[pair], damage), 0.0) for pair in indirect if pair in direct]
+    if len(answers) < 2:
+        return None
+    value = f"indirect ahead for {answers.count(True)} of {len(answers)} pairs"
+    if None in answers and not {True, False} <= set(answers):
+        return value, None
+    return value, {True, False} <= set(answers)
+
+
+def _next_to_nothing(methods: Methods) -> tuple[str, bool | None] | None:
+    if PATOM_INDIRECT not in methods:
+        return None
+    found = over_seeds(_largest(methods[PATOM_INDIRECT]), damage)
+    return told(found, percent), both(above(found, -0.02), below(found, 0.02))
+
+
+def _recovers(methods: Methods) -> tuple[str, bool | None] | None:
+    rows = methods.get(PATOM_DIRECT, [])
+    small = [row for row in rows if row["budget"] == 0.1]
+    if not small or _largest(rows)[0]["budget"] <= 0.1:
+        return None
+    found = lead(_largest(rows), small, _attacked, same=("pair", "start"))
+    return f"change of the AUC {told(found, lambda value: f'{value:+.3f}')}", above(found, 0.0)
+
+
+def _largest(rows: list[Row]) -> list[Row]:
+    most = max(row["budget"] for row in rows)
+    return [row for row in rows if row["budget"] == most]
+
+
+def _attacked(row: Row) -> float:
+    return number(row["metric_attacked"])
+
+
+def _data(methods: Methods) -> str:
+    return str(next(iter(methods.values()))[0]["data"])
+
+
+def _panel(pair: str, rows: list[Row]) -> dict[str, Any]:
+    by_method = grouped(rows, lambda row: row["method"])
+    # A direct attack's attackers are its targets, which names no pair.
+    through_others = [row for kind in ("indirect", "hybrid") for row in rows if row["kind"] == kind] or rows
+    return {
+        "pair": pair,
+        "targets": rows[0]["targets"],
+        "attackers": through_others[0]["attackers"],
+        "clean": over_seeds(rows, lambda row: number(row["metric_clean"])),
+        "lines": [_line(method, part) for method, part in by_method.items()],
+    }
+
+
+def _line(method: str, rows: list[Row]) -> dict[str, Any]:
+    points_: dict[float, list[Row]] = dict(sorted(grouped(rows, lambda row: row["budget"]).items()))
+    metric: list[Interval] = [over_seeds(part, _attacked) for part in points_.values()]
+    return {
+        "attack": method, "label": LABELS[method], "budgets": list(points_),
+        "metric": metric, "damage": [over_seeds(part, damage) for part in points_.values()],
+    }  # fmt: skip

@@ -1,0 +1,115 @@
+"""Fig. 3: task correlations, clean and under hybrid attacks, with Omega's spectrum."""
+
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import FloatArray
+from patom.metrics import correlation_shift
+from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings
+from patom.paper.findings.wording import percent, plain, told
+from patom.paper.methods import LABELS
+
+
+def correlations(rows: list[Row]) -> list[dict[str, Any]]:
+    """Maps of the first seed, and what they show over all seeds."""
+    return [_entry(name, group) for name, group in experiments(rows, "correlations").items()]
+
+
+def claims(rows: list[Row]) -> list[Claim]:
+    """What Fig. 3 is said to show."""
+    tested = experiments((row for row in rows if row["attack"] == "patom"), "correlations")
+    return [
+        Claim(
+            "Attacks subvert the task correlations",
+            "signs flip",
+            "Share of the pairs of tasks whose correlation changes sign (and exceeds 0.1 in size on both sides), mean "
+            "over attacks; the whole interval must lie above 10 %.",
+            [_subverted(name, group) for name, group in tested.items()],
+        ),
+        Claim(
+            "Attacking tasks end up strongly correlated",
+            "strongly correlated",
+            "Mean size of the correlations among attacking tasks under attack; the whole interval must lie above 0.8, "
+            "and that of its rise over clean above 0.",
+            [_bound_together(name, group) for name, group in tested.items()],
+        ),
+    ]
+
+
+def flipped(row: Row) -> float:
+    """Share of the pairs of tasks whose correlation changed sign."""
+    shift = correlation_shift(_matrix(row, "correlation_clean"), _matrix(row, "correlation"))
+    return shift.sign_flips / shift.n_pairs if shift.n_pairs else float("nan")
+
+
+def among_attackers(row: Row, which: str) -> float:
+    """Mean size of the correlations among the attacking tasks."""
+    places = [row["tasks"].index(task) for task in row["attackers"]]
+    block = np.abs(_matrix(row, which))[np.ix_(places, places)]
+    return float(block[np.triu_indices(len(places), k=1)].mean()) if len(places) > 1 else float("nan")
+
+
+def _subverted(name: str, rows: list[Row]) -> Evidence:
+    found = over_seeds(rows, flipped)
+    return Evidence(name, f"{told(found, percent)} of the pairs change sign; {_rank(rows)}", above(found, 0.1))
+
+
+def _bound_together(name: str, rows: list[Row]) -> Evidence:
+    after = over_seeds(rows, lambda row: among_attackers(row, "correlation"))
+    gain = over_seeds(rows, lambda row: among_attackers(row, "correlation") - among_attackers(row, "correlation_clean"))
+    value = f"{told(after, plain)}, a rise of {told(gain, plain)} over clean; {_rank(rows)}"
+    return Evidence(name, value, both(above(after, 0.8), above(gain, 0.0)))
+
+
+def _rank(rows: list[Row]) -> str:
+    clean, attacked = (np.mean([len(row[name]) for row in rows]) for name in ("spectrum_clean", "spectrum"))
+    return f"mean rank of Omega {clean:.1f} clean, {attacked:.1f} attacked"
+
+
+def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
+    first = max(grouped(rows, lambda row: row["seed"]).values(), key=len)  # the first one in which no case failed
+    clean = {
+        "label": "clean", "targets": [], "attackers": [], "budget": 0.0,
+        "correlation": listed(_matrix(first[0], "correlation_clean")),
+        "spectrum": _spectrum(first[0], "spectrum_clean"),
+    }  # fmt: skip
+    several = len({row["method"] for row in rows}) > 1
+    cases = [_case(row, [other for other in rows if _is_same_case(row, other)], several) for row in first]
+    return {
+        "title": name, "settings": settings(rows), "tasks": first[0]["tasks"], "seed": first[0]["seed"],
+        "maps": [clean, *cases],
+    }  # fmt: skip
+
+
+def _is_same_case(row: Row, other: Row) -> bool:
+    return all(row[name] == other[name] for name in ("pair", "method", "budget", "start"))
+
+
+def _case(row: Row, rows: list[Row], several: bool) -> dict[str, Any]:
+    """The map of a row, and what that case shows over the rows of all seeds."""
+    return {
+        "label": f"case {row['pair']}" + (f", {LABELS[row['method']]}" if several else ""),
+        "targets": row["targets"], "attackers": row["attackers"], "budget": row["budget"],
+        "correlation": listed(_matrix(row, "correlation")), "spectrum": _spectrum(row, "spectrum"),
+        "flipped": over_seeds(rows, flipped),
+        "shift": over_seeds(rows, _shift),
+        "among_attackers": over_seeds(rows, lambda row: among_attackers(row, "correlation")),
+        "among_attackers_clean": over_seeds(rows, lambda row: among_attackers(row, "correlation_clean")),
+    }  # fmt: skip
+
+
+def _shift(row: Row) -> float:
+    shift = correlation_shift(_matrix(row, "correlation_clean"), _matrix(row, "correlation"))
+    return shift.mean_absolute_change
+
+
+def _spectrum(row: Row, name: str) -> list[float]:
+    """All m eigenvalues; the table holds those that are not 0."""
+    return [*row[name], *[0.0] * (len(row["tasks"]) - len(row[name]))]
+
+
+def _matrix(row: Row, name: str) -> FloatArray:
+    m = len(row["tasks"])
+    return np.array(row[name], dtype=np.float64).reshape(m, m)

@@ -1,0 +1,209 @@
+"""Defenses side by side: what each costs on clean rows, and what it keeps off who knows it and who does not."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, takewhile
+from typing import Any
+
+import numpy as np
+
+from patom.intervals import interval, kept_off
+from patom.metrics import relative_damage
+from patom.paper.findings.rows import CONFIDENCE, Interval, Row, experiments, grouped, number, over_seeds
+from patom.paper.findings.wording import percent, plain, told
+
+NONE = "no defense"
+COLUMNS = (
+    "Defense",
+    "damage kept off who knows it",
+    "damage kept off who does not",
+    "cost on clean rows",
+    "{} clean",
+    "{} attacked, known",
+    "{} attacked, not known",
+    "injected rows dropped",
+    "clean rows dropped",
+    "seconds of the known attack",
+)
+_SETTINGS = ("data", "data_options", "loss", "lambda_1", "lambda_2", "constant")
+
+
+def defenses(rows: list[Row]) -> list[dict[str, Any]]:
+    """For each data set and learner a table and a panel for each kind of attack and budget."""
+    told_apart = grouped(
+        chain.from_iterable(experiments(rows, "defenses").values()),
+        lambda row: tuple(row[name] for name in _SETTINGS),
+    )
+    return [entry for group in told_apart.values() if (entry := _data_set(group)) is not None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A defense in one setting, seed by seed and pair by pair; losses are NMSE, or 1 less AUC.
+
+    Parameters
+    ----------
+    label : str
+    rows, naive : lists of Row
+        The strongest attack of who knows the defense, who may also do what who does not does; and of the latter.
+    base : list of Row
+        The strongest attack without a defense, in the same cells.
+    """
+
+    label: str
+    rows: list[Row]
+    naive: list[Row]
+    base: list[Row]
+
+    @property
+    def cost(self) -> Interval:
+        """Relative damage to the clean metric that the defense itself does."""
+        return self._compare(self.rows, lambda row, base: relative_damage(
+            number(base["metric_clean"]), number(row["metric_clean"]), row["metric"]
+        ))  # fmt: skip
+
+    def kept_off(self, rows: list[Row]) -> Interval:
+        """Share of the undefended damage that the defense keeps off, a ratio of means over seeds.
+
+        The defended damage counts from the better of the two clean losses: a defense that happens to improve the
+        clean model gets no credit for it.
+        """
+        if self.label == NONE:
+            return interval([], CONFIDENCE)
+        left = self._by_seed(rows, lambda row, base: loss(row) - min(loss(base, "clean"), loss(row, "clean")))
+        whole = self._by_seed(rows, lambda _, base: loss(base) - loss(base, "clean"))
+        return kept_off(list(left.values()), list(whole.values()), CONFIDENCE)
+
+    def _compare(self, rows: list[Row], value: Callable[[Row, Row], float]) -> Interval:
+        return interval(self._by_seed(rows, value).values(), CONFIDENCE)
+
+    def _by_seed(self, rows: list[Row], value: Callable[[Row, Row], float]) -> dict[Any, float]:
+        base = {_cell(row): row for row in self.base}
+        pairs = grouped((row for row in rows if _cell(row) in base), lambda row: row["seed"])
+        return {seed: float(np.mean([value(row, base[_cell(row)]) for row in part])) for seed, part in pairs.items()}
+
+
+def loss(row: Row, when: str = "attacked") -> float:
+    """The target tasks' test loss, clean or attacked: NMSE, or 1 less AUC."""
+    value = number(row[f"metric_{when}"])
+    return value if row["metric"] == "NMSE" else 1.0 - value
+
+
+def _data_set(rows: list[Row]) -> dict[str, Any] | None:
+    start = _shared([row["experiment"] for row in rows])
+    kinds = grouped(rows, lambda row: (row["kind"], row["budget"]))
+    found = {setting: _compared(part) for setting, part in kinds.items()}
+    found = {setting: compared for setting, compared in found.items() if compared}
+    if not found:
+        return None
+    metric = rows[0]["metric"]
+    return {
+        "title": start.rstrip(", ") or rows[0]["experiment"],
+        "settings": f"lambda {rows[0]['lambda_1']:g} without a defense",
+        "metric": metric,
+        "columns": [column.format(metric) for column in COLUMNS],
+        "groups": [[_heading(*setting), [_line(one) for one in part]] for setting, part in found.items()],
+        "panels": [{"title": _heading(*setting), "points": _points(part)} for setting, part in found.items()],
+        "curves": [curve for kind in dict.fromkeys(kind for kind, _ in found) if (curve := _curve(kind, found))],
+    }
+
+
+def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> dict[str, Any] | None:
+    """The metric under who knows a defense against budget, for those that met several; None where none did."""
+    by_budget = {budget: part for (of, budget), part in sorted(found.items()) if of == kind}
+    lines = []
+    for label in dict.fromkeys(one.label for part in by_budget.values() for one in part):
+        met = {budget: one for budget, part in by_budget.items() for one in part if one.label == label}
+        if len(met) > 1:
+            lines.append(
+                {
+                    "attack": label,
+                    "label": label,
+                    "budgets": list(met),
+                    "metric": [over_seeds(one.rows, _value("metric_attacked")) for one in met.values()],
+                    "clean": over_seeds(next(iter(met.values())).rows, _value("metric_clean")),
+                }
+            )
+    return {"title": kind, "lines": lines} if lines else None
+
+
+def _compared(rows: list[Row]) -> list[Compared]:
+    """The defenses of one kind and budget, no defense first; nothing where that is missing."""
+    start = _shared([row["experiment"] for row in rows])
+    variants = grouped(rows, lambda row: _defense(row, known=True))
+    base = _strongest(variants.pop("{}", []))
+    if not base:
+        return []
+    found = [Compared(NONE, base, [], base)]
+    for part in variants.values():
+        known = [row for row in part if json.loads(row["defense"]).get("known", True)]
+        naive = [row for row in part if not json.loads(row["defense"]).get("known", True)]
+        if known:
+            label = known[0]["experiment"].removeprefix(start).removesuffix(", known")
+            found.append(Compared(label, _strongest([*known, *naive]), _strongest(naive), base))
+    return found
+
+
+def _strongest(rows: Iterable[Row]) -> list[Row]:
+    """Of the attacks of each cell the one that does the most damage to the test metric; seconds of all."""
+    return [
+        max(group, key=loss) | {"seconds": sum(number(row.get("seconds")) for row in group)}
+        for group in grouped(rows, _cell).values()
+    ]
+
+
+def _cell(row: Row) -> tuple[Any, ...]:
+    return row["seed"], row["pair"], row["budget"], row["start"], row["kind"]
+
+
+def _defense(row: Row, *, known: bool) -> str:
+    """The defense, told apart from others but not by whether it is known."""
+    return json.dumps(
+        {name: value for name, value in json.loads(row["defense"]).items() if name != "known" or not known}
+    )
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The parts between commas that all names begin with.
+
+    >>> _shared(["SARCOS, raw, sphere, known", "SARCOS, raw, slab, known"])
+    'SARCOS, raw, '
+    """
+    parts = zip(*(name.split(", ") for name in names), strict=False)
+    return "".join(f"{same[0]}, " for same in takewhile(lambda same: len(set(same)) == 1, parts))
+
+
+def _heading(kind: str, budget: float) -> str:
+    return f"{kind}, {100 * budget:g} %"
+
+
+def _line(one: Compared) -> list[str]:
+    off = [_told(one.kept_off(rows), percent) for rows in (one.rows, one.naive)]
+    cost = "" if one.label == NONE else told(one.cost, percent)
+    levels = [(one.rows, "metric_clean"), (one.rows, "metric_attacked"), (one.naive, "metric_attacked")]
+    shares = [_told(over_seeds(one.rows, _value(name)), percent) for name in ("caught", "dropped")]
+    return [
+        one.label, *off, cost, *(_told(over_seeds(rows, _value(name)), plain) for rows, name in levels), *shares,
+        f"{np.mean([number(row['seconds']) for row in one.rows]):.1f}",
+    ]  # fmt: skip
+
+
+def _told(found: Interval, write: Callable[[float], str]) -> str:
+    return "" if found["mean"] is None else told(found, write)
+
+
+def _value(name: str) -> Callable[[Row], float]:
+    return lambda row: number(row[name])
+
+
+def _points(compared: Sequence[Compared]) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": one.label,
+            "clean": over_seeds(one.rows, _value("metric_clean")),
+            "known": over_seeds(one.rows, _value("metric_attacked")),
+            "naive": over_seeds(one.naive, _value("metric_attacked")),
+        }
+        for one in compared
+    ]

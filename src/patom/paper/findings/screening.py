@@ -1,0 +1,195 @@
+"""Screening as a detector: how well rankings of tasks tell malicious from honest ones, and what review it saves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from patom.core.arrays import BoolArray, FloatArray
+from patom.defenses.screening import SCORES
+from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.rows import (
+    Interval,
+    Row,
+    above,
+    both,
+    damage,
+    experiments,
+    grouped,
+    number,
+    over_seeds,
+    settings,
+)  # fmt: skip
+from patom.paper.findings.wording import percent, plain, told
+from patom.paper.methods import LABELS
+
+ALARM = 3.0  # robust standard deviations
+FOLLOW_UP = "next_to"
+RANKINGS = {
+    "suspicion": "suspicion",
+    "suspicion_trusted": "suspicion, trusted rows known",
+    **{f"score_{name}": name.replace("_", " ") for name in SCORES.names or ()},
+    FOLLOW_UP: "next to the first found",
+}
+"""What tasks are ranked by: columns of the table, and what the page calls them."""
+_SUSPICIONS = ("suspicion", "suspicion_trusted")
+_CLEAN = "_clean"  # the same column before the attack
+
+
+def screening(rows: list[Row]) -> list[dict[str, Any]]:
+    """For each experiment a table of rankings an attack, and a panel of ROC AUC against budget a kind."""
+    return [_entry(name, group) for name, group in experiments(rows, "screening").items()]
+
+
+def claims(rows: list[Row]) -> list[Claim]:
+    """The paper's conclusion proposes to look for malicious tasks by their correlations."""
+    evidence = [
+        _told_by_correlations(f"{name}, {kind}", part)
+        for name, group in experiments(rows, "screening").items()
+        for kind, part in grouped((row for row in group if row["attack"] != "random"), lambda row: row["kind"]).items()
+    ]
+    return [
+        Claim(
+            "Strong local correlations give malicious tasks away",
+            "proposed",
+            "ROC AUC of malicious against honest tasks, ranked by the mean of their three strongest correlations less "
+            "the mean of the others, under optimised attacks; the whole interval must lie above 0.5, and that of its "
+            "rise over the clean rows above 0.",
+            evidence,
+        )
+    ]
+
+
+def roc_auc(values: FloatArray, malicious: BoolArray) -> float:
+    """Share of the pairs of a malicious and an honest task that are in the right order; ties count half.
+
+    >>> roc_auc(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False]))
+    0.625
+    """
+    ahead = values[malicious][:, None] - values[~malicious]
+    return float(np.mean((ahead > 0.0) + 0.5 * (ahead == 0.0))) if ahead.size else float("nan")
+
+
+def precision(values: FloatArray, malicious: BoolArray) -> float:
+    """Share of malicious tasks among the first k, k of them being malicious; honest ones first among equals.
+
+    >>> precision(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False]))
+    0.5
+    """
+    k = int(malicious.sum())
+    return float(malicious[_order(values, malicious)][:k].mean()) if k else float("nan")
+
+
+def effort_saved(values: FloatArray, malicious: BoolArray) -> float:
+    """Share of the honest tasks' reviews that a ranking spares who goes down it until all k malicious ones are found.
+
+    Against random order, in which h k/(k + 1) of the h honest tasks come before the last malicious one on average. At
+    worst -1/k.
+
+    >>> effort_saved(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False]))
+    0.25
+    """
+    k, honest = int(malicious.sum()), int((~malicious).sum())
+    if not (k and honest):
+        return float("nan")
+    last = int(np.flatnonzero(malicious[_order(values, malicious)])[-1])
+    return 1.0 - (last + 1 - k) / (honest * k / (k + 1.0))
+
+
+def ranked(row: Row, ranking: str) -> tuple[FloatArray, BoolArray]:
+    """A ranking's values by task, and which tasks are malicious; of the follow-up the first one found is no part.
+
+    With ``_clean`` added to its name, that of the clean rows: how odd these tasks were before they were malicious.
+    """
+    if ranking.startswith(FOLLOW_UP):
+        tasks = row[ranking]
+        return -np.arange(float(len(tasks))), np.isin(tasks, row["attackers"])
+    values = np.array([number(value) for value in row[ranking]])
+    return np.where(np.isnan(values), -np.inf, values), np.isin(row["tasks"], row["attackers"])
+
+
+def alarms(row: Row, ranking: str) -> float:
+    """Share of the honest tasks whose suspicion exceeds ``ALARM``; before the attack all tasks are honest."""
+    values, malicious = ranked(row, ranking)
+    return float(np.mean((values if ranking.endswith(_CLEAN) else values[~malicious]) > ALARM))
+
+
+def _order(values: FloatArray, malicious: BoolArray) -> Any:
+    return np.lexsort((malicious, -values))
+
+
+def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
+    budgets = sorted({float(row["budget"]) for row in rows})
+    several = budgets if len(budgets) > 1 else []
+    columns = ["Ranked by", "ROC AUC", "before the attack", "precision at k", "review effort saved"]
+    columns += [f"honest tasks above {ALARM:g}", "before the attack"]
+    return {
+        "title": name,
+        "settings": settings(rows),
+        "columns": [*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
+        "groups": [
+            [_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS]]
+            for method, part in grouped(rows, lambda row: row["method"]).items()
+        ],
+        "panels": [
+            {
+                "kind": kind,
+                "lines": _curves(part),
+                "clean": over_seeds(part, lambda row: _auc(row, f"suspicion{_CLEAN}")),
+            }
+            for kind, part in grouped(rows, lambda row: row["kind"]).items()
+        ],
+    }
+
+
+def _heading(method: str, rows: list[Row]) -> str:
+    """What escapes is of interest where it does harm."""
+    return f"{LABELS[method]}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
+
+
+def _line(rows: list[Row], ranking: str, budgets: list[float]) -> list[str]:
+    def mean(of: Callable[[FloatArray, BoolArray], float], by: str = ranking) -> Interval:
+        return over_seeds(rows, lambda row: of(*ranked(row, by)))
+
+    known = (ranking, f"{ranking}{_CLEAN}") if ranking in _SUSPICIONS else ()
+    alarmed = [told(over_seeds(rows, lambda row, by=by: alarms(row, by)), percent) for by in known]  # type: ignore[misc]
+    parts = [[row for row in rows if row["budget"] == budget] for budget in budgets]
+    return [
+        RANKINGS[ranking],
+        told(mean(roc_auc), plain),
+        told(mean(roc_auc, f"{ranking}{_CLEAN}"), plain),
+        told(mean(precision), percent),
+        told(mean(effort_saved), percent),
+        *(alarmed or ["", ""]),
+        *(told(over_seeds(part, lambda row: _auc(row, ranking)), plain) for part in parts),
+    ]
+
+
+def _curves(rows: list[Row]) -> list[dict[str, Any]]:
+    """ROC AUC against budget: the suspicion under each attack, the scores under the others than random rows."""
+    optimised = [row for row in rows if row["attack"] != "random"] or rows
+    lines = [(method, "suspicion", part) for method, part in grouped(rows, lambda row: row["method"]).items()]
+    lines += [("", ranking, optimised) for ranking in RANKINGS if ranking.startswith("score_")]
+    return [
+        {
+            "ranking": ranking,
+            "attack": method,
+            "label": f"{RANKINGS[ranking]}, {method.rpartition('-')[0]}" if method else RANKINGS[ranking],
+            "budgets": list(by_budget),
+            "auc": [over_seeds(at, lambda row, by=ranking: _auc(row, by)) for at in by_budget.values()],  # type: ignore[misc]
+        }
+        for method, ranking, part in lines
+        for by_budget in [grouped(sorted(part, key=lambda row: float(row["budget"])), lambda row: row["budget"])]
+    ]
+
+
+def _told_by_correlations(setting: str, rows: list[Row]) -> Evidence:
+    name = "score_correlation"
+    found, clean = (over_seeds(rows, lambda row, by=by: _auc(row, by)) for by in (name, name + _CLEAN))  # type: ignore[misc]
+    gain = over_seeds(rows, lambda row: _auc(row, name) - _auc(row, name + _CLEAN))
+    value = f"ROC AUC {told(found, plain)}, clean {told(clean, plain)}"
+    return Evidence(setting, value, both(above(found, 0.5), above(gain, 0.0)))
+
+
+def _auc(row: Row, ranking: str) -> float:
+    return roc_auc(*ranked(row, ranking))

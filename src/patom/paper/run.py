@@ -1,0 +1,152 @@
+"""Run a grid: compute what is not kept yet, keep each cell as it finishes, write the table."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import delayed
+
+import patom
+from patom.paper import provenance
+from patom.paper.cell import Cell
+from patom.paper.compute import compute, load
+from patom.paper.description import Grid
+from patom.paper.plan import plan
+from patom.paper.store import RunFolder, Stamp
+from patom.workers import as_they_finish
+
+Progress = Callable[[int, int], None]
+"""Called with the cells done and the cells in all."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run went.
+
+    Parameters
+    ----------
+    cells, resumed, failed, uncertified : int
+        Cells in all, those that were kept from before, those that failed, those with a fit above its tolerance.
+    seconds : float
+        Of computing, summed over the workers, kept cells included.
+    failures : tuple of (str, str)
+        A failed cell and its error.
+    """
+
+    cells: int
+    resumed: int
+    failed: int
+    uncertified: int
+    seconds: float
+    failures: tuple[tuple[str, str], ...]
+
+
+def run_grid(
+    grid: Grid,
+    out: str | Path,
+    *,
+    seeds: int | None = None,
+    n_jobs: int = 1,
+    dask: str | None = None,
+    data_home: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a grid into a folder; a run that was stopped goes on where it stopped.
+
+    The table does not depend on the number or kind of workers, nor on how often the run was stopped. A cell that
+    fails is recorded with its error, and the others go on; running again tries it again.
+
+    Parameters
+    ----------
+    grid : Grid
+    out : str or Path
+        Folder for cells, table, timings and provenance.
+    seeds : int, optional
+        Split seeds 0 to ``seeds`` - 1 in place of the grid's number; more seeds later reuse the cells of fewer.
+    n_jobs : int
+        Processes of this machine.
+    dask : str, optional
+        Address of a dask scheduler, in place of processes. Its workers fetch data files that they do not have.
+    data_home : str, optional
+        As for the loaders.
+    progress : callable (done, total), optional
+
+    Raises
+    ------
+    ValueError
+        For tasks or losses that the data do not allow.
+    OSError
+        For data that cannot be fetched, a folder that cannot be written or that another run holds, a scheduler
+        that does not answer, a worker that was ended from outside.
+    """
+    drawn = [load(experiment.data.model_dump(), 0, data_home) for experiment in grid.experiments]
+    tasks = [list(dict.fromkeys(data.train.task.tolist())) for data in drawn]
+    cells = plan(grid, [data.kind for data in drawn], tasks, seeds)
+    files = {experiment.name: dict(data.files) for experiment, data in zip(grid.experiments, drawn, strict=True)}
+    stamps: dict[str, Stamp] = {cell.key: _stamp(files[cell.experiment]) for cell in cells}
+    at = provenance.commit()
+    with RunFolder(out) as folder:
+        done = {cell.key: kept for cell in cells if (kept := folder.kept(cell, stamps[cell.key]))}
+        resumed = len(done)
+        waiting = list({cell.key: cell for cell in cells if cell.key not in done}.values())
+        _report(progress, resumed, len(stamps))
+        for cell, record, seconds in _computed(waiting, data_home, n_jobs, dask):
+            done[cell.key] = folder.keep(cell, stamps[cell.key], record, seconds, at)
+            _report(progress, len(done), len(stamps))
+        notes = dict.fromkeys(f"{data.name}: {data.description}" for data in drawn)
+        results = provenance.about(
+            {name: sha for data in drawn for name, sha in data.files.items()},
+            notes, grid.seeds if seeds is None else seeds, grid.title, at,
+        )  # fmt: skip
+        done = {cell.key: done[cell.key] for cell in cells}  # in the table's order
+        run = _summary(cells, resumed, done)
+        folder.write(cells, {"results": results, "run": _about_run(run, done, n_jobs, dask)}, done)
+    return run
+
+
+def _computed(
+    waiting: Sequence[Cell], home: str | None, n_jobs: int, dask: str | None
+) -> Iterator[tuple[Cell, dict[str, Any], float]]:
+    if not waiting:
+        return
+    jobs = (delayed(_numbered)(k, cell, home) for k, cell in enumerate(waiting))
+    for k, record, seconds in as_they_finish(jobs, min(n_jobs, len(waiting)), dask=dask):
+        yield waiting[k], record, seconds
+
+
+def _numbered(k: int, cell: Cell, home: str | None) -> tuple[int, dict[str, Any], float]:
+    return k, *compute(cell, home)
+
+
+def _stamp(files: dict[str, str]) -> Stamp:
+    return {"patom": patom.__version__, "files": files}
+
+
+def _report(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+def _summary(cells: Sequence[Cell], resumed: int, done: dict[str, Any]) -> Run:
+    names = {cell.key: str(cell) for cell in cells}
+    failures = tuple(
+        (names[key], entry["record"]["error"]) for key, entry in done.items() if entry["record"].get("error")
+    )
+    return Run(
+        cells=len(done),
+        resumed=resumed,
+        failed=len(failures),
+        uncertified=sum(entry["record"].get("certified") is False for entry in done.values()),
+        seconds=sum(entry["seconds"] for entry in done.values()),
+        failures=failures,
+    )
+
+
+def _about_run(run: Run, done: dict[str, Any], n_jobs: int, dask: str | None) -> dict[str, Any]:
+    gaps = [entry["record"]["gap"] for entry in done.values() if entry["record"].get("gap") is not None]
+    return {
+        "cells": run.cells, "failed": run.failed, "uncertified": run.uncertified, "worst_gap": max(gaps, default=None),
+        "seconds": run.seconds, "workers": f"dask at {dask}" if dask else f"{n_jobs} processes",
+        "commits": sorted({entry["commit"] for entry in done.values() if entry["commit"]}),
+    }  # fmt: skip

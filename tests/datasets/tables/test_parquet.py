@@ -1,0 +1,164 @@
+"""Parquet files in row groups: the values as written, refusals in a sentence, the features in memory once."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from peak_memory import peak_of
+
+from patom import MTRLRegressor
+from patom.datasets import read_parquet
+
+TABLE = {
+    "shop": ["b", "a", "b", "c", "a"],
+    "price": [1.5, 2.0, -3.25, 4.0, 0.0],
+    "open": [True, False, True, True, False],
+    "count": [1, 2, 3, 4, 5],
+    "sold": [3, 1, 4, 1, 5],
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(columns, **settings):
+        path = tmp_path / "sales.parquet"
+        pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), path, **settings)
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_all_columns_in_the_order_of_the_file(write, size, dtype):
+    X, y, task = read_parquet(write(TABLE, row_group_size=size), task="shop", target="sold", dtype=dtype)
+    np.testing.assert_array_equal(X, np.column_stack([TABLE[name] for name in ("price", "open", "count")]))
+    assert (X.dtype, y.dtype, X.flags.c_contiguous) == (dtype, np.float64, True)
+    assert y.tolist() == TABLE["sold"]
+    assert task.tolist() == TABLE["shop"]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([7, 3, 7, 1, 3], np.int64),
+        ([7.0, 3.0, 7.0, 1.0, 3.0], np.int64),
+        (pa.array(["007", "é", "007", "x" * 600, "é"], pa.large_string()), np.str_),
+        (pa.array(["u", "v", "u", "w", "v"]).dictionary_encode(), np.str_),
+    ],
+    ids=["int", "whole", "text", "category"],
+)
+def test_task_labels(write, column, expected):
+    task = read_parquet(write(TABLE | {"shop": column}, row_group_size=2), task="shop", target="sold").task
+    assert task.tolist() == pa.array(column).to_pylist()
+    assert task.dtype.type is expected
+
+
+def test_labels_beyond_float64_stay_whole(write):
+    labels = [2**62 + 1, 2**62, 2**62 + 1, 5, 2**62]
+    assert read_parquet(write(TABLE | {"shop": labels}), task="shop", target="sold").task.tolist() == labels
+
+
+def test_classes_of_text_and_no_task(write):
+    table = read_parquet(write(TABLE), task=None, target="shop", features=["count", "price"])
+    assert table.y.tolist() == TABLE["shop"]
+    assert table.task.tolist() == [0] * 5
+    np.testing.assert_array_equal(table.X, np.column_stack([TABLE["count"], TABLE["price"]]))
+
+
+def test_some_row_groups(write):
+    path = write(TABLE, row_group_size=2)
+    table = read_parquet(path, task="shop", target="sold", row_groups=[2, 0])
+    assert table.task.tolist() == ["a", "b", "a"]
+    assert table.y.tolist() == [5, 3, 1]
+
+
+def test_files_of_pandas_and_polars(tmp_path):
+    pd.DataFrame(TABLE).astype({"shop": "category"}).to_parquet(tmp_path / "pandas")
+    pl.DataFrame(TABLE).with_columns(pl.col("shop").cast(pl.Categorical)).write_parquet(tmp_path / "polars")
+    for name in ("pandas", "polars"):
+        assert read_parquet(tmp_path / name, task="shop", target="sold").task.tolist() == TABLE["shop"]
+
+
+def test_mapped_features_are_the_same_and_fit_the_same(write, tmp_path):
+    path = write(TABLE, row_group_size=2)
+    mapped = read_parquet(path, task="shop", target="sold", memory_map=tmp_path / "X.npy")
+    plain = read_parquet(path, task="shop", target="sold")
+    assert isinstance(mapped.X, np.memmap)
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy", mmap_mode="r"), plain.X)
+    one, other = (MTRLRegressor().fit(table.X, table.y, task=table.task) for table in (mapped, plain))
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+
+
+REFUSED = {
+    "no column": ({"task": "shp"}, {}, r"sales.parquet has no column 'shp'; the nearest names are 'shop'"),
+    "no feature": ({"features": []}, {}, "has no feature: no column but 'shop', 'sold'"),
+    "one for two": ({"task": "sold"}, {}, "'sold' is named as task and as target"),
+    "task as feature": ({"features": ["shop"]}, {}, "the column 'shop' is used twice"),
+    "twice": ({"features": ["price", "price"]}, {}, "the column 'price' is used twice"),
+    "text": ({"task": None}, {}, "the column 'shop' of sales.parquet holds values of type string, not numbers"),
+    "missing": ({}, {"price": [1.0, 2.0, 3.0, None, 4.0]}, "a missing value in row 4, column 'price'"),
+    "nan": ({}, {"price": [1.0, 2.0, float("nan"), 3.0, 4.0]}, "a missing value in row 3, column 'price'"),
+    "infinite": ({}, {"sold": [1.0, 2.0, 3.0, 4.0, -np.inf]}, "an infinite value in row 5, column 'sold'"),
+    "no task": ({}, {"shop": ["a", "b", "c", "d", None]}, "a missing value in row 5, column 'shop'"),
+    "no number": ({}, {"shop": [1, 2, None, 4, 5]}, "a missing value in row 3, column 'shop'"),
+    "half a task": ({}, {"shop": [1.0, 2.0, 1.5, 4.0, 5.0]}, "holds 1.5 in row 3; tasks are named by whole numbers"),
+    "row group": ({"row_groups": [3]}, {}, "row_groups holds 3; sales.parquet has the row groups 0 to 2"),
+    "no rows": ({"row_groups": []}, {}, "sales.parquet has no rows to read"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(write, case):
+    settings, columns, message = REFUSED[case]
+    path = write(TABLE | columns, row_group_size=2)
+    with pytest.raises(ValueError, match=message):
+        read_parquet(path, **{"task": "shop", "target": "sold", **settings})
+
+
+def test_two_columns_of_one_name(write):
+    both = pa.table([pa.array([1.0, 2.0])] * 3 + [pa.array([1, 2])], names=["x", "x", "sold", "shop"])
+    with pytest.raises(ValueError, match=r"sales\.parquet has more than one column 'x'; rename them"):
+        read_parquet(write(both), task="shop", target="sold")
+
+
+def test_no_parquet_file(tmp_path):
+    (tmp_path / "a.csv").write_text("shop,sold\n1,2\n")
+    for name in ("a.csv", "none.parquet"):
+        with pytest.raises(ValueError, match=f"{name}' cannot be read as a Parquet file: "):
+            read_parquet(tmp_path / name, task="shop", target="sold")
+
+
+N, D = 800_000, 30
+BYTES = 8 * N * D
+BEFORE = """
+from patom.datasets.tables.table import read_table
+from patom.datasets import read_parquet
+read_parquet("{path}", task="t", target="y", row_groups=[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    columns = {f"x{j}": rng.standard_normal(N) for j in range(D)}
+    path = tmp_path_factory.mktemp("large") / "large.parquet"
+    table = pa.table({"t": rng.integers(1000, size=N), "y": rng.standard_normal(N)} | columns)
+    pq.write_table(table, path, row_group_size=N // 40)
+    return path
+
+
+READ = {
+    "in memory": ('read_parquet("{path}", task="t", target="y")', 1.0),
+    "float32": ('read_parquet("{path}", task="t", target="y", dtype="float32")', 0.5),
+    "the audit's table": ('read_table("{path}", task="t", target="y")', 1.0),
+}
+
+
+@pytest.mark.parametrize("how", READ)
+def test_a_large_file_stands_in_memory_once(large, how):
+    work, copies = READ[how]
+    peak = peak_of("kept = " + work.format(path=large), before=BEFORE.format(path=large))
+    assert 0.9 * copies * BYTES < peak < (copies + 0.35) * BYTES
