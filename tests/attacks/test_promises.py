@@ -148,6 +148,6 @@ def test_no_attack_passes_by():
             makers.add(path.stem)
         if any(isinstance(node, ast.FunctionDef) and node.name == "poison" for node in ast.walk(tree)):
             entries.add(path.stem)
-            assert "assemble" in called or path.stem == "accounts", path.stem
+            assert "assemble" in called or path.stem == "chosen_attackers", path.stem
     assert makers == {"recording"}
     assert {"patom", "projected_ascent", "random", "influence", "at2fl", "model_targeted"} <= entries
