@@ -38,13 +38,13 @@ def run(
         raise ValueError("--jobs is for processes of this machine and --dask for a cluster: give one of them.")
     from joblib import cpu_count
 
-    from patom import experiments
+    from patom import paper
 
-    read = experiments.read_grid(grid)
-    chosen = experiments.only(read, only) if only else read
+    read = paper.read_grid(grid)
+    chosen = paper.only(read, only) if only else read
     stopped = f"finished cells are kept in {out}, and the same command goes on from there."
     with when_interrupted(stopped), progress("Computing") as show:
-        went = experiments.run_grid(
+        went = paper.run_grid(
             chosen,
             out,
             seeds=seeds,
