@@ -6,7 +6,7 @@ import pytest
 from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.datasets import load_digits_tasks, make_related_tasks
 from patom.defenses import screen
-from patom.defenses.filters.roni import folds
+from patom.defenses.parts import folds
 
 MODEL = MTRLRegressor(0.01, 0.01, tol=1e-12)
 

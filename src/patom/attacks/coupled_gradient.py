@@ -8,7 +8,8 @@ from patom.core.arrays import FloatArray
 from patom.core.data_term import data_term
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import solve_tangent
-from patom.defenses.coupling.learned import by_weights, rows_of
+from patom.defenses.coupling.rule import by_weights
+from patom.defenses.parts import rows_of_tasks
 
 
 def by_omega(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray) -> FloatArray:
@@ -43,7 +44,7 @@ def through_rule(
     if source is None or program.problem.penalty.weights[1] == 0.0:
         return None
     pull = by_weights(source.W, source.back(by_omega(program, injection, W, v)))
-    data = data_term(rows_of(program.rows(injection), source.tasks), program.problem.loss)
+    data = data_term(rows_of_tasks(program.rows(injection), source.tasks), program.problem.loss)
     term = data.expand(source.W)
     model = program.problem.penalty.model(source.W, term.gradient)
     found = solve_tangent(

@@ -22,11 +22,9 @@ from patom.core.penalties.penalty import Penalty
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solvers.solution import Solution
-from patom.defenses.coupling.coupled import Coupled
-from patom.defenses.coupling.learner import with_lambdas
+from patom.defenses.coupling.coupled import Coupled, with_lambdas
 from patom.defenses.coupling.rule import Coupling, CouplingRule
-from patom.defenses.filters.sanitised import Sanitised
-from patom.defenses.filters.sanitiser import Sanitiser
+from patom.defenses.filters.sanitiser import Sanitised, Sanitiser
 from patom.models.lambda_search import LambdaSearch
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem

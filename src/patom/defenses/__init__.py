@@ -1,25 +1,20 @@
 """Defenses: filters of rows, rules for Omega (``coupling``), ``learners`` that hold out, ``screening`` of tasks."""
 
-from patom.defenses.certificates.certificate import Certificate
-from patom.defenses.certificates.partition import PartitionMedian
-from patom.defenses.coupling.capped import Capped
+from patom.defenses.certificates import Certificate, PartitionMedian
 from patom.defenses.coupling.coupled import Coupled
 from patom.defenses.coupling.held_out import HeldOut
 from patom.defenses.coupling.influence import RelationshipInfluence, WithoutInfluential, influence_on_relationships
-from patom.defenses.coupling.rule import CouplingRule
-from patom.defenses.coupling.shrunken import Shrunken
+from patom.defenses.coupling.rule import Capped, CouplingRule, Shrunken
 from patom.defenses.coupling.trusted import TrustedMTRL
 from patom.defenses.filters.chain import Chain
 from patom.defenses.filters.clip import Clip
+from patom.defenses.filters.distances import Slab, Sphere
 from patom.defenses.filters.itrim import ITrim
 from patom.defenses.filters.leverage import Leverage
 from patom.defenses.filters.neighbours import Neighbours
 from patom.defenses.filters.roni import Roni
-from patom.defenses.filters.sanitised import Sanitised
-from patom.defenses.filters.sanitiser import Kept, Sanitiser
+from patom.defenses.filters.sanitiser import Kept, Sanitised, Sanitiser
 from patom.defenses.filters.shares import Shares
-from patom.defenses.filters.slab import Slab
-from patom.defenses.filters.sphere import Sphere
 from patom.defenses.filters.trim import Trim
 from patom.defenses.learners import (
     ARMULClassifier,

@@ -1,4 +1,4 @@
-"""What estimators around a fitted ``estimator_`` share."""
+"""What estimators around a fitted ``estimator_`` share: predictions, score, learned attributes and tags."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from patom.models.settings import number_targets
 
 
 class Delegating(MetaEstimatorMixin, BaseEstimator):
-    """An estimator that predicts as its fitted ``estimator_`` does, and has what that learned."""
+    """An estimator that predicts as its fitted ``estimator_`` does, and has its learned attributes."""
 
     estimator: Any
 
@@ -52,18 +52,27 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         found: AnyArray = getattr(self.estimator_, method)(X, **_routed(self.estimator_, task))
         return found
 
+    def _inner(self) -> Any:
+        """The estimator that is cloned and fitted."""
+        return self.estimator
+
     def __getattr__(self, name: str) -> Any:
-        # What the estimator learned (tasks_, coef_, classes_, duality_gap_, ...) is read as if it were here.
+        # What the estimator learned (tasks_, coef_, classes_, duality_gap_, ...) can be read here too.
         if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
             return getattr(self.__dict__["estimator_"], name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
 
     def __sklearn_tags__(self) -> Tags:
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
-        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
-        tags.input_tags = inner.input_tags
-        return tags
+        return tags_of(self._inner(), super().__sklearn_tags__())
+
+
+def tags_of(estimator: Any, tags: Tags) -> Tags:
+    """A wrapper's tags with those of the estimator inside, as far as they are about its data and its kind."""
+    inner = get_tags(estimator)
+    tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
+    tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
+    tags.input_tags = inner.input_tags
+    return tags
 
 
 def _routed(estimator: Any, task: Any) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from patom import MTRLClassifier, MTRLRegressor
 from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import TaskRows
 from patom.defenses import Capped, Coupled, HeldOut, Shrunken, WithoutInfluential, influence_on_relationships
-from patom.defenses.coupling.capped import cap
 from patom.defenses.coupling.held_out import evened, masked, pair_gains, pair_step
-from patom.defenses.coupling.learned import among, by_weights, rows_of
-from patom.defenses.filters.roni import folds
-from patom.defenses.filters.trim import part
+from patom.defenses.coupling.influence import among
+from patom.defenses.coupling.rule import by_weights, cap
+from patom.defenses.parts import folds, kept_rows, rows_of_tasks
 
 
 def random_covariance(rng, m, rank):
@@ -127,11 +126,11 @@ def test_gains_against_fits_of_every_pair(make_tasks, kind):
     problem = learner.problem(X, y, task=task)
     omega = evened(learner.fit(X, y, task=task).task_covariance_)[0]
     kept = folds(problem.rows, 3, np.random.default_rng(0)) != 0
-    found = pair_gains(problem, part(problem.rows, kept), omega)
+    found = pair_gains(problem, kept_rows(problem.rows, kept), omega)
     rows, exact = problem.rows, np.zeros((problem.rows.y.size, 5))
 
     def losses(tasks, covariance):
-        pair = rows_of(part(rows, kept), tasks)
+        pair = rows_of_tasks(kept_rows(rows, kept), tasks)
         own = replace(problem, rows=pair, penalty=fixed_covariance(covariance, 0.01, 0.02))
         W = own.solve().W
         return [problem.loss.value(rows.X @ w, rows.y) for w in W]
@@ -247,7 +246,7 @@ def test_omega_by_weights_by_differences(rank):
 
 def test_rows_and_blocks_of_some_tasks():
     rows = TaskRows(np.arange(12.0).reshape(6, 2), np.arange(6.0), np.array([0, 1, 3, 6]))
-    some = rows_of(rows, np.array([0, 2]))
+    some = rows_of_tasks(rows, np.array([0, 2]))
     np.testing.assert_array_equal(some.y, [0, 3, 4, 5])
     np.testing.assert_array_equal(some.offsets, [0, 1, 4])
     np.testing.assert_allclose(among(np.diag([1.0, 0.0, 0.0]), np.array([1, 2])), np.eye(2) / 2)

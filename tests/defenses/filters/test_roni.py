@@ -5,9 +5,9 @@ import pytest
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.defenses import Roni
-from patom.defenses.filters.roni import folds, held_out_gradient, impacts
+from patom.defenses.filters.roni import held_out_gradient, impacts
 from patom.defenses.filters.sanitiser import checked_rows
-from patom.defenses.filters.trim import grouped, part
+from patom.defenses.parts import folds, kept_rows, problem_on
 
 
 def tasks(classes):
@@ -30,10 +30,10 @@ def held_out_loss(problem, held, W):
 def test_an_impact_is_the_rise_by_a_little_more_weight(classes):
     """The derivative by a row's weight, against the problem solved again with the row counted a little less."""
     model = (MTRLClassifier if classes else MTRLRegressor)(0.05, 0.05, tol=1e-13)
-    problem, _ = grouped(model, checked_rows(*tasks(classes)))
+    problem, _ = problem_on(model, checked_rows(*tasks(classes)))
     kept = folds(problem.rows, 3, np.random.default_rng(0)) != 0
     found = impacts(problem, kept)
-    rows = part(problem.rows, kept)
+    rows = kept_rows(problem.rows, kept)
     W = problem.solve(rows).W
     before = held_out_loss(problem, ~kept, W)
     rises = []
@@ -51,7 +51,7 @@ def test_an_impact_is_the_rise_by_a_little_more_weight(classes):
 
 
 def test_the_gradient_of_the_held_out_loss_by_differences():
-    problem, _ = grouped(MTRLClassifier(), checked_rows(*tasks(True)))
+    problem, _ = problem_on(MTRLClassifier(), checked_rows(*tasks(True)))
     held = folds(problem.rows, 4, np.random.default_rng(1)) == 2
     W = np.random.default_rng(0).standard_normal((3, 4))
     found = held_out_gradient(problem, held, W)
@@ -63,7 +63,7 @@ def test_the_gradient_of_the_held_out_loss_by_differences():
 
 
 def test_folds_share_out_every_task_and_never_its_only_row():
-    problem, _ = grouped(None, checked_rows(np.zeros((12, 1)), np.arange(12.0), [0] * 7 + [1] * 4 + [2]))
+    problem, _ = problem_on(None, checked_rows(np.zeros((12, 1)), np.arange(12.0), [0] * 7 + [1] * 4 + [2]))
     fold = folds(problem.rows, 3, np.random.default_rng(0))
     assert np.bincount(fold[:7]).tolist() == [3, 2, 2]
     assert sorted(fold[7:11]) == [0, 0, 1, 2]

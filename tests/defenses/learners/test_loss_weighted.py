@@ -9,7 +9,7 @@ from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import solve
 from patom.defenses import LossWeightedRegressor
-from patom.defenses.learners.base import Rest
+from patom.defenses.learners.base import IterationStatus
 from patom.defenses.learners.loss_weighted import cooperate, loss_weights, risks_of_models
 
 
@@ -66,13 +66,13 @@ def test_a_round_is_a_gradient_step_and_a_mean(make_rows, loss):
     expected = plain_weights(risks_of_models(rows, loss, ridge, adapted)) @ adapted
     np.testing.assert_allclose(second.W, expected, rtol=1e-12)
     assert second.residual == pytest.approx(np.linalg.norm(second.W - first.W) / np.linalg.norm(second.W))
-    assert (second.n_iter, second.status) == (2, Rest.ROUNDS)
+    assert (second.n_iter, second.status) == (2, IterationStatus.ROUNDS)
 
 
 @pytest.mark.parametrize("ridge", [1e-3, 0.1])
 def test_no_tasks_risk_ever_rises(make_rows, loss, ridge):
     found = cooperate(make_rows(), loss, ridge, max_iter=50_000)
-    assert found.status is Rest.REACHED
+    assert found.status is IterationStatus.REACHED
     assert found.residual <= 1e-6
     assert (np.diff(found.risks, axis=0) <= 1e-12).all()
 

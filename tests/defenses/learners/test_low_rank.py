@@ -8,7 +8,7 @@ from patom.core.kernels import row_products
 from patom.core.losses import squared_error
 from patom.core.rows import group_rows
 from patom.defenses.learners.armul import independent_fits, low_rank_centres, one_centre, truncated
-from patom.defenses.learners.base import Rest
+from patom.defenses.learners.base import IterationStatus
 from patom.defenses.learners.split import SplitTerm, halves
 
 
@@ -23,7 +23,7 @@ def objective(rows, loss, strength, W):
 def test_the_objective_never_rises(make_rows, loss, rank, size):
     rows, strength = make_rows(), np.full(4, size)
     found = low_rank_centres(rows, loss, strength, rank)
-    assert found.status is Rest.REACHED
+    assert found.status is IterationStatus.REACHED
     assert found.residual <= 1e-6
     assert (np.diff(found.objectives) <= 0.0).all()
     assert found.objectives[-1] == pytest.approx(objective(rows, loss, strength, found.W), rel=1e-12)
@@ -84,7 +84,7 @@ def test_truncation_is_the_nearest_of_that_rank(rank):
 
 def test_at_max_iter_it_says_so(make_rows, loss):
     found = low_rank_centres(make_rows(), loss, np.full(4, 0.1), rank=1, max_iter=3)
-    assert found.status is Rest.MAX_ITER
+    assert found.status is IterationStatus.MAX_ITER
     assert found.n_iter == 3
 
 

@@ -1,18 +1,45 @@
-"""Multi-task relationship learning whose Omega a rule chooses."""
+"""Multi-task relationship learning whose Omega a rule chooses, and the learner inside of such estimators."""
 
 from typing import Any, Self
 
 import numpy.typing as npt
 from sklearn.base import clone
 
-from patom.defenses.coupling.learner import require_learner, with_lambdas
 from patom.defenses.coupling.rule import CouplingRule
 from patom.defenses.delegating import Delegating
+from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 from patom.models.threads import one_blas_thread
+
+MTRL = MTRLRegressor | MTRLClassifier
+
+
+def require_learner(owner: str, estimator: Any) -> None:
+    """Refuse an estimator that does not solve (1) with Omega learned, in the accelerated way."""
+    learner = estimator.estimator if isinstance(estimator, LambdaSearch) else estimator
+    if not isinstance(learner, MTRL):
+        raise ValueError(
+            f"estimator of {owner} must be an MTRLRegressor, an MTRLClassifier or a LambdaSearch of one; got "
+            f"{type(estimator).__name__}."
+        )
+    if learner.task_covariance is not None or learner.solver != "accelerated":
+        raise ValueError(
+            f"estimator of {owner} must learn Omega by solver='accelerated'; got solver={learner.solver!r} and "
+            f"task_covariance={'None' if learner.task_covariance is None else 'an array'}."
+        )
+
+
+def with_lambdas(estimator: MTRL | LambdaSearch, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> MTRL:
+    """An unfitted clone of the learner; a search first chooses its lambdas on these rows, Omega learned."""
+    if isinstance(estimator, LambdaSearch):
+        search = clone(estimator).fit(X, y, task=task)
+        chosen: MTRL = clone(estimator.estimator).set_params(lambda_1=search.lambda_1_, lambda_2=search.lambda_2_)
+        return chosen
+    learner: MTRL = clone(estimator)
+    return learner
 
 
 class Coupled(Delegating):
-    """Choose Omega by a rule from the training rows, then solve problem (1) with that Omega given.
+    """Choose Omega from the training rows by a rule, then solve problem (1) with this Omega fixed.
 
     Parameters
     ----------
@@ -24,7 +51,7 @@ class Coupled(Delegating):
     Attributes
     ----------
     estimator_ : MTRLRegressor or MTRLClassifier
-        Fitted with the chosen Omega, which is its ``task_covariance_``. What it learned is read from here as well.
+        Fitted with the chosen Omega, which is its ``task_covariance_``. Its learned attributes are attributes here too.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tasks coupled where held-out rows say that it helps."""
+"""Tasks coupled where this lowers their held-out losses."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -11,8 +11,7 @@ from patom.core.kernels import row_products
 from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import TaskRows
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Linear, Source
-from patom.defenses.filters.roni import folds
-from patom.defenses.filters.trim import part
+from patom.defenses.parts import folds, kept_rows, task_slices
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 
@@ -22,10 +21,10 @@ VARIANCES = ("equal", "learned")
 class HeldOut(CouplingRule):
     """The learned correlations between tasks that help each other on held-out rows, 0 between all others.
 
-    A pair is coupled if, fitted together with Omega's block for the two, each has a lower held-out loss than apart
-    with the same variances, by more than ``errors`` standard errors over rows. Helpful relatedness stays, and a task
-    that only harms another is no longer related to it. The rows of an attacked task are its own witnesses; those of
-    the task that it is to harm are not the attacker's where the attack is indirect.
+    A pair is coupled if each of the two has a lower held-out loss when they are fitted together, with Omega's block for
+    the two, than when they are fitted independently with the same variances: lower by more than ``errors`` standard
+    errors over rows. Helpful relatedness stays, and a task that only harms another is no longer related to it. Each
+    task is judged by its own rows: in an indirect attack, the rows of the task to be harmed are not the attacker's.
 
     Parameters
     ----------
@@ -34,21 +33,21 @@ class HeldOut(CouplingRule):
     errors : float, default 1.0
         At least 0.
     variances : {"equal", "learned"}, default "equal"
-        Of the tasks. Learned ones share a trace of 1, so that a task that raises its own leaves less to all others,
-        which are then shrunken more, coupled or not.
+        Of the tasks. Learned variances share a trace of 1: a task that raises its own leaves less to all others, which
+        are then shrunken more, coupled or not.
     random_state : int, default 0
         Of the folds.
 
     Notes
     -----
-    Which tasks to learn together is chosen by what they do to each other's held-out losses in Standley et al. 2020,
-    "Which tasks should be learned together in multi-task learning?", for networks. Here a pair is fitted in one Newton
-    step from the fit apart, which is exact for the squared error. Correlations are all multiplied by the largest number
-    up to 1 that leaves Omega positive semi-definite. A task of one row has nothing to hold out, and stays apart.
+    Standley et al. 2020, "Which tasks should be learned together in multi-task learning?", choose networks' tasks by
+    their effects on each other's held-out losses. Here a pair is fitted in one Newton step from the independent fit,
+    which is exact for the squared error. All correlations are multiplied by the largest number up to 1 that leaves
+    Omega positive semi-definite. A task of one row has nothing to hold out, and stays independent.
     With few rows the test has little power: of five tasks of 20 rows and 8 features, four with the same weights and
     noise of 0.7 times the signal, 40 % of the helpful pairs stay, and 5 % of those with a task of shuffled targets.
 
-    Costs ``n_folds`` + 1 fits with Omega learned, ``n_folds`` of the tasks apart, and a system of 2p unknowns for each
+    Costs ``n_folds`` + 1 fits with Omega learned, ``n_folds`` independent fits, and a system of 2p unknowns for each
     fold and pair, in place of a fit.
 
     Examples
@@ -94,7 +93,7 @@ class HeldOut(CouplingRule):
         for number in range(self.n_folds if problem.penalty.weights[1] > 0.0 else 0):  # else nothing couples
             held = fold == number
             if held.any():
-                train = part(rows, ~held)
+                train = kept_rows(rows, ~held)
                 learned = problem.penalty.relationship(problem.solve(train, start=W, polish=False).W).covariance()
                 gains[held] = pair_gains(problem, train, self._even(learned)[0])[held]
         return gains, fold >= 0
@@ -104,14 +103,14 @@ class HeldOut(CouplingRule):
 
 
 def pair_gains(problem: Problem, train: TaskRows, omega: FloatArray) -> FloatArray:
-    """Every row's loss under its task's fit apart less that under the fit with each other task, shape (n, m).
+    """Every row's loss under its task's independent fit less its loss under the fit with each other task, shape (n, m).
 
-    The fits are to ``train``, for Omega, shape (m, m), or what of it concerns the tasks fitted.
+    The fits are to ``train``, with the part of Omega, shape (m, m), that belongs to the tasks fitted.
     """
     rows, m = problem.rows, problem.rows.n_tasks
     l_1, l_2 = problem.penalty.weights
-    alone = replace(problem, penalty=fixed_covariance(np.diag(np.diag(omega)), l_1, l_2))
-    A = alone.solve(train, polish=False).W
+    independent = replace(problem, penalty=fixed_covariance(np.diag(np.diag(omega)), l_1, l_2))
+    A = independent.solve(train, polish=False).W
     term = data_term(train, problem.loss)
     hessians, slope = _hessians(train, problem, A), term.value_and_gradient(A)[1]
     pulls = np.matmul(hessians, A[:, :, None])[:, :, 0] - slope
@@ -159,10 +158,10 @@ def evened(omega: FloatArray) -> tuple[FloatArray, Linear]:
 
 
 def masked(omega: FloatArray, helps: BoolArray) -> tuple[FloatArray, Linear]:
-    """Omega with 0 in place of the couplings that do not help, the others as strong as they can be, at most as before.
+    """Omega with 0 in place of the couplings that do not help, and the others as strong as possible, at most as before.
 
-    Variances stay. The smallest eigenvalue l of the correlations that are left, the diagonal at 0, gives the factor:
-    min(1, -1/l). Returns the adjoint of the derivative too, for a choice that stays.
+    Variances stay. The smallest eigenvalue l of the correlations that are left, with a diagonal of 0, gives the factor
+    min(1, -1/l). Returns the adjoint of the derivative too, with the choice of couplings held fixed.
     """
     inverse = _inverse_deviations(omega)
     left = np.where(helps & ~np.eye(inverse.size, dtype=bool), omega, 0.0)
@@ -188,8 +187,7 @@ def _inverse_deviations(omega: FloatArray) -> FloatArray:
 def _hessians(rows: TaskRows, problem: Problem, W: FloatArray) -> FloatArray:
     """Second derivative of each task's mean loss at W, shape (m, p, p)."""
     weight = rows.weights * problem.loss.curvature(row_products(rows.X, rows.offsets, W), rows.y)
-    parts = [slice(a, b) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]
-    return np.stack([rows.X[own].T @ (weight[own, None] * rows.X[own]) for own in parts])
+    return np.stack([rows.X[own].T @ (weight[own, None] * rows.X[own]) for own in task_slices(rows)])
 
 
 def _above(gains: FloatArray, known: BoolArray, rows: TaskRows, errors: float) -> BoolArray:

@@ -9,9 +9,8 @@ from sklearn.base import clone
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.penalties.learned import SpectralPenalty
-from patom.defenses.coupling.learned import among, rows_of
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
-from patom.defenses.filters.trim import require_mtrl
+from patom.defenses.parts import require_mtrl, rows_of_tasks
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -19,7 +18,7 @@ from patom.models.threads import one_blas_thread
 
 @dataclass(frozen=True)
 class RelationshipInfluence:
-    """What each task does to the relationships of the others.
+    """How much each task changes the relationships of the others.
 
     Parameters
     ----------
@@ -92,11 +91,23 @@ def changes(problem: Problem, W: FloatArray) -> FloatArray:
     return found
 
 
-class WithoutInfluential(CouplingRule):
-    """Omega from the tasks that move each other's relationships little; the others are learned apart.
+def among(omega: FloatArray, tasks: IntArray) -> FloatArray:
+    """Omega's block among some tasks with its trace made 1; I/k where it is 0. Shape (k, k).
 
-    The task of the greatest influence is put aside while that is above ``largest``, and Omega is learned again from
-    the tasks that are left. So no task moves the relationships of the others by more than ``largest``.
+    >>> among(np.diag([0.5, 0.3, 0.2]), np.array([1, 2])).round(3)
+    array([[0.6, 0. ],
+           [0. , 0.4]])
+    """
+    block = omega[np.ix_(tasks, tasks)]
+    trace = float(np.trace(block))
+    return np.asarray(block / trace) if trace > 0.0 else np.eye(tasks.size) / tasks.size
+
+
+class WithoutInfluential(CouplingRule):
+    """Omega from the tasks that move each other's relationships little; the others are learned independently.
+
+    While the greatest influence is above ``largest``, the task that has it is put aside, and Omega is learned again
+    from the tasks that are left. So no task moves the relationships of the others by more than ``largest``.
 
     Parameters
     ----------
@@ -105,8 +116,8 @@ class WithoutInfluential(CouplingRule):
 
     Notes
     -----
-    A task that is put aside has the variance 1/m and correlations of 0, the k others share k/m. Down to two tasks,
-    which cannot influence each other's. Costs a fit for each task that is left, in every round.
+    A task that is put aside has the variance 1/m and correlations of 0; the k others share k/m. At least two tasks are
+    left: with two, neither has others to influence. Costs a fit for each task that is left, in every round.
 
     Examples
     --------
@@ -142,7 +153,7 @@ class WithoutInfluential(CouplingRule):
 
 
 def _part_of(problem: Problem, tasks: IntArray) -> Problem:
-    return replace(problem, rows=rows_of(problem.rows, tasks), tasks=problem.tasks[tasks])
+    return replace(problem, rows=rows_of_tasks(problem.rows, tasks), tasks=problem.tasks[tasks])
 
 
 def _fit_of(problem: Problem, tasks: IntArray, W: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What a rule for Omega answers, and what all rules share."""
+"""Rules that choose Omega: their result, what all share, and the rules that reshape the learned Omega."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,24 +8,20 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from patom.core.arrays import FloatArray, IntArray
+from patom.core.penalties.learned import SpectralPenalty
 from patom.models.problem import Problem
+from patom.models.settings import require_at_least
 
 Linear = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The fit that a chosen Omega was made from, and how Omega follows it.
+    """The fit from which a rule made its Omega, and how the chosen Omega depends on it.
 
-    Parameters
-    ----------
-    tasks : array of shape (k,)
-        Positions of the tasks that were fitted, ascending.
-    W : array of shape (k, p)
-        Their optimum, Omega learned.
-    back : callable
-        The adjoint of the derivative of the chosen Omega by the learned one: carries dU/d(chosen), shape (m, m), to
-        dU/d(learned), shape (k, k), both symmetric.
+    ``tasks``, shape (k,), are the positions of the tasks that were fitted, ascending, and W, shape (k, p), is their
+    optimum with Omega learned. ``back`` is the adjoint of the derivative of the chosen Omega by the learned one: from
+    dU/d(chosen), shape (m, m), it gives dU/d(learned), shape (k, k), both symmetric.
     """
 
     tasks: IntArray
@@ -35,16 +31,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Coupling:
-    """A chosen Omega.
+    """A chosen Omega, shape (m, m): positive semi-definite, of trace 1.
 
-    Parameters
-    ----------
-    omega : array of shape (m, m)
-        Positive semi-definite, of trace 1.
-    start : array of shape (m, p)
-        The optimum with Omega learned, for a warm start on rows that differ little.
-    source : Source, optional
-        What an attacker differentiates; None where Omega is best taken as it is.
+    ``start``, shape (m, p), is the optimum with Omega learned, for a warm start on rows that differ little. An attacker
+    differentiates through ``source``; None where she does better to take Omega as constant.
     """
 
     omega: FloatArray
@@ -77,7 +67,7 @@ class CouplingRule(BaseEstimator, ABC):
 
     @abstractmethod
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
-        """Omega with what it was made from; ``start``, shape (m, p), is near the optimum with Omega learned."""
+        """Omega and the fit from which it was made; ``start``, shape (m, p), is near the optimum with Omega learned."""
 
 
 class Reshaping(CouplingRule):
@@ -92,3 +82,121 @@ class Reshaping(CouplingRule):
     @abstractmethod
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
         """Another Omega in place of the learned one, shape (m, m), and the adjoint of the derivative."""
+
+
+class Shrunken(Reshaping):
+    """(1 - share) Omega + share I/m, Omega learned: every task keeps some freedom, whatever the others do.
+
+    Parameters
+    ----------
+    share : float, default 0.5
+        From 0, the learned Omega, to 1, independent tasks.
+
+    Notes
+    -----
+    The form of Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices", with
+    the share given. Costs a fit.
+
+    Examples
+    --------
+    >>> Shrunken(0.5).reshape(np.array([[0.5, 0.5], [0.5, 0.5]]))[0]
+    array([[0.5 , 0.25],
+           [0.25, 0.5 ]])
+    """
+
+    def __init__(self, share: float = 0.5) -> None:
+        self.share = share
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        require_at_least("Shrunken", 0.0, share=self.share)
+        if self.share > 1.0:
+            raise ValueError(f"share of Shrunken must be at most 1; got {self.share!r}.")
+
+    def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
+        """The mixture."""
+        m, kept = omega.shape[0], 1.0 - self.share
+        return kept * omega + self.share / m * np.eye(m), lambda B: kept * B
+
+
+class Capped(Reshaping):
+    """The matrix nearest to the learned Omega whose eigenvalues are ``largest`` at most.
+
+    The cap is on eigenvalues, not on correlations: at rank one all correlations are +-1, whatever the data, and harm
+    spreads because all tasks depend on one direction.
+
+    Parameters
+    ----------
+    largest : float, default 0.5
+        Above 0; Omega has trace 1. At 1 and above nothing is capped, at 1/m and below Omega = I/m.
+
+    Notes
+    -----
+    Nearest in the Frobenius norm among the positive semi-definite matrices of trace 1: the set is invariant under
+    rotations, so the eigenvectors stay (von Neumann's trace inequality) and the eigenvalues are projected onto
+    {0 <= x <= largest, sum x = 1}. The part above the cap is spread evenly over all other directions, the empty ones
+    too, so Omega is not singular where the cap binds. Costs a fit and O(m^3).
+
+    Examples
+    --------
+    >>> Capped(0.6).reshape(np.diag([0.9, 0.1, 0.0]))[0].diagonal()
+    array([0.6 , 0.25, 0.15])
+    """
+
+    def __init__(self, largest: float = 0.5) -> None:
+        self.largest = largest
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used."""
+        require_at_least("Capped", 0.0, strict=True, largest=self.largest)
+
+    def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
+        """The projection."""
+        s, Q = np.linalg.eigh(omega)
+        x = cap(s, max(self.largest, 1.0 / s.size))
+        free = (x > 0.0) & (x < max(self.largest, 1.0 / s.size))
+        rise, run = x[:, None] - x, s[:, None] - s
+        distinct = np.abs(run) > 1e-12
+        slopes = np.divide(rise, run, out=(free[:, None] & free).astype(float), where=distinct)
+
+        def back(B: FloatArray) -> FloatArray:
+            inner = Q.T @ B @ Q
+            own = np.where(free, inner.diagonal(), 0.0)
+            inner = slopes * inner
+            inner[np.diag_indices_from(inner)] = own - free * (own.sum() / max(np.count_nonzero(free), 1))
+            return np.asarray(Q @ inner @ Q.T)
+
+        return np.asarray((Q * x) @ Q.T), back
+
+
+def cap(s: FloatArray, largest: float) -> FloatArray:
+    """Projection of s onto {0 <= x <= largest, sum x = 1}, shape (m,); m ``largest`` must be 1 at least.
+
+    x = s + t clipped, for the t at which it sums to 1: between two neighbours of the points where a value meets a
+    bound, the sum is linear in t.
+
+    >>> cap(np.array([1.0, 0.0]), 0.75)
+    array([0.75, 0.25])
+    """
+    corners = np.sort(np.concatenate([-s, largest - s]))
+    sums = np.clip(s + corners[:, None], 0.0, largest).sum(axis=1)
+    return np.asarray(np.clip(s + np.interp(1.0, sums, corners), 0.0, largest))
+
+
+def by_weights(W: FloatArray, B: FloatArray) -> FloatArray:
+    """Gradient by W, shape (m, p), of <B, Omega(W)> along the matrices of W's rank; B symmetric, shape (m, m).
+
+    Omega = S / tr S with S = (W W')^(1/2) (Zhang and Yeung 2010; W has a row a task here). With W = U diag(s) Q', a
+    change of W W' by M turns into one of S by U'MU_ij / (s_i + s_j) on the range, and by U'M / s_i off it.
+    """
+    if not W.any():
+        return np.zeros_like(W)
+    U = SpectralPenalty(0.0, 1.0).relationship(W).vectors
+    scaled = U.T @ W  # diag(s) Q'
+    s = np.linalg.norm(scaled, axis=1)
+    Qt, total, BU = scaled / s[:, None], float(s.sum()), B @ U
+    inside = U.T @ BU
+    off = BU - U @ inside
+    shared = float(s @ np.diag(inside)) / total**2  # <B, Omega> / tr S: the trace is held
+    inner = 2.0 / total * inside * s / np.add.outer(s, s) - shared * np.eye(s.size)
+    return np.asarray(U @ (inner @ Qt) + (2.0 / total) * off @ Qt)

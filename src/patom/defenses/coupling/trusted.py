@@ -1,4 +1,4 @@
-"""A few tasks that are known to be clean, which the others lean on and cannot move."""
+"""A few tasks that are known to be clean: the other tasks use their subspace and cannot change it."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,9 +14,9 @@ from patom.core.penalties.independent import ridge
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution, Status
-from patom.defenses.coupling.learned import rows_of
-from patom.defenses.coupling.learner import require_learner, with_lambdas
+from patom.defenses.coupling.coupled import require_learner, with_lambdas
 from patom.defenses.delegating import Delegating
+from patom.defenses.parts import rows_of_tasks
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
@@ -24,16 +24,16 @@ from patom.models.threads import one_blas_thread
 
 
 class TrustedMTRL(Delegating):
-    """Learn the trusted tasks among themselves, then each other task on its own, drawn to the subspace of theirs.
+    """Learn the trusted tasks together, then each other task on its own, drawn to the trusted tasks' subspace.
 
     Parameters
     ----------
     estimator : MTRLRegressor, MTRLClassifier or LambdaSearch
         With Omega learned. A search chooses its lambdas first, on all rows.
     trusted : task label, or iterable of task labels
-        One at least, of the data.
+        At least one, from the data.
     share : float, default 0.1
-        From 0, no way out of the subspace, to 1, no subspace.
+        From 0, weights in the subspace only, to 1, no subspace.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class TrustedMTRL(Delegating):
     ||W||_*^2 is also the least tr(W D^-1 W') over covariances D of the features, of trace 1 (Argyriou, Evgeniou and
     Pontil 2008, "Convex multi-task feature learning"), so the trusted tasks' fit has a D of its own, D = (W'W)^(1/2)
     over its trace. Another task minimises its mean loss + lambda_1/2 ||w||^2 + lambda_2/2 w'M^-1 w with M = (1 -
-    share) D + share I/p. With lambdas that are given, nothing in the other tasks' rows reaches a trusted task or one
-    another: an attacker harms the tasks only whose rows are hers. Related tasks that are not trusted don't help
-    each other either. Costs a fit of the trusted tasks and one of ridges.
+    share) D + share I/p. With given lambdas the rows of the other tasks affect neither a trusted task nor one another:
+    an attacker harms only the tasks into which she injects rows. Related tasks that are not trusted do not help each
+    other either. Costs a fit of the trusted tasks and one of ridges.
 
     Examples
     --------
@@ -102,13 +102,13 @@ class TrustedMTRL(Delegating):
 
 
 def lean(problem: Problem, trusted: IntArray, share: float) -> Solution:
-    """The trusted tasks' fit, and the other tasks' that lean on it, as one solution."""
+    """The fit of the trusted tasks, and the other tasks' fits in its subspace, as one solution."""
     others = np.setdiff1d(np.arange(problem.rows.n_tasks), trusted)
-    first = replace(problem, rows=rows_of(problem.rows, trusted), tasks=problem.tasks[trusted]).solve()
+    first = replace(problem, rows=rows_of_tasks(problem.rows, trusted), tasks=problem.tasks[trusted]).solve()
     if others.size == 0:
         return first
     root = _root(first.W, share, *problem.penalty.weights)
-    rows = rows_of(problem.rows, others)
+    rows = rows_of_tasks(problem.rows, others)
     stretched = TaskRows(np.ascontiguousarray(rows.X @ root), rows.y, rows.offsets)
     second = replace(problem, rows=stretched, tasks=problem.tasks[others], penalty=ridge(others.size, 1.0)).solve()
     W = np.empty((problem.rows.n_tasks, problem.rows.n_columns))

@@ -66,7 +66,7 @@ class Chain(Sanitiser):
         return found
 
     def _in_turn(self, rows: Rows) -> Iterator[tuple[Sanitiser, IntArray, Rows, Judged]]:
-        """Each step, the positions of the rows that it sees, these rows, and what it says of them."""
+        """Each step, the positions of the rows that it sees, these rows, and its judgement of them."""
         left, part = np.arange(rows.y.size), rows
         for step in self.steps:
             found = step.judge(part)

@@ -1,4 +1,4 @@
-"""Rows far out pulled in: no row can weigh more than a common one."""
+"""Clipping: rows far out are moved in, so that no row weighs more than a common one."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,8 +8,8 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
-from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
-from patom.defenses.filters.sphere import INSIDE, middles
+from patom.defenses.filters.distances import middles
+from patom.defenses.filters.sanitiser import INSIDE, Judged, Rows, Sanitiser
 from patom.models.settings import require_at_least, require_choice
 
 _OVER = ("tasks", "task")
@@ -19,16 +19,10 @@ _TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standar
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows as ``Clip`` sees them.
+    """Rows less their middle (``away``, shape (n, d)), and the ``radius`` within which each may stay, shape (n,).
 
-    Parameters
-    ----------
-    away : array of shape (n, d)
-        Each row less its middle.
-    axes, spread : arrays of shape (d, d) and (n, d), optional
-        Orthonormal columns, and the squared length along them that counts as 1; None where distances are Euclidean.
-    radius : array of shape (n,)
-        How far out each row may stay, infinite where it may anywhere.
+    ``axes`` are orthonormal columns, shape (d, d), and ``spread`` is the squared length along them that counts as 1,
+    shape (n, d); without axes distances are Euclidean. The radius is infinite where a row may lie anywhere.
     """
 
     away: FloatArray
@@ -50,31 +44,31 @@ class Measured:
 
 
 class Clip(Sanitiser):
-    """Pull rows beyond a distance from the middle back to it, along the line to the middle; drop none.
+    """Move rows that are too far from the middle to a given distance from it, along a straight line; drop none.
 
-    An injected row's pull on the weights grows with its length (eq. 6 and 7), and attacks end at the region's far
-    ends, where few clean rows lie. Dropping the farthest rows hurts the attacker who does not know of it; who does
-    puts hers just inside. Clipped at a common row's distance, hers weigh no more than anybody's, and the clean rows
-    keep their direction and their target. Predictions are for rows as they come.
+    An injected row's pull on the weights grows with its length (eq. 6 and 7), and attacks end at the far ends of the
+    region, where few clean rows lie. A filter that drops the farthest rows stops only attackers who do not know it;
+    one who knows it puts her rows just inside. Clipped at a common row's distance, injected rows weigh no more than
+    others, and clean rows keep their direction and their target. Predictions are made for rows as they are, unclipped.
 
     Parameters
     ----------
     quantile : float, default 0.5
         Of the distances in a task, in (0, 1]; rows farther out than it are pulled in.
     over : {"tasks", "task"}, default "tasks"
-        Where middle and distance are measured: medians over all tasks of each task's, so that every task has one
-        vote and who injects into fewer than half of them moves neither by much; or in each task by itself, for
-        tasks whose rows lie in different places.
+        Where middle and distance are measured. "tasks": medians over all tasks of each task's own; every task has one
+        vote, so an attacker who injects into fewer than half of the tasks moves neither by much. "task": in each task
+        by itself, for tasks whose rows lie in different places.
     metric : {"euclidean", "whitened"}, default "euclidean"
-        Plain distances, or distances over the rows' spread along their principal axes, so that directions in which
-        clean rows hardly vary leave an attacker little room either. For features that are strongly correlated.
+        Plain distances, or distances divided by the rows' spread along their principal axes: an attacker then has
+        little freedom in directions in which clean rows hardly vary. For features that are strongly correlated.
     ridge : float, default 1.0
-        Above 0. Added to the squared spreads, in their means; larger is closer to plain distances.
+        Above 0. Times the mean of the squared spreads, it is added to each; larger is closer to plain distances.
 
     Notes
     -----
-    Rows of shorter length need weaker penalties: lower the lambdas by the square of what ``Kept.X`` is shorter by.
-    Where the distance comes to 0, as half of the rows are equal, nothing is moved. One pass over the rows, and a sort
+    Shorter rows need weaker penalties: divide the lambdas by the square of the factor by which ``Kept.X`` is shorter.
+    Where the distance is 0, because half of the rows are equal, nothing is moved. One pass over the rows, and a sort
     for the medians.
 
     Examples
@@ -151,13 +145,13 @@ class Clip(Sanitiser):
         reach = self._voted(over_groups(partial(np.quantile, q=self.quantile, axis=1), seen.distance, tasks))
         return replace(seen, radius=np.where(reach > 0.0, reach, np.inf)[owner])
 
-    def _voted(self, told: FloatArray) -> FloatArray:
-        """What each task says, shape (m, ...), or the median of all for each."""
-        return np.broadcast_to(np.median(told, axis=0), told.shape) if self.over == "tasks" else told
+    def _voted(self, own: FloatArray) -> FloatArray:
+        """Each task's own value, shape (m, ...), or the median over tasks in place of each."""
+        return np.broadcast_to(np.median(own, axis=0), own.shape) if self.over == "tasks" else own
 
 
 def _principal_axes(away: FloatArray) -> FloatArray:
-    """Of rows brought to one length at most, the common one: far ones would turn the axes, shape (d, d)."""
+    """Of rows cut to the median length, shape (d, d): longer rows would turn the axes."""
     length = np.linalg.norm(away, axis=1)
     common = float(np.median(length))
     short = np.minimum(1.0, np.divide(common, length, out=np.ones_like(length), where=length > 0.0))

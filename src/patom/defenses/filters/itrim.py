@@ -8,27 +8,21 @@ import numpy.typing as npt
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser, checked_rows
-from patom.defenses.filters.trim import Trimmed, dropped, grouped, judged, own_rows, require_mtrl, smallest, trim
+from patom.defenses.filters.trim import Trimmed, dropped, judged, smallest, trim
+from patom.defenses.parts import problem_on, require_mtrl, task_slices
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
-_FLOOR = 0.05  # of the loss of two classes, which is 0 where they are apart: any loss would be large beside it
+_FLOOR = 0.05  # added to the loss of two classes, which is 0 where they are separable: any loss would look large
 
 
 @dataclass(frozen=True)
 class Path:
-    """Trimmed fits at rising shares.
+    """Trimmed fits at k rising shares of the rows of ``tasks``, shape (m,).
 
-    Parameters
-    ----------
-    tasks : array of shape (m,)
-    shares : array of shape (k, m)
-        Of each task's rows, dropped; the first are 0.
-    losses : array of shape (k, m)
-        Mean loss of the rows kept.
-    knees : array of shape (m,)
-        Where along the path each task's share was taken.
+    ``shares`` of each task's rows are dropped, and ``losses`` is the mean loss of the rows kept, shapes (k, m); the
+    first shares are 0. ``knees``, shape (m,), is the step of the path at which each task's share was taken.
     """
 
     tasks: AnyArray
@@ -45,7 +39,7 @@ class Path:
 class ITrim(Sanitiser):
     """Find each task's share of poison by the knee of the trimmed loss, then trim it: iTrim, task by task.
 
-    Rows of poison that the fit cannot follow lower the mean loss a lot as they are dropped, clean rows little. So the
+    Dropping poison that the fit cannot follow lowers the mean loss a lot; dropping clean rows lowers it little. So the
     path of trimmed fits at rising shares is followed, for all tasks at once, and each task's share is that of the last
     step at which the loss fell fast.
 
@@ -58,9 +52,9 @@ class ITrim(Sanitiser):
     step : float, default 0.02
         Between shares, above 0; in a small task one row.
     threshold : float, default 15.0
-        What counts as fast: the fall of the mean loss over the share dropped, in mean losses of the rows then kept, at
-        least 0. A row goes if its loss is above some 16 times the mean loss. The first 2 % of normal residuals come
-        to 7.
+        What counts as fast, at least 0: the fall of the mean loss over the share dropped, in units of the mean loss
+        of the rows then kept. A row goes if its loss is above some 16 times the mean loss. The largest 2 % of normal
+        residuals give 7.
     n_starts : int, default 2
         At each share: one from the rows kept before, the others from random parts. A last one comes from the rows
         kept at the next larger share.
@@ -71,10 +65,10 @@ class ITrim(Sanitiser):
     Notes
     -----
     Two things differ from the paper, which ends at the first slow step and calls slow what is below 1e-3 on targets
-    between 0 and 1. Poison that a fit follows, as large shares do, masks itself until enough of it is gone: the first
-    slow step comes too early. And what is slow depends on the noise, not on the range of targets, which an attacker
-    may stretch. Poison whose rows have no large loss has no knee: what is found is a share of odd rows, not proof of
-    an attack. Rows of heavy-tailed noise are odd too.
+    between 0 and 1. First, a fit follows large shares of poison, which hide themselves until enough rows are gone: the
+    first slow step comes too early. Second, what is slow depends on the noise, not on the range of targets, which an
+    attacker may stretch. Poison whose rows have no large loss has no knee: the filter finds a share of odd rows, not
+    proof of an attack. Rows of heavy-tailed noise are odd too.
     Costs max_fraction/step times what ``Trim`` costs.
 
     References
@@ -128,20 +122,16 @@ class ITrim(Sanitiser):
         self.check()
         rows = checked_rows(X, y, task)
         with one_blas_thread():
-            return self._follow(grouped(self.estimator, rows)[0], rows.tasks)[0]
+            return self._follow(problem_on(self.estimator, rows)[0], rows.tasks)[0]
 
     def judge(self, rows: Rows) -> Judged:
         """As ``Trim`` does, each task with its own share."""
-        problem, order = grouped(self.estimator, rows)
+        problem, order = problem_on(self.estimator, rows)
         with one_blas_thread():
             path, fits = self._follow(problem, problem.tasks)
-            counts = np.array(
-                [fits[k].kept[own].sum() for k, own in zip(path.knees, own_rows(problem.rows), strict=True)]
-            )
-            kept = np.concatenate(
-                [fits[k].kept[own] for k, own in zip(path.knees, own_rows(problem.rows), strict=True)]
-            )
-            best = trim(problem, kept, counts, self.max_iter)
+            parts = [fits[k].kept[own] for k, own in zip(path.knees, task_slices(problem.rows), strict=True)]
+            counts = np.array([part.sum() for part in parts])
+            best = trim(problem, np.concatenate(parts), counts, self.max_iter)
         return judged(problem.rows, order, best, self.name)
 
     def _follow(self, problem: Problem, tasks: AnyArray) -> tuple[Path, list[Trimmed]]:
@@ -154,12 +144,12 @@ class ITrim(Sanitiser):
             starts.append(smallest(fits[-1].losses, rows, counts) if number else np.ones(rows.y.size, dtype=bool))
             found = (trim(problem, start, counts, self.max_iter) for start in starts)
             fits.append(min(found, key=lambda fit: fit.objective))
-        for number in range(len(fits) - 2, -1, -1):  # what a fit masked at small shares, a larger one may have unmasked
+        for number in range(len(fits) - 2, -1, -1):  # poison that hides at small shares may show at larger ones
             counts = rows.counts - drops[number]
             again = trim(problem, smallest(fits[number + 1].losses, rows, counts), counts, self.max_iter)
             fits[number] = min(fits[number], again, key=lambda fit: fit.objective)
         shares = drops / rows.counts
-        losses = np.array([[fit.losses[own][fit.kept[own]].mean() for own in own_rows(rows)] for fit in fits])
+        losses = np.array([[fit.losses[own][fit.kept[own]].mean() for own in task_slices(rows)] for fit in fits])
         floor = _FLOOR if problem.loss.margin else 0.0
         return Path(tasks, shares, losses, knees(shares, losses + floor, self.threshold)), fits
 

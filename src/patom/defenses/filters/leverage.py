@@ -8,8 +8,7 @@ from scipy.linalg import cho_factor, cho_solve
 from patom.core.arrays import FloatArray
 from patom.core.regions import Ellipsoid, Region
 from patom.core.rows import append_constant
-from patom.defenses.filters.sanitiser import Oddest, Rows
-from patom.defenses.filters.sphere import INSIDE
+from patom.defenses.filters.sanitiser import INSIDE, Oddest, Rows
 from patom.models.settings import require_at_least
 
 
@@ -21,12 +20,12 @@ class Leverage(Oddest):
     fraction : float, default 0.05
         Of each group, in [0, 1); rounded down to whole rows.
     ridge : float, default 1e-3
-        Above 0. Of the order of the learner's lambdas, so that directions that it ignores count little.
+        Above 0. Choose it of the order of the learner's lambdas: directions that the learner ignores then count little.
 
     Notes
     -----
-    Injected rows raise X'X too, so they hide one another: a large share of them has a low leverage each. On clean
-    data it drops ``fraction`` of the rows. Cost n d^2 a task.
+    Injected rows raise X'X too, so they hide one another: where they are many, each has a low leverage. On clean data
+    it drops ``fraction`` of the rows. Costs n d^2 a task.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rows far from other rows of their task, or that disagree with their neighbours."""
+"""Rows far from other rows of their task, or whose targets differ from their neighbours'."""
 
 from typing import ClassVar
 
@@ -59,7 +59,7 @@ class Neighbours(Oddest):
             k = min(self.k, group.size - 1)
             if k == 0:
                 continue
-            # Without X a row is no neighbour of its own, whatever copies of it there are.
+            # Called without X, a row is not its own neighbour, though copies of it may be.
             distance, near = NearestNeighbors(n_neighbors=k).fit(rows.X[group]).kneighbors()
             differs = np.abs(rows.y[group] - rows.y[group][near].mean(axis=1))
             score[group] = distance[:, -1] if self.of == "features" else differs

@@ -4,14 +4,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.arrays import BoolArray, FloatArray
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products, weighted_sums
-from patom.core.rows import TaskRows
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import solve_tangent
 from patom.defenses.filters.sanitiser import Oddest, Rows
-from patom.defenses.filters.trim import grouped, part, require_mtrl
+from patom.defenses.parts import folds, kept_rows, problem_on, require_mtrl
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -22,8 +21,9 @@ _TOLERANCE, _PRODUCTS = 1e-6, 1_000  # of the linear system: rows are only ranke
 class Roni(Oddest):
     """Drop the rows that raise the loss of other rows most (Nelson et al. 2008, reject on negative impact).
 
-    The impact of a row is what its task's and all other tasks' held-out loss would lose without it. To first order,
-    one linear system a fold gives that of every row at once (Koh and Liang 2017); the original refits without each.
+    The impact of a row is how much lower the held-out loss, the mean over all tasks, would be without it. To first
+    order, one linear system a fold gives that of every row at once (Koh and Liang 2017); the original refits without
+    each row.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class Roni(Oddest):
         require_mtrl("Roni", self.estimator)
 
     def scores(self, rows: Rows) -> FloatArray:
-        """What the held-out rows lose by each row."""
-        problem, order = grouped(self.estimator, rows)
+        """How much each row raises the loss of held-out rows."""
+        problem, order = problem_on(self.estimator, rows)
         fold = folds(problem.rows, self.n_folds, np.random.default_rng(self.random_state))
         harm = np.zeros(order.size)
         with one_blas_thread():
@@ -80,21 +80,12 @@ class Roni(Oddest):
         return score
 
 
-def folds(rows: TaskRows, n_folds: int, rng: np.random.Generator) -> IntArray:
-    """A fold for each row, dealt out within tasks; the only row of a task is in none (-1), so it is never held out."""
-    order = np.lexsort((rng.random(rows.y.size), rows.task_index))
-    place = np.arange(rows.y.size) - np.repeat(rows.offsets[:-1], rows.counts)
-    fold = np.empty(rows.y.size, dtype=np.int64)
-    fold[order] = place % n_folds
-    return np.where(np.repeat(rows.counts, rows.counts) > 1, fold, -1)
-
-
 def impacts(problem: Problem, kept: BoolArray) -> FloatArray:
     """By how much each kept row raises the mean over tasks of the held-out loss, to first order; shape (kept,).
 
     Without row j of task i, grad f loses l'(z) x/n_i, and the held-out loss moves by <v_i, x> l'(z)/n_i.
     """
-    rows, loss = part(problem.rows, kept), problem.loss
+    rows, loss = kept_rows(problem.rows, kept), problem.loss
     W = problem.solve(rows, polish=False).W
     term, penalty = data_term(rows, loss), problem.penalty
     model = penalty.model(W, term.value_and_gradient(W)[1])

@@ -1,15 +1,15 @@
-"""What all row filters share: rows in, which of them stay, where they are moved and why others go out."""
+"""What all row filters share: which rows stay, where they are moved, why others go; and any estimator behind one."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Number
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
@@ -17,27 +17,21 @@ from patom.core.exact import exact_column
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
+from patom.defenses.delegating import Delegating
 from patom.models.magnitude import require_features, require_targets
 from patom.models.reading import reading
 from patom.models.settings import number_targets, require_at_least, require_finite
 
+INSIDE = 1.0 - 1e-9
+"""Factor of a threshold: a row on the edge of a filter's region passes in spite of rounding."""
 TALLY = np.dtype([("rows", "i8"), ("dropped", "i8")])
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Checked rows with their task and, for two classes, their class.
+    """Checked rows: X, shape (n, d), y, shape (n,), and the position of each row's task among the m ``tasks``.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-    y : array of shape (n,)
-        Targets; -1 and +1 where there are classes.
-    task_index : array of shape (n,)
-        Position of each row's task among ``tasks``.
-    tasks : array of shape (m,)
-    classes : bool
-        Whether y holds two classes.
+    Where y holds two ``classes``, they are -1 and +1.
     """
 
     X: FloatArray
@@ -113,7 +107,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores, thresholds and what dropped each row, shapes (n,), and features as they leave; see ``Kept``."""
+    """Scores, thresholds and the filter that dropped each row, shapes (n,), and the rows as the filter leaves them.
+
+    As in ``Kept``.
+    """
 
     score: FloatArray
     threshold: FloatArray
@@ -122,7 +119,7 @@ class Judged:
 
 
 class Sanitiser(BaseEstimator, ABC):
-    """A filter of rows. Every task keeps a row at least."""
+    """A filter of rows. Every task keeps at least one row."""
 
     def keep(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Kept:
         """Decide which rows stay.
@@ -153,7 +150,8 @@ class Sanitiser(BaseEstimator, ABC):
     def fit_resample(self, X: Any, y: Any, task: Any = None) -> tuple[Any, ...]:
         """The rows that stay: (X, y), and their tasks where ``task`` is given.
 
-        So a filter is a sampler of imbalanced-learn, whose pipelines take steps that change the number of rows.
+        With this method a filter is a sampler of imbalanced-learn, whose pipelines have steps that change the number of
+        rows.
         """
         kept = self.keep(X, y, task)
         stay = (kept.features(X), *kept.select(y, task))
@@ -168,9 +166,9 @@ class Sanitiser(BaseEstimator, ABC):
         """Score the rows, and name the filter for those that go."""
 
     def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
-        """Where rows pass as thresholds and centres stand: for each of ``groups``, regions that they must all lie in.
+        """Where rows pass, thresholds and centres held fixed: for each of ``groups``, the regions that all must lie in.
 
-        What an attacker who knows the filter projects onto. None at all where no convex set can be said.
+        An attacker who knows the filter projects her rows onto them. A group has none where no convex set is known.
         """
         return [()] * len(rows.groups())
 
@@ -208,6 +206,50 @@ class Oddest(Sanitiser):
     @abstractmethod
     def scores(self, rows: Rows) -> FloatArray:
         """How odd each row is, shape (n,)."""
+
+
+class Sanitised(Delegating):
+    """Fit an estimator on the rows that a filter keeps.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of patom or of scikit-learn. Where its ``fit`` takes no ``task``, it learns from all tasks' rows as one.
+    sanitiser : Sanitiser
+        A filter, or a ``Chain`` of some.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        Fitted on the rows kept.
+    kept_ : Kept
+        Which those are, and why the others went.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from patom.defenses import Sphere
+    >>> X = [[0.0], [1.0], [2.0], [3.0], [40.0]]
+    >>> model = Sanitised(Ridge(alpha=0.0), Sphere(fraction=0.2)).fit(X, [0.0, 1.0, 2.0, 3.0, -40.0])
+    >>> model.predict([[4.0]]).round(6), model.kept_.why.tolist()
+    (array([4.]), ['', '', '', '', 'sphere'])
+    """
+
+    def __init__(self, estimator: Any, sanitiser: Any) -> None:
+        self.estimator = estimator
+        self.sanitiser = sanitiser
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
+        """Filter, then fit a clone of the estimator; arguments and errors as its own and the filter's.
+
+        Without ``sample_weight``: filters know none, so all rows count alike.
+        """
+        if not isinstance(self.sanitiser, Sanitiser):
+            raise ValueError(f"sanitiser of Sanitised must be a filter, such as Sphere(); got {self.sanitiser!r}.")
+        self.kept_ = clone(self.sanitiser).keep(X, y, task)
+        rows, (targets, tasks) = self.kept_.features(X), self.kept_.select(y, task)
+        self.estimator_ = clone(self.estimator).fit(rows, targets, **self.routed(tasks))
+        return self
 
 
 def cut(scores: FloatArray, fraction: float) -> FloatArray:

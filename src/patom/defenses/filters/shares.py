@@ -1,4 +1,4 @@
-"""A class that has more rows in a task than in the others."""
+"""Rows of a class whose share in a task is larger than in the other tasks."""
 
 from typing import ClassVar
 
@@ -12,15 +12,16 @@ from patom.models.settings import require_at_least
 class Shares(Sanitiser):
     """Bring a class's share of a task's rows down to what is usual among the tasks, dropping its oddest rows.
 
-    Where one class is rare, an attacker's best labels are that class: a fifth of a task's rows then outnumbers the
-    real ones by far. The other tasks tell how many there should be, and what they look like: rows go that lie
-    farthest from the class's centre, the coordinates' median over all tasks of their medians.
+    Where one class is rare, an attacker does best to give her rows that class: a fifth of a task's rows then outnumbers
+    the real rows of the class by far. The other tasks show how many rows the class should have, and where they lie:
+    the rows that are farthest from the class's centre are dropped. Each coordinate of the centre is the median over
+    all tasks of the task's median.
 
     Parameters
     ----------
     tolerance : float, default 1.5
-        At least 1: a class may have so many times the median of its shares over tasks. For classes of like size,
-        1.5 allows three quarters of a task's rows.
+        At least 1. A class may have a share of up to ``tolerance`` times the median of its shares over tasks. For
+        classes of equal size, 1.5 allows three quarters of a task's rows.
 
     Notes
     -----
@@ -45,7 +46,7 @@ class Shares(Sanitiser):
         require_at_least("Shares", 1.0, tolerance=self.tolerance)
 
     def judge(self, rows: Rows) -> Judged:
-        """Distances to the class's centre; the threshold is that of the farthest row of the task's class to stay."""
+        """Distances to the class's centre; the threshold is that of the farthest row of the task's class that stays."""
         score, threshold, why = np.zeros(rows.y.size), np.zeros(rows.y.size), np.full(rows.y.size, "", dtype=object)
         groups = rows.groups() if rows.classes else []
         sizes = _sizes(rows)
@@ -76,7 +77,7 @@ def _centre(rows: Rows, groups: list[IntArray], *, positive: bool) -> FloatArray
 
 
 def _allowed(size: int, others: int, share: float) -> int:
-    """How many of a class's rows may stay beside the others: one at least, all where the share allows.
+    """How many of a class's rows may stay beside the other class's: at least one, all where the share allows.
 
     >>> _allowed(26, 94, 0.09), _allowed(5, 94, 0.09), _allowed(5, 0, 0.5), _allowed(5, 5, 1.2)
     (9, 5, 5, 5)

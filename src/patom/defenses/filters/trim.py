@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 
 from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.kernels import row_products
 from patom.core.rows import TaskRows
 from patom.defenses.filters.sanitiser import Judged, Oddest, Rows
-from patom.models import MTRLClassifier, MTRLRegressor
+from patom.defenses.parts import kept_rows, place_in_task, problem_on, require_mtrl, task_slices
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -19,16 +18,16 @@ from patom.models.threads import one_blas_thread
 class Trim(Oddest):
     """Fit on the rows that fit best, again and again: TRIM (Jagielski et al. 2018, algorithm 2), task by task.
 
-    Looks for the rows, all but ``fraction`` of each task, on which the learner's objective is least: fits on a random
-    such part, keeps each task's rows of the smallest losses under that fit, and goes on until the part stays the same.
-    The objective falls at each turn; of several starts the lowest is kept.
+    It looks for the rows, all but ``fraction`` of each task, on which the learner's objective is least. It fits on a
+    random part of that size, keeps each task's rows of the smallest losses under that fit, and repeats both until the
+    part stays the same. The objective falls at each turn; of several starts the lowest is kept.
 
     Parameters
     ----------
     estimator : MTRLRegressor or MTRLClassifier, optional
         Whose problem (1) is trimmed; default as each comes.
     fraction : float, default 0.1
-        Of each task, in [0, 1): the attacker's share, budget/(1 + budget), where one is feared.
+        Of each task, in [0, 1). Against an attacker of a given budget, her share of the rows: budget/(1 + budget).
     n_starts : int, default 5
         The first starts from the fit on all rows, the others from random parts.
     max_iter : int, default 50
@@ -41,6 +40,7 @@ class Trim(Oddest):
 
     Examples
     --------
+    >>> from patom import MTRLRegressor
     >>> X = np.linspace(-1.0, 1.0, 10)[:, None]
     >>> y = 2.0 * X[:, 0]
     >>> y[3] = 5.0
@@ -71,8 +71,8 @@ class Trim(Oddest):
         require_mtrl("Trim", self.estimator)
 
     def judge(self, rows: Rows) -> Judged:
-        """Losses under the fit on the rows that stay; the largest of those of its task is a row's threshold."""
-        problem, order = grouped(self.estimator, rows)
+        """Losses under the fit on the rows that stay; a row's threshold is the largest such loss kept in its task."""
+        problem, order = problem_on(self.estimator, rows)
         counts = problem.rows.counts - dropped(problem.rows.counts, self.fraction)
         rng = np.random.default_rng(self.random_state)
         with one_blas_thread():
@@ -90,17 +90,9 @@ class Trim(Oddest):
 
 @dataclass(frozen=True)
 class Trimmed:
-    """A part of the rows that is best under its own fit.
+    """A part of the problem's rows that is best under its own fit, W of shape (m, p).
 
-    Parameters
-    ----------
-    kept : array of bool, shape (n,)
-        In the order of the problem's rows.
-    losses : array of shape (n,)
-        Of all rows under the fit on those kept.
-    objective : float
-        Of (1) on the rows kept.
-    W : array of shape (m, p)
+    ``kept`` and ``losses``, under that fit, are of all rows, shape (n,); the objective is that of (1) on those kept.
     """
 
     kept: BoolArray
@@ -113,7 +105,7 @@ def judged(rows: TaskRows, order: IntArray, found: Trimmed, name: str) -> Judged
     """Losses as scores in the order of the data, the largest loss kept of its task as a row's threshold."""
     score, threshold, why = np.empty(order.size), np.empty(order.size), np.full(order.size, "", dtype=object)
     score[order] = found.losses
-    largest = [found.losses[own][found.kept[own]].max() for own in own_rows(rows)]
+    largest = [found.losses[own][found.kept[own]].max() for own in task_slices(rows)]
     threshold[order] = np.repeat(largest, rows.counts)
     why[order[~found.kept]] = name
     return Judged(score, threshold, why.astype(str))
@@ -126,7 +118,7 @@ def trim(problem: Problem, kept: BoolArray, counts: IntArray, max_iter: int, W: 
     """
     rows = problem.rows
     for _ in range(max_iter):
-        solution = problem.solve(part(rows, kept), start=W, polish=False)
+        solution = problem.solve(kept_rows(rows, kept), start=W, polish=False)
         W = solution.W
         losses = problem.loss.value(row_products(rows.X, rows.offsets, solution.W), rows.y)
         chosen = smallest(losses, rows, counts)
@@ -136,34 +128,9 @@ def trim(problem: Problem, kept: BoolArray, counts: IntArray, max_iter: int, W: 
     return Trimmed(kept, losses, solution.objective, solution.W)
 
 
-def require_mtrl(owner: str, estimator: Any) -> None:
-    """Refuse an estimator that is given and does not solve problem (1)."""
-    if estimator is not None and not isinstance(estimator, MTRLRegressor | MTRLClassifier):
-        kind = type(estimator).__name__
-        raise ValueError(f"estimator of {owner} must be an MTRLRegressor or MTRLClassifier; got {kind}.")
-
-
-def grouped(estimator: Any, rows: Rows) -> tuple[Problem, IntArray]:
-    """Problem (1) on the rows, and which row each of its rows was."""
-    model = (MTRLClassifier() if rows.classes else MTRLRegressor()) if estimator is None else clone(estimator)
-    present = np.unique(rows.task_index)
-    problem = model.problem(rows.X, rows.y, task=np.searchsorted(present, rows.task_index))
-    return problem, np.argsort(rows.task_index, kind="stable")
-
-
-def part(rows: TaskRows, kept: BoolArray) -> TaskRows:
-    """Some of the rows; every task must keep one at least."""
-    counts = np.add.reduceat(kept, rows.offsets[:-1])
-    return TaskRows(rows.X[kept], rows.y[kept], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
-
-
 def smallest(losses: FloatArray, rows: TaskRows, counts: IntArray) -> BoolArray:
     """The ``counts`` rows of each task of the smallest losses; of equal ones the first."""
-    order = np.lexsort((losses, rows.task_index))
-    place = np.arange(losses.size) - np.repeat(rows.offsets[:-1], rows.counts)
-    kept = np.empty(losses.size, dtype=bool)
-    kept[order] = place < np.repeat(counts, rows.counts)
-    return kept
+    return place_in_task(rows, np.lexsort((losses, rows.task_index))) < np.repeat(counts, rows.counts)
 
 
 def dropped(counts: IntArray, fraction: float) -> IntArray:
@@ -175,8 +142,3 @@ def _start(problem: Problem, counts: IntArray, rng: np.random.Generator, *, all_
     if all_rows:
         return np.ones(problem.rows.y.size, dtype=bool)
     return smallest(rng.random(problem.rows.y.size), problem.rows, counts)
-
-
-def own_rows(rows: TaskRows) -> list[slice]:
-    """Where each task's rows are."""
-    return [slice(a, b) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]

@@ -1,4 +1,4 @@
-"""Learners of the literature that hold out against outlier tasks and bad neighbours, one file each."""
+"""Learners of the literature that are robust to outlier tasks and to bad neighbours, one file each."""
 
 from patom.defenses.learners.armul import ARMULClassifier, ARMULRegressor
 from patom.defenses.learners.loss_weighted import LossWeightedClassifier, LossWeightedRegressor

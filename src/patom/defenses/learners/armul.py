@@ -12,7 +12,7 @@ from patom.core.penalties.independent import ridge
 from patom.core.rows import TaskRows
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.solution import Solution
-from patom.defenses.learners.base import Learner, Rest, Resting
+from patom.defenses.learners.base import Iterated, IterationStatus, Learner
 from patom.defenses.learners.split import Centre, Groups, SplitPenalty, SplitTerm, halves
 from patom.models.linear import LinearClassifier, LinearRegressor
 from patom.models.settings import require_at_least
@@ -23,9 +23,9 @@ def one_centre(
 ) -> Solution:
     """Minimise f(1 beta' + V) + sum_i strength_i ||v_i||_2 (Duan and Wang 2023, vanilla ARMUL); strength: (m,).
 
-    The solution's W is [1 beta'; V], shape (2 m, p). No penalty bounds beta, so its duality gap compares with centres
-    of up to twice the norm of the one found (or up to norm 1). For one at k times that norm it bounds the objective's
-    distance from the optimum up to a factor of k or so, since the objective is convex.
+    The solution's W is [1 beta'; V], shape (2 m, p). No penalty bounds beta, so its duality gap is relative to centres
+    of up to twice the norm of the one found (or up to norm 1). If the optimum's centre has k times that norm, the gap
+    bounds the distance from the optimum up to a factor of about k, since the objective is convex.
     """
     term = SplitTerm(data_term(rows, loss))
     bound = term.value_and_gradient(np.zeros(term.shape))[0]
@@ -43,13 +43,10 @@ _TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
-class Descended(Resting):
+class Descended(Iterated):
     """Where the descent for low-rank centres ended; W is [S; V], shape (2 m, p).
 
-    Parameters
-    ----------
-    objectives : array
-        At the start and after each step that was taken; they never rise.
+    ``objectives`` are those at the start and after each step that was taken; they never rise.
     """
 
     objectives: FloatArray
@@ -62,7 +59,7 @@ def low_rank_centres(
 
     Each step is a proximal one in S and V together: a truncated singular value decomposition for S, shrunk rows for V.
     It starts ahead of the last point, by its momentum; where that would raise the objective, at the point itself. The
-    problem is not convex: what is reached is a stationary point.
+    problem is not convex: the descent ends at a stationary point.
     """
     term = SplitTerm(data_term(rows, loss))
     own, L = Groups(strength[:, None], axis=1, bound=np.inf), term.smoothness
@@ -86,7 +83,7 @@ def low_rank_centres(
                 break
             last, Z, momentum = Z, ahead, following
             objectives.append(value)
-    status = Rest.REACHED if residual <= tol else Rest.MAX_ITER
+    status = IterationStatus.REACHED if residual <= tol else IterationStatus.MAX_ITER
     return Descended(Z, residual, n_iter, status, np.array(objectives))
 
 
@@ -102,7 +99,7 @@ def truncated(W: FloatArray, rank: int) -> FloatArray:
 
 
 def by_rows(constant: float, rows: TaskRows) -> FloatArray:
-    """Strengths C sqrt(p / n_i), shape (m,): the order that the paper's theory wants.
+    """Strengths C sqrt(p / n_i), shape (m,): the order that the paper's theory requires.
 
     >>> from patom.core.rows import group_rows
     >>> by_rows(2.0, group_rows(np.zeros((10, 1)), np.zeros(10), np.repeat([0, 1], [2, 8]), 2))
@@ -136,11 +133,8 @@ class _ARMUL(Learner):
         self.max_iter = max_iter
 
     def _check_settings(self) -> None:
-        owner = type(self).__name__
-        require_at_least(owner, 0.0, strict=True, tol=self.tol)
-        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
         if self.rank is not None:
-            require_at_least(owner, 1, whole=True, rank=self.rank)
+            require_at_least(type(self).__name__, 1, whole=True, rank=self.rank)
 
     def _learn(self, rows: TaskRows) -> None:
         strength = self._strength(rows)
@@ -152,7 +146,7 @@ class _ARMUL(Learner):
             ended = low_rank_centres(rows, self.LOSS, strength, self.rank, tol=self.tol, max_iter=self.max_iter)
             self.centres_, self.own_ = halves(ended.W)
             self.objective_ = float(ended.objectives[-1])
-            self._rest(replace(ended, W=self.centres_ + self.own_))
+            self._keep_iterated(replace(ended, W=self.centres_ + self.own_))
 
     def _strength(self, rows: TaskRows) -> FloatArray:
         owner = type(self).__name__
@@ -176,8 +170,8 @@ class _ARMUL(Learner):
 class ARMULRegressor(LinearRegressor, _ARMUL):
     """Adaptive and robust multi-task learning (Duan and Wang 2023) for regression.
 
-    Each task is drawn to a centre by a norm that is not squared: tasks that are alike meet there, and one that is far
-    off pays for its distance only, so that it cannot pull the others::
+    Each task is drawn to a centre by a norm that is not squared: similar tasks meet there, and the pull of a task that
+    is far away is bounded, so that it cannot move the others far::
 
         min  sum_i [ 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_i ||w_i - b_i||_2 ]
 
@@ -189,7 +183,7 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
     Parameters
     ----------
     lambda_1 : float or array of shape (m,), default 0.1
-        Above 0. A number C stands for lambda_i = C sqrt((d + 1) / n_i), the order that the paper's theory wants; an
+        Above 0. A number C stands for lambda_i = C sqrt((d + 1) / n_i), the order that the paper's theory requires; an
         array holds the lambda_i, in sorted order of the task labels.
     rank : int, optional
         Rank of the matrix of centres, at least 1; None for one centre.
@@ -214,7 +208,7 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
         twice the norm.
     residual_ : float
         With a rank, where a stationary point is reached: length of the last step over the norm of the weights.
-    status_ : patom.core.solvers.solution.Status, or patom.defenses.learners.base.Rest with a rank
+    status_ : patom.core.solvers.solution.Status, or patom.defenses.learners.base.IterationStatus with a rank
 
     References
     ----------

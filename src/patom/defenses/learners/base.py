@@ -1,4 +1,4 @@
-"""What the learners share: rows in, weights out, and a warning where they did not get there."""
+"""What the learners share: the fit, how an iteration ended, and a warning where it did not reach its tolerance."""
 
 import warnings
 from abc import abstractmethod
@@ -13,10 +13,11 @@ from patom.core.arrays import FloatArray
 from patom.core.losses import Loss
 from patom.core.rows import TaskRows
 from patom.models.linear import LinearTasks
+from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
 
-class Rest(Enum):
+class IterationStatus(Enum):
     """How an iteration without a duality gap ended. The value is a sentence."""
 
     ROUNDS = "Stopped after the rounds that were asked for."
@@ -25,28 +26,20 @@ class Rest(Enum):
 
 
 @dataclass(frozen=True)
-class Resting:
-    """Where such an iteration ended.
-
-    Parameters
-    ----------
-    W : array of shape (m, p)
-    residual : float
-        Length of the last step over the norm of the weights.
-    n_iter : int
-    status : Rest
-    """
+class Iterated:
+    """Where such an iteration ended: W, shape (m, p), and the length of the last step over the norm of the weights."""
 
     W: FloatArray
     residual: float
     n_iter: int
-    status: Rest
+    status: IterationStatus
 
 
 class Learner(LinearTasks):
     """One linear model a task, learned together; a constant feature carries the bias."""
 
     LOSS: ClassVar[Loss]
+    max_iter: int
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Learn the tasks' models; without ``sample_weight``, all rows of a task count alike.
@@ -69,6 +62,8 @@ class Learner(LinearTasks):
         ConvergenceWarning
             Where ``tol`` was not reached; ``status_`` says why.
         """
+        require_at_least(type(self).__name__, 0.0, strict=True, tol=self.tol)
+        require_at_least(type(self).__name__, 1, whole=True, max_iter=self.max_iter)
         self._check_settings()
         rows = self._group(X, y, task)
         with one_blas_thread():
@@ -81,10 +76,10 @@ class Learner(LinearTasks):
     @abstractmethod
     def _learn(self, rows: TaskRows) -> None: ...
 
-    def _rest(self, found: Resting) -> None:
+    def _keep_iterated(self, found: Iterated) -> None:
         self._keep(found.W)
         self.residual_, self.n_iter_, self.status_ = found.residual, found.n_iter, found.status
-        if found.status is Rest.MAX_ITER:
+        if found.status is IterationStatus.MAX_ITER:
             warnings.warn(
                 f"{found.status.value} Residual {found.residual:.2g}, tol {self.tol:.2g}, {found.n_iter} iterations; "
                 "raise max_iter or tol, or scale the features.",

@@ -1,4 +1,4 @@
-"""Neighbours weighed by how well their models do on one's own rows: Byzantine resilient multi-task learning."""
+"""Byzantine resilient multi-task learning: a task weighs the others' models by their losses on its own rows."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from patom.core.arrays import FloatArray
 from patom.core.data_term import data_term
 from patom.core.losses import Loss, squared_error, squared_hinge
 from patom.core.rows import TaskRows
-from patom.defenses.learners.base import Learner, Rest, Resting
+from patom.defenses.learners.base import Iterated, IterationStatus, Learner
 from patom.models.linear import LinearClassifier, LinearRegressor
 from patom.models.settings import require_at_least
 
@@ -17,15 +17,10 @@ _TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
-class Cooperation(Resting):
-    """Where the rounds ended.
+class Cooperation(Iterated):
+    """Where the rounds ended, with the last round's weights, shape (m, m): row k holds those that task k gave.
 
-    Parameters
-    ----------
-    weights : array of shape (m, m)
-        Of the last round; row k holds what task k gave each model.
-    risks : array of shape (n_iter, m)
-        Each task's own risk after each round; none rises.
+    ``risks``, shape (n_iter, m), are each task's own after each round; none rises.
     """
 
     weights: FloatArray
@@ -41,7 +36,7 @@ def cooperate(
     tol: float = 1e-6,
     max_iter: int = 10_000,
 ) -> Cooperation:
-    """Gradient steps and aggregation in turn, from zero, to rest or for so many rounds.
+    """Gradient steps and aggregation in turn, from zero, until the steps are short or for a number of rounds.
 
     Task k's risk is r_k(w) = mean loss of its rows + ridge/2 ||w||^2. A round takes w_k to the mean of the models
     w_l - grad r_l(w_l)/L, weighed by ``loss_weights`` of their risks r_k. Costs O(n m p).
@@ -57,7 +52,8 @@ def cooperate(
         risks[n_iter] = np.diag(risks_of_models(rows, loss, ridge, following))
         residual = float(np.linalg.norm(following - W)) / max(float(np.linalg.norm(following)), _TINY)
         W, n_iter = following, n_iter + 1
-    status = Rest.REACHED if residual <= tol else Rest.MAX_ITER if rounds is None else Rest.ROUNDS
+    unsettled = IterationStatus.MAX_ITER if rounds is None else IterationStatus.ROUNDS
+    status = IterationStatus.REACHED if residual <= tol else unsettled
     return Cooperation(W, residual, n_iter, status, weights, risks[:n_iter])
 
 
@@ -69,9 +65,9 @@ def risks_of_models(rows: TaskRows, loss: Loss, ridge: float, W: FloatArray) -> 
 
 
 def loss_weights(losses: FloatArray) -> FloatArray:
-    """Weights a_kl proportional to 1/losses_kl where that is at most one's own losses_kk, 0 elsewhere; rows sum to 1.
+    """Weights a_kl proportional to 1/losses_kl where losses_kl <= losses_kk, 0 elsewhere; rows sum to 1, shape (m, m).
 
-    Of a row with zero losses those share the weight. Shape (m, m) in and out.
+    In a row with zero losses, these share the weight.
 
     >>> loss_weights(np.array([[2.0, 1.0, 3.0], [5.0, 1.0, 2.0], [0.0, 4.0, 0.0]])).round(2)
     array([[0.33, 0.67, 0.  ],
@@ -97,8 +93,7 @@ class _LossWeighted(Learner):
 
     def _check_settings(self) -> None:
         owner = type(self).__name__
-        require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1, tol=self.tol)
-        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
+        require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1)
         if self.rounds is not None:
             require_at_least(owner, 1, whole=True, rounds=self.rounds)
 
@@ -107,7 +102,7 @@ class _LossWeighted(Learner):
             rows, self.LOSS, self.lambda_1, rounds=self.rounds, tol=self.tol, max_iter=self.max_iter
         )  # fmt: skip
         self.weights_ = found.weights
-        self._rest(found)
+        self._keep_iterated(found)
 
 
 class LossWeightedRegressor(LinearRegressor, _LossWeighted):
@@ -117,17 +112,17 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
 
         r_k(w) = 1/n_k sum_j (y_kj - w'x_kj)^2 + lambda_1/2 ||w||^2
 
-    and then the weighted mean of all agents' models: model l counts 1/r_k(w_l) where r_k(w_l) <= r_k(w_k), and nothing
-    elsewhere. A model that does badly on a task's rows cannot reach it, whoever sent it and whatever it is.
+    and then takes the weighted mean of all agents' models: model l has the weight 1/r_k(w_l) where r_k(w_l) is at most
+    r_k(w_k), and 0 elsewhere. A model that predicts a task's rows badly cannot influence this task.
 
     A constant feature is appended, so each w_k holds its bias, which is penalised like the rest.
 
     Parameters
     ----------
     lambda_1 : float, default 0.01
-        Strength of the ridge, above 0. The paper has none; here it makes the point of rest unique.
+        Strength of the ridge, above 0. The paper has none; here it makes the fixed point unique.
     rounds : int, optional
-        Rounds to go, at least 1; None to go on until a step is short.
+        Number of rounds, at least 1; None to go on until a step is short.
     tol : float, default 1e-6
         Bound on the last step's length over the norm of the weights.
     max_iter : int, default 10000
@@ -139,20 +134,20 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
         Task labels, sorted.
     coef_, intercept_ : arrays of shape (m, d) and (m,)
     weights_ : array of shape (m, m)
-        Of the last round; row k holds what task k gave each task's model.
+        Of the last round; row k holds the weights that task k gave the tasks' models.
     residual_ : float
         Length of the last step over the norm of the weights.
     n_iter_ : int
-    status_ : patom.defenses.learners.base.Rest
+    status_ : patom.defenses.learners.base.IterationStatus
 
     Notes
     -----
-    A round never raises a task's risk, as that is convex and none of the models in the mean has a higher one. The only
-    point of rest is therefore each task's own minimum: **run to rest, this is independent ridge regression**, and what
-    neighbours give is a head start, of which a small ``rounds`` keeps some. The paper's agents see new rows in each
-    round and are judged on the way.
+    A round never raises a task's risk: the risk is convex, and no model in the mean has a higher one. The only fixed
+    point is therefore each task's own minimum: **run until the steps are short, this is independent ridge regression**.
+    The neighbours only give a head start, part of which a small ``rounds`` keeps. The paper's agents see new rows in
+    each round and are evaluated on the way.
 
-    Losses of the paper are running means over the rounds; rows are fixed here, so the present ones serve.
+    The paper's losses are running means over the rounds; rows are fixed here, so the present losses are used.
 
     References
     ----------

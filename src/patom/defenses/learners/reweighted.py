@@ -1,4 +1,4 @@
-"""Regression that gives up on rows far off: redescending losses by reweighted squared errors."""
+"""Regression in which outlying rows lose their weight: redescending losses by reweighted squared errors."""
 
 import warnings
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products
 from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
-from patom.defenses.filters.trim import dropped, own_rows, trim
+from patom.defenses.delegating import Delegating
+from patom.defenses.filters.trim import dropped, trim
+from patom.defenses.parts import task_slices
 from patom.models.mtrl import MTRLRegressor
 from patom.models.problem import Problem
-from patom.models.scoring import r_squared
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -32,12 +32,8 @@ _SHARE, _ROUNDS = 0.3, 10
 class Robust:
     """A loss rho(e) of residuals, equal to e^2 near 0, and its weights rho'(e)/(2 e) for reweighted squared errors.
 
-    Parameters
-    ----------
-    value, weight : callables (e, delta) -> array
-        Both never fall, or never rise, with |e|; ``delta`` is where the loss leaves e^2.
-    c : float
-        delta over the noise's scale at which the estimate of a mean keeps 95 % efficiency for normal noise.
+    ``value`` never falls with |e| and ``weight`` never rises; ``delta`` is where the loss leaves e^2. ``c`` is delta
+    over the noise's scale at which the estimate of a mean keeps 95 % efficiency for normal noise.
     """
 
     value: Callable[[FloatArray, FloatArray], FloatArray]
@@ -47,18 +43,9 @@ class Robust:
 
 @dataclass(frozen=True)
 class Reached:
-    """Where reweighting ended.
+    """Where reweighting ended: the last weighted problem's solution, and the objective of (1) with rho.
 
-    Parameters
-    ----------
-    solution : Solution
-        Of the last weighted problem.
-    objective : float
-        Of (1) with rho.
-    n_iter : int
-        Fits.
-    settled : bool
-        Whether the last one lowered the objective by less than the tolerance.
+    ``settled`` where the last of ``n_iter`` fits lowered the objective by less than the tolerance.
     """
 
     solution: Solution
@@ -90,12 +77,13 @@ LOSSES = {
 }
 
 
-class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class Reweighted(Delegating):
     """MTRL with Tukey's biweight, Cauchy's or Huber's loss of the residuals, by iteratively reweighted squared errors.
 
     Minimises (1) with rho in the place of the squared error: sum_i 1/n_i sum_j rho(y_ij - w_i'x_ij) + R(W). Tukey's
-    rho is e^2 near 0 and constant from c scales on, so that a row far off has no pull at all, in its target or in its
-    features. A row counts w = rho'(e)/(2 e) times in the next squared-error fit, until nothing moves.
+    rho is e^2 near 0 and constant from c scales on, so a row with a large residual has no influence at all, neither by
+    its target nor by its features. A row counts w = rho'(e)/(2 e) times in the next squared-error fit, until nothing
+    changes.
 
     Parameters
     ----------
@@ -129,9 +117,9 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    The factor stays 1/n_i, whatever the weights: they then minimise a majorant of one fixed objective, which falls at
-    each step. With 1/(sum of weights) a task whose rows are given up would count as much as before, and nothing would
-    be minimised. A task with many rows given up leans more on its relatives instead.
+    The factor stays 1/n_i, whatever the weights: each fit then minimises a majorant of one fixed objective, which falls
+    at each step. With 1/(sum of weights) a task whose rows lost their weight would count as much as before, and no
+    objective would be minimised. A task with many such rows depends more on its related tasks instead.
     A weighted row is the row times sqrt(w), target and constant included. Costs a warm fit an iteration.
 
     References
@@ -178,7 +166,7 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             Where the objective still fell at ``max_iter``.
         """
         self._check()
-        self.estimator_ = MTRLRegressor() if self.estimator is None else clone(self.estimator)
+        self.estimator_ = clone(self._inner())
         problem = self.estimator_.problem(X, y, task=task)
         validate_data(self, X, y, skip_check_array=True)
         with one_blas_thread():
@@ -201,16 +189,6 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.weights_[order] = weights
         return self
 
-    def predict(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Predicted targets, shape (n,); ``task`` names each row's task (None if fitted on one)."""
-        check_is_fitted(self)
-        predicted: FloatArray = self.estimator_.predict(X, task=task)
-        return predicted
-
-    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> float:
-        """R^2 over all rows; targets that ``fit`` refuses are errors here too."""
-        return r_squared(y, self.predict(X, task=task), owner="Reweighted")
-
     def _check(self) -> None:
         if self.estimator is not None and not isinstance(self.estimator, MTRLRegressor):
             kind = type(self.estimator).__name__
@@ -228,16 +206,9 @@ class Reweighted(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         require_at_least("Reweighted", 1, whole=True, max_iter=self.max_iter)
         require_at_least("Reweighted", 0.0, tol=self.tol)
 
-    def __getattr__(self, name: str) -> Any:
-        # What the regressor learned (tasks_, coef_, task_covariance_, ...) is read as if it were here.
-        if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
-            return getattr(self.__dict__["estimator_"], name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags, inner = super().__sklearn_tags__(), get_tags(MTRLRegressor())
-        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
-        return tags
+    def _inner(self) -> MTRLRegressor:
+        inner: MTRLRegressor = MTRLRegressor() if self.estimator is None else self.estimator
+        return inner
 
 
 def reweight(problem: Problem, robust: Robust, delta: FloatArray, W: FloatArray, max_iter: int, tol: float) -> Reached:
@@ -266,24 +237,25 @@ def objective(problem: Problem, robust: Robust, delta: FloatArray, W: FloatArray
 
 
 def residuals(rows: TaskRows, W: FloatArray) -> FloatArray:
-    """What is left of each target, y - w'x, shape (n,)."""
+    """Residuals y - w'x, shape (n,)."""
     return rows.y - row_products(rows.X, rows.offsets, W)
 
 
 def scales(rows: TaskRows, W: FloatArray) -> FloatArray:
     """Each task's median absolute residual over 0.6745, shape (m,).
 
-    About 0, not about its median: where the penalty holds the bias back, all residuals are off, and that is no reason
-    to give rows up. A task whose rows fit exactly, half of them at least, gets a small scale, since 0 has no multiples.
+    Deviations are from 0, not from the median: where the penalty shrinks the bias, all residuals are large, and rows
+    should not lose their weight for that. A task of which at least half the rows fit exactly gets a small scale in
+    place of 0.
     """
     size = np.abs(residuals(rows, W))
-    found = np.array([np.median(size[own]) for own in own_rows(rows)]) / _NORMAL
-    least = np.sqrt(np.finfo(float).eps) * np.array([np.abs(rows.y[own]).max() for own in own_rows(rows)])
+    found = np.array([np.median(size[own]) for own in task_slices(rows)]) / _NORMAL
+    least = np.sqrt(np.finfo(float).eps) * np.array([np.abs(rows.y[own]).max() for own in task_slices(rows)])
     return np.asarray(np.maximum(found, np.where(least > 0.0, least, 1.0)))
 
 
 def beginning(problem: Problem, start: str) -> FloatArray:
-    """W to start from, shape (m, p): of the rows that fit best, or Huber's with the scale taken anew each time."""
+    """W to start from, shape (m, p): the fit on the rows that fit best, or Huber's, its scale estimated each time."""
     rows = problem.rows
     if start == "trimmed":
         counts = rows.counts - dropped(rows.counts, _SHARE)

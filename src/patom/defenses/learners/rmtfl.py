@@ -1,4 +1,4 @@
-"""Features that tasks share, and tasks that share none: robust multi-task feature learning."""
+"""Robust multi-task feature learning: features that tasks share, and outlier tasks that share none."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -43,9 +43,7 @@ class _RMTFL(Learner):
         self.max_iter = max_iter
 
     def _check_settings(self) -> None:
-        owner = type(self).__name__
-        require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2, tol=self.tol)
-        require_at_least(owner, 1, whole=True, max_iter=self.max_iter)
+        require_at_least(type(self).__name__, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
 
     def _learn(self, rows: TaskRows) -> None:
         found = rmtfl(rows, self.LOSS, self.lambda_1, self.lambda_2, tol=self.tol, max_iter=self.max_iter)

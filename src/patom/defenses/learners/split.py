@@ -1,7 +1,7 @@
-"""Weights in two parts, W = S + V: what tasks share and what one has of its own, each with a penalty of its own.
+"""Weights in two parts, W = S + V, shared by the tasks and each task's own, with a penalty for either part.
 
-Stacked as Z = [S; V], shape (2 m, p), they are a problem like (1): a data term and a convex penalty, so ``core.solver``
-solves it, by accelerated proximal steps and by Newton's along the groups that are not zero.
+Stacked as Z = [S; V], shape (2 m, p), they are a problem like (1): a data term and a convex penalty. So
+``core.solvers.accelerated`` solves it, by accelerated proximal steps and Newton steps along the groups that are not 0.
 """
 
 from collections.abc import Iterator
@@ -97,8 +97,8 @@ class Groups:
         Above 0.
     axis : int
     bound : float
-        A value that R has not at the optimum or above. f(0) is one, as R is at most the objective and 0 is
-        feasible. It makes the conjugate finite: ``bound`` times how far, relatively, a group is out of the dual ball.
+        An upper bound on R at the optimum. f(0) is one, as R is at most the objective and 0 is feasible. It makes the
+        conjugate finite: ``bound`` times how far, relatively, a group is outside the dual ball.
 
     Examples
     --------
@@ -165,7 +165,7 @@ class Groups:
 class Centre:
     """All rows equal, at no cost: R(Z) = 0 where they are.
 
-    ``radius`` bounds the centres among which the duality gap finds the optimum; steps do not obey it.
+    ``radius`` bounds the centres that the duality gap takes into account; steps are not bounded by it.
     """
 
     radius: float
@@ -210,7 +210,7 @@ class Centre:
 
 @dataclass(frozen=True)
 class SplitPenalty:
-    """R(Z) = shared(S) + own(V); see ``core.penalty.Regulariser``."""
+    """R(Z) = shared(S) + own(V); see ``core.penalties.penalty.Regulariser``."""
 
     shared: Part
     own: Part
@@ -237,9 +237,9 @@ class SplitPenalty:
         return SplitModel(self, W, gradient)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
-        """``W``, which is Z, without its smallest group; what that held moves to the other part's groups there.
+        """``W``, which is Z, without its smallest group; its values move to the other part's groups there.
 
-        A group that has no place at the optimum shrinks by strength/L a proximal step, and Newton's steps keep it.
+        Proximal steps shrink a group that is 0 at the optimum only by strength/L each, and Newton's steps keep it.
         """
         S, V = halves(W)
         (shared, from_shared), (own, from_own) = (part.least(A) for part, A in self.parts(W))
@@ -260,7 +260,7 @@ class SplitPenalty:
 
 @dataclass(frozen=True)
 class SplitModel:
-    """f + R near Z along the groups that are not zero, where norms are smooth; see ``core.penalty.Model``."""
+    """f + R near Z along the groups that are not zero, where norms are smooth; see ``core.penalties.penalty.Model``."""
 
     penalty: SplitPenalty
     Z: FloatArray
@@ -278,10 +278,10 @@ class SplitModel:
         return np.concatenate([part.project(A, D) for (part, A), D in pairs])
 
     def curvature(self, V: FloatArray) -> FloatArray:
-        """R's second derivative along them, applied to V, and a little more.
+        """R's second derivative along them, applied to V, plus a small multiple of V.
 
-        Where S and V both have a group in an entry, they can move against each other at no cost: without the little,
-        Newton's system is singular.
+        Where S and V both have a group in an entry, they can change in opposite directions at no cost: without the
+        added multiple of V, Newton's system is singular.
         """
         pairs = zip(self.penalty.parts(self.Z), halves(V), strict=True)
         image = np.concatenate([part.curvature(A, D) for (part, A), D in pairs])

@@ -1,4 +1,4 @@
-"""Screening of tasks for review: ``scores`` of tasks, their ``ranking``, and the ``null`` of honest tasks."""
+"""Screening of tasks for review: ``scores`` of tasks, and their ``ranking`` with p-values."""
 
 from patom.defenses.screening.ranking import Screening, screen
 from patom.defenses.screening.scores import RANKED, SCORES

@@ -1,7 +1,7 @@
 """How odd tasks are: scores from their rows and fits, and by how much a task exceeds the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,14 @@ from patom.core.kernels import row_products
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
-from patom.defenses.filters.trim import part
+from patom.defenses.parts import kept_rows, rows_of_tasks
 from patom.models.problem import Problem
 
 SCORES = np.dtype(
     [("own_loss", "f8"), ("harm", "f8"), ("reach", "f8"), ("change", "f8"), ("correlation", "f8")]
 )  # fmt: skip
 RANKED = ("own_loss", "harm", "reach", "change")
-"""The scores that make a task suspicious; ``correlation``, the paper's idea, may mislead: see docs/screening.md."""
+"""What makes a task suspicious; not ``correlation``, the paper's idea, which may mislead: docs/screening.md."""
 Scores = np.recarray[Any, Any]
 _NEAREST = 3  # tasks that make a local cluster
 _OUTER = 0.9  # quantile of the rows' distances from the middle of their task
@@ -86,7 +86,7 @@ def held_out_losses(problem: Problem, fold: IntArray, n_folds: int, W: FloatArra
     rows, total = problem.rows, np.zeros(problem.rows.y.size)
     for number in range(n_folds):
         kept = fold != number
-        fitted = problem.solve(part(rows, kept), start=W, polish=False).W
+        fitted = problem.solve(kept_rows(rows, kept), start=W, polish=False).W
         losses = problem.loss.value(row_products(rows.X, rows.offsets, fitted), rows.y)
         total += np.where(fold == -1, losses / n_folds, np.where(kept, 0.0, losses))
     return np.asarray(np.add.reduceat(total, rows.offsets[:-1]) / rows.counts)
@@ -94,15 +94,9 @@ def held_out_losses(problem: Problem, fold: IntArray, n_folds: int, W: FloatArra
 
 def _harm(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray, losses: FloatArray, i: int) -> float:
     """Mean over the other tasks of how much lower, relatively, their held-out loss is without task i."""
-    rows, others = problem.rows, np.arange(problem.rows.n_tasks) != i
-    stay = others[rows.task_index]
-    counts = rows.counts[others]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    without = Problem(
-        TaskRows(rows.X[stay], rows.y[stay], offsets), problem.tasks[others], problem.loss, problem.penalty,
-        problem.tol, problem.max_iter, problem.solver,
-    )  # fmt: skip
-    found = held_out_losses(without, fold[stay], n_folds, W[others])
+    rows, others = problem.rows, np.delete(np.arange(problem.rows.n_tasks), i)
+    without = replace(problem, rows=rows_of_tasks(rows, others), tasks=problem.tasks[others])
+    found = held_out_losses(without, fold[rows.task_index != i], n_folds, W[others])
     known = losses[others] > 0.0
     return float(np.mean(1.0 - found[known] / losses[others][known])) if known.any() else 0.0
 

@@ -1,12 +1,16 @@
-"""The median of models on disjoint parts of the rows: so many injected rows spoil so many votes, no more."""
+"""The median of models on disjoint parts of the rows, and its certificate.
 
+An injected row can change one model's vote at most, so k rows change at most k votes.
+"""
+
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.utils import Tags, get_tags
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -19,7 +23,7 @@ from sklearn.utils.validation import (
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, positions
-from patom.defenses.certificates.certificate import Certificate, median_bounds
+from patom.defenses.delegating import tags_of
 from patom.models.reading import reading
 from patom.models.scoring import TARGETS, accuracy, given_targets, r_squared
 from patom.models.settings import (
@@ -30,22 +34,115 @@ from patom.models.settings import (
     require_finite,
 )
 
+CURVE = np.dtype([("rows", "i8"), ("certified", "f8"), ("error", "f8")])
 _FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a number of changed votes can do to predictions that are medians of votes.
+
+    Parameters
+    ----------
+    votes : array of shape (n_parts, n)
+        Each part's prediction (its margin, for a classifier) of each row; NaN where it abstains.
+    y : array of shape (n,)
+        True targets; -1 and +1 for a classifier.
+    within : float, optional
+        How far a prediction may be off, in units of y; None for classes, where its side counts.
+
+    Examples
+    --------
+    Three of five votes must change before the median of the first row leaves [-1, 1]; the second row is wrong already.
+
+    >>> votes = np.array([[0.0, 9.0], [0.5, 9.0], [-0.5, 9.0], [0.2, 9.0], [0.1, 9.0]])
+    >>> certificate = Certificate(votes, np.zeros(2), within=1.0)
+    >>> certificate.tolerated
+    array([ 2, -1])
+    >>> certificate.curve()["certified"]
+    array([0.5, 0.5, 0.5])
+    """
+
+    votes: FloatArray
+    y: FloatArray
+    within: float | None
+
+    def bounds(self, changed: int) -> tuple[FloatArray, FloatArray]:
+        """Bounds on each prediction when ``changed`` votes change, shapes (n,); infinite where there is none.
+
+        The bounds are tight: votes that change to very small, or very large, values reach them.
+        """
+        return median_bounds(self.votes, changed)
+
+    @property
+    def tolerated(self) -> IntArray:
+        """The largest number of changed votes at which each prediction surely is right, shape (n,); -1 for none."""
+        found = np.full(self.y.size, -1)
+        for changed in range(self.most + 1):
+            found[self._right(*self.bounds(changed))] = changed
+        return found
+
+    @property
+    def most(self) -> int:
+        """The largest number of changed votes at which any prediction is bounded."""
+        return int((np.count_nonzero(~np.isnan(self.votes), axis=0).max() - 1) // 2)
+
+    def curve(self) -> np.recarray[Any, Any]:
+        """By the number of injected rows: the share of predictions that are surely right, and the error at worst.
+
+        The error is the mean squared error with every prediction as wrong as it can be; for classes it is the share
+        of predictions that are not surely right. It assumes for each row the attack that is worst for that row, so it
+        is an upper bound.
+        """
+        found = np.recarray(self.most + 1, CURVE)
+        for changed in range(self.most + 1):
+            low, high = self.bounds(changed)
+            certified = float(self._right(low, high).mean())
+            error = float((np.maximum(self.y - low, high - self.y) ** 2).mean())
+            found[changed] = (changed, certified, 1.0 - certified if self.within is None else error)
+        return found
+
+    def _right(self, low: FloatArray, high: FloatArray) -> Any:
+        if self.within is None:
+            return np.where(self.y > 0.0, low > 0.0, high <= 0.0)
+        return np.maximum(self.y - low, high - self.y) <= self.within
+
+
+def median_bounds(votes: FloatArray, changed: int) -> tuple[FloatArray, FloatArray]:
+    """The smallest and largest median of each column when any ``changed`` of its votes may change; NaNs abstain.
+
+    Of s votes in ascending order the median is the mean of those at the places (s - 1)//2 and s//2. If k votes above
+    it change to very small values, both places move down by k; no other change moves them further. A voter that
+    appears or disappears moves the median by half a place at most, so the bounds hold for such changes too.
+
+    >>> median_bounds(np.array([[1.0], [2.0], [3.0], [7.0], [np.nan]]), 1)
+    (array([1.5]), array([5.]))
+    """
+    ascending = np.sort(votes, axis=0)  # NaN last
+    count = np.count_nonzero(~np.isnan(votes), axis=0)
+    places = (count - 1) // 2, count // 2
+
+    def at(place: IntArray) -> FloatArray:
+        values = np.take_along_axis(ascending, np.clip(place, 0, votes.shape[0] - 1)[None], axis=0)[0]
+        return np.where(place < 0, -np.inf, np.where(place >= count, np.inf, values))
+
+    low, high = (0.5 * (at(places[0] + shift) + at(places[1] + shift)) for shift in (-changed, changed))
+    return low, high
 
 
 class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
     """Fit one model on each of ``n_parts`` disjoint parts of the rows and predict their median.
 
-    A row's part follows from a hash of its features, its task and the seed, from nothing else. So an injected or
-    removed row changes one part's model, whatever it holds and whatever task it is in, and the median stays between
-    known votes: `certify` says for each prediction how many such rows it surely withstands.
+    A row's part follows from a hash of its features, its task and the seed alone. So an injected or removed row changes
+    the model of one part only, whatever its values and its task, and the median stays between known votes: `certify`
+    gives for each prediction the number of such rows that it surely withstands.
 
     Parameters
     ----------
     estimator : regressor or classifier of two classes
         Of patom or of scikit-learn, and deterministic: the same rows must give the same model. A classifier votes by
         its ``decision_function``. Where its ``fit`` takes no ``task``, it learns from all tasks' rows as one. With
-        ``unseen="mean"`` a task that no row had is voted on by all parts, by the mean of each one's tasks.
+        ``unseen="mean"`` all parts vote on a task that no training row has, each by the mean of its tasks.
     n_parts : int, default 11
         Each model has 1/n_parts of the rows; half the parts must be hit before a prediction can be anything.
     random_state : int, default 0
@@ -68,9 +165,9 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    A row whose target alone is changed stays in its part and counts as one; one whose features or task are changed
-    leaves a part and enters another, and counts as two. The certificate is for tasks and classes that stay the same,
-    and for estimators that fit whatever rows a part may hold. It costs accuracy: each model sees few rows.
+    A row whose target alone changes stays in its part and counts as one. A row whose features or task change leaves one
+    part and enters another, and counts as two. The certificate assumes that tasks and classes stay the same, and that
+    the estimator can fit any rows that a part may hold. It costs accuracy: each model sees few rows.
     Costs n_parts fits on 1/n_parts of the rows each.
 
     References
@@ -198,10 +295,7 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
             )
 
     def __sklearn_tags__(self) -> Tags:
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
-        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
-        tags.input_tags = inner.input_tags
+        tags = tags_of(self.estimator, super().__sklearn_tags__())
         if tags.classifier_tags is not None:
             tags.classifier_tags.multi_class = False
         return tags

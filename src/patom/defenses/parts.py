@@ -1,0 +1,61 @@
+"""Parts of the training rows: rows that stay, the rows of some tasks, folds; and problem (1) on a filter's rows."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from patom.core.arrays import BoolArray, IntArray
+from patom.core.rows import TaskRows
+from patom.defenses.filters.sanitiser import Rows
+from patom.models import MTRLClassifier, MTRLRegressor
+from patom.models.problem import Problem
+
+
+def require_mtrl(owner: str, estimator: Any) -> None:
+    """Refuse an estimator that is given and does not solve problem (1)."""
+    if estimator is not None and not isinstance(estimator, MTRLRegressor | MTRLClassifier):
+        kind = type(estimator).__name__
+        raise ValueError(f"estimator of {owner} must be an MTRLRegressor or MTRLClassifier; got {kind}.")
+
+
+def problem_on(estimator: Any, rows: Rows) -> tuple[Problem, IntArray]:
+    """Problem (1) on a filter's rows, and the position among them of each of the problem's rows."""
+    model = (MTRLClassifier() if rows.classes else MTRLRegressor()) if estimator is None else clone(estimator)
+    present = np.unique(rows.task_index)
+    problem = model.problem(rows.X, rows.y, task=np.searchsorted(present, rows.task_index))
+    return problem, np.argsort(rows.task_index, kind="stable")
+
+
+def kept_rows(rows: TaskRows, kept: BoolArray) -> TaskRows:
+    """The rows that a mask of shape (n,) keeps; every task must keep one at least."""
+    counts = np.add.reduceat(kept, rows.offsets[:-1])
+    return TaskRows(rows.X[kept], rows.y[kept], _offsets(counts))
+
+
+def rows_of_tasks(rows: TaskRows, tasks: IntArray) -> TaskRows:
+    """All rows of some tasks; ``tasks`` holds their positions, ascending."""
+    stay = np.isin(rows.task_index, tasks)
+    return TaskRows(np.ascontiguousarray(rows.X[stay]), rows.y[stay], _offsets(rows.counts[tasks]))
+
+
+def task_slices(rows: TaskRows) -> list[slice]:
+    """Where each task's rows are."""
+    return [slice(a, b) for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]
+
+
+def place_in_task(rows: TaskRows, order: IntArray) -> IntArray:
+    """The place of each row within its task, from 0 up, shape (n,); ``order`` sorts the rows task by task."""
+    place = np.empty(rows.y.size, dtype=np.int64)
+    place[order] = np.arange(rows.y.size) - np.repeat(rows.offsets[:-1], rows.counts)
+    return place
+
+
+def folds(rows: TaskRows, n_folds: int, rng: np.random.Generator) -> IntArray:
+    """A fold for each row, dealt out within tasks; the only row of a task is in none (-1), so it is never held out."""
+    place = place_in_task(rows, np.lexsort((rng.random(rows.y.size), rows.task_index)))
+    return np.where(np.repeat(rows.counts, rows.counts) > 1, place % n_folds, -1)
+
+
+def _offsets(counts: IntArray) -> IntArray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
