@@ -16,8 +16,8 @@ SCRIPT = """
 import sys
 import numpy as np
 from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, ThreatModel
-from patom.core import compiled
-compiled.PARALLEL_WORK *= 0
+from patom.core import jit
+jit.PARALLEL_WORK *= 0
 rng = np.random.default_rng(0)
 X, task = Ball().sample(120, 12, rng), np.repeat(["north", "east", "south", "west"], 30)
 y = X @ np.arange(12.0) + 0.1 * rng.standard_normal(120)

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
 from patom.core.solvers.solution import Status
-from patom.models.magnitude import require_features, require_targets
+from patom.models.settings import require_features, require_targets
 
 BOTH = pytest.mark.parametrize("estimator", [MTRLRegressor, MTRLClassifier])
 LOSSES = [

@@ -20,7 +20,7 @@ from hashlib import sha256
 import numpy as np
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core import compiled
+from patom.core import jit
 
 warnings.simplefilter("ignore")
 
@@ -54,7 +54,7 @@ neighbours = 0.5 ** np.abs(np.subtract.outer(np.arange(320), np.arange(320)))
 fitted("given", MTRLRegressor(max_iter=5, task_covariance=neighbours), X, y, task)
 X, y, task = problem(3, 150, 160)
 fitted("moments", MTRLRegressor(max_iter=5), X, y, task)
-compiled.PARALLEL_WORK = 0
+jit.PARALLEL_WORK = 0
 X, y, task = problem(40, 30, 50)
 fitted("parallel", MTRLClassifier(max_iter=100), X, y > 0, task)
 """

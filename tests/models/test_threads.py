@@ -16,9 +16,9 @@ import sys
 import numba
 import numpy as np
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core import compiled
+from patom.core import jit
 
-compiled.PARALLEL_WORK = 0
+jit.PARALLEL_WORK = 0
 rng = np.random.default_rng(0)
 task = np.repeat(np.arange(6), 40)
 X = rng.standard_normal((task.size, 5))
@@ -32,7 +32,7 @@ try:
     first = fit()
 except ValueError as error:
     sys.exit("no layer" if "threading layer" in str(error) else str(error))
-assert compiled.PARALLEL_WORK == 0
+assert jit.PARALLEL_WORK == 0
 """
 THREADS = """
 from concurrent.futures import ThreadPoolExecutor

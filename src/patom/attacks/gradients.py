@@ -25,9 +25,8 @@ from patom.core.penalties.given import QuadraticPenalty
 from patom.core.penalties.independent import ridge
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import LinearSolution, solve_tangent
-from patom.models.magnitude import require_features
 from patom.models.reading import reading
-from patom.models.settings import require_choice
+from patom.models.settings import require_choice, require_features
 from patom.models.threads import one_blas_thread
 
 Gradient = Literal["paper", "frozen_covariance", "exact"]

@@ -14,7 +14,7 @@ from patom.attacks.result import HISTORY, TASK_LOSSES, AttackResult, AttackStatu
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
 from patom.core.solvers.solution import Solution, Status
-from patom.models.magnitude import require_features
+from patom.models.settings import require_features
 from patom.models.threads import one_blas_thread
 
 _LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}

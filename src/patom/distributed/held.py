@@ -19,9 +19,14 @@ from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
 from patom.core.solvers.sharded.shard import Shard, Sums
-from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import require_shown
-from patom.models.settings import known_classes, require_finite
+from patom.models.settings import (
+    known_classes,
+    require_features,
+    require_finite,
+    require_predictions,
+    require_targets,
+)
 from patom.models.threads import one_blas_thread
 
 _MOST_THREADS = numba.get_num_threads()  # at the start: all that there are

@@ -1,6 +1,6 @@
-"""Estimators: multi-task relationship learning, its lambdas by cross-validation, the task-column shell around both.
+"""Estimators: multi-task relationship learning, its lambdas by cross-validation, and a task column for either.
 
-And the scaling that they, and the filters of ``patom.defenses``, are for.
+Also the scaling that their default lambdas, and the filters of ``patom.defenses``, assume.
 """
 
 from patom.models.lambda_search import LambdaSearch

@@ -1,4 +1,4 @@
-"""The pairs (lambda_1, lambda_2) that a cross-validation scores, and how their grid grows past an edge it ends at."""
+"""The pairs (lambda_1, lambda_2) that a cross-validation scores, and how their grid grows past its edges."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,29 +14,21 @@ WEAKER = (1e-5, 1e-6, 1e-7, 1e-8)
 STRONGER = (10.0, 100.0, 1e3, 1e4)
 """Where ``GRID`` may grow to, a decade at a time."""
 WORTH = 1e-4
-"""Of NMSE or AUC: with less than this to gain there is no reason to grow, as where there is no noise at all."""
+"""Of NMSE or AUC: with less than this left to gain, as in data without noise, the grid does not grow."""
 
 NMSE = {"guess": 1.0, "perfect": 0.0}
 AUC = {"guess": 0.5, "perfect": 1.0}
-"""Scores of a model that knows nothing, and of one that knows all."""
+"""Scores of a model that guesses, and of a perfect one."""
 
 Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search tried, and what it chose.
+    """The pairs that a search tried, strongest first, their scores, shape (k, n_folds), and the position chosen.
 
-    Parameters
-    ----------
-    pairs : list of (lambda_1, lambda_2)
-        Strongest first.
-    scores : array of shape (k, n_folds)
-    chosen : int
-        A position among them.
-    edges : tuple of str
-        "weaker lambda_1", "stronger lambda_2" and so on: where the grid could grow no more, though by the rule of
-        ``search`` it should. Empty for a single value, which leaves nothing to search.
+    ``edges`` are "weaker lambda_1", "stronger lambda_2" and so on, where the grid could not grow though by the rule of
+    ``search`` it should; empty for a single value, where there is nothing to search.
     """
 
     pairs: list[Pair]
@@ -48,15 +40,8 @@ class Searched:
 def strongest_first(lambdas: Sequence[float], others: Sequence[float] | None = None) -> list[Pair]:
     """All pairs (lambda_1, lambda_2), by falling sum; of equal sums the one with the larger lambda_2 first.
 
-    Parameters
-    ----------
-    lambdas : sequence of float
-        Values of lambda_1.
-    others : sequence of float, optional
-        Values of lambda_2; by default the same.
+    ``others`` are the values of lambda_2, by default those of lambda_1.
 
-    Examples
-    --------
     >>> strongest_first([0.1, 1.0])
     [(1.0, 1.0), (0.1, 1.0), (1.0, 0.1), (0.1, 0.1)]
     """
@@ -74,12 +59,7 @@ def strongest_near_best(gains: FloatArray, *, errors: float = 1.0) -> int:
     gains : array of shape (k, n_folds)
         Candidates from the strongest penalties on; higher is better, NaN where a fold could not be scored.
     errors : float, default 1.0
-        0 takes the best, ties to the stronger.
-
-    Returns
-    -------
-    int
-        0 where no candidate has a gain.
+        0 takes the best, and of equal ones the stronger. The result is 0 where no candidate has a gain.
 
     Examples
     --------
@@ -100,11 +80,11 @@ def search(
 ) -> Searched:
     """Score all pairs and choose one; ``GRID`` grows where its best pairs all lie at an edge.
 
-    Best are the pairs within one standard error of the best one. Where all have the weakest value of a lambda, that
-    lambda gets a decade below, down to 1e-8. Where the pair of both strongest values is the only one, and beats a
-    guess, both get a decade above, up to 1e4: with nothing to learn the strongest penalties are best, however strong.
-    Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they are, and the same
-    rule says at which edges they end.
+    The best pairs are those within one standard error of the best one. Where all of them have the weakest value of a
+    lambda, that lambda gets a decade below, down to 1e-8. Where the pair of both strongest values is the only one, and
+    beats a guess, both lambdas get a decade above, up to 1e4. (With nothing to learn the strongest penalties are best,
+    however strong.) Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they
+    are, and by the same rule the result names the edges at which they should grow.
 
     Parameters
     ----------
@@ -113,7 +93,7 @@ def search(
     lambdas : sequence of float
         Values of either lambda.
     guess, perfect : float
-        Score of a model that knows nothing, and of one that knows all; the latter may be the higher or the lower.
+        Score of a model that guesses, and of a perfect one; the latter may be the higher or the lower.
     errors : float, default 1.0
         As for ``strongest_near_best``.
 
@@ -160,7 +140,7 @@ def _near_best(gains: FloatArray, errors: float) -> BoolArray:
 
 
 def _edges(pairs: Sequence[Pair], gains: FloatArray, whole: float) -> list[tuple[bool, bool]]:
-    """For either lambda, whether to go on to weaker values, and to stronger ones; who knows all gains ``whole``."""
+    """For either lambda, whether to go on to weaker and to stronger values; a perfect model gains ``whole``."""
     tried, near, means = np.array(pairs), _near_best(gains, 1.0), _means(gains)
     worth = bool(means.max() < whole - WORTH)
     weak = tried[near].max(axis=0) == tried.min(axis=0)

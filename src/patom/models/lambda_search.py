@@ -1,4 +1,4 @@
-"""Lambdas by cross-validation: an estimator that chooses them at every fit, and the parts an audit shares."""
+"""An estimator that chooses its lambdas by cross-validation at every fit, and the folds that an audit uses too."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,11 @@ from patom.core.kernels import row_products
 from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
 from patom.metrics import Metric, auc, mean_over_tasks, nmse, per_task
-from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search, strongest_first, strongest_near_best
+from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice, shares_of
 from patom.models.threads import one_blas_thread
-
-__all__ = ["GRID", "N_FOLDS", "LambdaSearch", "folds", "strongest_first", "strongest_near_best"]
 
 N_FOLDS = 3
 _LEAST = float(np.finfo(float).tiny)  # rows of one task whose shares all rounded to 0 count alike
@@ -78,9 +76,9 @@ def _delegated(name: str, doc: str) -> property:
 class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
     """Multi-task relationship learning that chooses lambda_1 and lambda_2 anew at every fit.
 
-    A victim that tunes on the rows it is given, poisoned ones included. Measured at fixed lambdas an attack can
-    look more harmful than it is (Carnerero-Cano, Muñoz-González, Spencer and Lupu 2023, who tune on trusted rows).
-    Attacks take it as it is: planned with the lambdas that it has on clean rows, measured on those it then chooses.
+    As a victim it tunes on all rows that it gets, poisoned ones too. Measured at fixed lambdas an attack can look
+    more harmful than it is (Carnerero-Cano, Muñoz-González, Spencer and Lupu 2023, who tune on trusted rows). Attacks
+    use the lambdas that it chooses on clean rows; their damage is measured with those that it chooses on poisoned ones.
 
     Parameters
     ----------
@@ -88,11 +86,11 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         Its own lambdas are not used.
     lambdas : sequence of float, default (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
         Above 0; every pair of them is tried. The default grid grows by decades where its best pairs lie at an edge,
-        down to 1e-8 and up to 1e4. A grid of your own is tried as it is; where it should grow by the same rule, a
-        warning says so. A single value leaves nothing to choose, and nothing to say.
+        down to 1e-8 and up to 1e4. Your own grid is tried as it is; where it should grow by the same rule, a warning
+        tells you. With a single value there is nothing to choose, and no warning.
     n_folds : int, default 3
-        At least 2. Rows are dealt to folds within each task, and within each class of it; the first row dealt of
-        each stays in all fits, so that no fit lacks a task or a class.
+        At least 2. Rows are dealt to folds within each task and class; the first row of each stays in all fits, so
+        that no fit lacks a task or a class.
     choice : {"one_standard_error", "best"}, default "one_standard_error"
         The strongest penalties within one standard error (over folds) of the best, or the best; ties go to the
         stronger. Stronger is the larger sum of the two, then the larger lambda_2.
@@ -116,14 +114,15 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
     The score of a fold is the mean over tasks of the held-out NMSE (lower is better), or AUC (higher is). A task
     whose held-out rows allow none (constant targets, one class) counts in no mean. Where no task can be scored
     in any fold the strongest penalties tried are chosen, and ``scores_`` holds NaN for all. The NMSE of a few held-out
-    rows is a guess with a heavy tail: with fewer than about twenty rows a task, expect strong penalties.
+    rows is an estimate with a heavy tail: with fewer than about twenty rows a task, expect strong penalties.
 
-    Folds follow the order of the rows within a task: other orders may choose other lambdas. How the
-    rows of several tasks are mixed plays no part.
+    Folds follow the order of the rows within a task: other orders may choose other lambdas. The order of rows of
+    different tasks has no effect.
 
-    The default grid gets a decade more where all pairs within one standard error (over folds) of the best have the
-    weakest value of a lambda; or where (1.0, 1.0) is the only one, and beats predicting the mean, or guessing: with
-    nothing to learn the strongest penalties are best, however strong. Neither where less than 1e-4 is left to gain.
+    The default grid gets one more decade in two cases: where all pairs within one standard error (over folds) of the
+    best have the weakest value of a lambda; and where (1.0, 1.0) is the only such pair, and beats predicting the mean,
+    or guessing. (With nothing to learn the strongest penalties are best, however strong.) It does not grow where less
+    than 1e-4 is left to gain.
 
     Costs k ``n_folds`` fits, k the number of pairs (25 in the default grid, 81 where it has grown all the way), and
     one on all rows. Those of a fold start from one another, strongest penalties first, anew where the grid grows; one
@@ -184,8 +183,8 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         ConvergenceWarning
             Where the duality gap of the last fit stayed above ``tol``.
         UserWarning
-            Where the scores still rise towards an edge at which the grid can grow no more: a grid of your own, or the
-            default one at its bounds.
+            Where the scores still rise towards an edge at which the grid cannot grow: your own grid, or the default
+            one at its bounds.
         """
         self._check_settings()
         problem = self._with((self.lambdas[0], self.lambdas[0])).problem(X, y, task, sample_weight)
@@ -224,7 +223,7 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         return np.asarray(self.estimator_.predict_proba(X, task=task))
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
-        """R^2 of a regressor, accuracy of a classifier, over all rows, weighted if asked for."""
+        """R^2 of a regressor, accuracy of a classifier, over all rows, weighted by ``sample_weight``."""
         check_is_fitted(self)
         return float(self.estimator_.score(X, y, task=task, sample_weight=sample_weight))
 

@@ -1,4 +1,4 @@
-"""What every estimator with one linear model a task shares: rows in, labels of tasks and classes, predictions out."""
+"""What every estimator with one linear model a task shares: reading rows, labels of tasks and classes, predictions."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -18,31 +18,34 @@ from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solvers.solution import Solution, Status
-from patom.models.magnitude import require_features, require_predictions, require_targets
 from patom.models.reading import reading
 from patom.models.scoring import TARGETS, accuracy, r_squared
-from patom.models.settings import encode_classes, known_classes, number_targets, require_finite, row_weights, shares_of
+from patom.models.settings import (
+    encode_classes,
+    known_classes,
+    number_targets,
+    require_features,
+    require_finite,
+    require_predictions,
+    require_targets,
+    row_weights,
+    shares_of,
+)
 
-# How scikit-learn is to read X and y; NaN and infinity are refused by ``require_finite``, which says where.
+# How scikit-learn reads X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
 
 MANY_VALUES = 2_000_000
-"""Features times rows from which on rows are many."""
+"""Features times rows: from here on rows are too many to copy."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as they came in, checked.
+    """The rows that were passed in, checked.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        float64 or float32, in C order; the caller's own array where it was that already.
-    y : array of shape (n,)
-        Targets, or -1 and +1.
-    groups : Grouping
-    shares : array of shape (n,), optional
-        What each row counts for in its task, adding up to 1 a task; None where all of a task's rows count alike.
+    X, shape (n, d), is float64 or float32 in C order, the caller's own array where it had that form. y, shape (n,), are
+    targets, or -1 and +1. ``shares``, shape (n,), are the rows' shares of their task's loss, with a sum of 1 a task;
+    None where all of a task's rows count alike.
     """
 
     X: AnyArray
@@ -52,7 +55,7 @@ class Table:
 
     @property
     def many(self) -> bool:
-        """Whether the rows are too many to copy them for nothing."""
+        """Whether the rows are too many to copy them without need."""
         return self.X.size >= MANY_VALUES
 
     def grouped(self) -> TaskRows:
@@ -82,9 +85,9 @@ class LinearTasks(BaseEstimator, ABC):
         return self._read(X, y, task).grouped()
 
     def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, sample_weight: Any = None) -> "Table":
-        """Check the data and learn the labels of tasks, classes and features; copies only what is not as it must be.
+        """Check the data and learn the labels of tasks, classes and features; copies only arrays of another form.
 
-        Rows of no weight are as if they were not there.
+        Rows of weight 0 are left out after the checks.
         """
         features = _FEATURES | {"dtype": np.dtype(self.row_dtype)}
         with reading(X=X, y=y):
@@ -142,7 +145,7 @@ class LinearTasks(BaseEstimator, ABC):
 
 
 def warn_of_gap(solution: Solution, tol: float, *, stacklevel: int) -> None:
-    """Say so where a solve ended above its tolerance; ``stacklevel`` counts from this function."""
+    """Warn where a solve ended above its tolerance; ``stacklevel`` counts from this function."""
     if solution.status in (Status.MAX_ITER, Status.ROUNDING, Status.STALLED):
         warnings.warn(
             f"{solution.status.value} Gap {solution.duality_gap:.2g}, tol {tol:.2g}, "
@@ -160,7 +163,7 @@ class LinearRegressor(RegressorMixin, LinearTasks):
         return self._decide(X, task)
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
-        """R^2 over all rows, weighted if asked for; targets and weights that ``fit`` refuses are errors here too."""
+        """R^2 over all rows, weighted if weights are given; targets and weights that ``fit`` refuses are errors too."""
         return r_squared(y, self.predict(X, task=task), sample_weight, owner=type(self).__name__)
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:
@@ -189,7 +192,7 @@ class LinearClassifier(ClassifierMixin, LinearTasks):
         return np.asarray(self.classes_[positive.astype(int)])
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy over all rows, weighted if asked for; a class that ``fit`` has not seen is predicted wrongly."""
+        """Accuracy over all rows, weighted if weights are given; a class that ``fit`` has not seen counts as wrong."""
         return accuracy(y, self.predict(X, task=task), self.classes_, sample_weight)
 
     def _encode_targets(self, y: AnyArray) -> FloatArray:

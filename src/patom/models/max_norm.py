@@ -13,8 +13,8 @@ from patom.core.arrays import FloatArray
 class MaxNormScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Divide all features by the largest Euclidean norm of a training row.
 
-    What the paper does to its data: lambdas and the filters of ``patom.defenses`` are for rows in the unit ball. New
-    rows may come out longer than 1.
+    The paper scales its data in this way: its lambdas and the filters of ``patom.defenses`` assume rows in the unit
+    ball. New rows may be longer than 1.
 
     Attributes
     ----------

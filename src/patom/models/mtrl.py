@@ -20,7 +20,6 @@ from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
-from patom.models.probabilities import has_probabilities
 from patom.models.problem import Problem, solved
 from patom.models.settings import (
     STRENGTHS,
@@ -50,9 +49,9 @@ class _MTRL(LinearTasks):
         task : array of shape (n,), optional
             Each row's task, any hashable labels in any order; None puts all rows into one task.
         sample_weight : array of shape (n,), optional
-            Finite real numbers of at least 0. A row's share of its task's loss: a weight of 2 is the row twice, of 0 a
-            row that is not there, but is read and checked as the others are; tasks weigh the same, whatever the weights
-            of their rows. ``poison`` and ``AttackResult.refit`` fit the model anew, without weights.
+            Finite real numbers of at least 0, relative within a task: a weight of 2 counts the row twice, and a weight
+            of 0 leaves it out, after it was read and checked as the others are. Tasks weigh the same, whatever the
+            weights of their rows. ``poison`` and ``AttackResult.refit`` fit the model again, without weights.
 
         Raises
         ------
@@ -79,7 +78,7 @@ class _MTRL(LinearTasks):
         return self
 
     def problem(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> Problem:
-        """Problem (1) on these data as arrays: what ``fit`` solves and attacks solve again on poisoned rows.
+        """Problem (1) on these data as arrays, which ``fit`` solves, and attacks solve again on poisoned rows.
 
         Checks settings and data as ``fit`` does, and learns the labels of tasks, classes and features from them.
         """
@@ -93,7 +92,7 @@ class _MTRL(LinearTasks):
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def adopt(self, solution: Solution, penalty: Penalty) -> None:
-        """Become the fitted model that a solution of (1) is; ``problem`` has learned the labels."""
+        """Take a solution of (1) as this model's fit; ``problem`` has learned the labels before."""
         self._certify(solution)
         self._fitted_loss = self.loss
         self.relationship_ = penalty.relationship(solution.W)
@@ -133,7 +132,7 @@ class _MTRL(LinearTasks):
     def task_covariance_(self) -> FloatArray:
         """Omega, shape (m, m), trace 1 unless given otherwise; built at each call.
 
-        TooManyTasksError, a MemoryError, says so where it would not fit into memory.
+        TooManyTasksError, a MemoryError, where it would not fit into memory.
         """
         return self._relationship().covariance()
 
@@ -151,7 +150,7 @@ class _MTRL(LinearTasks):
         Raises
         ------
         ValueError
-            For a label that the training data do not hold.
+            For a label that is not in the training data.
         """
         return self._relationship().covariance(self._chosen(tasks))
 
@@ -202,8 +201,8 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         How rows are kept while fitting; sums and weights are float64 either way. float32 halves the memory of X and
         rounds each feature by 6e-8 of itself.
     unseen : {"error", "mean"}, default "error"
-        What to do at prediction with rows of a task that the training data do not hold: refuse them, or predict by
-        the mean of the tasks' models, as a cross-validation over tasks needs (``GroupKFold``).
+        How to predict rows of a task that is not in the training data: refuse them, or use the mean of the tasks'
+        models, as a cross-validation over tasks needs (``GroupKFold``).
 
     Attributes
     ----------
@@ -274,6 +273,18 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         return losses.squared_error
 
 
+def _has_probabilities(model: Any) -> bool:
+    """Whether the fit, or the setting before ``fit``, is with the logistic loss; else an error with the loss fitted."""
+    fitted = vars(model).get("_fitted_loss", model.loss)  # models stored by 0.2.0 have what they were fitted with
+    if fitted == "logistic":
+        return True
+    again = "; fit it again" if model.loss == "logistic" else ""
+    raise AttributeError(
+        f"predict_proba of {type(model).__name__} needs loss='logistic', whose margins are log odds; this one has "
+        f"loss={fitted!r}{again}."
+    )
+
+
 class MTRLClassifier(LinearClassifier, _MTRL):
     """Multi-task relationship learning for two classes.
 
@@ -328,7 +339,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         self.row_dtype = row_dtype
         self.unseen = unseen
 
-    @available_if(has_probabilities)
+    @available_if(_has_probabilities)
     def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
         """Probabilities of the two classes, in the order of ``classes_``, shape (n, 2); of a fit with ``"logistic"``.
 

@@ -1,4 +1,4 @@
-"""Problem (1) as arrays, between an estimator and whoever needs to solve it again and again."""
+"""Problem (1) as arrays, for an estimator and for attacks and defenses that solve it many times."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Problem:
     penalty : Penalty
         Omega learned or given.
     tol, max_iter, solver
-        As the estimator has them.
+        As in the estimator.
     """
 
     rows: TaskRows
@@ -48,8 +48,8 @@ class Problem:
     ) -> Solution:
         """Solve on ``rows`` (default: the problem's own) from ``start``, shape (m, p) (default: cold).
 
-        ``polish=False`` leaves out what makes W as precise as rounding allows, past what the gap asks for. ``tol``
-        loosens the problem's own tolerance where it is larger; ``term`` is the rows' data term, where it is at hand.
+        ``polish=False`` leaves out the last steps, which make W as precise as rounding allows after the gap is reached.
+        ``tol`` replaces the problem's own tolerance where it is larger; ``term`` is the rows' data term, if known.
         """
         tol = max(tol, self.tol)
         if term is None:
@@ -68,7 +68,7 @@ def solved(
     start: FloatArray | None = None,
     polish: int | None = 2,
 ) -> Solution:
-    """Problem (1) by the solver that the estimators know by this name; the textbook's alternation starts cold."""
+    """Solve problem (1) by the solver of this name in the estimators; the textbook's alternation starts cold."""
     if solver == "alternating":
         return alternate(term, *penalty.weights, tol=tol, max_iter=max_iter)
     return solve(term, penalty, tol=tol, max_iter=max_iter, start=start, polish=polish)

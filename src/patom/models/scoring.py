@@ -1,4 +1,4 @@
-"""What ``score`` returns: targets, classes and weights are read as ``fit`` reads them, then compared exactly."""
+"""The values of ``score``: targets, classes and weights are read as ``fit`` reads them, then compared exactly."""
 
 from typing import Any
 
@@ -10,12 +10,11 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_column
 from patom.core.labels import is_missing, places, require_new
-from patom.models.magnitude import require_targets
 from patom.models.reading import reading
-from patom.models.settings import number_targets, require_finite, row_weights
+from patom.models.settings import number_targets, require_finite, require_targets, row_weights
 
 TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
-"""How scikit-learn is to read y; NaN and infinity are refused by ``require_finite``, which says where."""
+"""How scikit-learn reads y; NaN and infinity are refused by ``require_finite``, which says where."""
 
 
 def given_targets(y: Any) -> AnyArray:
@@ -25,15 +24,8 @@ def given_targets(y: Any) -> AnyArray:
 
 
 def r_squared(y: Any, predicted: npt.ArrayLike, sample_weight: Any = None, *, owner: str) -> float:
-    """R^2 of predictions, shape (n,); ``owner`` is named where y holds no numbers.
+    """R^2 of predictions, shape (n,); targets and weights that ``fit`` refuses are a ValueError, which names ``owner``.
 
-    Raises
-    ------
-    ValueError
-        For targets or weights that ``fit`` refuses.
-
-    Examples
-    --------
     >>> r_squared([1, 2, 3], [1.0, 2.0, 2.0], owner="a regressor")
     0.5
     """
@@ -45,23 +37,12 @@ def r_squared(y: Any, predicted: npt.ArrayLike, sample_weight: Any = None, *, ow
 
 
 def accuracy(y: Any, predicted: AnyArray, classes: AnyArray, sample_weight: Any = None) -> float:
-    """Share of the rows, or of their weights, whose predicted class is the given one; another class is wrong.
+    """Share of the rows, or of their weights, whose predicted class is the true one.
 
-    Parameters
-    ----------
-    y, predicted : arrays of shape (n,)
-    classes : array of shape (k,)
-        Those that ``fit`` has seen.
-    sample_weight : array of shape (n,), optional
+    A label that is not among the ``classes`` that ``fit`` has seen counts as predicted wrongly. Missing labels, labels
+    that differ from a known class only by type, such as the text "0" for 0, and weights that ``fit`` refuses are a
+    ValueError.
 
-    Raises
-    ------
-    ValueError
-        For missing labels, for one that is a known class but for its type, such as the text "0" for 0, and for weights
-        that ``fit`` refuses.
-
-    Examples
-    --------
     >>> accuracy(["a", "b", "new"], np.array(["a", "a", "a"]), np.array(["a", "b"]))
     0.3333333333333333
     """
@@ -79,7 +60,7 @@ def accuracy(y: Any, predicted: AnyArray, classes: AnyArray, sample_weight: Any 
 
 
 def _relative(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """Weights over their largest, so that no sum of them overflows."""
+    """Weights divided by the largest, so that no sum of them overflows."""
     if sample_weight is None:
         return None
     weight = row_weights(sample_weight, n_rows)

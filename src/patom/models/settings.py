@@ -1,4 +1,4 @@
-"""Checks of estimator settings and of the numbers that come in; every refusal is one sentence."""
+"""Checks of estimator settings and of the numbers in X and y; every refusal is one sentence."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,22 @@ from patom.core.exact import exact_array
 from patom.core.labels import is_missing, places
 from patom.models.reading import require_shown
 
+LARGEST_FEATURE, TARGETS = 1e40, (1e-100, 1e60)
 STRENGTHS, THRESHOLDS, COVARIANCES = (1e-50, 1e50), (1e-60, 1e60), (1e-30, 1e30)
-"""Bounds on lambdas, on Huber's delta and on a given Omega's largest entry; see ``magnitude``."""
+"""Bounds on features, targets, lambdas, Huber's delta and a given Omega's largest entry.
+
+Within them nothing overflows on the way to an optimum and its certificate. The largest product is in a Newton step:
+a gradient (features times targets) times the Hessian (features squared) times a gradient. With features up to 1e40 and
+targets up to 1e60 it is 1e280, and float64, up to 1.8e308, can still hold sums over rows and columns; divided by a
+lambda of 1e-50 the square of a gradient, 1e200, is far below that limit too. At the lower end, squares of targets of
+1e-100 are 1e-200, and a tolerance's share of them is still a normal number.
+"""
+_FLOAT32 = float(np.finfo(np.float32).max)
 _BLOCK = 100_000
 
 
 def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: bool = False, **settings: Any) -> None:
-    """Refuse settings that are no finite number (no whole one) of at least (above, if ``strict``) ``lower``."""
+    """Refuse settings that are not finite (``whole``) numbers of at least ``lower``, or above it if ``strict``."""
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     for name, value in settings.items():
         number = isinstance(value, kinds) and not isinstance(value, bool)
@@ -80,6 +89,93 @@ def _not_finite(values: AnyArray) -> Iterator[IntArray]:
         yield np.column_stack([rows + start, columns])
 
 
+def require_features(X: AnyArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
+    """Refuse NaN, infinity and features beyond 1e40, naming row and column. Takes one pass over the usual X.
+
+    Examples
+    --------
+    >>> require_features(np.array([[1.0, 2e80]]), columns=["height", "income"])
+    Traceback (most recent call last):
+        ...
+    ValueError: X holds 2e+80 in row 0, column 'income', and fits take features up to 1e+40; scale the column first.
+    """
+    largest = _largest(X)
+    if largest <= LARGEST_FEATURE:  # which NaN is not
+        return
+    if X.dtype == np.float32:
+        _require_float32(X, columns)
+    require_finite(X, name=name, columns=columns)
+    row, column = np.argwhere(np.abs(X) == largest)[0]
+    raise ValueError(
+        f"{name} holds {X[row, column]:.3g} in row {row}, {_named(column, columns)}, and fits take features up to "
+        f"{LARGEST_FEATURE:.0e}; scale the column first."
+    )
+
+
+def require_predictions(z: FloatArray, X: AnyArray, *, columns: Sequence[str] | None = None) -> FloatArray:
+    """Predictions, shape (n,), of rows X; refused where one is beyond float64, naming the row and its largest feature.
+
+    Examples
+    --------
+    >>> require_predictions(np.array([1.0, np.inf]), np.array([[1.0, 2.0], [3.0, 1e300]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: The prediction for row 1 of X is beyond float64: it holds 1e+300 in column 1; scale the
+    column as for fit.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = z.sum()
+    if np.isfinite(total) or np.isfinite(z).all():
+        return z
+    row = int(np.argmin(np.isfinite(z)))
+    column = int(np.abs(X[row]).argmax())
+    raise ValueError(
+        f"The prediction for row {row} of X is beyond float64: it holds {X[row, column]:.3g} in "
+        f"{_named(column, columns)}; scale the column as for fit."
+    )
+
+
+def _largest(values: AnyArray) -> float:
+    """In size; NaN where one is."""
+    return max(float(values.max()), -float(values.min())) if values.size else 0.0
+
+
+def _require_float32(X: AnyArray, columns: Sequence[str] | None) -> None:
+    infinite = np.argwhere(np.isinf(X))
+    if infinite.size:
+        row, column = infinite[0]
+        raise ValueError(
+            f"X holds infinity, or a number beyond float32's {_FLOAT32:.2g}, in row {row}, {_named(column, columns)}; "
+            "drop such values, scale the column, or set row_dtype='float64'."
+        )
+
+
+def _named(column: int, columns: Sequence[str] | None) -> str:
+    return f"column {column if columns is None else repr(str(columns[column]))}"
+
+
+def require_targets(y: FloatArray) -> None:
+    """Refuse NaN, infinity, targets beyond 1e60, and targets that are not 0 but all below 1e-100.
+
+    Examples
+    --------
+    >>> require_targets(np.array([0.0, 1e-200]))
+    Traceback (most recent call last):
+        ...
+    ValueError: y holds nothing above 1e-200 in size, and fits take targets whose largest is 0 or from 1e-100 to 1e+60;
+    scale y first.
+    """
+    (least, most), largest = TARGETS, _largest(y)
+    if largest == 0.0 or least <= largest <= most:
+        return
+    require_finite(y, name="y")
+    what = "nothing above" if largest < least else "up to"
+    raise ValueError(
+        f"y holds {what} {largest:.3g} in size, and fits take targets whose largest is 0 or from {least:.0e} to "
+        f"{most:.0e}; scale y first."
+    )
+
+
 def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
     """A given task covariance as a float array, refused unless (m, m), finite, symmetric and positive semi-definite."""
     if issparse(omega):
@@ -122,7 +218,7 @@ def number_targets(y: AnyArray, owner: str) -> FloatArray:
 
 
 def _real_numbers(values: Any) -> FloatArray:
-    """As float64, or TypeError: numpy would count nanoseconds since 1970, and drop imaginary parts."""
+    """As float64, or TypeError for dates and complex numbers, which numpy would turn into numbers."""
     array = np.asarray(values)
     others = (complex, np.complexfloating, np.datetime64, np.timedelta64)
     if array.dtype.kind in "mMc" or (array.dtype == object and any(isinstance(v, others) for v in array.flat)):

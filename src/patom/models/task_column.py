@@ -4,7 +4,7 @@ Scikit-learn cuts X into folds and hands it to scorers, but it cannot route ``ta
 scorer calls (its issue 27977). `TaskColumn` keeps the labels inside X until the wrapped estimator needs them.
 """
 
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 from copy import deepcopy
 from difflib import get_close_matches
 from numbers import Integral
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -23,7 +24,8 @@ from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array, objects
 from patom.models.reading import require_shown
 from patom.models.scoring import accuracy, r_squared
-from patom.models.task_routing import request_task, require_weighted
+
+ROUTED_METHODS = ("fit", "transform", "predict", "predict_proba", "decision_function", "score")
 
 
 class TaskColumn(MetaEstimatorMixin, BaseEstimator):
@@ -93,17 +95,14 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
             For the steps that take ``task`` and weights, and for others that ask for it (``set_fit_request``). Rows of
             weight 0 are read and checked as the others are.
 
-        Returns
-        -------
-        self
-
         Raises
         ------
         ValueError
             No such column, no column besides it, or X without two dimensions.
         TypeError
-            ``column`` is neither position nor name, no ``fit`` inside the estimator takes ``task``, or weights are
-            given and it takes none. A search inside cannot pass ``task`` on to ``predict``: put it around.
+            ``column`` is neither position nor name; no ``fit`` inside the estimator takes ``task``; weights are given
+            and it takes none; or there is a search inside, which cannot pass ``task`` on to ``predict``: put the search
+            around the ``TaskColumn``.
         """
         features, task = self._split(X, reset=True)
         estimator = request_task(clone(self.estimator))
@@ -115,66 +114,23 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> AnyArray:
-        """Predict for each row.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, 1 + d)
-            Columns as in ``fit``.
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Predictions, shape (n,), for X of shape (n, 1 + d), with columns as in ``fit``."""
         return self._respond("predict", X)
 
     @available_if(lambda self: _has(self, "decision_function"))
     def decision_function(self, X: Any) -> AnyArray:
-        """Score each row; higher means more surely the larger class.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, 1 + d)
-            Columns as in ``fit``.
-
-        Returns
-        -------
-        array of shape (n,)
-        """
+        """Scores of the rows of X, shape (n,); higher means more surely the larger class."""
         return self._respond("decision_function", X)
 
     @available_if(lambda self: _has(self, "predict_proba"))
     def predict_proba(self, X: Any) -> AnyArray:
-        """Class probabilities of each row, where the estimator has them.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, 1 + d)
-            Columns as in ``fit``.
-
-        Returns
-        -------
-        array of shape (n, number of classes)
-        """
+        """Class probabilities, shape (n, number of classes), where the estimator has them."""
         return self._respond("predict_proba", X)
 
     def score(self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
         """Accuracy of a classifier, R^2 of a regressor; a class that ``fit`` has not seen is predicted wrongly.
 
-        Parameters
-        ----------
-        X : array or data frame of shape (n, 1 + d)
-        y : array of shape (n,)
-        sample_weight : array of shape (n,), optional
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        ValueError
-            For targets and weights that ``fit`` refuses.
+        Targets and weights that ``fit`` refuses are a ValueError.
         """
         if get_tags(self).estimator_type == "classifier":
             return accuracy(y, self.predict(X), self.classes_, sample_weight)
@@ -279,3 +235,77 @@ def _has(wrapper: TaskColumn, method: str) -> bool:
     """Raise the wrapped estimator's own AttributeError when it lacks the method, for `available_if`."""
     getattr(getattr(wrapper, "estimator_", wrapper.estimator), method)
     return True
+
+
+def request_task(estimator: Any) -> Any:
+    """Make every part of the estimator that takes ``task`` request it, and weights, unless it says otherwise itself.
+
+    Parts without a task, such as a scaler, take no weights unless they ask for them, as outside of metadata routing.
+    The parts are clones that belong to `TaskColumn`, so nothing of the user's changes. Requests can only be
+    set while routing is enabled; they have no effect where it is not.
+
+    Raises
+    ------
+    TypeError
+        Where no part's ``fit`` takes ``task``, or it cannot reach ``predict``, as inside of a search.
+    """
+    takes_task = False
+    for part in _parts(estimator):
+        for method in ROUTED_METHODS:
+            wanted = _requests(part, method)
+            takes_task = takes_task or (method == "fit" and "task" in wanted)
+            unsaid = {name: "task" in wanted for name in ("task", "sample_weight") if wanted.get(name, name) is None}
+            if unsaid:
+                with config_context(enable_metadata_routing=True):
+                    getattr(part, f"set_{method}_request")(**unsaid)
+    if not takes_task:
+        raise TypeError(
+            f"TaskColumn: no fit in {type(estimator).__name__} takes task=; wrap an estimator that does, "
+            "such as MTRLRegressor or MTRLClassifier"
+        )
+    with config_context(enable_metadata_routing=True):
+        routing = get_routing_for_object(estimator)
+        lost = isinstance(routing, MetadataRouter) and not routing.consumes("predict", ["task"])
+        if lost and routing.consumes("fit", ["task"]):
+            name = type(_last_step(estimator)).__name__
+            raise TypeError(
+                f"TaskColumn: {name} cannot pass task= on to predict; put TaskColumn inside of it instead, as in "
+                f"{name}(TaskColumn(MTRLRegressor()), ...)"
+            )
+    return estimator
+
+
+def require_weighted(estimator: Any) -> None:
+    """Refuse weights where the fit that they are meant for takes none; a fit may decline them by its own request.
+
+    Raises
+    ------
+    TypeError
+        With the name of the estimator, the last step of a pipeline.
+    """
+    last = _last_step(estimator)
+    with config_context(enable_metadata_routing=True):
+        taken = get_routing_for_object(last).consumes("fit", ["sample_weight"])
+    if not taken and "sample_weight" not in _requests(last, "fit"):
+        raise TypeError(
+            f"TaskColumn: {type(last).__name__}.fit takes no sample_weight, so all rows would count alike; leave the "
+            "weights out or wrap an estimator that takes them, such as MTRLRegressor"
+        )
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    for part in (estimator, *estimator.get_params(deep=True).values()):
+        if hasattr(part, "get_metadata_routing") and not isinstance(part, type):
+            yield part
+
+
+def _requests(part: Any, method: str) -> dict[str, Any]:
+    """What the part itself takes, each with its request; nothing for what only routes."""
+    requests: dict[str, Any] = getattr(getattr(get_routing_for_object(part), method, None), "requests", {})
+    return requests
+
+
+def _last_step(estimator: Any) -> Any:
+    while getattr(estimator, "steps", None):
+        estimator = estimator.steps[-1][1]
+    return estimator

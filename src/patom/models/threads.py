@@ -1,4 +1,4 @@
-"""One thread inside a solve: the matrices are small, and the bytes do not depend on how many threads BLAS may use."""
+"""One thread inside a solve: the matrices are small, and results do not depend on the number of BLAS threads."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 class _Limit:
-    """BLAS's number of threads is its process's: the first to come in sets it, and the last to leave sets it back."""
+    """BLAS has one number of threads a process: the first thread to enter sets it, and the last to leave resets it."""
 
     def __init__(self) -> None:
         self.lock, self.limits, self.inside = Lock(), ExitStack(), 0
@@ -36,7 +36,7 @@ class _Limit:
                 self.setter = None
 
     def after_fork(self) -> None:
-        """In the child: a thread that held the lock is gone; one that was inside left the limit, which is no harm."""
+        """In the child: a thread that held the lock is gone; one that was inside left the limit, which does no harm."""
         self.lock = Lock()
 
 
@@ -47,7 +47,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread within the block, which several threads may be in at once."""
+    """Limit BLAS to one thread within the block, which several threads may enter at once."""
     _limit.enter()
     try:
         yield
@@ -68,7 +68,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _let_any_thread_set() -> None:
-    """From version 3.8 on threadpoolctl heeds no thread but the one that set OpenBLAS's number before."""
+    """From version 3.8 on threadpoolctl lets only the thread that set OpenBLAS's number before set it again."""
     clear = getattr(OpenBLASController, "clear_controlling_thread", None)
     if clear is not None:
         clear(force=True)

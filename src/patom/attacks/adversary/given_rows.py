@@ -9,8 +9,8 @@ from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_array, exact_column, values_of
 from patom.core.labels import as_labels
 from patom.core.regions.values import read_only
-from patom.models.magnitude import require_features
 from patom.models.reading import require_shown
+from patom.models.settings import require_features
 
 
 def keep_rows(holder: Any) -> None:

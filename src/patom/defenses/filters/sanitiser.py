@@ -18,9 +18,14 @@ from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
 from patom.defenses.delegating import Delegating
-from patom.models.magnitude import require_features, require_targets
 from patom.models.reading import reading
-from patom.models.settings import number_targets, require_at_least, require_finite
+from patom.models.settings import (
+    number_targets,
+    require_at_least,
+    require_features,
+    require_finite,
+    require_targets,
+)
 
 INSIDE = 1.0 - 1e-9
 """Factor of a threshold: a row on the edge of a filter's region passes in spite of rounding."""
