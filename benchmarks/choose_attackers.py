@@ -16,7 +16,7 @@ from benchmarks.interleaved import Run, timed
 from benchmarks.problems import Shape
 from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent
 from patom.attacks import choose_attackers
-from patom.attacks.program import Tally
+from patom.attacks.records import Tally
 from patom.datasets import load_digits_tasks, load_sarcos, make_related_tasks
 
 _BUDGET, _LAMBDAS, _TARGETS = 0.2, (0.1, 0.01), (1, 2)

@@ -7,7 +7,7 @@ import numpy as np
 
 from patom import AttackResult, Ball, Box, Intersection, ThreatModel
 from patom.attacks import AttackStatus, Availability, ByTask, GreyBox
-from patom.attacks.program import Tally
+from patom.attacks.records import Tally
 from patom.attacks.result import HISTORY, TASK_LOSSES
 
 ROWS = np.array([[0.5, -0.25], [0.0, 1.0]])

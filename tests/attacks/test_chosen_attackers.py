@@ -85,7 +85,9 @@ def test_first_order_rises_are_slopes_towards_the_poisoned_problem(loss, chosen)
         inside = np.isin(rows.task_index, tasks)
         return replace(rows, X=rows.X[inside], y=rows.y[inside], task_index=rows.task_index[inside])
 
-    terms = {s: data_term(program.rows(of(s)), program.problem.loss) for s in [chosen, *((*chosen, i) for i in (0, 4))]}
+    terms = {
+        s: data_term(program.lower.rows(of(s)), program.problem.loss) for s in [chosen, *((*chosen, i) for i in (0, 4))]
+    }
 
     def utility(task, share):
         blend = Blend(terms[chosen], terms[(*chosen, task)], share)

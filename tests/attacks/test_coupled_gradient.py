@@ -143,18 +143,18 @@ def test_behind_a_filter_the_rule_sees_the_rows_that_pass(data):
     assert result.expected_utility == pytest.approx(result.utility, rel=1e-6)
     program = bilevel(victim, X, y, task, THREAT)
     injection = draw(program, "uniform", "resampled", np.random.default_rng(1))
-    rows = program.passed(injection).rows
+    rows = program.lower.passed(injection).rows
     expected = Shrunken(0.3).covariance(replace(program.problem, rows=rows))
-    np.testing.assert_allclose(program.coupling(injection).omega, expected, atol=1e-9)
+    np.testing.assert_allclose(program.lower.coupling(injection).omega, expected, atol=1e-9)
 
 
 def test_the_rule_is_asked_once_for_the_same_rows(data):
     X, y, task, learner = data
     program = bilevel(Coupled(learner, Shrunken()), X, y, task, THREAT)
     injection = draw(program, "uniform", "resampled", np.random.default_rng(1))
-    first = program.coupling(injection)
-    assert program.coupling(injection) is first
-    assert program.coupling(replace(injection)) is not first
+    first = program.lower.coupling(injection)
+    assert program.lower.coupling(injection) is first
+    assert program.lower.coupling(replace(injection)) is not first
 
 
 def test_who_guesses_the_lambdas_asks_the_rule_with_her_guess(data):

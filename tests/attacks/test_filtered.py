@@ -8,9 +8,9 @@ import pytest
 from patom import PATOM, Ball, GreyBox, MTRLClassifier, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import hypergradient
 from patom.attacks.draws import draw, slipping
-from patom.attacks.filtered import Near
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.lower_level import CyclicProjection
 from patom.attacks.program import bilevel
 from patom.core.regions import Slab as Between
 from patom.defenses import Chain, Clip, Leverage, Neighbours, Sanitised, Shares, Slab, Sphere, Trim
@@ -99,7 +99,7 @@ def test_its_gradient_is_that_of_the_rows_that_pass(name, data):
     injection = draw(program, "uniform", "resampled", np.random.default_rng(1))
     W = program.solve(injection).W
     found = implicit_gradient(program, injection, W)
-    passes = program.passed(injection).injected
+    passes = program.lower.passed(injection).injected
     assert passes.any()
     assert not passes.all()
     np.testing.assert_array_equal(found.features[~passes], 0.0)
@@ -107,7 +107,7 @@ def test_its_gradient_is_that_of_the_rows_that_pass(name, data):
     def utility(row, column, step):
         moved = replace(injection, X=injection.X.copy())
         moved.X[row, column] += step
-        np.testing.assert_array_equal(program.passed(moved).injected, passes)
+        np.testing.assert_array_equal(program.lower.passed(moved).injected, passes)
         return program.utility(program.solve(moved, start=W).W)
 
     for row in np.flatnonzero(passes)[:3]:
@@ -134,7 +134,7 @@ def test_rows_where_the_filter_points_pass(data, filter_):
     assert program.places.contains(near, injection.task_index, injection.y).all()
     if filter_.regions(checked_rows(X, y, task))[0]:
         clean = Injection(X[task < 2], y[task < 2], task[task < 2])
-        found = program.sanitiser.keep(X, y, task)
+        found = program.lower.sanitiser.keep(X, y, task)
         passing, entering = found.kept[task < 2], (X if found.X is None else found.X)[task < 2]
         inside = program.narrowed(clean).project(clean.X, clean)
         untouched = passing & (np.abs(entering - clean.X) < 1e-9).all(axis=1)
@@ -150,17 +150,17 @@ def test_moves_that_would_be_caught_are_not_made(data):
     )
     moved = replace(before, X=before.X.copy())
     moved.X[0] = [1.0, 0.0, 0.0]
-    assert program.passed(before).injected[0]
-    assert not program.passed(moved).injected[0]
-    settled = program.settled(moved, before)
+    assert program.lower.passed(before).injected[0]
+    assert not program.lower.passed(moved).injected[0]
+    settled = program.lower.settled(moved, before)
     np.testing.assert_array_equal(settled.X[0], before.X[0])
     np.testing.assert_array_equal(settled.X[1:], moved.X[1:])
     plain = bilevel(learner, X, y, task, THREAT)
-    assert plain.settled(moved, before) is moved
+    assert plain.lower.settled(moved, before) is moved
 
 
 def test_regions_that_do_not_meet_still_give_rows():
-    near = Near(Ball(1.0), (Between([1.0, 0.0], 0.1, [5.0, 0.0]),))
+    near = CyclicProjection(Ball(1.0), (Between([1.0, 0.0], 0.1, [5.0, 0.0]),))
     rows = near.project(np.array([[0.0, 0.0], [9.0, 9.0]]))
     assert near.contains(rows).all()
     np.testing.assert_allclose(rows[0], [1.0, 0.0], atol=1e-9)

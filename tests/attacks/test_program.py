@@ -82,7 +82,7 @@ def test_duals_are_those_of_equation_5(make_tasks, make_victim, threat, loss):
     X, y, task = make_tasks(loss)
     case = Poisoned(make_victim(loss, **SETTINGS.get(loss, {})), (X, y, task), threat)
     program = bilevel(make_victim(loss, **SETTINGS.get(loss, {})), X, y, task, threat)
-    duals = program.duals(Injection(case.result.X, case.y_r, case.r), case.W)
+    duals = program.lower.duals(Injection(case.result.X, case.y_r, case.r), case.W)
     np.testing.assert_allclose(duals, case.duals(case.result.X, case.y_r, case.r), rtol=1e-6, atol=1e-9)
     assert np.abs(duals).max() > 1e-3
     if loss == "squared_hinge":

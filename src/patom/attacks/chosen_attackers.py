@@ -17,12 +17,12 @@ from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.coordinates import Chart, typical_distance
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.baselines.influence import effects, most_effective
-from patom.attacks.baselines.row_by_row import stacked
 from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint
-from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, Tally, bilevel
+from patom.attacks.injection import Injection, stacked
+from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder
+from patom.attacks.records import Tally
 from patom.attacks.result import AttackResult
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_array
@@ -198,7 +198,7 @@ def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Inje
     With ``c`` rows task i's part of grad f goes from g_i to (n_i g_i + sum_j l'(w_i'x_j, y_j) x_j)/(n_i + c) at the
     present ``W``, and the utility moves by -<v, that change>: c clean rows' worth of g_i is taken out.
     """
-    clean = program.term(None).value_and_gradient(W)[1]
+    clean = program.lower.term(None).value_and_gradient(W)[1]
     injected = np.bincount(rows.task_index, minlength=W.shape[0])
     gained = np.bincount(rows.task_index, effects(program, W, v, rows), minlength=W.shape[0])
     share = injected / (program.problem.rows.counts + injected)
@@ -277,8 +277,7 @@ def _exhaustive(
 
 
 def _of_tasks(rows: Injection, tasks: npt.ArrayLike) -> Injection:
-    inside = np.isin(rows.task_index, tasks)
-    return Injection(rows.X[inside], rows.y[inside], rows.task_index[inside])
+    return rows.chosen(np.isin(rows.task_index, tasks))
 
 
 def _total(tallies: list[Tally]) -> Tally:

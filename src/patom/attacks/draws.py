@@ -53,15 +53,15 @@ def at_features(program: Bilevel, injection: Injection, features: str, rng: np.r
         ahead = rng.standard_normal((n, d))
     else:
         axis = rng.standard_normal((program.problem.rows.n_tasks, d))[injection.task_index]
-        low, high = bounds(program, injection.task_index)
+        low, high = program.bounds(injection.task_index)
         ahead = np.where(injection.y > 0.5 * (low + high), 1.0, -1.0)[:, None] * axis
     return replace(injection, X=program.project(_beyond(program, injection, ahead), injection))
 
 
 def slipping(program: Bilevel, injection: Injection, rng: np.random.Generator) -> Injection:
-    """The injection with rows that the victim's filter would catch drawn again, from clean rows: restarts that pass."""
-    for _ in range(_REDRAWN if program.sanitiser is not None else 0):
-        caught = ~program.passed(injection).injected
+    """The injection, with the rows that do not pass the victim's filter drawn again from clean rows, a few times."""
+    for _ in range(_REDRAWN):
+        caught = ~program.lower.passes(injection)
         if not caught.any():
             break
         again = draw(program, "resampled", "resampled", rng)
@@ -79,18 +79,12 @@ def _beyond(program: Bilevel, injection: Injection, ahead: FloatArray) -> FloatA
     return injection.X + _FAR * ahead
 
 
-def bounds(program: Bilevel, task_index: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest target that each injected row may have."""
-    low, high = program.label_bounds
-    return low[task_index], high[task_index]
-
-
 def _labels(program: Bilevel, labels: str, y: FloatArray, task_index: IntArray, rng: np.random.Generator) -> FloatArray:
     if program.problem.loss.margin:
         if labels == "uniform":
             return rng.choice([-1.0, 1.0], size=y.size)
         return -y if labels == "flipped" else y
-    low, high = bounds(program, task_index)
+    low, high = program.bounds(task_index)
     if labels == "uniform":
         return low + (high - low) * rng.random(y.size)
     return np.clip(low + high - y if labels == "flipped" else y, low, high)

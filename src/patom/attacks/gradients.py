@@ -15,16 +15,18 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.coupled_gradient import through_rule
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.data_term import data_term
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, positions
 from patom.core.penalties.given import QuadraticPenalty
 from patom.core.penalties.independent import ridge
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import LinearSolution, solve_tangent
+from patom.defenses.coupling.rule import by_weights
+from patom.defenses.parts import rows_of_tasks
 from patom.models.reading import reading
 from patom.models.settings import require_choice, require_features
 from patom.models.threads import one_blas_thread
@@ -163,10 +165,10 @@ def implicit_gradient(
     solving: dict[str, Any] = {"tolerance": tolerance, "max_products": max_products, "factored": factored}
     found, status = adjoint(program, injection, W, gradient, **solving)
     features, labels = through_rows(program, injection, W, found.v, curved=gradient != "paper")
-    if program.rule is not None and gradient == "exact":
-        pair = through_rule(program, injection, W, found.v, **solving)
-        for more in (through_rows(program, injection, *pair),) if pair is not None else ():
-            features, labels = features + more[0], labels + more[1]
+    pair = through_rule(program, injection, W, found.v, **solving) if gradient == "exact" else None
+    if pair is not None:
+        more = through_rows(program, injection, *pair)
+        features, labels = features + more[0], labels + more[1]
     return Hypergradient(features, labels, found.v, found.products, status)
 
 
@@ -177,14 +179,14 @@ def through_rows(
 
     ``curved=False`` leaves the l'' term out. Costs one pass over the injected rows.
     """
-    task, x, y = injection.task_index, program.entering(injection), injection.y
+    task, x, y = injection.task_index, program.lower.entering(injection), injection.y
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
-    weight = -program.weights(injection)
+    weight = -program.lower.weights(injection)
     loss = program.problem.loss
     features = (weight * loss.slope(z, y))[:, None] * v[task, :-1]
     if curved:
         features += (weight * loss.curvature(z, y) * along)[:, None] * W[task, :-1]
-    return program.pulled_back(injection, features), weight * loss.cross(z, y) * along
+    return program.lower.pulled_back(injection, features), weight * loss.cross(z, y) * along
 
 
 def adjoint(
@@ -202,11 +204,11 @@ def adjoint(
     ``injection`` is None at the clean optimum. Costs as in ``implicit_gradient``.
     """
     dU = program.aim.gradient(W)
-    penalty = program.penalty(injection)
+    penalty = program.lower.penalty(injection)
     if gradient == "paper":
         v = penalty.relationship(W).carry(dU)
         return LinearSolution(v, 0.0, 0, positive=True), GradientStatus.SMOOTH
-    data = program.term(injection)
+    data = program.lower.term(injection)
     term = data.expand(W)
     if penalty.weights[1] == 0.0:  # nothing confines W to a rank
         penalty = ridge(W.shape[0], penalty.weights[0])
@@ -227,6 +229,52 @@ def adjoint(
     margins = (model.rank_margin, term.corner, program.aim.lead(W))
     smooth = min(margins) > max(KINK, astray)
     return found, GradientStatus.SMOOTH if smooth else GradientStatus.KINK
+
+
+def by_omega(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray) -> FloatArray:
+    """dU/dOmega at the optimum ``W``, symmetric, shape (m, m), for the adjoint ``v`` with Omega given.
+
+    The optimum solves lambda_2 W = -Omega (grad f(W) + lambda_1 W), whether Omega is singular or not. Differentiated:
+    U moves by -<y, dOmega (grad f + lambda_1 W)>, where lambda_2 y = dU/dW - (H + lambda_1) v and v = Omega y.
+    """
+    lambda_1, lambda_2 = program.problem.penalty.weights
+    term = program.lower.term(injection).expand(W)
+    y = (program.aim.gradient(W) - term.hessian(v) - lambda_1 * v) / lambda_2
+    B = y @ (term.gradient + lambda_1 * W).T
+    return np.asarray(-0.5 * (B + B.T))
+
+
+def through_rule(
+    program: Bilevel,
+    injection: Injection,
+    W: FloatArray,
+    v: FloatArray,
+    *,
+    tolerance: float,
+    max_products: int,
+    factored: bool,
+) -> tuple[FloatArray, FloatArray] | None:
+    """The fit that the rule's Omega was made from, and its adjoint: two arrays of shape (m, p).
+
+    The rows' derivatives are ``gradients.through_rows`` of this pair added to those of (W, v). None where Omega counts
+    as given. What a rule chooses from a list (pairs, tasks) counts as chosen. Costs a linear system.
+    """
+    source = program.lower.source(injection)
+    if source is None or program.problem.penalty.weights[1] == 0.0:
+        return None
+    pull = by_weights(source.W, source.back(by_omega(program, injection, W, v)))
+    data = data_term(rows_of_tasks(program.lower.rows(injection), source.tasks), program.problem.loss)
+    term = data.expand(source.W)
+    model = program.problem.penalty.model(source.W, term.gradient)
+    found = solve_tangent(
+        model, term.hessian, model.project(pull), tolerance=tolerance, max_products=max_products,
+        inverse=tangent_inverse(data, model, source.W) if factored else None,
+    )  # fmt: skip
+    program.tally.adjoint_solves += 1
+    program.tally.products += found.products
+    fitted, adjoint = np.zeros(W.shape), np.zeros(W.shape)
+    fitted[source.tasks], adjoint[source.tasks] = source.W, found.v
+    return fitted, adjoint
 
 
 def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:

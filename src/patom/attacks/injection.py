@@ -1,8 +1,11 @@
 """Injected rows as attacks move them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patom.core.arrays import FloatArray, IntArray
+import numpy as np
+
+from patom.core.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,13 @@ class Injection:
     X: FloatArray
     y: FloatArray
     task_index: IntArray
+
+    def chosen(self, rows: IntArray | BoolArray) -> "Injection":
+        """Some of the rows, by their positions or by a mask."""
+        return Injection(self.X[rows], self.y[rows], self.task_index[rows])
+
+
+def stacked(parts: Sequence[Injection]) -> Injection:
+    """Several injections as one, in their order."""
+    X, y, task_index = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "task_index"))
+    return Injection(X, y, task_index)

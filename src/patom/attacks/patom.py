@@ -129,7 +129,7 @@ class PATOM:
             record.note(iteration, program.utility(W), solution)
             if callback is not None:
                 callback(iteration, record.injection.X.copy())
-            relationship = program.penalty(record.injection).relationship(W)
+            relationship = program.lower.penalty(record.injection).relationship(W)
             if not _couples(relationship, program):
                 record.settle(AttackStatus.UNCOUPLED)
                 break
@@ -147,7 +147,7 @@ class PATOM:
         X, task = program.aim.rows
         batch = rng.choice(np.arange(task.size), size=max(1, round(self.batch_ratio * task.size)))
         pushes = self.step_size * program.aim.size * program.aim.slopes(W)  # the size for the slopes of eq. 2's sum
-        duals = program.duals(injection, W)
+        duals = program.lower.duals(injection, W)
         for start in range(0, batch.size, _STRETCH):
             drawn = batch[start : start + _STRETCH]
             tasks, group = np.unique(task[drawn], return_inverse=True)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import BoolArray, FloatArray
@@ -48,7 +47,7 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
 def _allowed_labels(program: Bilevel, injection: Injection) -> BoolArray:
     if program.problem.loss.margin:
         return np.isin(injection.y, [-1.0, 1.0])
-    return in_range(injection.y, *bounds(program, injection.task_index))
+    return in_range(injection.y, *program.bounds(injection.task_index))
 
 
 def in_range(y: FloatArray, low: FloatArray | float, high: FloatArray | float) -> BoolArray:

@@ -64,7 +64,7 @@ def assemble(
         For rows that the threat model does not allow: no attack passes by here.
     """
     best = max(runs, key=lambda run: run.utility)
-    truth = program if program.truth is None else program.truth
+    truth = program.truth
     injection = _rounded(truth, threat, program.truly(best.injection))
     require_kept(truth, threat, injection, settings["name"])
     require_features(injection.X, name="X of the injected rows")

@@ -1,5 +1,6 @@
-"""What attacks note: iteration by iteration, task by task, and how they ended."""
+"""What attacks note: iteration by iteration, task by task, what they cost, and how they ended."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -15,3 +16,21 @@ class AttackStatus(Enum):
     LOCAL_OPTIMUM = "No step along the gradient raises the utility any more; every fit on the way met its tolerance."
     UNCERTIFIED = "A fit on the way stopped above its tolerance: see history['gap'] and the model's status_."
     UNCOUPLED = "Attacking and target tasks do not influence each other in this model: the rows are as drawn."
+
+
+@dataclass
+class Tally:
+    """What an attack has cost so far.
+
+    Parameters
+    ----------
+    solves, solver_steps : int
+        Solves of (1), and their steps.
+    adjoint_solves, products : int
+        Linear systems of gradients, and their products with the second derivative.
+    """
+
+    solves: int = 0
+    solver_steps: int = 0
+    adjoint_solves: int = 0
+    products: int = 0

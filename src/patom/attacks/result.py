@@ -13,8 +13,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.program import Tally
-from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
+from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus, Tally
 from patom.attacks.serialise import read_fields, to_bytes
 from patom.attacks.soundness import require_sound
 from patom.core.arrays import AnyArray, BoolArray, FloatArray

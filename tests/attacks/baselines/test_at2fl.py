@@ -35,7 +35,7 @@ def test_a_node_solves_its_own_subproblem(make_program, loss):
     program, injection = make_program(loss, COUPLED)
     before, _ = communicate(program, injection, untrained(program), 5)
     after, duals = communicate(program, injection, before, 20)
-    rows, phi, W = program.rows(injection), before.phi, before.W
+    rows, phi, W = program.lower.rows(injection), before.phi, before.W
     Omega = COUPLED
     np.testing.assert_allclose(phi, Omega @ np.linalg.inv(0.02 * Omega + 0.03 * np.eye(4)), rtol=1e-9)
     for i in range(4):
@@ -70,7 +70,7 @@ def test_rounds_come_near_the_optimum_where_omega_is_learned(make_program):
     wanted, learning = program.solve(injection), untrained(program)
     for _ in range(100):
         learning, _ = communicate(program, injection, learning, 3)
-    rows, W = program.rows(injection), learning.W
+    rows, W = program.lower.rows(injection), learning.W
     z = np.einsum("np,np->n", rows.X, W[rows.task_index])
     objective = rows.weights @ (z - rows.y) ** 2 + program.problem.penalty.value(W)
     assert wanted.objective <= objective <= 1.02 * wanted.objective

@@ -48,7 +48,7 @@ def assert_reverse_mode_is_the_derivative(program, rows, W, steps):
     found = back_gradient(program, rows, descent)
 
     def utility(X):
-        term, end = data_term(program.rows(replace(rows, X=X)), program.problem.loss), W
+        term, end = data_term(program.lower.rows(replace(rows, X=X)), program.problem.loss), W
         for _ in range(steps):
             end = program.problem.penalty.prox(end - term.value_and_gradient(end)[1] / descent.L, descent.L)
         return program.utility(end)

@@ -125,7 +125,7 @@ def test_the_gap_is_the_solvers_own_and_vanishes_at_the_optimum(make_program, lo
     other = Stationarity(program, program.solve(None).W)
     assert other.gap(rows) > 1e-5
     term = program.problem.loss.value
-    inside = program.rows(rows)
+    inside = program.lower.rows(rows)
     z = np.einsum("np,np->n", inside.X, other.W[inside.task_index])
     objective = inside.weights @ term(z, inside.y) + program.problem.penalty.value(other.W)
     assert objective - solution.objective <= other.gap(rows)

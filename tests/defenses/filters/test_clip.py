@@ -184,12 +184,12 @@ def test_an_attacker_who_knows_it_loses_nothing_inside_its_ball(data):
     victim = Sanitised(MTRLRegressor(0.01, 0.01), Clip(over="task"))
     program = bilevel(victim, X, y, task, ThreatModel([0], [0], 0.2, Ball(10.0)))
     injection = draw(program, "corners", "resampled", np.random.default_rng(0))
-    entered = program.passed(injection).X
+    entered = program.lower.passed(injection).X
     assert np.linalg.norm(entered, axis=1).max() < 5.0 < np.linalg.norm(injection.X, axis=1).min()
     near = program.narrowed(injection).project(injection.X, injection)
     np.testing.assert_allclose(near, entered, atol=1e-6)
     inside = Injection(entered, injection.y, injection.task_index)
-    assert program.passed(inside).rows.y.size == program.passed(injection).rows.y.size
+    assert program.lower.passed(inside).rows.y.size == program.lower.passed(injection).rows.y.size
 
 
 def test_with_shares_it_is_a_filter_like_any(data):

@@ -103,7 +103,7 @@ class Climb:
             return None
         while length >= _SHORTEST and self.tried < self.max_iter:
             moved = self.chart.injection(here.injection, Z + length * move)
-            ahead = self._try(self.program.settled(moved, here.injection), here)
+            ahead = self._try(self.program.lower.settled(moved, here.injection), here)
             if ahead.utility >= floor + _SUFFICIENT * length * slope:
                 return ahead
             length = shortened(length, ahead.utility - here.utility, slope)
@@ -123,7 +123,7 @@ class Climb:
             better = best
             if chosen.size > 0:
                 moved = replace(moved, X=self.program.project(moved.X, moved))
-                better = self._kept(self._try(self.program.settled(moved, best.injection), best), best, record)
+                better = self._kept(self._try(self.program.lower.settled(moved, best.injection), best), best, record)
             self.flips = better is not best or (chosen.size > 1 and share > _FEWEST)
             share = 1.0 if better is not best else 0.25 * share
             best = better

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from patom.attacks.draws import bounds
 from patom.attacks.gradients import Hypergradient
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
@@ -33,7 +32,7 @@ class Chart:
         """Shape (r, d), or (r, d + 1) with the targets last."""
         if not self.labels:
             return injection.X
-        low, _ = bounds(self.program, injection.task_index)
+        low, _ = self.program.bounds(injection.task_index)
         return np.column_stack([injection.X, (injection.y - low) * self._unit(injection)])
 
     def slopes(self, injection: Injection, found: Hypergradient) -> FloatArray:
@@ -55,13 +54,13 @@ class Chart:
         """The rows at these coordinates."""
         if not self.labels:
             return replace(like, X=Z)
-        low, high = bounds(self.program, like.task_index)
+        low, high = self.program.bounds(like.task_index)
         y = np.clip(low + Z[:, -1] * (high - low) / self.size, low, high)
         return replace(like, X=np.ascontiguousarray(Z[:, :-1]), y=y)
 
     def _unit(self, injection: Injection) -> FloatArray:
         """Coordinate over target, 0 where a task has but one target."""
-        low, high = bounds(self.program, injection.task_index)
+        low, high = self.program.bounds(injection.task_index)
         return np.divide(self.size, high - low, out=np.zeros_like(low), where=high > low)
 
 

@@ -113,7 +113,9 @@ class AT2FL:
         record.note(0, program.utility(solution.W), solution)
         if self.max_iter == 0:
             return record
-        learning = Federation(np.zeros(W.shape), program.penalty(record.injection).relationship(np.zeros(W.shape)))
+        learning = Federation(
+            np.zeros(W.shape), program.lower.penalty(record.injection).relationship(np.zeros(W.shape))
+        )
         for _ in range(self.max_iter):
             learning, duals = communicate(program, record.injection, learning, self.local_steps)
             record.injection, learning = self._move(program, record.injection, learning, duals)
@@ -179,12 +181,12 @@ def communicate(
 
     Costs ``local_steps`` Newton systems of a node's own data, in all nodes side by side.
     """
-    term = program.term(injection)
+    term = program.lower.term(injection)
     W = learning.W
     ahead = W + _local_moves(program, term, W, learning.V, learning.bounds, local_steps)
     V = -term.value_and_gradient(ahead)[1]
-    omega = program.penalty(injection).relationship(learning.couple(V))
-    return Federation(V, omega), program.duals(injection, ahead)
+    omega = program.lower.penalty(injection).relationship(learning.couple(V))
+    return Federation(V, omega), program.lower.duals(injection, ahead)
 
 
 def _local_moves(

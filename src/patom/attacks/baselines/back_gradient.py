@@ -161,7 +161,7 @@ class Descent:
 
 def descend(program: Bilevel, injection: Injection, W: FloatArray, steps: int) -> Descent:
     """``steps`` times W <- prox(W - grad f(W)/L)."""
-    term, penalty = data_term(program.rows(injection), program.problem.loss), program.penalty(injection)
+    term, penalty = data_term(program.lower.rows(injection), program.problem.loss), program.lower.penalty(injection)
     descent = Descent(term, term.smoothness, [W], [])
     for _ in range(steps):
         descent.Z.append(descent.end - term.value_and_gradient(descent.end)[1] / descent.L)
@@ -172,7 +172,7 @@ def descend(program: Bilevel, injection: Injection, W: FloatArray, steps: int) -
 
 def back_gradient(program: Bilevel, injection: Injection, descent: Descent) -> FloatArray:
     """Derivative of the utility at the descent's end by the injected features, shape (r, d); L and W_0 held fixed."""
-    L, dW, penalty = descent.L, program.aim.gradient(descent.end), program.penalty(injection)
+    L, dW, penalty = descent.L, program.aim.gradient(descent.end), program.lower.penalty(injection)
     features = np.zeros(injection.X.shape)
     for W, Z in zip(descent.W[-2::-1], descent.Z[::-1], strict=True):
         v = penalty.prox_derivative(Z, L)(dW) / L

@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 
-from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
@@ -48,5 +47,5 @@ def turned(program: Bilevel, clean: FloatArray, share: float, repeats: int) -> I
     injection = Injection(rows.X[picked, :-1], rows.y[picked], rows.task_index[picked])
     if program.problem.loss.margin:
         return replace(injection, y=-injection.y)
-    low, high = bounds(program, injection.task_index)
+    low, high = program.bounds(injection.task_index)
     return replace(injection, y=low + high - injection.y)

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.coordinates import typical_distance
-from patom.attacks.baselines.row_by_row import climb, highest, stacked, with_either_label
+from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
 from patom.attacks.draws import FEATURES, LABELS, draw
 from patom.attacks.gradients import adjoint, through_rows
-from patom.attacks.injection import Injection
+from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
@@ -109,7 +109,7 @@ class Influence:
 def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
     """Each row's first-order effect, shape (r,), but for what is the same for all rows of its task."""
     along = np.einsum("rp,rp->r", append_constant(injection.X), v[injection.task_index])
-    return np.asarray(program.duals(injection, W) * along)
+    return np.asarray(program.lower.duals(injection, W) * along)
 
 
 def most_effective(

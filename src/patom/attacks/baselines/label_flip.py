@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder, assemble
@@ -88,7 +87,7 @@ def flips(program: Bilevel) -> Injection:
     rows = program.problem.rows
     own = np.isin(rows.task_index, program.attackers)
     y, task_index = rows.y[own], rows.task_index[own]
-    low, high = bounds(program, task_index)
+    low, high = program.bounds(task_index)
     far = -y if program.problem.loss.margin else np.where(y - low > high - y, low, high)
     flipped = Injection(rows.X[own, :-1], far, task_index)
     return replace(flipped, X=program.project(flipped.X, flipped))
@@ -105,4 +104,4 @@ def _first(program: Bilevel, injection: Injection, order: IntArray) -> Injection
     chosen = np.concatenate(
         [np.resize(order[ranked == i], count) for i, count in zip(program.attackers, program.counts, strict=True)]
     )
-    return Injection(injection.X[chosen], injection.y[chosen], injection.task_index[chosen])
+    return injection.chosen(chosen)

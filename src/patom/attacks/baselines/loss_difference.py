@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from patom.attacks.baselines.row_by_row import climb, highest, stacked, with_either_label
-from patom.attacks.injection import Injection
+from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
+from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.rows import append_constant

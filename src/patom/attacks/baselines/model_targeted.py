@@ -16,7 +16,7 @@ from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.recording import Recorder, assemble
 from patom.attacks.result import AttackResult
-from patom.core.arrays import BoolArray, FloatArray
+from patom.core.arrays import FloatArray
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
@@ -149,14 +149,10 @@ def online(
     rows, W = drawn, clean
     for now in range(int(turn.max()) + 1):
         if now > 0:
-            W = program.solve(_some(rows, turn < now), start=W, polish=False, tol=_LOOSE).W
+            W = program.solve(rows.chosen(turn < now), start=W, polish=False, tol=_LOOSE).W
         chosen = turn == now
-        best = LossDifference(program, W, decoy).largest(_some(rows, chosen), size, labels=labels)
+        best = LossDifference(program, W, decoy).largest(rows.chosen(chosen), size, labels=labels)
         X, y = rows.X.copy(), rows.y.copy()
         X[chosen], y[chosen] = best.X, best.y
         rows = replace(rows, X=X, y=y)
     return rows
-
-
-def _some(rows: Injection, chosen: BoolArray) -> Injection:
-    return Injection(rows.X[chosen], rows.y[chosen], rows.task_index[chosen])

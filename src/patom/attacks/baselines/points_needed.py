@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.lower_level import CoupledLevel
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
@@ -81,8 +82,8 @@ def points_needed(
     26.2
     """
     program = bilevel(model, X, y, task, threat)
-    program = program if program.truth is None else program.truth
-    if program.rule is not None:
+    program = program.truth
+    if isinstance(program.lower, CoupledLevel):
         raise TypeError(
             "model of points_needed must not be Coupled: the bound needs a penalty that rows do not change."
         )

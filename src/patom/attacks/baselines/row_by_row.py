@@ -1,11 +1,10 @@
 """Rows that are placed each by itself: uphill on a function of one row, from several starts and with either label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from patom.attacks.draws import bounds
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
@@ -45,16 +44,10 @@ def climb(program: Bilevel, start: Injection, heights: OfRows, slopes: OfRows, s
     return here
 
 
-def stacked(candidates: Sequence[Injection]) -> Injection:
-    """Several versions of the same rows one after the other, to be climbed at once."""
-    X, y, task_index = (np.concatenate([getattr(c, name) for c in candidates]) for name in ("X", "y", "task_index"))
-    return Injection(X, y, task_index)
-
-
 def highest(candidates: Injection, n: int, heights: OfRows) -> Injection:
     """Of stacked versions of the same ``n`` rows, row by row, the one of the largest height."""
     best = np.argmax(heights(candidates).reshape(-1, n), axis=0) * n + np.arange(n)
-    return Injection(candidates.X[best], candidates.y[best], candidates.task_index[best])
+    return candidates.chosen(best)
 
 
 def with_either_label(program: Bilevel, injection: Injection) -> tuple[Injection, Injection]:
@@ -62,6 +55,6 @@ def with_either_label(program: Bilevel, injection: Injection) -> tuple[Injection
     if program.problem.loss.margin:
         labels = (-np.ones(injection.y.size), np.ones(injection.y.size))
     else:
-        labels = bounds(program, injection.task_index)
+        labels = program.bounds(injection.task_index)
     low, high = (replace(injection, y=y) for y in labels)
     return replace(low, X=program.project(low.X, low)), replace(high, X=program.project(high.X, high))

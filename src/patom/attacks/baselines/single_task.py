@@ -121,14 +121,10 @@ def uncoupled(program: Bilevel) -> Bilevel:
     else.
     """
     problem = program.problem
-    apart = ridge(problem.rows.n_tasks, sum(problem.penalty.weights))
+    penalty = ridge(problem.rows.n_tasks, sum(problem.penalty.weights))
     stranded = np.setdiff1d(program.attackers, program.targets)
     terms = program.aim.terms
     if stranded.size > 0:
         terms += Availability().aim(problem, stranded, program.victim.known_targets).terms
-    return replace(
-        program,
-        problem=replace(problem, penalty=apart, solver="accelerated"),
-        aim=Aim(terms),
-        rule=None,
-    )
+    lower = program.lower.without_rule(replace(problem, penalty=penalty, solver="accelerated"))
+    return replace(program, lower=lower, aim=Aim(terms))

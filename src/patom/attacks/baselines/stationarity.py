@@ -56,11 +56,11 @@ class Stationarity:
 
     def gap(self, injection: Injection) -> float:
         """The duality gap."""
-        return fenchel_gap(self.program.penalty(injection), self.W, self.gradient(injection))
+        return fenchel_gap(self.program.lower.penalty(injection), self.W, self.gradient(injection))
 
     def slopes(self, injection: Injection) -> FloatArray:
         """Its derivatives by the injected rows' features, shape (r, d)."""
-        penalty, V = self.program.penalty(injection), -self.gradient(injection)
+        penalty, V = self.program.lower.penalty(injection), -self.gradient(injection)
         ridge = _RIDGE * sum(penalty.weights)
         response = penalty.prox(V / ridge, ridge)  # argmax <W, V> - R(W) - ridge/2 ||W||^2
         return through_rows(self.program, injection, self.W, response - self.W)[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from patom.attacks.certified.worst_rows import worst_rows
-from patom.attacks.injection import Injection
+from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import RowTerm, mean_loss_by_task
@@ -62,7 +62,7 @@ def play(program: Bilevel, max_iter: int, tol: float) -> Game:
         share = 2.0 / (step + 3.0)
         game = replace(
             game,
-            rows=_joined(game.rows, rows),
+            rows=stacked([game.rows, rows]),
             mixture=np.concatenate([(1.0 - share) * game.mixture, share * counts]),
         )
     return game
@@ -104,11 +104,3 @@ def totals(program: Bilevel) -> IntArray:
 def clean_share(program: Bilevel) -> FloatArray:
     """n_i / (n_i + r_i), shape (m,)."""
     return np.asarray(program.problem.rows.counts / totals(program))
-
-
-def _joined(first: Injection, second: Injection) -> Injection:
-    return Injection(
-        np.concatenate([first.X, second.X]),
-        np.concatenate([first.y, second.y]),
-        np.concatenate([first.task_index, second.task_index]),
-    )

@@ -161,9 +161,7 @@ def rounded(program: Bilevel, game: Game) -> Injection:
         most = np.argsort(whole - game.mixture[own], kind="stable")
         whole[most[: count - whole.sum()]] += 1
         chosen.append(np.repeat(own, whole))
-    places = np.concatenate(chosen)
-    rows = game.rows
-    injection = Injection(rows.X[places], rows.y[places], rows.task_index[places])
+    injection = game.rows.chosen(np.concatenate(chosen))
     return replace(injection, X=program.project(injection.X, injection))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import patom.attacks.program as module
+import patom.attacks.lower_level as module
 from patom import PATOM, Ball, GreyBox, ProjectedAscent, ThreatModel
 from patom.attacks.draws import draw
 from patom.attacks.program import bilevel
@@ -44,10 +44,10 @@ def test_it_is_that_of_the_rows_together(make_tasks, make_victim, loss):
     program = program_of(make_tasks, make_victim(loss), loss)
     injection = drawn(program)
     rows = inject_rows(program.problem.rows, append_constant(injection.X), injection.y, injection.task_index)
-    term = program.term(injection)
+    term = program.lower.term(injection)
     assert isinstance(term, MomentTerm if program.problem.loss.quadratic else RowTerm)
     assert_same(term, RowTerm(rows, program.problem.loss), (4, 5))
-    assert_same(program.term(None), RowTerm(program.problem.rows, program.problem.loss), (4, 5))
+    assert_same(program.lower.term(None), RowTerm(program.problem.rows, program.problem.loss), (4, 5))
 
 
 @pytest.mark.parametrize("sanitised", [False, True], ids=["all rows", "rows that pass"])
@@ -55,27 +55,27 @@ def test_it_is_built_once_for_an_injection_and_anew_for_another(make_tasks, make
     model = Sanitised(make_victim(loss), Sphere(fraction=0.1)) if sanitised else make_victim(loss)
     program = program_of(make_tasks, model, loss)
     first, second = drawn(program), drawn(program, 1)
-    term, rows = program.term(first), program.rows(first)
-    assert program.term(first) is term
-    assert program.rows(first) is rows
-    assert_same(program.term(second), RowTerm(program.rows(second), program.problem.loss), (4, 5))
+    term, rows = program.lower.term(first), program.lower.rows(first)
+    assert program.lower.term(first) is term
+    assert program.lower.rows(first) is rows
+    assert_same(program.lower.term(second), RowTerm(program.lower.rows(second), program.problem.loss), (4, 5))
     assert_same(
-        program.term(replace(first, y=second.y)),
-        RowTerm(program.rows(replace(first, y=second.y)), program.problem.loss),
+        program.lower.term(replace(first, y=second.y)),
+        RowTerm(program.lower.rows(replace(first, y=second.y)), program.problem.loss),
         (4, 5),
     )
-    assert_same(program.term(first), term, (4, 5))
+    assert_same(program.lower.term(first), term, (4, 5))
 
 
 def test_who_holds_earlier_rows_or_moments_keeps_them(make_tasks, make_victim, loss):
     program = program_of(make_tasks, make_victim(loss), loss)
     first, second = drawn(program), drawn(program, 1)
     clean = program.problem.rows.X.copy()
-    rows, term = program.rows(first), program.term(first)
+    rows, term = program.lower.rows(first), program.lower.term(first)
     held = [rows.X, rows.y, *([term.A, term.b] if isinstance(term, MomentTerm) else [])]
     before = [part.copy() for part in held]
     program.solve(second)
-    ahead = program.rows(second)
+    ahead = program.lower.rows(second)
     assert not np.shares_memory(ahead.X, rows.X)
     assert not np.shares_memory(ahead.X, program.problem.rows.X)
     for part, values in zip(held, before, strict=True):
@@ -116,16 +116,17 @@ def test_who_knows_half_of_the_rows_has_moments_of_her_own(make_tasks, make_vict
     X, y, task = make_tasks("squared_error")
     program = bilevel(make_victim("squared_error"), X, y, task, replace(THREAT, knowledge=GreyBox(share=0.5)))
     injection = drawn(program)
-    assert_same(program.term(injection), RowTerm(program.rows(injection), program.problem.loss), (4, 5))
+    assert_same(program.lower.term(injection), RowTerm(program.lower.rows(injection), program.problem.loss), (4, 5))
     truly = program.truly(injection)
     truth = program.truth
-    assert_same(truth.term(truly), RowTerm(truth.rows(truly), truth.problem.loss), (4, 5))
-    assert truth.term(truly).A.tobytes() != program.term(injection).A.tobytes()
+    assert_same(truth.lower.term(truly), RowTerm(truth.lower.rows(truly), truth.problem.loss), (4, 5))
+    assert truth.lower.term(truly).A.tobytes() != program.lower.term(injection).A.tobytes()
 
 
 def test_an_expansion_is_gradient_hessian_and_corner(make_tasks, make_victim, loss):
     program = program_of(make_tasks, make_victim(loss), loss)
-    term, rows = program.term(drawn(program)), program.rows(program.terms.answers[-1][0])
+    injection = drawn(program)
+    term, rows = program.lower.term(injection), program.lower.rows(injection)
     W, V = np.random.default_rng(2).standard_normal((2, 4, 5))
     found = term.expand(W)
     np.testing.assert_array_equal(found.gradient, term.value_and_gradient(W)[1])
