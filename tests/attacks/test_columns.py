@@ -153,7 +153,7 @@ def test_a_broken_column_is_caught(change, problem, monkeypatch):
     def careless(threat, injection, region):
         return change(threat.columns.round(injection.X, region))
 
-    monkeypatch.setattr("patom.attacks.recording._rounded", lambda _, t, i: replace(i, X=careless(t, i, Ball(5.0))))
+    monkeypatch.setattr("patom.attacks.base._rounded", lambda _, t, i: replace(i, X=careless(t, i, Ball(5.0))))
     message = (
         r"^RandomAttack broke the threat model: it returned row 0 with a column that should be a whole number or one"
     )

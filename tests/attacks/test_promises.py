@@ -20,9 +20,12 @@ from patom import (
     RandomAttack,
     Slab,
     ThreatModel,
+    attacks,
 )  # fmt: skip
-from patom.attacks import patom, random
+from patom.attacks import base
+from patom.attacks.base import Attack
 from patom.core.regions import own_data
+from patom.results.methods import Method
 
 REGIONS = {
     "ball": Ball(0.8),
@@ -114,15 +117,16 @@ def a_column_short(injection):
 )
 def test_a_broken_attack_is_caught(loss, name, spoil, what, make_tasks, make_victim, monkeypatch):
     X, y, task = make_tasks(loss)
-    module = {"patom": patom, "random": random}[name]
-    given = module.assemble
+    kind = type(ATTACKS[name])
+    given = kind._runs
 
-    def assemble(program, threat, settings, clean, runs, *rest):
-        for run in runs:
+    def runs(*arguments, **settings):
+        made = given(*arguments, **settings)
+        for run in made:
             run.injection = spoil(run.injection)
-        return given(program, threat, settings, clean, runs, *rest)
+        return made
 
-    monkeypatch.setattr(module, "assemble", assemble)
+    monkeypatch.setattr(kind, "_runs", runs)
     threat = ThreatModel(["a"], ["b"], 0.3, Ball(1.0))
     message = rf"^{type(ATTACKS[name]).__name__} broke the threat model: it returned {what}; this is a mistake in the "
     with pytest.raises(RuntimeError, match=message + r"attack\.$"):
@@ -138,16 +142,16 @@ def test_flipped_labels_at_the_end_of_the_range_are_no_break(make_tasks, seed):
 
 
 def test_no_attack_passes_by():
-    """Results are made where promises are checked and, from a file, in ``load``; every attack goes through there."""
-    folder = Path(patom.__file__).parent
-    makers, entries = set(), set()
-    for path in folder.rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
-        if "AttackResult" in called:
+    """Results are made in ``base``, where promises are checked, and from a file in ``load``; attacks only make runs."""
+    makers = set()
+    for path in Path(base.__file__).parent.rglob("*.py"):
+        called = {node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+        if any(isinstance(function, ast.Name) and function.id == "AttackResult" for function in called):
             makers.add(path.stem)
-        if any(isinstance(node, ast.FunctionDef) and node.name == "poison" for node in ast.walk(tree)):
-            entries.add(path.stem)
-            assert "assemble" in called or path.stem == "chosen_attackers", path.stem
-    assert makers == {"recording"}
-    assert {"patom", "projected_ascent", "random", "influence", "at2fl", "model_targeted"} <= entries
+    assert makers == {"base"}
+    everything = [getattr(attacks, name) for name in attacks.__all__]
+    kinds = [kind for kind in everything if isinstance(kind, type) and issubclass(kind, Attack)]
+    assert sorted(kind.name for kind in kinds) == sorted(Method)
+    assert [kind for kind in kinds if "poison" in vars(kind)] == [PATOM]  # for its callback
+    for kind in kinds:
+        assert kind._poison is Attack._poison

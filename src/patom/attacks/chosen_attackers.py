@@ -16,12 +16,12 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.coordinates import Chart, typical_distance
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
+from patom.attacks.base import Run
 from patom.attacks.baselines.influence import effects, most_effective
 from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder
 from patom.attacks.records import Tally
 from patom.attacks.result import AttackResult
 from patom.core.arrays import AnyArray, FloatArray
@@ -250,7 +250,7 @@ def _greedy(
     return table, kept
 
 
-def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Recorder:
+def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Run:
     classes = program.problem.loss.margin
     chart = Chart(program, size, ascent.optimise_labels and not classes)
     run = Climb(program, chart, ascent.gradient, _MOVES, flips=ascent.optimise_labels and classes)

@@ -1,23 +1,25 @@
 """PATOM, Algorithm 1 of the paper: projected stochastic gradient ascent with implicit gradients."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.base import Attack, Run
+from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult, AttackStatus
+from patom.attacks.program import Bilevel
+from patom.attacks.records import AttackStatus
+from patom.attacks.result import AttackResult
 from patom.attacks.sweep import sweep
 from patom.core.arrays import FloatArray
 from patom.core.relationship import Relationship
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.models.settings import require_at_least
+from patom.results.methods import Method
 
 Callback = Callable[[int, FloatArray], None]
 _STRETCH = 16_384
@@ -25,7 +27,7 @@ _STRETCH = 16_384
 
 
 @dataclass(frozen=True)
-class PATOM:
+class PATOM(Attack):
     """The paper's attack, to the letter.
 
     An iteration samples clean rows of the target tasks and, for each in turn, moves every injected row along
@@ -63,6 +65,8 @@ class PATOM:
     ((6, 3), True)
     """
 
+    name: ClassVar[Method] = Method.PATOM
+
     step_size: float = 100.0
     max_iter: int = 10
     batch_ratio: float = 3.0
@@ -71,11 +75,8 @@ class PATOM:
     n_starts: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least("PATOM", 0.0, strict=True, step_size=self.step_size, batch_ratio=self.batch_ratio)
-        require_at_least("PATOM", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("PATOM", 1, whole=True, n_starts=self.n_starts)
-        require_choice("PATOM", FEATURES, features=self.features)
-        require_choice("PATOM", LABELS, labels=self.labels)
 
     def poison(
         self,
@@ -88,45 +89,24 @@ class PATOM:
         random_state: int | np.random.Generator | None = None,
         callback: Callback | None = None,
     ) -> AttackResult:
-        """Compute the rows to inject.
+        """As in every attack, see ``Attack.poison``.
 
-        Parameters
-        ----------
-        model : MTRLRegressor, MTRLClassifier, LambdaSearch, Coupled or Sanitised
-            The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
-            rows; a filter, and a rule for Omega, are known to the attacker. Weights that it was fitted with are no
-            setting: here its rows count alike, clean and injected ones.
-        X, y, task
-            The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
-        threat : ThreatModel
-        random_state : int, Generator or None
-        callback : callable (iteration, X_injected), optional
-            Called after each iteration of each start, 0 being the random start.
-
-        Raises
-        ------
-        ValueError
-            For data that ``fit`` refuses, unknown tasks, or a budget that rounds to no rows.
-        TypeError
-            For a model that is none of the two.
+        ``callback(iteration, X_injected)`` is called after each iteration of each start, 0 being the random start.
         """
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean = program.solve(None)
-            runs = [self._ascend(program, clean.W, rng, callback) for rng in rngs]
-        settings = {"name": "PATOM", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
+        return self._poison(partial(self._runs, callback=callback), model, (X, y, task), threat, random_state)
 
-    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None) -> Recorder:
-        record = Recorder(draw(program, self.features, self.labels, rng))
+    def _runs(
+        self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator], callback: Callback | None = None
+    ) -> list[Run]:
+        return [self._ascend(program, W, rng, callback) for rng in rngs]
+
+    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator, callback: Callback | None) -> Run:
+        record = Run(draw(program, self.features, self.labels, rng))
         relationship: Relationship | None = None
         for iteration in range(self.max_iter + 1):
             if relationship is not None:
                 record.injection = self._move(program, record.injection, W, relationship, rng)
-            solution = program.solve(record.injection, start=W)
-            W = solution.W
-            record.note(iteration, program.utility(W), solution)
+            W = record.fit(program, iteration, W).W
             if callback is not None:
                 callback(iteration, record.injection.X.copy())
             relationship = program.lower.penalty(record.injection).relationship(W)

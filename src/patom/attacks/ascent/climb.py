@@ -8,11 +8,11 @@ import numpy as np
 
 from patom.attacks.ascent.coordinates import Chart
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
+from patom.attacks.base import Run
 from patom.attacks.gradients import Hypergradient, implicit_gradient
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
-from patom.attacks.recording import Recorder
-from patom.attacks.result import AttackStatus
+from patom.attacks.records import AttackStatus
 from patom.core.arrays import FloatArray
 from patom.core.solvers.solution import Solution
 
@@ -59,9 +59,9 @@ class Climb:
     flips: bool
     tried: int = field(default=0, init=False)
 
-    def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Recorder:
+    def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Run:
         """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
-        record = Recorder(injection)
+        record = Run(injection)
         best = self._at(injection, start)
         record.note(0, best.utility, best.solution)
         idle, lengths = 0, chain(_STRETCHES, repeat(_STRETCHES[-1]))
@@ -77,7 +77,7 @@ class Climb:
             record.settle(AttackStatus.LOCAL_OPTIMUM)
         return record
 
-    def _stretch(self, best: Spot, record: Recorder, length: int, *, per_row: bool) -> Spot:
+    def _stretch(self, best: Spot, record: Run, length: int, *, per_row: bool) -> Spot:
         """Steps with one kind of scales, from the best spot known to the best one met."""
         chart, here, memory = self.chart, best, deque([best.utility], maxlen=_MEMORY)
         slopes = self._slopes(here)
@@ -109,7 +109,7 @@ class Climb:
             length = shortened(length, ahead.utility - here.utility, slope)
         return None
 
-    def _flipped(self, best: Spot, record: Recorder) -> Spot:
+    def _flipped(self, best: Spot, record: Run) -> Spot:
         """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer.
 
         Where even few fail, flips are given up: features do what is left.
@@ -139,7 +139,7 @@ class Climb:
         solution = self.program.solve(injection, start, polish=self.tried == 0)
         return Spot(injection, solution, self.program.utility(solution.W))
 
-    def _kept(self, ahead: Spot, best: Spot, record: Recorder) -> Spot:
+    def _kept(self, ahead: Spot, best: Spot, record: Run) -> Spot:
         """The better of two spots, on the record if it is the new one."""
         if ahead.utility <= best.utility:
             return best

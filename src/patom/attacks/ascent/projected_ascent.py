@@ -1,34 +1,32 @@
 """Projected gradient ascent with any gradient of the family, and steps that need no tuning."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.coordinates import Chart, typical_distance
-from patom.attacks.draws import FEATURES, LABELS, draw, slipping
+from patom.attacks.base import Attack, Run
+from patom.attacks.draws import draw, slipping
 from patom.attacks.gradients import GRADIENTS, Gradient
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.models.settings import require_choice
+from patom.results.methods import Method
 
 _FURTHER_STARTS = ("corners", "clusters", "resampled", "uniform")
 
 
 @dataclass(frozen=True)
-class ProjectedAscent:
+class ProjectedAscent(Attack):
     """Move all injected rows along the gradient at once, in spectral projected steps that need no tuning.
 
     Steps have the length of Barzilai and Borwein, for each row its own or for all rows one, whichever gets on, and
     are shortened until the utility is above the lowest of the last five (Birgin, Martinez and Raydan 2000). So the
     scales of losses, targets and lambdas drop out. The iterates that are kept are those that reach a new highest
-    utility: it never falls from one to the next, and the last is the best.
+    utility: it never falls from one to the next, and the last is the best. ``history`` has a row for the start and one
+    for each of these, numbered as it was tried.
 
     Parameters
     ----------
@@ -49,7 +47,7 @@ class ProjectedAscent:
 
     Examples
     --------
-    >>> from patom import PATOM, Ball, MTRLRegressor
+    >>> from patom import PATOM, Ball, MTRLRegressor, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0] + (task == "b"), "task": task}
@@ -60,6 +58,8 @@ class ProjectedAscent:
     True
     """
 
+    name: ClassVar[Method] = Method.ASCENT
+
     gradient: Gradient = "exact"
     max_iter: int = 40
     optimise_labels: bool = False
@@ -68,36 +68,13 @@ class ProjectedAscent:
     n_starts: int = 3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_choice("ProjectedAscent", GRADIENTS, gradient=self.gradient)
-        require_at_least("ProjectedAscent", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("ProjectedAscent", 1, whole=True, n_starts=self.n_starts)
-        require_choice("ProjectedAscent", FEATURES, features=self.features)
-        require_choice("ProjectedAscent", LABELS, labels=self.labels)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject; arguments and errors as in ``PATOM.poison``.
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        return [self._climb(program, W, number, rng) for number, rng in enumerate(rngs)]
 
-        ``history`` has a row for the start and one for each move that reached a new highest utility, numbered as it
-        was tried.
-        """
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean = program.solve(None)
-            runs = [self._climb(program, clean.W, number, rng) for number, rng in enumerate(rngs)]
-        settings = {"name": "ProjectedAscent", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
-
-    def _climb(self, program: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Recorder:
+    def _climb(self, program: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Run:
         features = self.features if number == 0 else _FURTHER_STARTS[(number - 1) % len(_FURTHER_STARTS)]
         injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
         injection = slipping(program, injection, rng)

@@ -1,37 +1,35 @@
 """AT2FL: poisoning federated multi-task learning while it learns."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.base import Attack, Run
+from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import DataTerm
 from patom.core.penalties.independent import ApartPenalty
 from patom.core.relationship import Relationship
 from patom.core.solvers.newton import solve_tangent
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.models.settings import require_at_least
+from patom.results.methods import Method
 
 _LENGTHS = tuple(0.5**k for k in range(10))  # of a Newton step, until the local objective falls
 
 
 @dataclass(frozen=True)
-class AT2FL:
+class AT2FL(Attack):
     """The attack on federated multi-task learning (Sun et al. 2020, algorithm 1, eq. 6 to 14).
 
     Tasks are nodes that learn together by MOCHA (Smith et al. 2017): in a round every node improves the dual
     variables of its own rows with Omega and the other nodes held still, then a server gathers W and Omega. An
     iteration is one round, from an untrained federation on, and one projected step of the injected rows along the
     implicit gradient with Omega and the duals frozen, summed over all rows aimed at. So the rows move while the
-    lower level is far from its optimum; (1) itself is solved at the start and at the end only.
+    lower level is far from its optimum; (1) itself is solved at the start and at the end
+    only, which are the two rows of ``history``.
 
     Parameters
     ----------
@@ -61,7 +59,7 @@ class AT2FL:
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor
+    >>> from patom import Ball, MTRLRegressor, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
@@ -71,6 +69,8 @@ class AT2FL:
     ((6, 3), True)
     """
 
+    name: ClassVar[Method] = Method.AT2FL
+
     step_size: float = 100.0
     max_iter: int = 20
     local_steps: int = 3
@@ -79,38 +79,16 @@ class AT2FL:
     n_starts: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least("AT2FL", 0.0, strict=True, step_size=self.step_size)
-        require_at_least("AT2FL", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("AT2FL", 1, whole=True, local_steps=self.local_steps, n_starts=self.n_starts)
-        require_choice("AT2FL", FEATURES, features=self.features)
-        require_choice("AT2FL", LABELS, labels=self.labels)
+        require_at_least("AT2FL", 1, whole=True, local_steps=self.local_steps)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject; arguments and errors as in ``PATOM.poison``.
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        return [self._learn_and_poison(program, W, rng) for rng in rngs]
 
-        ``history`` has a row for the start and one for the end, both with (1) solved.
-        """
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean = program.solve(None)
-            runs = [self._learn_and_poison(program, clean.W, rng) for rng in rngs]
-        settings = {"name": "AT2FL", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
-
-    def _learn_and_poison(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Recorder:
-        record = Recorder(draw(program, self.features, self.labels, rng))
-        solution = program.solve(record.injection, start=W)
-        record.note(0, program.utility(solution.W), solution)
+    def _learn_and_poison(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Run:
+        record = Run(draw(program, self.features, self.labels, rng))
+        solution = record.fit(program, 0, W)
         if self.max_iter == 0:
             return record
         learning = Federation(
@@ -119,8 +97,7 @@ class AT2FL:
         for _ in range(self.max_iter):
             learning, duals = communicate(program, record.injection, learning, self.local_steps)
             record.injection, learning = self._move(program, record.injection, learning, duals)
-        solution = program.solve(record.injection, start=solution.W)
-        record.note(self.max_iter, program.utility(solution.W), solution)
+        record.fit(program, self.max_iter, solution.W)
         return record
 
     def _move(

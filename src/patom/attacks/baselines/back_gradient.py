@@ -1,28 +1,26 @@
 """Back-gradient ascent: the fit is a fixed number of steps, and the gradient runs backwards through them."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.coordinates import typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.base import Attack, Run
+from patom.attacks.draws import draw
 from patom.attacks.gradients import through_rows
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult, AttackStatus
+from patom.attacks.program import Bilevel
+from patom.attacks.records import AttackStatus
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.models.settings import require_at_least
+from patom.results.methods import Method
 
 
 @dataclass(frozen=True)
-class BackGradient:
+class BackGradient(Attack):
     """Poisoning by back-gradient optimisation (Munoz-Gonzalez et al. 2017, section 3, algorithms 1 and 2).
 
     The attacker does not solve (1): from the W that she has, she takes a fixed number of gradient steps, and
@@ -57,7 +55,7 @@ class BackGradient:
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor
+    >>> from patom import Ball, MTRLRegressor, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
@@ -67,6 +65,8 @@ class BackGradient:
     True
     """
 
+    name: ClassVar[Method] = Method.BACK_GRADIENT
+
     step_size: float = 0.1
     max_iter: int = 40
     inner_steps: int = 60
@@ -75,37 +75,18 @@ class BackGradient:
     n_starts: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least("BackGradient", 0.0, strict=True, step_size=self.step_size)
-        require_at_least("BackGradient", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("BackGradient", 1, whole=True, inner_steps=self.inner_steps, n_starts=self.n_starts)
-        require_choice("BackGradient", FEATURES, features=self.features)
-        require_choice("BackGradient", LABELS, labels=self.labels)
+        require_at_least("BackGradient", 1, whole=True, inner_steps=self.inner_steps)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject; arguments and errors as in ``PATOM.poison``."""
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean = program.solve(None)
-            runs = [self._ascend(program, clean.W, rng) for rng in rngs]
-        settings = {"name": "BackGradient", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        return [self._ascend(program, W, rng) for rng in rngs]
 
-    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Recorder:
+    def _ascend(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Run:
         here = draw(program, self.features, self.labels, rng)
-        record = Recorder(here)
+        record = Run(here)
         length = self.step_size * typical_distance(program, here, rng)
-        start = program.solve(here, start=W)
-        record.note(0, program.utility(start.W), start)
+        start = record.fit(program, 0, W)
         descent = descend(program, here, start.W, self.inner_steps)
         best, found = record.utility, None
         for iteration in range(1, self.max_iter + 1):
@@ -119,17 +100,8 @@ class BackGradient:
             if program.utility(descent.end) > best:
                 best, found = program.utility(descent.end), (iteration, here, descent.end)
         if found is not None:
-            _keep(program, record, *found)
+            record.keep_if_better(program, *found)
         return record
-
-
-def _keep(program: Bilevel, record: Recorder, iteration: int, injection: Injection, W: FloatArray) -> None:
-    """Put rows on the record if they do more harm than those there, fitted to the victim's tolerance."""
-    solution = program.solve(injection, start=W)
-    utility = program.utility(solution.W)
-    if utility > record.utility:
-        record.injection = injection
-        record.note(iteration, utility, solution)
 
 
 @dataclass(frozen=True)

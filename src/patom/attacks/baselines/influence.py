@@ -1,29 +1,26 @@
 """One-shot influence: every row is placed by its first-order effect at the clean optimum, which is never left."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.coordinates import typical_distance
+from patom.attacks.base import OneShot
 from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint, through_rows
 from patom.attacks.injection import Injection, stacked
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.rows import append_constant
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.models.settings import require_at_least
+from patom.results.methods import Method
 
 
 @dataclass(frozen=True)
-class Influence:
+class Influence(OneShot):
     """Place each row where its influence on the utility at the clean model is highest (Koh and Liang 2017).
 
     A row (x, y) that joins task i takes the weight 1/(n_i + n^_i), and the task's clean rows together give up as much.
@@ -53,7 +50,7 @@ class Influence:
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack
+    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0], "task": task}
@@ -66,39 +63,20 @@ class Influence:
     (2, 1)
     """
 
+    name: ClassVar[Method] = Method.INFLUENCE
+
     optimise_labels: bool = False
     climb_steps: int = 100
     features: str = "uniform"
     labels: str = "resampled"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least("Influence", 0, whole=True, climb_steps=self.climb_steps)
-        require_choice("Influence", FEATURES, features=self.features)
-        require_choice("Influence", LABELS, labels=self.labels)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Place the rows and fit the victim on them; arguments and errors as in ``PATOM.poison``."""
-        program = bilevel(model, X, y, task, threat)
-        (rng,) = np.random.default_rng(random_state).spawn(1)
-        with one_blas_thread():
-            clean = program.solve(None)
-            start = draw(program, self.features, self.labels, rng)
-            record = Recorder(self._placed(program, clean.W, start, typical_distance(program, start, rng)))
-            solution = program.solve(record.injection, start=clean.W)
-            record.note(0, program.utility(solution.W), solution)
-        settings = {"name": "Influence", **asdict(self)}
-        return assemble(program, threat, settings, clean, [record], (X, y, task), model)
-
-    def _placed(self, program: Bilevel, W: FloatArray, start: Injection, size: float) -> Injection:
+    def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
+        start = draw(program, self.features, self.labels, rng)
+        size = typical_distance(program, start, rng)
         v = adjoint(program, None, W, factored=True)[0].v
         # Both versions together count as twice the rows of a task, which scales its heights alike.
         versions = stacked(with_either_label(program, start)) if self.optimise_labels else start

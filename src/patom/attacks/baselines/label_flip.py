@@ -1,26 +1,23 @@
 """Label flipping: clean rows of the attacking tasks once more, with labels as wrong as the threat model allows."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.base import OneShot
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.rows import append_constant
 from patom.models.settings import require_choice
-from patom.models.threads import one_blas_thread
+from patom.results.methods import Method
 
 Choose = Literal["loss", "random"]
 
 
 @dataclass(frozen=True)
-class LabelFlip:
+class LabelFlip(OneShot):
     """Inject clean rows of the attacking tasks with flipped labels (Biggio, Nelson and Laskov 2011).
 
     The literature flips labels of training rows in place; here flipped copies join the clean rows, so that all attacks
@@ -44,7 +41,7 @@ class LabelFlip:
 
     Examples
     --------
-    >>> from patom import MTRLRegressor
+    >>> from patom import MTRLRegressor, ThreatModel
     >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
     >>> threat = ThreatModel(targets=[0], attackers=[0], budget=0.1)
     >>> result = LabelFlip().poison(MTRLRegressor(), X, y, threat=threat)
@@ -52,34 +49,19 @@ class LabelFlip:
     (array([-1.,  1.]), array([ 1., -1.]))
     """
 
+    name: ClassVar[Method] = Method.FLIP
+
     choose: Choose = "loss"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_choice("LabelFlip", get_args(Choose), choose=self.choose)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Choose the rows and fit the victim on them; arguments and errors as in ``PATOM.poison``."""
-        program = bilevel(model, X, y, task, threat)
-        (rng,) = np.random.default_rng(random_state).spawn(1)
-        with one_blas_thread():
-            clean = program.solve(None)
-            flipped = flips(program)
-            loss = _losses(program, flipped, clean.W)
-            order = np.argsort(-loss, kind="stable") if self.choose == "loss" else rng.permutation(loss.size)
-            record = Recorder(_first(program, flipped, order))
-            solution = program.solve(record.injection, start=clean.W)
-            record.note(0, program.utility(solution.W), solution)
-        settings = {"name": "LabelFlip", **asdict(self)}
-        return assemble(program, threat, settings, clean, [record], (X, y, task), model)
+    def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
+        flipped = flips(program)
+        loss = _losses(program, flipped, W)
+        order = np.argsort(-loss, kind="stable") if self.choose == "loss" else rng.permutation(loss.size)
+        return _first(program, flipped, order)
 
 
 def flips(program: Bilevel) -> Injection:

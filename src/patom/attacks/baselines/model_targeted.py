@@ -1,31 +1,28 @@
 """Model-targeted poisoning: choose weights that do harm, then rows from which the victim learns them."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.base import Attack, Run
 from patom.attacks.baselines.decoys import decoys
 from patom.attacks.baselines.loss_difference import LossDifference
 from patom.attacks.baselines.stationarity import Stationarity, settle
-from patom.attacks.draws import FEATURES, LABELS, draw
+from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.results.methods import Method
 
-Method = Literal["online", "kkt"]
+Search = Literal["online", "kkt"]
 _LOOSE = 1e-4  # relative gap of a fit on the way
 
 
 @dataclass(frozen=True)
-class ModelTargeted:
+class ModelTargeted(Attack):
     """Make the victim learn a decoy (Suya et al. 2021; Koh, Steinhardt and Liang 2022).
 
     Decoys are what the victim learns from its target tasks' rows with labels turned round, in nine degrees (see
@@ -61,11 +58,14 @@ class ModelTargeted:
     maximum of "online", a difference of convex functions, is sought from several starts
     (``patom.attacks.baselines.loss_difference``). ``points_needed`` bounds from below how many rows a decoy takes.
 
+    ``history`` has a row for the rows as drawn and one for each decoy, numbered from 1 in the order of their harm,
+    whose rows reached a new highest utility.
+
     Costs nine loose solves for the decoys and one for each decoy's rows; "online" takes another for every block.
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack
+    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0] + (task == "b"), "task": task}
@@ -74,7 +74,9 @@ class ModelTargeted:
     True
     """
 
-    method: Method = "online"
+    name: ClassVar[Method] = Method.MODEL_TARGETED
+
+    method: Search = "online"
     block: int = 5
     max_iter: int = 200
     optimise_labels: bool = False
@@ -83,50 +85,20 @@ class ModelTargeted:
     n_starts: int = 1
 
     def __post_init__(self) -> None:
-        require_choice("ModelTargeted", get_args(Method), method=self.method)
-        require_at_least("ModelTargeted", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("ModelTargeted", 1, whole=True, block=self.block, n_starts=self.n_starts)
-        require_choice("ModelTargeted", FEATURES, features=self.features)
-        require_choice("ModelTargeted", LABELS, labels=self.labels)
+        super().__post_init__()
+        require_choice("ModelTargeted", get_args(Search), method=self.method)
+        require_at_least("ModelTargeted", 1, whole=True, block=self.block)
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject; arguments and errors as in ``PATOM.poison``.
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        wanted = decoys(program, W)
+        return [self._imitate(program, W, wanted, rng) for rng in rngs]
 
-        ``history`` has a row for the rows as drawn and one for each decoy, numbered from 1 in the order of their harm,
-        whose rows reached a new highest utility.
-        """
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean = program.solve(None)
-            wanted = decoys(program, clean.W)
-            runs = [self._imitate(program, clean.W, wanted, rng) for rng in rngs]
-        settings = {"name": "ModelTargeted", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
-
-    def _imitate(
-        self, program: Bilevel, clean: FloatArray, wanted: list[FloatArray], rng: np.random.Generator
-    ) -> Recorder:
+    def _imitate(self, program: Bilevel, clean: FloatArray, wanted: list[FloatArray], rng: np.random.Generator) -> Run:
         drawn = draw(program, self.features, self.labels, rng)
-        record, size = Recorder(drawn), typical_distance(program, drawn, rng)
-        solution = program.solve(drawn, start=clean)
-        record.note(0, program.utility(solution.W), solution)
+        record, size = Run(drawn), typical_distance(program, drawn, rng)
+        record.fit(program, 0, clean)
         for number, decoy in enumerate(wanted, start=1):
-            rows = self._rows(program, clean, decoy, drawn, size)
-            solution = program.solve(rows, start=clean)
-            utility = program.utility(solution.W)
-            if utility > record.utility:
-                record.injection = rows
-                record.note(number, utility, solution)
+            record.keep_if_better(program, number, self._rows(program, clean, decoy, drawn, size), clean)
         return record
 
     def _rows(self, program: Bilevel, clean: FloatArray, decoy: FloatArray, drawn: Injection, size: float) -> Injection:

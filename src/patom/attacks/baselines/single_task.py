@@ -1,28 +1,24 @@
 """Poisoning as if every task were learned on its own: the literature before multi-task models."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.objectives import Availability
-from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.coordinates import Chart, typical_distance
-from patom.attacks.draws import FEATURES, LABELS, draw
-from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.recording import Recorder, assemble
-from patom.attacks.result import AttackResult
+from patom.attacks.base import Attack, Run
+from patom.attacks.draws import draw
+from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.penalties.independent import ridge
-from patom.models.settings import require_at_least, require_choice
-from patom.models.threads import one_blas_thread
+from patom.results.methods import Method
 
 
 @dataclass(frozen=True)
-class SingleTask:
+class SingleTask(Attack):
     """Gradient ascent on linear learners that share nothing (Xiao et al. 2015; Jagielski et al. 2018).
 
     Each attacking task counts as a learner of its own with a ridge of lambda_1 + lambda_2, which is what (1) is for
@@ -45,7 +41,8 @@ class SingleTask:
     Notes
     -----
     The papers move one row at a time in a line search; here all rows move at once in the spectral steps of
-    ``ProjectedAscent``, so that the two attacks differ in the gradient only. Xiao et al.'s lasso has no counterpart
+    ``ProjectedAscent``, so that the two attacks differ in the gradient only. ``history`` has a row for the start and
+    one for the end, both measured on the coupled victim. Xiao et al.'s lasso has no counterpart
     here: the penalties of (1) are smooth for one task.
 
     Without coupling, an attacking task that is not a target reaches no target. Its rows then raise its own training
@@ -53,7 +50,7 @@ class SingleTask:
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack
+    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
     >>> rng = np.random.default_rng(0)
     >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
     >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0] + (task == "b"), "task": task}
@@ -62,54 +59,28 @@ class SingleTask:
     True
     """
 
+    name: ClassVar[Method] = Method.SINGLE_TASK
+
     max_iter: int = 40
     optimise_labels: bool = False
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 1
 
-    def __post_init__(self) -> None:
-        require_at_least("SingleTask", 0, whole=True, max_iter=self.max_iter)
-        require_at_least("SingleTask", 1, whole=True, n_starts=self.n_starts)
-        require_choice("SingleTask", FEATURES, features=self.features)
-        require_choice("SingleTask", LABELS, labels=self.labels)
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        alone = uncoupled(program)
+        return [self._climb(program, alone, W, number, rng) for number, rng in enumerate(rngs)]
 
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject; arguments and errors as in ``PATOM.poison``.
-
-        ``history`` has a row for the start and one for the end, both measured on the coupled victim.
-        """
-        program = bilevel(model, X, y, task, threat)
-        rngs = np.random.default_rng(random_state).spawn(self.n_starts)
-        with one_blas_thread():
-            clean, alone = program.solve(None), uncoupled(program)
-            runs = [self._climb(program, alone, clean.W, number, rng) for number, rng in enumerate(rngs)]
-        settings = {"name": "SingleTask", **asdict(self)}
-        return assemble(program, threat, settings, clean, runs, (X, y, task), model)
-
-    def _climb(
-        self, program: Bilevel, alone: Bilevel, W: FloatArray, number: int, rng: np.random.Generator
-    ) -> Recorder:
-        record = Recorder(draw(program, self.features, self.labels, rng))
-        solution = program.solve(record.injection, start=W)
-        record.note(0, program.utility(solution.W), solution)
+    def _climb(self, program: Bilevel, alone: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Run:
+        record = Run(draw(program, self.features, self.labels, rng))
+        solution = record.fit(program, 0, W)
         classes = program.problem.loss.margin
         chart = Chart(alone, typical_distance(program, record.injection, rng), self.optimise_labels and not classes)
         climb = Climb(alone, chart, "exact", self.max_iter, flips=self.optimise_labels and classes)
         climbed = climb.run(record.injection, solution.W, per_row=number % 2 == 1)  # as ProjectedAscent
         if climb.tried > 0:
             record.injection = climbed.injection
-            solution = program.solve(record.injection, start=solution.W)
-            record.note(climb.tried, program.utility(solution.W), solution)
+            record.fit(program, climb.tried, solution.W)
         record.settle(climbed.status)
         return record
 

@@ -1,0 +1,226 @@
+"""What all attacks share: the signature, the checks, the random generators, the fit of the victim, and the result."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.draws import FEATURES, LABELS
+from patom.attacks.injection import Injection
+from patom.attacks.program import Bilevel, bilevel
+from patom.attacks.promises import require_kept
+from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
+from patom.attacks.result import AttackResult
+from patom.core.arrays import FloatArray
+from patom.core.data_term import mean_loss_by_task
+from patom.core.solvers.solution import Solution, Status
+from patom.models.settings import require_at_least, require_choice, require_features
+from patom.models.threads import one_blas_thread
+from patom.results.methods import Method
+
+_LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}
+
+
+@dataclass
+class Run:
+    """One start of an attack: the rows that it has reached, and its history."""
+
+    injection: Injection
+    status: AttackStatus = AttackStatus.COMPLETED
+    records: list[tuple[int, float, float, int, float]] = field(default_factory=list)
+    begin: float = field(default_factory=time.perf_counter)
+
+    def fit(self, program: Bilevel, iteration: int, start: FloatArray) -> Solution:
+        """Solve (1) with the run's rows, from the weights ``start`` on, and note the solution."""
+        solution = program.solve(self.injection, start=start)
+        self.note(iteration, program.utility(solution.W), solution)
+        return solution
+
+    def keep_if_better(self, program: Bilevel, iteration: int, injection: Injection, start: FloatArray) -> None:
+        """Solve (1) with other rows, and take these in place of the run's where they reach a higher utility."""
+        solution = program.solve(injection, start=start)
+        utility = program.utility(solution.W)
+        if utility > self.utility:
+            self.injection = injection
+            self.note(iteration, utility, solution)
+
+    def note(self, iteration: int, utility: float, solution: Solution) -> None:
+        """Add an iteration's record."""
+        elapsed = time.perf_counter() - self.begin
+        self.records.append((iteration, utility, solution.duality_gap, solution.n_iter, elapsed))
+        if solution.status in _LOOSE:
+            self.status = AttackStatus.UNCERTIFIED
+
+    def settle(self, status: AttackStatus) -> None:
+        """End with ``status``, unless a fit was uncertified."""
+        if self.status is not AttackStatus.UNCERTIFIED:
+            self.status = status
+
+    @property
+    def utility(self) -> float:
+        """Utility of the last iteration."""
+        return self.records[-1][1]
+
+
+@dataclass(frozen=True)
+class Attack(ABC):
+    """An attack: a frozen dataclass of settings, and ``_runs``, which chooses the rows.
+
+    The settings ``features``, ``labels``, ``max_iter`` and ``n_starts`` mean the same in every attack that has them,
+    and are checked here.
+    """
+
+    name: ClassVar[Method]
+
+    def __post_init__(self) -> None:
+        owner, has = type(self).__name__, vars(self)
+        for choice, known in (("features", FEATURES), ("labels", LABELS)):
+            if choice in has:
+                require_choice(owner, known, **{choice: has[choice]})
+        for number, least in (("max_iter", 0), ("n_starts", 1)):
+            if number in has:
+                require_at_least(owner, least, whole=True, **{number: has[number]})
+
+    def poison(
+        self,
+        model: Any,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        task: Any = None,
+        threat: ThreatModel,
+        random_state: int | np.random.Generator | None = None,
+    ) -> AttackResult:
+        """Compute the rows to inject.
+
+        Parameters
+        ----------
+        model : MTRLRegressor, MTRLClassifier, LambdaSearch, Coupled or Sanitised
+            The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
+            rows; a filter, and a rule for Omega, are known to the attacker. Weights that it was fitted with are no
+            setting: here its rows count alike, clean and injected ones.
+        X, y, task
+            The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
+        threat : ThreatModel
+        random_state : int, Generator or None
+
+        Returns
+        -------
+        AttackResult
+            Of the start with the highest utility.
+
+        Raises
+        ------
+        ValueError
+            For data that ``fit`` refuses, unknown tasks, or a budget that rounds to no rows.
+        TypeError
+            For a model of another kind.
+        """
+        return self._poison(self._runs, model, (X, y, task), threat, random_state)
+
+    @abstractmethod
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        """One run for each generator; ``W`` is the optimum on clean rows, shape (m, p)."""
+
+    def _poison(
+        self,
+        choose: Callable[[Bilevel, FloatArray, list[np.random.Generator]], list[Run]],
+        model: Any,
+        data: tuple[Any, Any, Any],
+        threat: ThreatModel,
+        random_state: int | np.random.Generator | None,
+    ) -> AttackResult:
+        """``poison`` with runs that ``choose`` makes."""
+        program = bilevel(model, *data, threat)
+        rngs = np.random.default_rng(random_state).spawn(getattr(self, "n_starts", 1))
+        with one_blas_thread():
+            clean = program.solve(None)
+            runs = choose(program, clean.W, rngs)
+        settings = {"name": type(self).__name__, **asdict(self)}
+        return _assembled(program, threat, settings, clean, runs, data, model)
+
+
+class OneShot(Attack):
+    """An attack that places its rows once, without fits on the way."""
+
+    @abstractmethod
+    def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
+        """The rows to inject; ``W`` is the optimum on clean rows, shape (m, p)."""
+
+    def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        runs = [Run(self._rows(program, W, rng)) for rng in rngs]
+        for run in runs:
+            run.fit(program, 0, W)
+        return runs
+
+
+def _assembled(
+    program: Bilevel,
+    threat: ThreatModel,
+    settings: dict[str, Any],
+    clean: Solution,
+    runs: list[Run],
+    data: tuple[Any, Any, Any],
+    model: Any,
+) -> AttackResult:
+    """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
+
+    Every attack's rows pass here, and are refused with a RuntimeError where the threat model does not allow them.
+    """
+    best = max(runs, key=lambda run: run.utility)
+    truth = program.truth
+    injection = _rounded(truth, threat, program.truly(best.injection))
+    require_kept(truth, threat, injection, settings["name"])
+    require_features(injection.X, name="X of the injected rows")
+    with one_blas_thread():
+        before = clean if truth is program else truth.solve(None)
+    classes = getattr(truth.victim, "classes_", None)
+    result = AttackResult(
+        X=injection.X,
+        y=injection.y if classes is None else classes[(injection.y > 0.0).astype(int)],
+        task=truth.problem.tasks[injection.task_index],
+        utility=best.utility,
+        clean_utility=truth.utility(before.W),
+        task_losses=np.recarray(truth.problem.tasks.size, TASK_LOSSES),
+        tasks=truth.problem.tasks,
+        history=np.array(best.records, dtype=HISTORY).view(np.recarray),
+        start_utilities=np.array([run.utility for run in runs]),
+        threat=threat,
+        attack=settings,
+        cost=replace(program.tally),
+        status=best.status,
+    )
+    fitted = result.refit(model, *data)
+    loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
+    W = np.column_stack([fitted.coef_, fitted.intercept_])
+    return replace(
+        result,
+        model=fitted,
+        utility=truth.utility(W),
+        task_losses=_task_losses(truth, before.W, W),
+        status=AttackStatus.UNCERTIFIED if loose else best.status,
+    )
+
+
+def _rounded(program: Bilevel, threat: ThreatModel, injection: Injection) -> Injection:
+    """Whole numbers and one-hot groups where the threat model has such columns."""
+    if threat.columns is None:
+        return injection
+    X = np.empty(injection.X.shape)
+    for rows, region in program.places.groups(injection.task_index, injection.y):
+        X[rows] = threat.columns.round(injection.X[rows], region)
+    return replace(injection, X=X)
+
+
+def _task_losses(program: Bilevel, before: FloatArray, after: FloatArray) -> np.recarray[Any, Any]:
+    problem = program.problem
+    losses = np.recarray(problem.tasks.size, TASK_LOSSES)
+    losses["clean"], losses["attacked"] = (mean_loss_by_task(problem.rows, problem.loss, W) for W in (before, after))
+    for name, tasks in (("target", program.targets), ("attacker", program.attackers)):
+        losses[name] = np.isin(np.arange(problem.tasks.size), tasks)
+    return losses
