@@ -11,7 +11,7 @@ from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, steady, timed
 from benchmarks.problems import Shape, digits, landmine, mnist, sarcos
 from patom import ThreatModel
-from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.ascent.coordinates import Coordinates, typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
@@ -88,7 +88,7 @@ class _Spot:
 
 def _moved(program: Bilevel, start: Injection, W: FloatArray, length: float, rng: np.random.Generator) -> Injection:
     """The rows after a step along the exact gradient."""
-    chart = Chart(program, typical_distance(program, start, rng), labels=False)
+    coordinates = Coordinates(program, typical_distance(program, start, rng), labels=False)
     slopes = implicit_gradient(program, start, W).features
-    step = length * first_scales(slopes, chart.size, per_row=True) * slopes
-    return chart.injection(start, chart.project(start, start.X + step))
+    step = length * first_scales(slopes, coordinates.size, per_row=True) * slopes
+    return coordinates.injection(start, coordinates.project(start, start.X + step))

@@ -5,7 +5,7 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ThreatModel
 from patom.attacks import ByTask
-from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.ascent.coordinates import Coordinates, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
@@ -31,8 +31,8 @@ def injection(program):
 
 
 @pytest.fixture(params=[False, True], ids=["features", "labels"])
-def chart(request, program):
-    return Chart(program, 1.7, request.param)
+def coordinates(request, program):
+    return Coordinates(program, 1.7, request.param)
 
 
 def spans(program, injection):
@@ -40,62 +40,62 @@ def spans(program, injection):
     return low, high
 
 
-def test_there_and_back(chart, injection):
-    Z = chart.coordinates(injection)
-    assert Z.shape == (12, 5 if chart.labels else 4)
-    back = chart.injection(injection, Z)
+def test_there_and_back(coordinates, injection):
+    Z = coordinates.of(injection)
+    assert Z.shape == (12, 5 if coordinates.labels else 4)
+    back = coordinates.injection(injection, Z)
     np.testing.assert_array_equal(back.X, injection.X)
     np.testing.assert_allclose(back.y, injection.y, rtol=1e-14, atol=1e-15)
     np.testing.assert_array_equal(back.task_index, injection.task_index)
-    np.testing.assert_allclose(chart.coordinates(back), Z, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(coordinates.of(back), Z, rtol=0, atol=1e-14)
     assert back.X.flags.c_contiguous
 
 
 def test_the_range_of_targets_is_as_long_as_the_region(program, injection):
     low, high = spans(program, injection)
-    chart = Chart(program, 1.7, labels=True)
+    coordinates = Coordinates(program, 1.7, labels=True)
     for y, expected in ((low, 0.0), (0.5 * (low + high), 0.85), (high, 1.7)):
-        found = chart.coordinates(Injection(injection.X, y, injection.task_index))[:, -1]
+        found = coordinates.of(Injection(injection.X, y, injection.task_index))[:, -1]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
     assert np.unique(high - low).size == 2
 
 
-def test_moves_stay_in_the_range_whatever_rounding_does(chart, program, injection):
+def test_moves_stay_in_the_range_whatever_rounding_does(coordinates, program, injection):
     low, high = spans(program, injection)
     for end in (0.0, 1.7, 1.7 * (1.0 + 1e-15)):
-        Z = np.column_stack([injection.X, np.full(12, end)])[:, : 4 + chart.labels]
-        moved = chart.injection(injection, Z)
+        Z = np.column_stack([injection.X, np.full(12, end)])[:, : 4 + coordinates.labels]
+        moved = coordinates.injection(injection, Z)
         assert (low <= moved.y).all()
         assert (moved.y <= high).all()
 
 
-def test_slopes_are_the_chain_rule(chart, program, injection):
-    """By finite differences of the utility along a move in the chart's coordinates."""
+def test_slopes_are_the_chain_rule(coordinates, program, injection):
+    """By finite differences of the utility along a move in the coordinates's coordinates."""
     W = program.solve(injection).W
-    slopes = chart.slopes(injection, implicit_gradient(program, injection, W))
-    Z, move = chart.coordinates(injection), np.random.default_rng(1).standard_normal(slopes.shape)
-    if chart.labels:  # away from the ends, which would stop it
+    slopes = coordinates.slopes(injection, implicit_gradient(program, injection, W))
+    Z, move = coordinates.of(injection), np.random.default_rng(1).standard_normal(slopes.shape)
+    if coordinates.labels:  # away from the ends, which would stop it
         Z[:, -1] = np.clip(Z[:, -1], 0.1, 1.6)
-        injection = chart.injection(injection, Z)
-        slopes = chart.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
+        injection = coordinates.injection(injection, Z)
+        slopes = coordinates.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
     h = 1e-4
-    ends = [program.utility(program.solve(chart.injection(injection, Z + t * move)).W) for t in (-h, h)]
+    ends = [program.utility(program.solve(coordinates.injection(injection, Z + t * move)).W) for t in (-h, h)]
     assert np.vdot(slopes, move) == pytest.approx((ends[1] - ends[0]) / (2.0 * h), rel=1e-3)
 
 
-def test_projections_are_the_nearest_allowed_coordinates(chart, program, injection):
+def test_projections_are_the_nearest_allowed_coordinates(coordinates, program, injection):
     rng = np.random.default_rng(2)
-    Z = chart.coordinates(injection) + 2.0 * rng.standard_normal((12, 4 + chart.labels))
-    nearest = chart.project(injection, Z)
+    Z = coordinates.of(injection) + 2.0 * rng.standard_normal((12, 4 + coordinates.labels))
+    nearest = coordinates.project(injection, Z)
     X = program.project(Z[:, :4], injection)
     np.testing.assert_array_equal(nearest[:, :4], X)
     assert program.places.contains(nearest[:, :4], injection.task_index, injection.y).all()
-    if chart.labels:
+    if coordinates.labels:
         np.testing.assert_array_equal(nearest[:, 4], np.clip(Z[:, 4], 0.0, 1.7))
-    np.testing.assert_allclose(chart.project(injection, nearest), nearest, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(coordinates.project(injection, nearest), nearest, rtol=0, atol=1e-12)
     for seed in range(20):  # no other allowed rows are nearer
         other = draw(program, "uniform", "uniform", np.random.default_rng(seed))
-        distance = np.linalg.norm(chart.coordinates(other) - Z, axis=1)
+        distance = np.linalg.norm(coordinates.of(other) - Z, axis=1)
         assert (distance >= np.linalg.norm(nearest - Z, axis=1) - 1e-12).all()
 
 
@@ -103,14 +103,17 @@ def test_a_task_with_one_target_keeps_it(make_tasks):
     X, y, task = make_tasks("squared_error")
     y = np.where(task == "b", 0.5, y)
     program = bilevel(MTRLRegressor(), X, y, task, ThreatModel(["a"], ["b", "c"], 0.4))
-    injection, chart = draw(program, "uniform", "uniform", np.random.default_rng(0)), Chart(program, 1.0, labels=True)
+    injection, coordinates = (
+        draw(program, "uniform", "uniform", np.random.default_rng(0)),
+        Coordinates(program, 1.0, labels=True),
+    )
     mine = injection.task_index == 1
-    Z = chart.coordinates(injection)
+    Z = coordinates.of(injection)
     np.testing.assert_array_equal(Z[mine, -1], 0.0)
-    slopes = chart.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
+    slopes = coordinates.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
     np.testing.assert_array_equal(slopes[mine, -1], 0.0)
     assert (slopes[~mine, -1] != 0.0).all()
-    moved = chart.injection(injection, chart.project(injection, Z + 0.3))
+    moved = coordinates.injection(injection, coordinates.project(injection, Z + 0.3))
     np.testing.assert_array_equal(moved.y[mine], 0.5)
     assert (moved.y[~mine] >= injection.y[~mine]).all()
 
@@ -131,5 +134,5 @@ def test_a_region_of_one_point_leaves_room_for_labels(make_tasks):
     injection = draw(program, "uniform", "uniform", np.random.default_rng(0))
     size = typical_distance(program, injection, np.random.default_rng(1))
     assert size == 1.0
-    chart = Chart(program, size, labels=True)
-    np.testing.assert_allclose(chart.injection(injection, chart.coordinates(injection)).y, injection.y, atol=1e-15)
+    coordinates = Coordinates(program, size, labels=True)
+    np.testing.assert_allclose(coordinates.injection(injection, coordinates.of(injection)).y, injection.y, atol=1e-15)

@@ -10,8 +10,8 @@ from sklearn.base import clone
 from patom import Ball
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.gradients import GradientStatus
+from patom.attacks.patom import sweep
 from patom.attacks.program import bilevel
-from patom.attacks.sweep import sweep
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.accelerated import solve
 

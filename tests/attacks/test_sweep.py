@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patom import Ball
-from patom.attacks.sweep import sweep
+from patom.attacks.patom import sweep
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from patom import Ball
-from patom.attacks.sweep import sweep
+from patom.attacks.patom import sweep
 
 
 def written_out(X, samples, pushes, group, gain, radius):
@@ -91,7 +91,7 @@ def test_bytes_do_not_depend_on_who_does_which_rows(monkeypatch, work):
     monkeypatch.setattr("patom.core.jit.PARALLEL_WORK", work)
     expected = sweep(*arguments, Ball()).tobytes()
     for crews in (1, 2, 3, 5):
-        monkeypatch.setattr("patom.attacks.sweep.numba.get_num_threads", lambda crews=crews: crews)
+        monkeypatch.setattr("patom.attacks.patom.numba.get_num_threads", lambda crews=crews: crews)
         assert sweep(*arguments, Ball()).tobytes() == expected
 
 

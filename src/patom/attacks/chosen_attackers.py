@@ -14,7 +14,7 @@ from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb
-from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.ascent.coordinates import typical_distance
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.base import Run
 from patom.attacks.baselines.influence import effects, most_effective
@@ -251,10 +251,8 @@ def _greedy(
 
 
 def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Run:
-    classes = program.problem.loss.margin
-    chart = Chart(program, size, ascent.optimise_labels and not classes)
-    run = Climb(program, chart, ascent.gradient, _MOVES, flips=ascent.optimise_labels and classes)
-    return run.run(rows, W, per_row=True)
+    climb = Climb.over(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels)
+    return climb.run(rows, W, per_row=True)
 
 
 def _exhaustive(

@@ -1,12 +1,26 @@
-"""PATOM, Algorithm 1 of the paper: projected stochastic gradient ascent with implicit gradients."""
+"""PATOM, Algorithm 1 of the paper: projected stochastic gradient ascent with implicit gradients.
+
+In its inner loop, ``sweep``, every sampled target row moves every injected row, which is projected at once.
+Injected rows do not depend on each other within a sweep and are handled in parallel; the order of the samples matters
+and is kept.
+
+Inside a ball around 0, a row that has been moved and projected again and again is still a sum,
+
+    x = (x_0 + sum_l c_l s_l) / growth,    x's_j = (x_0's_j + sum_l c_l s_l's_j) / growth,
+
+where a projection only lets ``growth`` grow. So a block of samples takes one matrix product before, for x_0's_j, a
+recurrence in the c_l, which needs no features, and one matrix product after, for the sum.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
+import numba
 import numpy as np
 import numpy.typing as npt
+from numba import prange
 
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.base import Attack, Run
@@ -15,15 +29,21 @@ from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.attacks.records import AttackStatus
 from patom.attacks.result import AttackResult
-from patom.attacks.sweep import sweep
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, IntArray
+from patom.core.jit import called, compiled
+from patom.core.regions import Ball, Region
 from patom.core.relationship import Relationship
 from patom.models.settings import require_at_least
+from patom.models.threads import one_blas_thread
 from patom.results.methods import Method
 
 Callback = Callable[[int, FloatArray], None]
 _STRETCH = 16_384
 """Samples held in memory at a time."""
+_BLOCK = 32  # samples: fewer make narrow matrix products, more a long recurrence
+_TILE = 64  # injected rows handled together, side by side in memory
+_WIDTH = 8  # of which the processor takes so many at once
+_LARGEST = 300.0  # logarithm of what a block may let ``growth`` grow to
 
 
 @dataclass(frozen=True)
@@ -147,3 +167,162 @@ def _couples(relationship: Relationship, program: Bilevel) -> bool:
     # Rounding in Omega's eigenvectors leaves about 1e-17 between tasks without any relationship.
     blocks = relationship.coupling_blocks(program.attackers, program.aim.tasks)
     return any(float(np.abs(coupling).max()) > 1e-12 * norm for _, coupling in blocks)
+
+
+def sweep(
+    X: FloatArray, samples: FloatArray, pushes: FloatArray, sample_group: IntArray, gain: FloatArray, region: Region
+) -> FloatArray:
+    """Apply eq. 6 sample by sample: x_r <- Proj(x_r + push_q gain_r,g(q) x_q) for q in order, for every r.
+
+    Parameters
+    ----------
+    X : array of shape (r, d)
+        Injected rows' features; not changed.
+    samples : array of shape (b, d)
+        Sampled clean rows x_q of the target tasks.
+    pushes : array of shape (b,)
+        Step size times the loss slope l'(w_p'x_q, y_q).
+    sample_group : array of shape (b,)
+        Which task p each sample belongs to, as a column of ``gain``.
+    gain : array of shape (r, t)
+        Dual times coupling, a^_r Phi_ip.
+    region : Region
+        Blocks of samples for a ball around 0; any other region runs through its ``project``, sample by sample.
+
+    Returns
+    -------
+    array of shape (r, d)
+        The same bytes whatever the number of threads. Costs 4 r b d operations; in a ball around 0 they are matrix
+        products, beside which 64 b d more, the recurrence's 40 r b, and 32 b numbers in memory count little.
+    """
+    if isinstance(region, Ball) and region.around_zero:
+        return _sweep_ball(X, np.ascontiguousarray(samples), pushes, sample_group, gain, region.radius)
+    for sample, push, group in zip(samples, pushes, sample_group, strict=True):
+        X = region.project(X + push * gain[:, group, None] * sample)
+    return X
+
+
+def _sweep_ball(
+    X: FloatArray, samples: FloatArray, pushes: FloatArray, group: IntArray, gain: FloatArray, radius: float
+) -> FloatArray:
+    r, d = X.shape
+    padded = -(-r // _WIDTH) * _WIDTH
+    rows, gains = np.zeros((padded, d)), np.zeros((gain.shape[1], padded))
+    rows[:r], gains[:, :r] = X, gain.T
+    tiles, bounds = _packed(rows), _bounds(samples, pushes, group, np.abs(gains).max(axis=1), radius)
+    with one_blas_thread():
+        _run(r * samples.size)(
+            tiles, samples, pushes, group, gains, radius**2, bounds,
+            np.empty((bounds.size - 1, _BLOCK, _BLOCK)), min(numba.get_num_threads(), -(-r // _TILE)),
+        )  # fmt: skip
+    return _unpacked(tiles, d)[:r]
+
+
+def _bounds(samples: FloatArray, pushes: FloatArray, group: IntArray, reach: FloatArray, radius: float) -> IntArray:
+    """Where the blocks begin, and the end.
+
+    A sample lets ``growth`` grow by at most 1 + |step| ||s|| / radius. Where a block could let it overflow, the
+    block's samples come one by one.
+    """
+    logs = np.log1p(np.abs(pushes) * reach[group] * np.sqrt(np.einsum("bd,bd->b", samples, samples)) / radius)
+    begins = np.arange(pushes.size) % _BLOCK == 0
+    wild = ~(np.add.reduceat(logs, np.flatnonzero(begins)) <= _LARGEST)
+    return np.append(np.flatnonzero(begins | np.repeat(wild, _BLOCK)[: pushes.size]), pushes.size)
+
+
+def _packed(X: FloatArray) -> FloatArray:
+    """The tiles, each transposed, one after the other, shape (r d,); the last one may be narrower."""
+    whole = X.shape[0] // _TILE * _TILE
+    tiles = X[:whole].reshape(-1, _TILE, X.shape[1]).swapaxes(1, 2)
+    return np.concatenate([tiles.ravel(), X[whole:].T.ravel()])
+
+
+def _unpacked(tiles: FloatArray, d: int) -> FloatArray:
+    """The inverse of ``_packed``, shape (r, d)."""
+    whole = tiles.size // (_TILE * d) * _TILE * d
+    rows = tiles[:whole].reshape(-1, d, _TILE).swapaxes(1, 2).reshape(-1, d)
+    return np.concatenate([rows, tiles[whole:].reshape(d, -1).T])
+
+
+@compiled
+def _run(
+    tiles: FloatArray, samples: FloatArray, pushes: FloatArray, group: IntArray, gains: FloatArray, limit: float,
+    bounds: IntArray, grams: FloatArray, crews: int,
+) -> None:  # fmt: skip
+    for k in prange(bounds.size - 1):
+        block = samples[bounds[k] : bounds[k + 1]]
+        grams[k, : block.shape[0], : block.shape[0]] = np.dot(block, block.T)
+    n_tiles = (gains.shape[1] + _TILE - 1) // _TILE
+    for crew in prange(crews):  # what happens to a tile does not depend on its crew
+        first, last = crew * n_tiles // crews, (crew + 1) * n_tiles // crews
+        _work(tiles, first, last, samples, pushes, group, gains, limit, bounds, grams)
+
+
+@called
+def _work(
+    tiles: FloatArray, first: int, last: int, samples: FloatArray, pushes: FloatArray, group: IntArray,
+    gains: FloatArray, limit: float, bounds: IntArray, grams: FloatArray,
+) -> None:  # fmt: skip
+    """Some tiles' share: block after block, each for all tiles in turn, so that its samples stay at hand."""
+    d = samples.shape[1]
+    sums, dots, steps = np.empty(d * _TILE), np.empty(_BLOCK * _TILE), np.empty(_BLOCK * _TILE)
+    for k in range(bounds.size - 1):
+        start, stop = bounds[k], bounds[k + 1]
+        block, n = samples[start:stop], stop - start
+        for t in range(first, last):
+            tile = tiles[t * _TILE * d : (t + 1) * _TILE * d]
+            w = tile.size // d
+            x, total = tile.reshape(d, w), sums[: d * w].reshape(d, w)
+            D, C = dots[: n * w].reshape(n, w), steps[: n * w].reshape(n, w)
+            np.dot(block, x, D)
+            growth = _recur(D, C, _squares(x), pushes[start:stop], group[start:stop], gains, t * _TILE, grams[k], limit)
+            np.dot(block.T, C, total)
+            _add(x, total, growth)
+
+
+@called
+def _squares(x: FloatArray) -> FloatArray:
+    squares = np.zeros(x.shape[1])
+    for c in range(x.shape[0]):
+        for r in range(x.shape[1]):
+            squares[r] += x[c, r] * x[c, r]
+    return squares
+
+
+@called
+def _recur(
+    D: FloatArray, C: FloatArray, squares: FloatArray, pushes: FloatArray, group: IntArray, gains: FloatArray,
+    offset: int, gram: FloatArray, limit: float,
+) -> FloatArray:  # fmt: skip
+    """Fill the c_l of a block into ``C`` and return ``growth``; ``D`` holds x_0's_j, ``squares`` the ||x||^2."""
+    growth, inverse = np.ones(D.shape[1]), 1.0 / limit
+    for q in range(D.shape[0]):
+        _complete(D, C, gram, q)
+        push, g, own = pushes[q], group[q], gram[q, q]
+        for r in range(D.shape[1]):
+            step = push * gains[g, offset + r]
+            square = squares[r] + step * (2.0 * D[q, r] / growth[r] + step * own)
+            C[q, r] = step * growth[r]
+            squares[r] = min(square, limit)
+            growth[r] *= np.sqrt(max(square * inverse, 1.0))  # 1 exactly for a row that stays inside
+    return growth
+
+
+@called
+def _complete(D: FloatArray, C: FloatArray, gram: FloatArray, q: int) -> None:
+    """Add sum_l c_l s_l's_q to x_0's_q, four samples at a time."""
+    for k in range(0, q - q % 4, 4):
+        a, b, c, d = gram[q, k], gram[q, k + 1], gram[q, k + 2], gram[q, k + 3]
+        for r in range(D.shape[1]):
+            D[q, r] += a * C[k, r] + b * C[k + 1, r] + c * C[k + 2, r] + d * C[k + 3, r]
+    for k in range(q - q % 4, q):
+        for r in range(D.shape[1]):
+            D[q, r] += gram[q, k] * C[k, r]
+
+
+@called
+def _add(x: FloatArray, total: FloatArray, growth: FloatArray) -> None:
+    shrink = 1.0 / growth
+    for c in range(x.shape[0]):
+        for r in range(x.shape[1]):
+            x[c, r] = (x[c, r] + total[c, r]) * shrink[r]

@@ -7,11 +7,8 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import ModelTargeted
-from patom.attacks.ascent.coordinates import Chart
-from patom.attacks.baselines.decoys import decoys, turned
-from patom.attacks.baselines.loss_difference import LossDifference
-from patom.attacks.baselines.model_targeted import online
-from patom.attacks.baselines.stationarity import Stationarity, settle
+from patom.attacks.ascent.coordinates import Coordinates
+from patom.attacks.baselines.model_targeted import LossDifference, Stationarity, decoys, online, settle, turned
 from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
 from patom.attacks.program import bilevel
@@ -157,7 +154,7 @@ def test_rows_settle_where_a_reachable_decoy_is_optimal(make_program, loss):
     hidden = drawn_rows(program, seed=6)
     decoy, start = program.solve(hidden).W, replace(hidden, X=drawn_rows(program, seed=7).X)
     merit = Stationarity(program, decoy)
-    rows = settle(merit, start, Chart(program, 1.0, labels=False), 600)
+    rows = settle(merit, start, Coordinates(program, 1.0, labels=False), 600)
     assert merit.gap(rows) < 1e-4 * merit.gap(start)
     distances = [np.linalg.norm(program.solve(injection).W - decoy) for injection in (rows, start)]
     assert distances[0] < 0.05 * distances[1]

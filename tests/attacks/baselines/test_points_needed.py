@@ -19,8 +19,7 @@ from patom import (
     ThreatModel,
 )  # fmt: skip
 from patom.attacks import ModelTargeted, points_needed
-from patom.attacks.baselines.loss_difference import LossDifference
-from patom.attacks.baselines.model_targeted import online
+from patom.attacks.baselines.model_targeted import LossDifference, online
 from patom.attacks.baselines.points_needed import fewest, largest_difference
 from patom.attacks.draws import draw
 from patom.attacks.program import bilevel

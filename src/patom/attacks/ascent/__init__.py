@@ -1,1 +1,1 @@
-"""Projected gradient ascent: coordinates that move (``charts``), steps (``spectral_steps``), one ``climb``."""
+"""Projected gradient ascent: the ``coordinates`` that move, the steps' lengths (``spectral_steps``), one ``climb``."""

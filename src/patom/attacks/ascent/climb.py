@@ -6,7 +6,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from patom.attacks.ascent.coordinates import Chart
+from patom.attacks.ascent.coordinates import Coordinates
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
 from patom.attacks.base import Run
 from patom.attacks.gradients import Hypergradient, implicit_gradient
@@ -42,7 +42,7 @@ class Climb:
     Parameters
     ----------
     program : Bilevel
-    chart : Chart
+    coordinates : Coordinates
         The coordinates that move.
     gradient : str
         Of the family in ``gradients``.
@@ -53,11 +53,21 @@ class Climb:
     """
 
     program: Bilevel
-    chart: Chart
+    coordinates: Coordinates
     gradient: str
     max_iter: int
     flips: bool
     tried: int = field(default=0, init=False)
+
+    @classmethod
+    def over(cls, program: Bilevel, size: float, gradient: str, max_iter: int, *, labels: bool = False) -> "Climb":
+        """An ascent in features and, with ``labels``, in labels: targets move with the features, classes flip.
+
+        ``size`` is that of the region, see ``typical_distance``.
+        """
+        classes = program.problem.loss.margin
+        coordinates = Coordinates(program, size, labels and not classes)
+        return cls(program, coordinates, gradient, max_iter, flips=labels and classes)
 
     def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Run:
         """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
@@ -69,7 +79,7 @@ class Climb:
         while self.tried < self.max_iter and idle < 2:
             before = record.utility
             self.program = wide.narrowed(best.injection)
-            self.chart = replace(self.chart, program=self.program)
+            self.coordinates = replace(self.coordinates, program=self.program)
             best = self._stretch(self._flipped(best, record), record, next(lengths), per_row=per_row)
             idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
             per_row = not per_row
@@ -79,18 +89,18 @@ class Climb:
 
     def _stretch(self, best: Spot, record: Run, length: int, *, per_row: bool) -> Spot:
         """Steps with one kind of scales, from the best spot known to the best one met."""
-        chart, here, memory = self.chart, best, deque([best.utility], maxlen=_MEMORY)
+        coordinates, here, memory = self.coordinates, best, deque([best.utility], maxlen=_MEMORY)
         slopes = self._slopes(here)
-        scales, last = first_scales(slopes, chart.size, per_row=per_row), self.tried + length
+        scales, last = first_scales(slopes, coordinates.size, per_row=per_row), self.tried + length
         while self.tried < min(last, self.max_iter) and slopes.any():
-            Z = chart.coordinates(here.injection)
-            move = chart.project(here.injection, Z + scales * slopes) - Z
+            Z = coordinates.of(here.injection)
+            move = coordinates.project(here.injection, Z + scales * slopes) - Z
             ahead = self._search(here, move, float(np.vdot(slopes, move)), min(memory))
             if ahead is None:
                 break
             fallen, slopes = slopes, self._slopes(ahead)
-            made = chart.coordinates(ahead.injection) - Z
-            scales = next_scales(scales, made, fallen - slopes, slopes, chart.size, per_row=per_row)
+            made = coordinates.of(ahead.injection) - Z
+            scales = next_scales(scales, made, fallen - slopes, slopes, coordinates.size, per_row=per_row)
             here = ahead
             memory.append(here.utility)
             best = self._kept(here, best, record)
@@ -98,11 +108,11 @@ class Climb:
 
     def _search(self, here: Spot, move: FloatArray, slope: float, floor: float) -> Spot | None:
         """The spot at the end of the move or, while it is too low, on the way there; None where the move fails."""
-        length, Z = 1.0, self.chart.coordinates(here.injection)
+        length, Z = 1.0, self.coordinates.of(here.injection)
         if slope <= np.finfo(float).eps * abs(here.utility):
             return None
         while length >= _SHORTEST and self.tried < self.max_iter:
-            moved = self.chart.injection(here.injection, Z + length * move)
+            moved = self.coordinates.injection(here.injection, Z + length * move)
             ahead = self._try(self.program.lower.settled(moved, here.injection), here)
             if ahead.utility >= floor + _SUFFICIENT * length * slope:
                 return ahead
@@ -156,4 +166,4 @@ class Climb:
         return spot.slopes
 
     def _slopes(self, spot: Spot) -> FloatArray:
-        return self.chart.slopes(spot.injection, self._gradient(spot))
+        return self.coordinates.slopes(spot.injection, self._gradient(spot))

@@ -11,7 +11,7 @@ from patom.core.arrays import FloatArray
 
 
 @dataclass(frozen=True)
-class Chart:
+class Coordinates:
     """Coordinates of injected rows.
 
     Parameters
@@ -28,7 +28,7 @@ class Chart:
     size: float
     labels: bool
 
-    def coordinates(self, injection: Injection) -> FloatArray:
+    def of(self, injection: Injection) -> FloatArray:
         """Shape (r, d), or (r, d + 1) with the targets last."""
         if not self.labels:
             return injection.X
@@ -47,8 +47,8 @@ class Chart:
         """The nearest coordinates of rows that may be injected."""
         if not self.labels:
             return self.program.project(Z, injection)
-        room = np.where(self._unit(injection) > 0.0, self.size, 0.0)
-        return np.column_stack([self.program.project(Z[:, :-1], injection), np.clip(Z[:, -1], 0.0, room)])
+        most = np.where(self._unit(injection) > 0.0, self.size, 0.0)
+        return np.column_stack([self.program.project(Z[:, :-1], injection), np.clip(Z[:, -1], 0.0, most)])
 
     def injection(self, like: Injection, Z: FloatArray) -> Injection:
         """The rows at these coordinates."""
@@ -59,7 +59,7 @@ class Chart:
         return replace(like, X=np.ascontiguousarray(Z[:, :-1]), y=y)
 
     def _unit(self, injection: Injection) -> FloatArray:
-        """Coordinate over target, 0 where a task has but one target."""
+        """Coordinate over target; 0 where a task has one target only."""
         low, high = self.program.bounds(injection.task_index)
         return np.divide(self.size, high - low, out=np.zeros_like(low), where=high > low)
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from patom.attacks.ascent.climb import Climb
-from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.ascent.coordinates import typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw, slipping
 from patom.attacks.gradients import GRADIENTS, Gradient
@@ -78,7 +78,6 @@ class ProjectedAscent(Attack):
         features = self.features if number == 0 else _FURTHER_STARTS[(number - 1) % len(_FURTHER_STARTS)]
         injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
         injection = slipping(program, injection, rng)
-        classes = program.problem.loss.margin
-        chart = Chart(program, typical_distance(program, injection, rng), self.optimise_labels and not classes)
-        climb = Climb(program, chart, self.gradient, self.max_iter, flips=self.optimise_labels and classes)
+        size = typical_distance(program, injection, rng)
+        climb = Climb.over(program, size, self.gradient, self.max_iter, labels=self.optimise_labels)
         return climb.run(injection, W, per_row=number % 2 == 1)

@@ -8,7 +8,7 @@ import numpy as np
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.objectives import Availability
 from patom.attacks.ascent.climb import Climb
-from patom.attacks.ascent.coordinates import Chart, typical_distance
+from patom.attacks.ascent.coordinates import typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw
 from patom.attacks.program import Bilevel
@@ -74,9 +74,8 @@ class SingleTask(Attack):
     def _climb(self, program: Bilevel, alone: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Run:
         record = Run(draw(program, self.features, self.labels, rng))
         solution = record.fit(program, 0, W)
-        classes = program.problem.loss.margin
-        chart = Chart(alone, typical_distance(program, record.injection, rng), self.optimise_labels and not classes)
-        climb = Climb(alone, chart, "exact", self.max_iter, flips=self.optimise_labels and classes)
+        size = typical_distance(program, record.injection, rng)
+        climb = Climb.over(alone, size, "exact", self.max_iter, labels=self.optimise_labels)
         climbed = climb.run(record.injection, solution.W, per_row=number % 2 == 1)  # as ProjectedAscent
         if climb.tried > 0:
             record.injection = climbed.injection
