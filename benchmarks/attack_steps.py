@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.plain_attack import PlainProblem, coupling, transcription
 from benchmarks.problems import Shape
 from patom import PATOM, ThreatModel
-from patom.attacks.gradients import implicit_gradient
+from patom.attacks.gradients import Accuracy, implicit_gradient
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import FloatArray
@@ -113,7 +113,7 @@ def our_exact(step: Step) -> tuple[FloatArray, FloatArray, int]:
     """The same by PATOM."""
     injected = replace(step.injection)  # the program remembers an injection by the object; this one is new to it
     solution = step.program.solve(injected, step.W, polish=False)
-    found = implicit_gradient(step.program, injected, solution.W, tolerance=1e-3).features
+    found = implicit_gradient(step.program, injected, solution.W, accuracy=Accuracy(1e-3)).features
     moved_along(injected, found)
     return found, solution.W, solution.n_iter
 

@@ -8,7 +8,7 @@ from hypergradient_problems import DELTA, LOSSES, assert_derivative, attack_on
 from sklearn.base import clone
 
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.gradients import GradientStatus, implicit_gradient
+from patom.attacks.gradients import Accuracy, GradientStatus, implicit_gradient
 from patom.attacks.injection import Injection
 from patom.attacks.program import bilevel
 from patom.core.data_term import data_term
@@ -200,7 +200,7 @@ def program_at_its_optimum():
 
 def test_too_few_products_leave_it_unsolved(program_at_its_optimum):
     exact = implicit_gradient(*program_at_its_optimum)
-    short = implicit_gradient(*program_at_its_optimum, max_products=3)
+    short = implicit_gradient(*program_at_its_optimum, accuracy=Accuracy(max_products=3))
     assert (short.status, short.products) == (UNSOLVED, 3)
     assert exact.products > 3
     assert np.linalg.norm(short.features - exact.features) > 1e-3 * np.linalg.norm(exact.features)
@@ -208,7 +208,7 @@ def test_too_few_products_leave_it_unsolved(program_at_its_optimum):
 
 def test_the_tolerance_trades_products_for_digits(program_at_its_optimum):
     exact = implicit_gradient(*program_at_its_optimum)
-    rough = implicit_gradient(*program_at_its_optimum, tolerance=1e-4)
+    rough = implicit_gradient(*program_at_its_optimum, accuracy=Accuracy(tolerance=1e-4))
     assert rough.status is SMOOTH
     assert rough.products < exact.products
     error = np.linalg.norm(rough.features - exact.features) / np.linalg.norm(exact.features)

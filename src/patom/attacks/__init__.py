@@ -1,9 +1,10 @@
-"""The attacker: who she is (``adversary``), what program follows (``bilevel``), how she solves it, what comes of it.
+"""Attacks: an attacker's aims and means, the bilevel program that follows from them, and ways to solve it.
 
-``gradients`` differentiates the program; ``patom`` is the paper's attack, ``ascent`` ours, ``rivals`` the literature's;
-``certified`` bounds what any attack can reach.
-``recording`` is the one way from an attack's rows to its ``result``, past the ``promises`` that all of them keep;
-``stored_result`` is the way to a file and back, past ``soundness``: what must be true of a result by itself.
+``adversary`` is the threat model. ``program`` is the upper level of the program and ``lower_level`` the victim's fit
+below it; ``gradients`` differentiates the two together. ``base`` has what all attacks share, from the signature to the
+``result``; ``promises`` checks the rows on the way. ``patom`` is the paper's attack and ``random`` its baseline;
+``ascent`` is ours; ``baselines`` are those of the literature. ``certified`` bounds what any attack can reach, and
+``serialise`` writes results to files and reads them.
 """
 
 from patom.attacks.adversary.knowledge import GreyBox
@@ -16,9 +17,9 @@ from patom.attacks.baselines.back_gradient import BackGradient
 from patom.attacks.baselines.influence import Influence
 from patom.attacks.baselines.label_flip import LabelFlip
 from patom.attacks.baselines.model_targeted import ModelTargeted
-from patom.attacks.baselines.points_needed import points_needed
 from patom.attacks.baselines.single_task import SingleTask
 from patom.attacks.certified.loss_bound import LossBound, loss_bound
+from patom.attacks.certified.points_needed import points_needed
 from patom.attacks.chosen_attackers import ChosenAttackers, choose_attackers
 from patom.attacks.gradients import Hypergradient, hypergradient
 from patom.attacks.patom import PATOM

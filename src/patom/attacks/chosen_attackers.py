@@ -19,7 +19,7 @@ from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.base import Run
 from patom.attacks.baselines.influence import effects, most_effective
 from patom.attacks.draws import draw
-from patom.attacks.gradients import adjoint
+from patom.attacks.gradients import ROUGH, adjoint
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.records import Tally
@@ -36,7 +36,6 @@ Method = Literal["greedy", "exhaustive"]
 _OWNER = "choose_attackers"
 _MOVES = 8  # of a trial's ascent
 _STEPS = 30  # of the climb to where rows seem best, which needs no fit
-_TOLERANCE, _PRODUCTS = 1e-3, 500  # of the adjoint's linear system: a ranking needs no more
 
 
 class Attack(Protocol):
@@ -233,7 +232,7 @@ def _greedy(
     kept: list[int] = []
     while len(chosen) < k:
         left = np.setdiff1d(program.attackers, chosen)
-        v = adjoint(program, here, W, tolerance=_TOLERANCE, max_products=_PRODUCTS, factored=True)[0].v
+        v = adjoint(program, here, W, accuracy=ROUGH)[0].v
         placed = most_effective(program, W, v, _of_tasks(drawn, left), size, _STEPS)
         rises = first_order_rises(program, W, v, placed)
         tried = left[np.argsort(-rises[left], kind="stable")[:trials]]

@@ -18,11 +18,12 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.data_term import data_term
+from patom.core.data_term import Expansion, MomentTerm, RowTerm, data_term
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, positions
 from patom.core.penalties.given import QuadraticPenalty
 from patom.core.penalties.independent import ridge
+from patom.core.penalties.penalty import RankedModel
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import LinearSolution, solve_tangent
 from patom.defenses.coupling.rule import by_weights
@@ -37,6 +38,24 @@ KINK = 1e-9
 """Relative distance from a corner of the loss or a change of rank below which the map counts as not smooth."""
 LOOSE = 1e-6
 """Relative residual of the optimum or of the linear system above which the gradient counts as not solved."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How a gradient's linear system is solved: by conjugate gradients, up to a residual or a number of products.
+
+    ``tolerance`` is the relative residual. With ``factored`` a factor of the system, where it is cheap, leaves a
+    product or two.
+    """
+
+    tolerance: float = 1e-12
+    max_products: int = 2_000
+    factored: bool = False
+
+
+ACCURATE = Accuracy()
+ROUGH = Accuracy(1e-3, 500, factored=True)
+"""Enough for a direction whose length matters more, and for a ranking."""
 
 
 class GradientStatus(Enum):
@@ -147,25 +166,16 @@ def hypergradient(
 
 
 def implicit_gradient(
-    program: Bilevel,
-    injection: Injection,
-    W: FloatArray,
-    gradient: str = "exact",
-    *,
-    tolerance: float = 1e-12,
-    max_products: int = 2_000,
-    factored: bool = False,
+    program: Bilevel, injection: Injection, W: FloatArray, gradient: str = "exact", accuracy: Accuracy = ACCURATE
 ) -> Hypergradient:
     """The gradient at the optimum ``W`` of clean and injected rows together.
 
-    Costs one linear system by conjugate gradients, to a relative residual of ``tolerance``; none for "paper". The exact
-    one follows Omega through the victim's rule, where it has one, with a second system. ``factored``: they go by a
-    factor of the system, where that is cheap, and need a product or two.
+    Costs one linear system; none for "paper". The exact one follows Omega through the victim's rule, if it has one,
+    with a second system.
     """
-    solving: dict[str, Any] = {"tolerance": tolerance, "max_products": max_products, "factored": factored}
-    found, status = adjoint(program, injection, W, gradient, **solving)
+    found, status = adjoint(program, injection, W, gradient, accuracy)
     features, labels = through_rows(program, injection, W, found.v, curved=gradient != "paper")
-    pair = through_rule(program, injection, W, found.v, **solving) if gradient == "exact" else None
+    pair = through_rule(program, injection, W, found.v, accuracy) if gradient == "exact" else None
     if pair is not None:
         more = through_rows(program, injection, *pair)
         features, labels = features + more[0], labels + more[1]
@@ -194,14 +204,11 @@ def adjoint(
     injection: Injection | None,
     W: FloatArray,
     gradient: str = "exact",
-    *,
-    tolerance: float = 1e-12,
-    max_products: int = 2_000,
-    factored: bool = False,
+    accuracy: Accuracy = ACCURATE,
 ) -> tuple[LinearSolution, GradientStatus]:
     """v, shape (m, p): to first order, U moves by -<v, G> where grad f at the optimum ``W`` moves by G.
 
-    ``injection`` is None at the clean optimum. Costs as in ``implicit_gradient``.
+    ``injection`` is None at the clean optimum. Costs as ``implicit_gradient``.
     """
     dU = program.aim.gradient(W)
     penalty = program.lower.penalty(injection)
@@ -215,15 +222,10 @@ def adjoint(
     elif gradient == "frozen_covariance":
         penalty = QuadraticPenalty(penalty.relationship(W))
     model = penalty.model(W, term.gradient)
-    found = solve_tangent(
-        model, term.hessian, model.project(dU), tolerance=tolerance, max_products=max_products,
-        inverse=tangent_inverse(data, model, W) if factored else None,
-    )  # fmt: skip
-    program.tally.adjoint_solves += 1
-    program.tally.products += found.products
+    found = _solved(program, data, term, model, W, dU, accuracy)
     scale = float(np.linalg.norm(model.project(term.gradient)))
     astray = float(np.linalg.norm(model.gradient)) / scale if scale > 0.0 else 0.0  # from the optimum, relatively
-    solved = found.positive and found.residual <= max(tolerance, LOOSE)
+    solved = found.positive and found.residual <= max(accuracy.tolerance, LOOSE)
     if not solved or max(astray, -model.rank_margin) > LOOSE:
         return found, GradientStatus.UNSOLVED
     margins = (model.rank_margin, term.corner, program.aim.lead(W))
@@ -245,14 +247,7 @@ def by_omega(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArra
 
 
 def through_rule(
-    program: Bilevel,
-    injection: Injection,
-    W: FloatArray,
-    v: FloatArray,
-    *,
-    tolerance: float,
-    max_products: int,
-    factored: bool,
+    program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray, accuracy: Accuracy = ACCURATE
 ) -> tuple[FloatArray, FloatArray] | None:
     """The fit that the rule's Omega was made from, and its adjoint: two arrays of shape (m, p).
 
@@ -266,15 +261,29 @@ def through_rule(
     data = data_term(rows_of_tasks(program.lower.rows(injection), source.tasks), program.problem.loss)
     term = data.expand(source.W)
     model = program.problem.penalty.model(source.W, term.gradient)
-    found = solve_tangent(
-        model, term.hessian, model.project(pull), tolerance=tolerance, max_products=max_products,
-        inverse=tangent_inverse(data, model, source.W) if factored else None,
-    )  # fmt: skip
-    program.tally.adjoint_solves += 1
-    program.tally.products += found.products
+    found = _solved(program, data, term, model, source.W, pull, accuracy)
     fitted, adjoint = np.zeros(W.shape), np.zeros(W.shape)
     fitted[source.tasks], adjoint[source.tasks] = source.W, found.v
     return fitted, adjoint
+
+
+def _solved(
+    program: Bilevel,
+    data: MomentTerm | RowTerm,
+    term: Expansion,
+    model: RankedModel,
+    W: FloatArray,
+    right: FloatArray,
+    accuracy: Accuracy,
+) -> LinearSolution:
+    """The tangent v with (H + K) v = ``right``, counted in the program's tally."""
+    found = solve_tangent(
+        model, term.hessian, model.project(right), tolerance=accuracy.tolerance, max_products=accuracy.max_products,
+        inverse=tangent_inverse(data, model, W) if accuracy.factored else None,
+    )  # fmt: skip
+    program.tally.adjoint_solves += 1
+    program.tally.products += found.products
+    return found
 
 
 def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:

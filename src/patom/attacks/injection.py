@@ -10,21 +10,11 @@ from patom.core.arrays import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Injection:
-    """Injected rows as the lower level sees them.
+    """Injected rows as the lower level sees them."""
 
-    Parameters
-    ----------
-    X : array of shape (r, d)
-        Features, without the constant.
-    y : array of shape (r,)
-        Targets, -1 or +1 for a classifier.
-    task_index : array of shape (r,)
-        Position of each row's task.
-    """
-
-    X: FloatArray
-    y: FloatArray
-    task_index: IntArray
+    X: FloatArray  # features, shape (r, d), without the constant
+    y: FloatArray  # targets, shape (r,); -1 or +1 for a classifier
+    task_index: IntArray  # position of each row's task, shape (r,)
 
     def chosen(self, rows: IntArray | BoolArray) -> "Injection":
         """Some of the rows, by their positions or by a mask."""

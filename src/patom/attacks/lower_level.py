@@ -31,15 +31,9 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Cache(Generic[Answer]):
-    """The last few answers about injections, each of which is needed several times.
+    """The last few answers about injections, each of which is needed several times."""
 
-    Parameters
-    ----------
-    length : int
-        Answers that are kept, at least 1; fewer where they are large.
-    """
-
-    length: int
+    length: int  # answers that are kept, at least 1; fewer where they are large
     answers: list[tuple[Injection | None, Answer]] = field(default_factory=list)
 
     def get(self, injection: Injection | None, compute: Callable[[], Answer]) -> Answer:
@@ -59,19 +53,10 @@ class Cache(Generic[Answer]):
 
 @dataclass(frozen=True, eq=False)
 class LowerLevel:
-    """Problem (1) on clean and injected rows together, and its derivatives' ingredients.
+    """Problem (1) on clean and injected rows together, and its derivatives' ingredients."""
 
-    Parameters
-    ----------
-    problem : Problem
-        Problem (1) on the clean rows that the attacker knows.
-
-    Notes
-    -----
-    The caches are no arguments: a lower level that ``dataclasses.replace`` makes starts with empty ones.
-    """
-
-    problem: Problem
+    problem: Problem  # on the clean rows that the attacker knows
+    # Caches are no arguments: a lower level that ``dataclasses.replace`` makes starts with empty ones.
     _rows: Cache[TaskRows] = field(default_factory=lambda: Cache(1), init=False)
     _terms: Cache[MomentTerm | RowTerm] = field(default_factory=lambda: Cache(1), init=False)
 
@@ -168,34 +153,18 @@ class LowerLevel:
 
 @dataclass(frozen=True)
 class Passed:
-    """What a filter lets pass of clean and injected rows together.
+    """What a filter lets pass of clean and injected rows together."""
 
-    Parameters
-    ----------
-    rows : TaskRows
-        Those that pass.
-    injected : array of bool, shape (r,)
-        Which of the injected rows those are.
-    X : array of shape (r, d)
-        The injected rows' features as the filter leaves them.
-    """
-
-    rows: TaskRows
-    injected: BoolArray
-    X: FloatArray
+    rows: TaskRows  # those that pass
+    injected: BoolArray  # which of the injected rows those are, shape (r,)
+    X: FloatArray  # the injected rows' features as the filter leaves them, shape (r, d)
 
 
 @dataclass(frozen=True, eq=False)
 class FilteredLevel(LowerLevel):
-    """The lower level of a victim behind a filter: problem (1) on the rows that pass it.
+    """The lower level of a victim behind a filter: problem (1) on the rows that pass it."""
 
-    Parameters
-    ----------
-    sanitiser : Sanitiser
-        The filter, which the attacker knows.
-    """
-
-    sanitiser: Sanitiser
+    sanitiser: Sanitiser  # the filter, which the attacker knows
     _passed: Cache[Passed] = field(default_factory=lambda: Cache(4), init=False)
 
     def passed(self, injection: Injection | None) -> Passed:
@@ -265,15 +234,9 @@ class FilteredLevel(LowerLevel):
 
 @dataclass(frozen=True, eq=False)
 class CoupledLevel(LowerLevel):
-    """The lower level of a victim whose Omega comes from a rule: problem (1) with Omega given by the rule.
+    """The lower level of a victim whose Omega comes from a rule: problem (1) with Omega given by the rule."""
 
-    Parameters
-    ----------
-    rule : CouplingRule
-        The rule, which the attacker knows.
-    """
-
-    rule: CouplingRule
+    rule: CouplingRule  # which the attacker knows
     _couplings: Cache[Coupling] = field(default_factory=lambda: Cache(4), init=False)
 
     def coupling(self, injection: Injection | None) -> Coupling:

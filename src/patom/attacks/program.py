@@ -29,37 +29,17 @@ MTRL = MTRLRegressor | MTRLClassifier
 
 @dataclass(frozen=True, eq=False)
 class Bilevel:
-    """What the attacker maximises, where her rows may go, and the victim's fit below.
+    """What the attacker maximises, where her rows may go, and the victim's fit below."""
 
-    Parameters
-    ----------
-    victim : MTRLRegressor or MTRLClassifier
-        An unfitted clone that knows the labels of tasks and classes.
-    lower : LowerLevel
-        The victim's fit, as a function of the injected rows.
-    aim : Aim
-        Her utility, as a function of the weights.
-    targets, attackers : arrays of positions, ascending
-        Of the attackers, those whose budget amounts to at least one row.
-    counts : array
-        Rows to inject into each attacker, at least 1.
-    places : Places
-        Where they may lie.
-    label_bounds : pair of arrays of shape (m,)
-        Smallest and largest target of each task's injected rows.
-    tally : Tally
-        Counts what the attack costs; a program made from this one by ``replace`` counts in the same tally.
-    """
-
-    victim: MTRL
-    lower: LowerLevel
-    aim: Aim
-    targets: IntArray
-    attackers: IntArray
-    counts: IntArray
-    places: Places
-    label_bounds: tuple[FloatArray, FloatArray]
-    tally: Tally = field(default_factory=Tally)
+    victim: MTRL  # an unfitted clone that knows the labels of tasks and classes
+    lower: LowerLevel  # the victim's fit, as a function of the injected rows
+    aim: Aim  # her utility, as a function of the weights
+    targets: IntArray  # positions, ascending
+    attackers: IntArray  # positions, ascending, of those whose budget amounts to at least one row
+    counts: IntArray  # rows to inject into each attacker, at least 1
+    places: Places  # where they may lie
+    label_bounds: tuple[FloatArray, FloatArray]  # smallest and largest target of each task's injected rows, shapes (m,)
+    tally: Tally = field(default_factory=Tally)  # shared with programs that ``replace`` makes from this one
 
     @property
     def problem(self) -> Problem:
@@ -108,18 +88,10 @@ class Bilevel:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Surrogate(Bilevel):
-    """The program as a grey-box attacker sees it.
+    """The program as a grey-box attacker sees it."""
 
-    Parameters
-    ----------
-    true : Bilevel
-        The true victim's program.
-    theirs : array of positions
-        Where the attacker's tasks are among the true victim's.
-    """
-
-    true: Bilevel
-    theirs: IntArray
+    true: Bilevel  # the true victim's program
+    theirs: IntArray  # where the attacker's tasks are among the true victim's
 
     @property
     def truth(self) -> Bilevel:

@@ -13,9 +13,9 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.promises import require_sound
 from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus, Tally
 from patom.attacks.serialise import read_fields, to_bytes
-from patom.attacks.soundness import require_sound
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.exact import exact_column, joined
 from patom.core.labels import as_labels, encode, positions

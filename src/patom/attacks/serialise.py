@@ -12,8 +12,8 @@ from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
 from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.promises import require_sound
 from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus, Tally
-from patom.attacks.soundness import require_sound
 from patom.core.archive import LABELS, Archive, Layout, Member, packed
 from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array

@@ -16,22 +16,11 @@ SHARES = (1.0, 0.85, 0.7, 0.5, 0.35, 0.25, 0.15)
 
 @dataclass(frozen=True)
 class Transferred:
-    """A planned attack as it meets a victim.
+    """A planned attack as it meets a victim."""
 
-    Parameters
-    ----------
-    result : AttackResult
-        The plan, with its own targets.
-    y : array of shape (r,)
-        The targets that are injected.
-    model : estimator
-        The victim fitted on clean and injected rows.
-    harm : float
-    """
-
-    result: AttackResult
-    y: AnyArray
-    model: Any
+    result: AttackResult  # the plan, with its own targets
+    y: AnyArray  # the targets that are injected, shape (r,)
+    model: Any  # the victim fitted on clean and injected rows
     harm: float
 
 

@@ -21,9 +21,7 @@ from patom import (
 )
 from patom import Slab as SlabRegion
 from patom.attacks import loss_bound
-from patom.attacks.certified.game import play, solve_mixture, totals
-from patom.attacks.certified.loss_bound import bound_at, rounded
-from patom.attacks.certified.worst_rows import furthest, worst_rows
+from patom.attacks.certified.loss_bound import bound_at, furthest, play, rounded, solve_mixture, totals, worst_rows
 from patom.attacks.injection import Injection
 from patom.attacks.program import bilevel
 from patom.defenses import Sanitised, Sphere

@@ -16,30 +16,15 @@ OverTasks = Literal["mean", "worst", "least"]
 
 @dataclass(frozen=True)
 class Term:
-    """Weight times phi(z, y), put together over rows: their mean, or the largest or smallest of the tasks' means.
+    """Weight times phi(z, y), put together over rows: their mean, or the largest or smallest of the tasks' means."""
 
-    Parameters
-    ----------
-    X : array of shape (q, p)
-        With the constant, grouped by task.
-    y : array of shape (q,)
-    offsets : array of shape (m + 1,)
-        Where each task's rows begin; a task may have none.
-    value, slope : callables (z, y) -> array
-        phi and its derivative in the prediction z.
-    over_tasks : {"mean", "worst", "least"}
-        Mean over all rows; or that of the task with the largest, or smallest, mean.
-    weight : float
-        Below 0 for what should stay low.
-    """
-
-    X: FloatArray
-    y: FloatArray
-    offsets: IntArray
-    value: Pointwise
-    slope: Pointwise
-    over_tasks: OverTasks = "mean"
-    weight: float = 1.0
+    X: FloatArray  # shape (q, p), with the constant, grouped by task
+    y: FloatArray  # shape (q,)
+    offsets: IntArray  # shape (m + 1,), where each task's rows begin; a task may have none
+    value: Pointwise  # phi(z, y)
+    slope: Pointwise  # its derivative in the prediction z
+    over_tasks: OverTasks = "mean"  # of all rows, or of the task with the largest ("worst") or smallest ("least") mean
+    weight: float = 1.0  # below 0 for what should stay low
 
     @cached_property
     def tasks(self) -> IntArray:

@@ -18,17 +18,14 @@ Defense = Literal["sphere", "sphere_and_slab", "mahalanobis"]
 
 @dataclass(frozen=True)
 class Places:
-    """The region of each injected row, by its task and class.
-
-    Parameters
-    ----------
-    regions : tuple of Region
-    number : array of shape (m, 2), optional
-        Which of them holds a task's rows with y <= 0, and with y > 0; None for one region everywhere.
-    """
+    """The region of each injected row, by its task and class."""
 
     regions: tuple[Region, ...]
-    number: IntArray | None = None
+    number: IntArray | None = None  # which holds a task's rows with y <= 0 and with y > 0, (m, 2); None: one for all
+
+    def of(self, task: int, target: float) -> Region:
+        """The region of a task's rows (a position) with that target."""
+        return self.regions[0 if self.number is None else self.number[task, int(target > 0.0)]]
 
     def groups(self, task_index: IntArray, y: FloatArray) -> Iterator[tuple[IntArray | slice, Region]]:
         """Positions of the rows of each region, and the region."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from patom.core.labels import positions
 from patom.core.regions import Ball, Columns, Region
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
-
-Kind = Literal["direct", "indirect", "hybrid"]
+from patom.results.methods import Reach
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class ThreatModel:
     Examples
     --------
     >>> ThreatModel(targets=["a", "b"], attackers=["c"], budget=0.2).kind
-    'indirect'
+    <Reach.INDIRECT: 'indirect'>
     """
 
     targets: tuple[Hashable, ...]
@@ -94,12 +93,12 @@ class ThreatModel:
             raise ValueError(f"{name} of ThreatModel must be {what}; got {value!r}.")
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Reach:
         """Direct: targets and attackers are the same tasks. Indirect: no task is both. Hybrid: otherwise."""
         targets, attackers = set(self.targets), set(self.attackers)
         if targets == attackers:
-            return "direct"
-        return "hybrid" if targets & attackers else "indirect"
+            return Reach.DIRECT
+        return Reach.HYBRID if targets & attackers else Reach.INDIRECT
 
     def target_positions(self, tasks: AnyArray) -> IntArray:
         """Positions of the target tasks among ``tasks``, shape (m,)."""

@@ -9,7 +9,7 @@ import numpy as np
 from patom.attacks.ascent.coordinates import Coordinates
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
 from patom.attacks.base import Run
-from patom.attacks.gradients import Hypergradient, implicit_gradient
+from patom.attacks.gradients import ROUGH, Hypergradient, implicit_gradient
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.attacks.records import AttackStatus
@@ -22,7 +22,6 @@ _FEWEST = 0.1  # share of the flips that promise something, below which they are
 _SHORTEST = 1e-4  # of a move, before it is given up
 _SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
 _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
-_TOLERANCE, _PRODUCTS = 1e-3, 500  # of the gradient's linear system: the step's length matters more
 
 
 @dataclass
@@ -37,26 +36,13 @@ class Spot:
 
 @dataclass
 class Climb:
-    """An ascent under way.
-
-    Parameters
-    ----------
-    program : Bilevel
-    coordinates : Coordinates
-        The coordinates that move.
-    gradient : str
-        Of the family in ``gradients``.
-    max_iter : int
-        Moves to try.
-    flips : bool
-        Whether classes may flip.
-    """
+    """An ascent under way."""
 
     program: Bilevel
-    coordinates: Coordinates
-    gradient: str
-    max_iter: int
-    flips: bool
+    coordinates: Coordinates  # those that move
+    gradient: str  # of the family in ``gradients``
+    max_iter: int  # moves to try
+    flips: bool  # whether classes may flip
     tried: int = field(default=0, init=False)
 
     @classmethod
@@ -159,10 +145,7 @@ class Climb:
 
     def _gradient(self, spot: Spot) -> Hypergradient:
         if spot.slopes is None:
-            spot.slopes = implicit_gradient(
-                self.program, spot.injection, spot.solution.W, self.gradient,
-                tolerance=_TOLERANCE, max_products=_PRODUCTS, factored=True,
-            )  # fmt: skip
+            spot.slopes = implicit_gradient(self.program, spot.injection, spot.solution.W, self.gradient, ROUGH)
         return spot.slopes
 
     def _slopes(self, spot: Spot) -> FloatArray:

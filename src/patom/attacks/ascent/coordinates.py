@@ -12,20 +12,14 @@ from patom.core.arrays import FloatArray
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Coordinates of injected rows.
+    """Injected rows as one array: their features and, with ``labels``, their targets.
 
-    Parameters
-    ----------
-    program : Bilevel
-    size : float
-        Of the region, see ``typical_distance``: the length of a first step.
-    labels : bool
-        Whether a row's target is a coordinate too. It is scaled to run from 0 to ``size``, so that a step across the
-        range of targets counts as one across the region.
+    A target is scaled to run from 0 to ``size``, so that a step across the range of targets counts as one across the
+    region.
     """
 
     program: Bilevel
-    size: float
+    size: float  # of the region, see ``typical_distance``: the length of a first step
     labels: bool
 
     def of(self, injection: Injection) -> FloatArray:

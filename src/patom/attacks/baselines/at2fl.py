@@ -114,18 +114,10 @@ class AT2FL(Attack):
 
 @dataclass(frozen=True)
 class Federation:
-    """What the server knows between two rounds.
+    """What the server knows between two rounds."""
 
-    Parameters
-    ----------
-    V : array of shape (m, p)
-        Each node's sum of its rows times their dual variables.
-    omega : Relationship
-        That of the round to come.
-    """
-
-    V: FloatArray
-    omega: Relationship
+    V: FloatArray  # each node's sum of its rows times their dual variables, shape (m, p)
+    omega: Relationship  # that of the round to come
 
     @property
     def phi(self) -> FloatArray:

@@ -106,24 +106,12 @@ class BackGradient(Attack):
 
 @dataclass(frozen=True)
 class Descent:
-    """Plain proximal gradient steps of problem (1) on clean and injected rows.
+    """Plain proximal gradient steps of problem (1) on clean and injected rows."""
 
-    Parameters
-    ----------
-    term : DataTerm
-        f on these rows.
-    L : float
-        The inverse of the steps' length.
-    W : list of arrays of shape (m, p)
-        Where each step began, and the end.
-    Z : list of arrays of shape (m, p)
-        What each step took the prox of.
-    """
-
-    term: DataTerm
-    L: float
-    W: list[FloatArray]
-    Z: list[FloatArray]
+    term: DataTerm  # f on these rows
+    L: float  # the inverse of the steps' length
+    W: list[FloatArray]  # where each step began, and the end; shapes (m, p)
+    Z: list[FloatArray]  # what each step took the prox of
 
     @property
     def end(self) -> FloatArray:

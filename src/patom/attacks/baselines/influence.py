@@ -10,7 +10,7 @@ from patom.attacks.ascent.coordinates import typical_distance
 from patom.attacks.base import OneShot
 from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
 from patom.attacks.draws import draw
-from patom.attacks.gradients import adjoint, through_rows
+from patom.attacks.gradients import Accuracy, adjoint, through_rows
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
@@ -77,7 +77,7 @@ class Influence(OneShot):
     def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
         start = draw(program, self.features, self.labels, rng)
         size = typical_distance(program, start, rng)
-        v = adjoint(program, None, W, factored=True)[0].v
+        v = adjoint(program, None, W, accuracy=Accuracy(factored=True))[0].v
         # Both versions together count as twice the rows of a task, which scales its heights alike.
         versions = stacked(with_either_label(program, start)) if self.optimise_labels else start
         climbed = most_effective(program, W, v, versions, size, self.climb_steps)

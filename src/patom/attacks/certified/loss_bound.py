@@ -8,11 +8,14 @@ import numpy.typing as npt
 
 from patom.attacks.adversary.objectives import Availability
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.certified.game import Game, play, solve_weighted, totals
-from patom.attacks.certified.worst_rows import require_bounded
-from patom.attacks.injection import Injection
+from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.data_term import RowTerm, mean_loss_by_task
+from patom.core.regions import Ball, Box, Ellipsoid, Region
+from patom.core.rows import TaskRows, append_constant, inject_rows
+from patom.core.solvers.accelerated import solve
+from patom.core.solvers.solution import Solution
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -106,7 +109,7 @@ def loss_bound(
 
     m(t) being the bracket's minimum over all V, a problem (1) on the clean rows with smaller weights for the targets.
     So the mean loss is at most (G(W) - m(t)) / (t N), N the targets' rows. W is searched once, by the game that
-    ``patom.attacks.certified.game`` plays, t afterwards. m(t) >= 0 and t = min c_i give the bound of Steinhardt, Koh
+    ``play`` describes, t afterwards. m(t) >= 0 and t = min c_i give the bound of Steinhardt, Koh
     and Liang (section 3.1), which is looser. As budgets go to 0, the best t does too, and the bound meets the clean
     loss. It holds for exactly r_i injected rows and for fits with a gap of at most the model's ``tol``.
     Costs up to ``max_iter`` + 24 fits.
@@ -137,6 +140,17 @@ def loss_bound(
         value, reached, program.utility(clean.W), game.W, game.upper, game.lower, 1.0 / t, rows.X,
         rows.y if classes is None else classes[(rows.y > 0.0).astype(int)], program.problem.tasks[rows.task_index],
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Game:
+    """How far both sides came."""
+
+    upper: float  # min over W of the objective with the worst rows is at most this, reached at ``W``
+    lower: float  # and at least this, by the attacker's mixture of rows
+    W: FloatArray  # shape (m, p)
+    rows: Injection  # the rows of the mixture
+    mixture: FloatArray  # how many of each, shape (k,); they add up to the budget in every attacking task
 
 
 def bound_at(program: Bilevel, upper: float, t: float, start: FloatArray) -> float:
@@ -204,3 +218,119 @@ def _program(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: 
     program = bilevel(model, X, y, task, threat)
     require_bounded(program)
     return program
+
+
+def require_bounded(program: Bilevel) -> None:
+    """Refuse regions without a closed form or without an end."""
+    for region in program.places.regions:
+        if not isinstance(region, Ball | Box | Ellipsoid):
+            kind = type(region).__name__
+            raise ValueError(f"region of ThreatModel must be a Ball, Box or Ellipsoid for loss_bound; got {kind}.")
+        if isinstance(region, Box) and not (np.isfinite(region.lower).all() and np.isfinite(region.upper).all()):
+            raise ValueError("region of ThreatModel must be bounded for loss_bound; give the Box finite bounds.")
+
+
+def play(program: Bilevel, max_iter: int, tol: float) -> Game:
+    """Minimise G(W) = sum_i 1/(n_i + r_i) (sum_j l(w_i'x_ij, y_ij) + r_i max over F_i of l(w_i'x, y)) + R(W).
+
+    Against a mixture of rows with weights q, G is a plain problem (1), whose optimum is concave in q with the rows'
+    losses as its gradient. Frank and Wolfe's steps on q add the worst rows for the last W; each W bounds the game
+    from above, each q from below. Ends where the two are within ``tol`` of each other, relatively. Costs a fit a step.
+    """
+    counts = program.counts.astype(np.float64)
+    W = program.problem.solve(polish=False).W
+    rows, losses = worst_rows(program, W)
+    game = Game(upper_value(program, W, losses), 0.0, W, rows, counts)
+    for step in range(max_iter):
+        solution = solve_mixture(program, game.rows, game.mixture, W)
+        W = solution.W
+        rows, losses = worst_rows(program, W)
+        upper, lower = upper_value(program, W, losses), solution.objective - solution.duality_gap
+        game = replace(game, lower=max(game.lower, lower))
+        if upper < game.upper:
+            game = replace(game, upper=upper, W=W)
+        if game.upper - game.lower <= tol * game.upper or step == max_iter - 1:
+            break
+        share = 2.0 / (step + 3.0)
+        game = replace(
+            game,
+            rows=stacked([game.rows, rows]),
+            mixture=np.concatenate([(1.0 - share) * game.mixture, share * counts]),
+        )
+    return game
+
+
+def upper_value(program: Bilevel, W: FloatArray, losses: FloatArray) -> float:
+    """G(W), given the largest loss of a row in each attacking task."""
+    problem, share = program.problem, clean_share(program)
+    clean = float(share @ mean_loss_by_task(problem.rows, problem.loss, W))
+    return clean + float((1.0 - share[program.attackers]) @ losses) + problem.penalty.value(W)
+
+
+def solve_mixture(program: Bilevel, rows: Injection, mixture: FloatArray, start: FloatArray) -> Solution:
+    """Problem (1) on clean rows and a mixture of injected ones."""
+    clean, total = program.problem.rows, totals(program)
+    both = inject_rows(clean, append_constant(rows.X), rows.y, rows.task_index)
+    order = np.argsort(np.concatenate([clean.task_index, rows.task_index]), kind="stable")
+    weights = np.concatenate([1.0 / total[clean.task_index], mixture / total[rows.task_index]])[order]
+    return solve_weighted(program, both, weights, start)
+
+
+def solve_weighted(program: Bilevel, rows: TaskRows, weights: FloatArray, start: FloatArray) -> Solution:
+    """Problem (1) with given weights of the rows' losses."""
+    problem = program.problem
+    weighted = replace(rows, shares=weights)
+    return solve(
+        RowTerm(weighted, problem.loss), problem.penalty,
+        tol=problem.tol, max_iter=problem.max_iter, start=start, polish=False,
+    )  # fmt: skip
+
+
+def totals(program: Bilevel) -> IntArray:
+    """Rows of each task with the injected ones, n_i + r_i, shape (m,)."""
+    total = program.problem.rows.counts.copy()
+    total[program.attackers] += program.counts
+    return total
+
+
+def clean_share(program: Bilevel) -> FloatArray:
+    """n_i / (n_i + r_i), shape (m,)."""
+    return np.asarray(program.problem.rows.counts / totals(program))
+
+
+def worst_rows(program: Bilevel, W: FloatArray) -> tuple[Injection, FloatArray]:
+    """For each attacking task the allowed row of the largest loss under W, shape (m, p), and that loss.
+
+    The loss is convex in w'x and in y, so it is largest at one of the region's two ends along w, with one of the two
+    extreme labels: four candidates a task.
+    """
+    loss, (low, high) = program.problem.loss, program.label_bounds
+    X, y, losses = [], [], []
+    for i in program.attackers:
+        w = W[i]
+        targets = (-1.0, 1.0) if loss.margin else (low[i], high[i])
+        candidates = [
+            (furthest(program.places.of(int(i), target), sign * w[:-1]), target)
+            for target in targets
+            for sign in (-1.0, 1.0)
+        ]
+        found = loss.value(np.array([x @ w[:-1] + w[-1] for x, _ in candidates]), np.array([t for _, t in candidates]))
+        best = int(np.argmax(found))
+        X.append(candidates[best][0])
+        y.append(candidates[best][1])
+        losses.append(found[best])
+    return Injection(np.array(X), np.array(y), program.attackers), np.array(losses)
+
+
+def furthest(region: Region, v: FloatArray) -> FloatArray:
+    """The point of the largest v'x in a ball, a bounded box or an ellipsoid, shape (d,).
+
+    >>> furthest(Ball(2.0), np.array([3.0, 4.0])), furthest(Box(-1.0, 3.0), np.array([3.0, -4.0]))
+    (array([1.2, 1.6]), array([ 3., -1.]))
+    """
+    if isinstance(region, Box):
+        return np.where(v > 0.0, region.upper, region.lower) + np.zeros(v.size)
+    assert isinstance(region, Ball | Ellipsoid)
+    ahead = region.covariance @ v if isinstance(region, Ellipsoid) else v
+    length = float(np.sqrt(v @ ahead))
+    return np.asarray(region.centre + (region.radius / length * ahead if length > 0.0 else np.zeros(v.size)))

@@ -118,8 +118,8 @@ def fewest(excess: float, gains: FloatArray, counts: FloatArray) -> float:
     order = np.argsort(n / c, kind="stable")
     c, n = c[order], n[order]
     # With the first k active, sqrt(mu) = sum sqrt(n c) / (sum c - excess); active are those with n/c < mu.
-    room, roots = np.cumsum(c) - excess, np.cumsum(np.sqrt(n * c))
-    mu = np.divide(roots, room, out=np.full(c.size, np.inf), where=room > 0.0) ** 2
+    spare, roots = np.cumsum(c) - excess, np.cumsum(np.sqrt(n * c))
+    mu = np.divide(roots, spare, out=np.full(c.size, np.inf), where=spare > 0.0) ** 2
     k = int(np.flatnonzero(mu > n / c)[-1]) + 1
     return float((np.sqrt(n[:k] * c[:k]) * np.sqrt(mu[k - 1]) - n[:k]).sum())
 
@@ -130,7 +130,7 @@ def largest_difference(program: Bilevel, task: int, w: FloatArray, d: FloatArray
     labels = (-1.0, 1.0) if program.problem.loss.margin else (float(low[task]), float(high[task]))
     bounds = []
     for y in labels:
-        ((_, region),) = program.places.groups(np.array([task]), np.array([y]))
+        region = program.places.of(task, y)
         biases = np.array([w[-1], d[-1]])
         ellipses = [(biases + c, K) for c, K in _ellipses(region, np.array([w[:-1], d[:-1]]))]
         if not ellipses:
@@ -165,7 +165,7 @@ def _on_ellipse(loss: Loss, y: float, centre: FloatArray, K: FloatArray) -> floa
     Along the rim, z and v change by at most r and s a radian, z - v by t, and the slopes l'(z) and l'(v) differ by at
     most the largest curvature times |z - v|: so the difference changes by at most |l'(z)| t + curvature |z - v| s.
     """
-    r, s = np.sqrt(np.diag(K) * (1.0 + 1e-9))  # some room for rounding
+    r, s = np.sqrt(np.diag(K) * (1.0 + 1e-9))  # a margin for rounding
     along = K[0, 1] / r if r > 0.0 else s
     across = np.sqrt(max(s**2 - along**2, 0.0))
     t = np.hypot(r - along, across)

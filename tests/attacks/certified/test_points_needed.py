@@ -20,7 +20,7 @@ from patom import (
 )  # fmt: skip
 from patom.attacks import ModelTargeted, points_needed
 from patom.attacks.baselines.model_targeted import LossDifference, online
-from patom.attacks.baselines.points_needed import fewest, largest_difference
+from patom.attacks.certified.points_needed import fewest, largest_difference
 from patom.attacks.draws import draw
 from patom.attacks.program import bilevel
 
