@@ -52,7 +52,7 @@ print(numba.threading_layer())
 # A thread that holds what there is to hold while another one forks.
 FORK_MEANWHILE = """
 import os, signal, threading
-from patom.core.turns import _turn
+from patom.core.jit import _turn
 from patom.models.threads import one_blas_thread
 
 inside, leave = threading.Event(), threading.Event()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from patom.core import machine_code
+from patom.core import jit
 
 SOURCE = """
 from patom.core.jit import called_exactly
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_none_and_is_written_anew(source, damage):
 
 def test_whole_code_of_other_sources_or_another_numba_is_none(source, monkeypatch):
     assert imported(source)(2.5) == 5.0
-    monkeypatch.setattr(machine_code, "_sources", lambda: b"a function that this one calls has changed")
+    monkeypatch.setattr(jit, "_sources", lambda: b"a function that this one calls has changed")
     changed = imported(source)
     assert changed(2.5) == 5.0
     assert not found(changed)
@@ -164,14 +164,25 @@ def test_no_process_is_stopped_by_a_full_disk_and_none_that_is_killed_stops_anot
 def test_nobody_at_home_is_no_folder(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    names = [place.__name__ for place in machine_code._places()]
+    names = [place.__name__ for place in jit._places()]
     assert not any("UserWide" in name for name in names)
     assert any("InTree" in name for name in names)
     monkeypatch.setenv("XDG_CACHE_HOME", os.path.sep)
-    assert any("UserWide" in place.__name__ for place in machine_code._places())
+    assert any("UserWide" in place.__name__ for place in jit._places())
 
 
 def test_all_that_is_compiled_is_kept_so():
-    package = Path(machine_code.__file__).parents[1]
+    package = Path(jit.__file__).parents[1]
     users = [path.name for path in package.rglob("*.py") if "njit" in path.read_text(encoding="utf-8")]
-    assert users == ["compiled.py"]
+    assert users == ["jit.py"]
+
+
+def test_code_is_of_all_files_that_hold_some(monkeypatch):
+    """Compiled code may contain that of functions, and the constants, of other files."""
+    whole, read = jit._sources.__wrapped__(), Path.read_bytes
+    core = Path(jit.__file__).parent
+    for changed in ("jit.py", "kernels.py", "compiled_losses.py", "solvers/compiled/interior.py"):
+        monkeypatch.setattr(Path, "read_bytes", lambda path, name=changed: read(path) + b"#" * (path == core / name))
+        assert jit._sources.__wrapped__() != whole
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == core / "labels.py"))
+    assert jit._sources.__wrapped__() == whole
