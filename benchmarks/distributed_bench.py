@@ -23,8 +23,8 @@ from patom.core.arrays import AnyArray
 from patom.core.compiled_losses import loss_code
 from patom.core.losses import squared_error
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.solvers.sharded.momentum import Momentum
-from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.solver import Momentum
 from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.datasets import LongTable, read_parquet
 from patom.distributed import fit_distributed
@@ -85,7 +85,7 @@ def opened(client: Client, n_partitions: int, n_tasks: int) -> tuple[DaskShards,
     """Partitions of so many tasks, and both ways to move on."""
     shards = DaskShards(client, [partial(rows, k, n_tasks) for k in range(n_partitions)])
     shards.start = (None, loss_code(squared_error))
-    problem = TallProblem(shards, SpectralPenalty(LAMBDA, LAMBDA), 2.0)
+    problem = ShardedProblem(shards, SpectralPenalty(LAMBDA, LAMBDA), 2.0)
     shards.write(0, None)
     return shards, Sweeps(problem, 0, np.eye(D + 1) / (D + 1)), Momentum(problem, problem.smoothness)
 

@@ -17,7 +17,7 @@ from patom.core.solvers.solution import Status
 
 EPS = float(np.finfo(np.float64).eps)
 LOSS_NAMES = tuple(LOSSES)
-PATHS = ("copied", "borrowed", "tall")
+PATHS = ("copied", "borrowed", "sharded")
 LIMITS = [
     ("lambda_1", 1e-50, 1e50),
     ("lambda_2", 1e-50, 1e50),
@@ -237,7 +237,7 @@ def _judge_certificate(drawn, model):
     most = goal + rounding if converged else 10.0 * model.duality_gap_ + 4.0 * rounding
     assert found["gap"] <= most, (model.duality_gap_, found)
     off, close = abs(model.objective_ - float(found["objective"])), model.duality_gap_
-    if drawn.path == "tall":  # which sums up predictions by factors of W
+    if drawn.path == "sharded":  # which sums up predictions by factors of W
         close = max(close, model.tol * model.objective_)
     assert off <= rounding + 0.01 * close, (model.objective_, found)
     assert model.objective_ <= 1.001 * found["at zero"] + rounding, (model.objective_, found)

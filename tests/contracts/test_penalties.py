@@ -12,7 +12,7 @@ from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.learned import SpectralPenalty, maximise_on_spectrum
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import group_rows
-from patom.core.solvers.compiled.spectrum import maximise_on_spectrum as compiled_maximise
+from patom.core.solvers.compiled.steps import maximise_on_spectrum as compiled_maximise
 
 M, P = 5, 4
 LAPLACIAN = np.diag([1.0, 2.0, 2.0, 2.0, 1.0]) - np.eye(M, k=1) - np.eye(M, k=-1)  # of the path graph

@@ -181,7 +181,7 @@ def test_code_is_of_all_files_that_hold_some(monkeypatch):
     """Compiled code may contain that of functions, and the constants, of other files."""
     whole, read = jit._sources.__wrapped__(), Path.read_bytes
     core = Path(jit.__file__).parent
-    for changed in ("jit.py", "kernels.py", "compiled_losses.py", "solvers/compiled/interior.py"):
+    for changed in ("jit.py", "kernels.py", "compiled_losses.py", "solvers/choose.py", "solvers/compiled/interior.py"):
         monkeypatch.setattr(Path, "read_bytes", lambda path, name=changed: read(path) + b"#" * (path == core / name))
         assert jit._sources.__wrapped__() != whole
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == core / "labels.py"))

@@ -13,8 +13,8 @@ from patom import MTRLRegressor
 from patom.core import losses
 from patom.core.compiled_losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.solvers.sharded.momentum import Momentum
-from patom.core.solvers.sharded.problem import TallProblem
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.solver import Momentum
 from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.distributed import fit_distributed, held
 from patom.distributed.shards import DaskShards
@@ -89,7 +89,7 @@ def test_other_rows_the_second_time_are_refused(client, tmp_path):
 
 
 def problem_on(shards):
-    problem = TallProblem(shards, SpectralPenalty(1e-6, 1e-6), 2.0)  # of full rank
+    problem = ShardedProblem(shards, SpectralPenalty(1e-6, 1e-6), 2.0)  # of full rank
     shards.write(0, None)
     return problem, {
         "steps": Momentum(problem, 50.0),

@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 from drawn_problems import draw, judged
 
+from patom.core.solvers.choose import Layout
+
 A_BLOCK = 25
+
+
+def wherever_possible(*_, shardable):
+    return Layout.SHARDED if shardable else Layout.COPIED
+
+
 PATCHES = {
     "copied": {},
-    "borrowed": {"patom.models.linear.MANY_VALUES": 1},
-    "tall": {f"patom.models.tall.{name}": -1 for name in ("FEW_ROWS", "LARGEST", "TASKS_A_COLUMN")},
+    "borrowed": {"patom.core.solvers.choose.COPIED_NUMBERS": 1},
+    "sharded": {"patom.models.problem.layout": wherever_possible},
 }
 extended = pytest.mark.skipif(np.finfo(np.longdouble).maxexp < 16384, reason="judging takes an extended precision")
 

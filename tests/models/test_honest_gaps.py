@@ -6,6 +6,7 @@ from drawn_problems import Drawn, certificate
 from sklearn.exceptions import ConvergenceWarning
 
 from patom import MTRLClassifier, MTRLRegressor
+from patom.core.solvers.choose import Layout
 from patom.core.solvers.solution import Status
 
 EXTENDED = np.finfo(np.longdouble).maxexp >= 16384
@@ -83,8 +84,7 @@ def test_where_rounding_leaves_no_certificate_a_warning_says_so():
 @pytest.mark.parametrize("size", [1e5, 1e12, 1e23, 1e39])
 @pytest.mark.parametrize("lambdas", [(1e-3, 1e-3), (1e-11, 0.0), (0.0, 1e-6)])
 def test_solver_for_many_tasks_survives_any_column(loss, size, lambdas, monkeypatch):
-    for name in ("FEW_ROWS", "LARGEST", "TASKS_A_COLUMN"):
-        monkeypatch.setattr(f"patom.models.tall.{name}", -1)
+    monkeypatch.setattr("patom.models.problem.layout", lambda *_, **__: Layout.SHARDED)
     data = columns_of([size, 1.0], loss, m=6, rows_each=9)
     model, goal, found = fitted(*data, loss, lambda_1=lambdas[0], lambda_2=lambdas[1], max_iter=200)
     assert np.isfinite(model.coef_).all()

@@ -11,7 +11,8 @@ from patom import MTRLClassifier, MTRLRegressor
 from patom.core import losses, moments
 from patom.core.data_term import RowTerm, data_term
 from patom.core.rows import BorrowedRows, group_rows, grouping
-from patom.core.solvers.compiled import data as compact_data
+from patom.core.solvers import choose
+from patom.core.solvers.compiled import data as compiled_data
 from patom.core.solvers.compiled import oracle
 from patom.core.solvers.solution import Status
 from patom.models import linear
@@ -31,7 +32,7 @@ def both(monkeypatch, loss, table, **settings):
     estimator, (X, y, task) = LOSSES[loss][0], table
     targets = y if estimator is MTRLRegressor else np.sign(y)
     one = estimator(loss=loss, **settings).fit(X, targets, task=task)
-    monkeypatch.setattr(linear, "MANY_VALUES", 0)
+    monkeypatch.setattr(choose, "COPIED_NUMBERS", 0)
     monkeypatch.setattr(linear.Table, "grouped", None)
     return one, estimator(loss=loss, **settings).fit(X, targets, task=task)
 
@@ -56,7 +57,7 @@ def test_the_same_model(loss, lambdas, shuffled, monkeypatch):
 @pytest.mark.parametrize("largest", [0, 10**6])
 @pytest.mark.parametrize("shape", [(9, 3), (2, 20), (1, 4)])
 def test_compiled_or_not_and_whatever_is_narrow(loss, largest, shape, monkeypatch):
-    monkeypatch.setattr(oracle, "LARGEST", largest)
+    monkeypatch.setattr(choose, "COMPILED_MOMENTS", largest)
     same(*both(monkeypatch, loss, draw(*shape), lambda_1=0.01, lambda_2=0.01))
 
 
@@ -85,7 +86,7 @@ def test_single_precision_is_that_of_the_features_alone(loss, shuffled, monkeypa
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_row_space_of_many_rows(loss, monkeypatch):
-    monkeypatch.setattr(oracle, "_MANY", 0)
+    monkeypatch.setattr(choose, "ROW_SPACE_NUMBERS", 0)
     monkeypatch.setattr(oracle, "within", None)
     if not LOSSES[loss][1].quadratic:
         same(*both(monkeypatch, loss, draw(), lambda_1=1e-3, lambda_2=1e-3))
@@ -100,12 +101,12 @@ def test_curvature_and_moments_however_many_rows_at_a_time(loss, at_a_time, monk
     groups = grouping(task, 4)
     borrowed = BorrowedRows(X, groups.arrange(y), groups.offsets, groups.order)
     grouped, W = group_rows(X, y, task, 4), np.random.default_rng(1).standard_normal((4, 7))
-    monkeypatch.setattr(moments, "_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(moments, "BLOCK_ROWS", at_a_time)
     for part in ("A", "b", "square"):
         found, expected = (getattr(moments.moments(rows), part) for rows in (borrowed, grouped))
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     terms = [RowTerm(rows, LOSSES[loss][1]) for rows in (borrowed, grouped)]
-    found, expected = (compact_data.hessian_blocks(compact_data.as_data(term), W) for term in terms)
+    found, expected = (compiled_data.hessian_blocks(compiled_data.as_data(term), W) for term in terms)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     for found, expected in zip(*(term.value_and_gradient(W) for term in terms), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
@@ -120,7 +121,7 @@ def test_more_rows_of_a_task_than_are_taken_at_a_time():
     term, W = RowTerm(rows, losses.squared_hinge), np.random.default_rng(1).standard_normal((2, 4))
     z = rows.products(W)
     bends = rows.weights * losses.squared_hinge.curvature(z, rows.y)
-    for i, block in enumerate(compact_data.hessian_blocks(compact_data.as_data(term), W)):
+    for i, block in enumerate(compiled_data.hessian_blocks(compiled_data.as_data(term), W)):
         own = slice(*rows.offsets[i : i + 2])
         np.testing.assert_allclose(block, rows.X[own].T @ (bends[own, None] * rows.X[own]), rtol=1e-11, atol=1e-12)
     for i, block in enumerate(data_term(rows, losses.squared_error).A):

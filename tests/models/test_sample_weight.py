@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core.covariances import mean_regularised_covariance
+from patom.core.solvers import choose
 from patom.defenses import (
     ARMULRegressor,
     Coupled,
@@ -22,7 +23,7 @@ from patom.defenses import (
     TrustedMTRL,
 )
 from patom.metrics import nmse
-from patom.models import LambdaSearch, TaskColumn, linear, tall
+from patom.models import LambdaSearch, TaskColumn
 from patom.models.lambda_search import folds
 
 TIMES = np.array([1, 2, 0, 3, 1, 5, 1, 0, 2, 1, 1, 4] * 4)
@@ -66,7 +67,7 @@ def test_whole_weights_are_repeated_rows(kind, borrowed, data, monkeypatch):
     again = MODELS[kind].fit(X[rows], y[rows], task=task[rows])
     repeated = again.coef_.copy(), again.objective_
     if borrowed:
-        monkeypatch.setattr(linear, "MANY_VALUES", 1)
+        monkeypatch.setattr(choose, "COPIED_NUMBERS", 1)
     model = MODELS[kind].fit(X, y, task=task, sample_weight=TIMES)
     np.testing.assert_allclose(model.coef_, repeated[0], atol=1e-7)
     assert model.objective_ == pytest.approx(repeated[1], abs=1e-8)
@@ -114,7 +115,7 @@ def test_very_many_tasks(monkeypatch):
     times = rng.integers(1, 4, 240)
     rows = np.repeat(np.arange(240), times)
     again = MTRLRegressor().fit(X[rows], y[rows], task=task[rows])
-    monkeypatch.setattr(tall, "FEW_ROWS", 1)
+    monkeypatch.setattr(choose, "SHARDED_MOMENTS", 1)
     same(MTRLRegressor().fit(X, y, task=task, sample_weight=times), again)
 
 

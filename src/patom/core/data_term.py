@@ -16,6 +16,7 @@ from patom.core.kernels import row_products
 from patom.core.losses import Loss
 from patom.core.moments import Moments, moments
 from patom.core.rows import Rows, TaskRows
+from patom.core.solvers import choose
 
 Operator = Callable[[FloatArray], FloatArray]
 
@@ -141,8 +142,8 @@ def moment_term(found: Moments) -> MomentTerm:
 
 
 def by_moments(rows: Rows, loss: Loss) -> bool:
-    """Whether moments are the cheaper form: an iteration costs m p^2 with them, 2 n p with rows."""
-    return loss.quadratic and rows.n_tasks * rows.n_columns <= 2 * rows.y.size
+    """Whether the data term is best written by second moments, see ``solvers.choose``."""
+    return loss.quadratic and choose.by_moments(rows.n_tasks, rows.n_columns, rows.y.size)
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:

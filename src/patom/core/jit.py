@@ -31,12 +31,12 @@ from numba import njit, threading_layer  # type: ignore[attr-defined]
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.serialize import dumps
 
+from patom.core.solvers.choose import PARALLEL_WORK
+
 Kernel = Callable[..., Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PARALLEL_WORK = 4_000_000
-"""Multiplications below which starting threads costs more than they save."""
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "fastmath": {"reassoc", "contract"},

@@ -7,8 +7,7 @@ import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.rows import Rows, grouping
-
-_AT_A_TIME = 8192  # rows
+from patom.core.solvers.choose import BLOCK_ROWS
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ class Moments:
 
 
 def moments(rows: Rows) -> Moments:
-    """The moments of rows; costs n p^2, and a copy of ``_AT_A_TIME`` of them where they are borrowed."""
+    """The moments of rows; costs n p^2, and a copy of ``BLOCK_ROWS`` of them where they are borrowed."""
     m, p, shares = rows.n_tasks, rows.n_columns, rows.shares
     A, b, square = np.zeros((m, p, p)), np.zeros((m, p)), np.zeros(m)
     for i, (start, stop) in enumerate(pairwise(rows.offsets.tolist())):
-        for first in range(start, stop, _AT_A_TIME):
-            part = slice(first, min(first + _AT_A_TIME, stop))
+        for first in range(start, stop, BLOCK_ROWS):
+            part = slice(first, min(first + BLOCK_ROWS, stop))
             X, y = rows.block(part), rows.y[part]
             weighted = X if shares is None else X * shares[part, None]
             A[i] += weighted.T @ X

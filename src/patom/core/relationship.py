@@ -1,14 +1,42 @@
-"""The learned task covariance Omega, kept as its spectrum and factors: no (m, m) array unless asked for."""
+"""The task covariance Omega, kept as its spectrum and factors: an (m, m) array is made on request only."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.room import require_room
 
 _BLOCK = 2**22  # entries of Phi at a time: 32 MiB
+
+
+class TooManyTasksError(MemoryError):
+    """An array over all pairs of tasks would not fit into memory."""
+
+
+def _require_memory(n_tasks: int, *, arrays: int) -> None:
+    """Raise TooManyTasksError where so many (m, m) arrays at a time take more than the memory that is free."""
+    size, free = 8.0 * n_tasks**2 / 2.0**30, free_memory() / 2.0**30
+    if arrays * size > free:
+        raise TooManyTasksError(
+            f"A matrix over all pairs of {n_tasks} tasks takes {size:.1f} GiB, {arrays} of them are needed at a "
+            f"time and {free:.1f} GiB are free; use task_spectrum_, and task_covariance_of(tasks) or "
+            "task_correlation_of(tasks) for chosen tasks."
+        )
+
+
+def free_memory() -> float:
+    """Bytes that are available without swapping; all of the machine's where the system does not say."""
+    report = Path("/proc/meminfo")
+    if report.exists():
+        for line in report.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024.0 * int(line.split()[1])
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    return float("inf")
 
 
 @dataclass(frozen=True)
@@ -47,14 +75,14 @@ class Relationship:
     def covariance(self, tasks: IntArray | None = None) -> FloatArray:
         """Omega, shape (m, m), or its block among ``tasks`` (positions)."""
         if tasks is None:
-            require_room(self.n_tasks, arrays=1)
+            _require_memory(self.n_tasks, arrays=1)
         vectors = self.vectors if tasks is None else self.among(tasks)
         return np.asarray((vectors * self.spectrum) @ vectors.T)
 
     def correlation(self, tasks: IntArray | None = None) -> FloatArray:
         """Task correlations, all or among ``tasks``; 0 between a task of zero variance and any other."""
         if tasks is None:
-            require_room(self.n_tasks, arrays=4)
+            _require_memory(self.n_tasks, arrays=4)
         covariance = self.covariance(tasks)
         deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
         inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0.0)
@@ -148,7 +176,7 @@ class UniformRelationship(Relationship):
     @property
     def vectors(self) -> FloatArray:
         """The identity; each call makes it anew."""
-        require_room(self.n_tasks, arrays=1)
+        _require_memory(self.n_tasks, arrays=1)
         return np.eye(self.n_tasks)
 
     @property

@@ -19,8 +19,8 @@ from patom.core.compiled_losses import loss_code
 from patom.core.exact import joined
 from patom.core.labels import as_labels, encode, positions
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.solvers.sharded.problem import TallProblem
-from patom.core.solvers.sharded.solver import solve_tall
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.solver import solve_sharded
 from patom.core.solvers.solution import Solution, Status
 from patom.distributed.shards import DaskShards, Partition, Traffic
 from patom.models.linear import warn_of_gap
@@ -206,9 +206,9 @@ def fit_distributed(
         stack.callback(shards.release)
         tasks, loss = _labels(shards.partitions), estimator._loss()
         shards.start = (_classes(estimator, shards.partitions), loss_code(loss))
-        problem = TallProblem(shards, penalty, loss.curvature_bound)
+        problem = ShardedProblem(shards, penalty, loss.curvature_bound)
         with one_blas_thread():
-            solution = solve_tall(problem, tol=model.tol, max_iter=model.max_iter)
+            solution = solve_sharded(problem, tol=model.tol, max_iter=model.max_iter)
             stored: Any = solution.W
             s = problem.factors(stored.slot).s
         spectrum = s / s.sum() if s.size else np.full(tasks.size, 1.0 / tasks.size)

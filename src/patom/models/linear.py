@@ -35,9 +35,6 @@ from patom.models.settings import (
 # How scikit-learn reads X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
 
-MANY_VALUES = 2_000_000
-"""Features times rows: from here on rows are too many to copy."""
-
 
 @dataclass(frozen=True)
 class Table:
@@ -52,11 +49,6 @@ class Table:
     y: FloatArray
     groups: Grouping
     shares: FloatArray | None = None
-
-    @property
-    def many(self) -> bool:
-        """Whether the rows are too many to copy them without need."""
-        return self.X.size >= MANY_VALUES
 
     def grouped(self) -> TaskRows:
         """Copied, the constant appended, task by task."""

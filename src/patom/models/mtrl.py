@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from patom.core import losses
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.data_term import data_term
 from patom.core.labels import as_labels, positions
 from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.learned import SpectralPenalty
@@ -20,7 +19,7 @@ from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
-from patom.models.problem import Problem, solved
+from patom.models.problem import Problem, solve_table
 from patom.models.settings import (
     STRENGTHS,
     THRESHOLDS,
@@ -29,7 +28,6 @@ from patom.models.settings import (
     require_covariance,
     require_moderate,
 )
-from patom.models.tall import is_tall, solve_rows
 from patom.models.threads import one_blas_thread
 
 _SOLVERS, _ROW_DTYPES, _UNSEEN = ("accelerated", "alternating"), ("float64", "float32"), ("error", "mean")
@@ -67,13 +65,7 @@ class _MTRL(LinearTasks):
         table = self._read(X, y, task, sample_weight)
         with one_blas_thread():
             penalty = self.penalty(self.tasks_.size)
-            if is_tall(table, penalty, self.solver):
-                solution = solve_rows(table, self._loss(), penalty, tol=self.tol, max_iter=self.max_iter)
-            elif table.many:
-                term = data_term(table.borrowed(), self._loss())
-                solution = solved(term, penalty, self.solver, tol=self.tol, max_iter=self.max_iter)
-            else:
-                solution = self._problem(table.grouped(), penalty).solve()
+            solution = solve_table(table, self._loss(), penalty, self.solver, tol=self.tol, max_iter=self.max_iter)
             self.adopt(solution, penalty)
         return self
 

@@ -1,20 +1,27 @@
-"""Problem (1) as arrays, for an estimator and for attacks and defenses that solve it many times."""
+"""Problem (1) as arrays, and the way from a table of rows to the solver that serves it."""
 
 from dataclasses import dataclass
 
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.compiled_losses import loss_code
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss
+from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.alternating import alternate
+from patom.core.solvers.choose import Layout, layout
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.shard import OneShard, Shard
+from patom.core.solvers.sharded.solver import solve_sharded
 from patom.core.solvers.solution import Solution
+from patom.models.linear import Table
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Problem (1) on given rows.
+    """Problem (1) on given rows, for callers that solve it again and again.
 
     Parameters
     ----------
@@ -55,10 +62,27 @@ class Problem:
         if term is None:
             term = data_term(self.rows if rows is None else rows, self.loss)
         polishing = 2 if polish else None
-        return solved(term, self.penalty, self.solver, tol=tol, max_iter=self.max_iter, start=start, polish=polishing)
+        return _solve(term, self.penalty, self.solver, tol=tol, max_iter=self.max_iter, start=start, polish=polishing)
 
 
-def solved(
+def solve_table(table: Table, loss: Loss, penalty: Penalty, solver: str, *, tol: float, max_iter: int) -> Solution:
+    """Solve problem (1) on a table, in the layout that ``core.solvers.choose`` names; the weights are the same in each.
+
+    ``solver`` is the estimators' setting.
+    """
+    m, p = table.groups.offsets.size - 1, table.X.shape[1] + 1
+    shardable = isinstance(penalty, SpectralPenalty) and solver == "accelerated" and table.shares is None
+    chosen = layout(m, p, table.X.size, shardable=shardable)
+    if chosen is Layout.SHARDED:
+        assert isinstance(penalty, SpectralPenalty)
+        shard = Shard(table.X, table.y, table.groups.offsets, table.groups.order, loss_code(loss))
+        problem = ShardedProblem(OneShard(shard), penalty, loss.curvature_bound)
+        return solve_sharded(problem, tol=tol, max_iter=max_iter)
+    rows = table.borrowed() if chosen is Layout.BORROWED else table.grouped()
+    return _solve(data_term(rows, loss), penalty, solver, tol=tol, max_iter=max_iter)
+
+
+def _solve(
     term: DataTerm,
     penalty: Penalty,
     solver: str,

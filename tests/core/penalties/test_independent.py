@@ -6,7 +6,7 @@ import pytest
 from patom.core import losses
 from patom.core.data_term import data_term
 from patom.core.penalties.given import fixed_covariance
-from patom.core.penalties.independent import ApartPenalty, ridge
+from patom.core.penalties.independent import IndependentPenalty, ridge
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import solve
@@ -34,21 +34,21 @@ def term(rng):
 
 
 def test_values_and_steps(rng, diagonal):
-    W, apart = rng.standard_normal((M, P)), ApartPenalty(STIFFNESS)
-    assert apart.value(W) == pytest.approx(0.5 * (STIFFNESS[:, None] * W**2).sum(), rel=1e-14)
-    assert apart.value(W) == pytest.approx(diagonal.value(W), rel=1e-14)
-    assert apart.conjugate(W) == pytest.approx(diagonal.conjugate(W), rel=1e-14)
-    np.testing.assert_allclose(apart.prox(W, 2.0), diagonal.prox(W, 2.0), rtol=1e-13)
-    np.testing.assert_allclose(apart.prox_derivative(W, 2.0)(W), diagonal.prox(W, 2.0), rtol=1e-13)
-    assert apart.scaled(3.0).value(W) == pytest.approx(3.0 * apart.value(W), rel=1e-14)
-    assert apart.lower_rank(W) is None
-    np.testing.assert_array_equal(apart.relationship(W).covariance(), np.eye(M) / M)
+    W, ridges = rng.standard_normal((M, P)), IndependentPenalty(STIFFNESS)
+    assert ridges.value(W) == pytest.approx(0.5 * (STIFFNESS[:, None] * W**2).sum(), rel=1e-14)
+    assert ridges.value(W) == pytest.approx(diagonal.value(W), rel=1e-14)
+    assert ridges.conjugate(W) == pytest.approx(diagonal.conjugate(W), rel=1e-14)
+    np.testing.assert_allclose(ridges.prox(W, 2.0), diagonal.prox(W, 2.0), rtol=1e-13)
+    np.testing.assert_allclose(ridges.prox_derivative(W, 2.0)(W), diagonal.prox(W, 2.0), rtol=1e-13)
+    assert ridges.scaled(3.0).value(W) == pytest.approx(3.0 * ridges.value(W), rel=1e-14)
+    assert ridges.lower_rank(W) is None
+    np.testing.assert_array_equal(ridges.relationship(W).covariance(), np.eye(M) / M)
 
 
 def test_models(rng, term, diagonal):
     W, V = rng.standard_normal((M, P)), rng.standard_normal((M, P))
     slope = term.value_and_gradient(W)[1]
-    ours, theirs = ApartPenalty(STIFFNESS).model(W, slope), diagonal.model(W, slope)
+    ours, theirs = IndependentPenalty(STIFFNESS).model(W, slope), diagonal.model(W, slope)
     np.testing.assert_allclose(ours.gradient, theirs.gradient, rtol=1e-12)
     np.testing.assert_allclose(ours.curvature(V), theirs.curvature(V), rtol=1e-12)
     np.testing.assert_allclose(ours.retract(V), theirs.retract(V), rtol=1e-12)
@@ -59,10 +59,10 @@ def test_models(rng, term, diagonal):
 
 
 def test_solutions(term, diagonal):
-    ours, theirs = solve(term, ApartPenalty(STIFFNESS)), solve(term, diagonal)
+    ours, theirs = solve(term, IndependentPenalty(STIFFNESS)), solve(term, diagonal)
     np.testing.assert_allclose(ours.W, theirs.W, atol=1e-9)
     assert ours.objective == pytest.approx(theirs.objective, rel=1e-9)
-    gap = fenchel_gap(ApartPenalty(STIFFNESS), ours.W, term.value_and_gradient(ours.W)[1])
+    gap = fenchel_gap(IndependentPenalty(STIFFNESS), ours.W, term.value_and_gradient(ours.W)[1])
     assert gap == pytest.approx(ours.duality_gap, abs=1e-14)
 
 

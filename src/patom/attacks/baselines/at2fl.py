@@ -11,7 +11,7 @@ from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.data_term import DataTerm
-from patom.core.penalties.independent import ApartPenalty
+from patom.core.penalties.independent import IndependentPenalty
 from patom.core.relationship import Relationship
 from patom.core.solvers.newton import solve_tangent
 from patom.models.settings import require_at_least
@@ -162,7 +162,7 @@ def _local_moves(
     program: Bilevel, term: DataTerm, W: FloatArray, V: FloatArray, size: FloatArray, steps: int
 ) -> FloatArray:
     """Damped Newton steps towards u of every node's subproblem (see ``AT2FL``), shape (m, p); ``size`` holds s_i."""
-    near = ApartPenalty(1.0 / np.maximum(size, np.finfo(float).eps * size.max()))  # ||u_i||^2 / (2 s_i)
+    near = IndependentPenalty(1.0 / np.maximum(size, np.finfo(float).eps * size.max()))  # ||u_i||^2 / (2 s_i)
     U = np.zeros(W.shape)
     value, slope = term.value_and_gradient(W)
     for _ in range(steps):

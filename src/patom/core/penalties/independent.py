@@ -13,7 +13,7 @@ from patom.core.relationship import Relationship, uniform_relationship
 
 
 @dataclass(frozen=True)
-class ApartPenalty:
+class IndependentPenalty:
     """The ridges, as a penalty of problem (1).
 
     Parameters
@@ -23,7 +23,7 @@ class ApartPenalty:
 
     Examples
     --------
-    >>> ApartPenalty(np.array([1.0, 3.0])).prox(np.ones((2, 1)), 1.0)
+    >>> IndependentPenalty(np.array([1.0, 3.0])).prox(np.ones((2, 1)), 1.0)
     array([[0.5 ],
            [0.25]])
     """
@@ -46,21 +46,21 @@ class ApartPenalty:
     def conjugate(self, V: FloatArray) -> float:
         return 0.5 * float((1.0 / self.stiffness) @ (V**2).sum(axis=1))
 
-    def model(self, W: FloatArray, gradient: FloatArray) -> "ApartModel":
-        return ApartModel(self.stiffness[:, None], W, gradient)
+    def model(self, W: FloatArray, gradient: FloatArray) -> "IndependentModel":
+        return IndependentModel(self.stiffness[:, None], W, gradient)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:  # noqa: ARG002  (smooth whatever the rank)
         return None
 
-    def scaled(self, factor: float) -> "ApartPenalty":
-        return ApartPenalty(factor * self.stiffness)
+    def scaled(self, factor: float) -> "IndependentPenalty":
+        return IndependentPenalty(factor * self.stiffness)
 
     def relationship(self, W: FloatArray) -> Relationship:
         return uniform_relationship(W.shape[0], *self.weights)
 
 
 @dataclass(frozen=True)
-class ApartModel:
+class IndependentModel:
     """F = f + R on all matrices: flat, so the model is exact."""
 
     stiffness: FloatArray  # (m, 1)
@@ -85,6 +85,6 @@ class ApartModel:
         return self.W + V
 
 
-def ridge(n_tasks: int, strength: float) -> ApartPenalty:
+def ridge(n_tasks: int, strength: float) -> IndependentPenalty:
     """One ridge for all, strength/2 ||W||_F^2: tasks that share nothing."""
-    return ApartPenalty(np.full(n_tasks, strength))
+    return IndependentPenalty(np.full(n_tasks, strength))

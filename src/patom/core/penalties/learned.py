@@ -12,8 +12,7 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
 from patom.core.relationship import Relationship, RelationshipOfWeights, uniform_relationship
-
-_MANY = 2_000_000
+from patom.core.solvers.choose import FACTOR_WEIGHTS
 
 
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
@@ -84,7 +83,7 @@ class SpectralPenalty:
         return SpectralPenalty(factor * self.lambda_1, factor * self.lambda_2)
 
     def relationship(self, W: FloatArray) -> Relationship:
-        if W.size > _MANY and W.shape[0] > W.shape[1]:
+        if W.size > FACTOR_WEIGHTS and W.shape[0] > W.shape[1]:
             return _relationship_of_many(W, self.lambda_1, self.lambda_2)
         U, s, _ = _range(W)
         if s.size == 0:

@@ -10,7 +10,7 @@ from patom.core.data_term import DataTerm
 from patom.core.jit import interruptible
 from patom.core.penalties.penalty import Regulariser
 from patom.core.rounding import Rounding
-from patom.core.solvers.compiled.oracle import compact_oracle
+from patom.core.solvers.compiled.oracle import compiled_oracle
 from patom.core.solvers.oracle import ArrayOracle, Oracle, Point
 from patom.core.solvers.solution import Solution, Status
 
@@ -52,7 +52,7 @@ def solve(
     -----
     Costs one gradient and one thin singular value decomposition a step.
     """
-    oracle = compact_oracle(term, penalty) or ArrayOracle(term, penalty)
+    oracle = compiled_oracle(term, penalty) or ArrayOracle(term, penalty)
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 

@@ -9,7 +9,7 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import solve
-from patom.core.solvers.compiled import interior, oracle, packed, row_space, scaling, small
+from patom.core.solvers.compiled import interior, oracle, small
 from patom.core.solvers.compiled.data import as_data, hessian_blocks, value_and_gradient
 
 LAMBDAS = [(0.1, 0.1), (1e-2, 1e-2), (1e-3, 1e-3), (1e-4, 1e-4), (0.0, 1e-2), (1e-4, 1e-1)]
@@ -56,36 +56,36 @@ def test_small_matrices(rng, k):
 @pytest.mark.parametrize("k", [1, 2, 6])
 def test_packing_keeps_inner_products(rng, k):
     A, B = definite(rng, k), definite(rng, k)
-    assert packed.pack(A) @ packed.pack(B) == pytest.approx(np.vdot(A, B))
-    np.testing.assert_allclose(packed.unpack(packed.pack(A), k), A, atol=1e-15)
+    assert small.pack(A) @ small.pack(B) == pytest.approx(np.vdot(A, B))
+    np.testing.assert_allclose(small.unpack(small.pack(A), k), A, atol=1e-15)
 
 
 def test_coupled_is_the_map_that_it_says(rng):
     m, k = 5, 4
     M, y = np.array([definite(rng, k) for _ in range(m)]), rng.standard_normal((m, k))
-    system = packed.coupled(M, y, 0.3)
+    system = small.coupled(M, y, 0.3)
     system = np.tril(system) + np.tril(system, -1).T
     D = definite(rng, k) - np.eye(k)
     expected = D + 0.15 * sum(N @ D @ np.outer(v, v) + np.outer(v, v) @ D @ N for N, v in zip(M, y, strict=True))
-    np.testing.assert_allclose(packed.unpack(system @ packed.pack(D), k), expected, atol=1e-12)
+    np.testing.assert_allclose(small.unpack(system @ small.pack(D), k), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_scaling(rng, k):
     S, Z = definite(rng, k), definite(rng, k)
-    at = scaling.scale(S, Z)
+    at = small.scale(S, Z)
     assert at.definite
     np.testing.assert_allclose(at.G.T @ Z @ at.G, np.diag(at.d), atol=1e-10)
     np.testing.assert_allclose(at.G_inverse @ S @ at.G_inverse.T, np.diag(at.d), atol=1e-10)
     np.testing.assert_allclose(at.G_inverse @ at.G, np.eye(k), atol=1e-10)
     np.testing.assert_allclose(at.F @ at.F.T, S, atol=1e-12)
     D = -definite(rng, k)
-    edge = np.diag(at.d) + scaling.length_to_edge(at.d, D) * D
+    edge = np.diag(at.d) + small.length_to_edge(at.d, D) * D
     assert np.linalg.eigvalsh(edge)[0] == pytest.approx(0.0, abs=1e-10)
-    assert scaling.length_to_edge(at.d, -D) == np.inf
+    assert small.length_to_edge(at.d, -D) == np.inf
     for bad in (-S, np.full((k, k), np.nan)):
-        assert not scaling.scale(S, bad).definite
-        assert not scaling.scale(bad, Z).definite
+        assert not small.scale(S, bad).definite
+        assert not small.scale(bad, Z).definite
 
 
 @pytest.mark.parametrize("loss", CURVED, ids=lambda loss: loss.name)
@@ -97,15 +97,15 @@ def test_a_direction_solves_newtons_equations(rng, loss):
     Y = rng.standard_normal((m, k))
     at = interior.Iterate(S, Y, lambda_2 * float(np.linalg.norm(Y, 2)) ** 2)
     Z = at.nu * np.eye(k) - 0.5 * lambda_2 * Y.T @ Y
-    scaled = scaling.scale(S, Z)
+    scaled = small.scale(S, Z)
     residual = np.empty((m, k))
     value_and_gradient(data, Y @ S, residual)
     residual += lambda_1 * Y @ S + lambda_2 * Y
     blocks = hessian_blocks(data, Y @ S)
     answers = interior._responses(at, scaled, blocks, residual, lambda_1, lambda_2)
-    factor, _ = small.cholesky(packed.coupled(answers.M, answers.y, lambda_2))
+    factor, _ = small.cholesky(small.coupled(answers.M, answers.y, lambda_2))
     right = definite(rng, k)
-    trace = packed.pack(scaled.G.T @ scaled.G)
+    trace = small.pack(scaled.G.T @ scaled.G)
     pull = small.gram(answers.n, answers.y)
     step = interior._direction(answers, factor, (trace, small.solve(factor, trace)), pull, right, lambda_2)
     dS, dY = scaled.G @ step.D @ scaled.G.T, step.U @ scaled.G_inverse
@@ -137,7 +137,7 @@ def test_it_says_where_it_does_not_get():
     assert interior.approach(as_data(term), 1e-3, 1e-3, 1e-8, 2)[1:] == (2, False)
     broken = as_data(term)._replace(A=np.full(term.A.shape, np.nan))
     assert interior.approach(broken, 1e-3, 1e-3, 1e-8, 25)[1:] == (0, False)
-    assert np.isfinite(row_space.row_space(broken, 1e-3, 1e-3, 1)).all()
+    assert np.isfinite(interior.row_space(broken, 1e-3, 1e-3, 1)).all()
 
 
 @pytest.mark.parametrize("loss", CURVED, ids=lambda loss: loss.name)
@@ -146,12 +146,12 @@ def test_a_row_space_holds_nearly_all_of_the_optimum(loss):
     data, best = as_data(term), solve(term, SpectralPenalty(*lambdas))
     missed = []
     for sweeps in (0, 10):
-        Qt = row_space.row_space(data, *lambdas, sweeps)
+        Qt = interior.row_space(data, *lambdas, sweeps)
         np.testing.assert_allclose(Qt @ Qt.T, np.eye(4), atol=1e-12)
         missed.append(np.linalg.norm(best.W - best.W @ Qt.T @ Qt) / np.linalg.norm(best.W))
     assert missed[1] < missed[0] or not loss.quadratic  # the alternation's model is f itself
     assert missed[1] < 0.4
-    inner = row_space.within(data, np.ascontiguousarray(Qt))
+    inner = interior.within(data, np.ascontiguousarray(Qt))
     V, reduced, whole = np.random.default_rng(1).standard_normal((4, 4)), np.empty((4, 4)), np.empty((4, 12))
     assert value_and_gradient(inner, V, reduced) == pytest.approx(value_and_gradient(data, V @ Qt, whole))
     np.testing.assert_allclose(reduced, whole @ Qt.T, atol=1e-10)
@@ -160,7 +160,7 @@ def test_a_row_space_holds_nearly_all_of_the_optimum(loss):
 
 
 def compact(loss, shape, lambdas=(1e-3, 1e-3)):
-    return oracle.compact_oracle(data_term(rows_of(loss, *shape), loss), SpectralPenalty(*lambdas))
+    return oracle.compiled_oracle(data_term(rows_of(loss, *shape), loss), SpectralPenalty(*lambdas))
 
 
 def test_where_the_oracle_takes_this_way():

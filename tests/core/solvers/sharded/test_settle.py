@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tall_problems import LOSSES
+from sharded_problems import LOSSES
 
 from patom.core import losses
 from patom.core.compiled_losses import loss_code

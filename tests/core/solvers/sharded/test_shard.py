@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-from tall_problems import LOSSES, draw, shard_of, shuffled, term_of
+from sharded_problems import LOSSES, draw, shard_of, shuffled, term_of
 
 from patom.core import losses
 from patom.core.solvers.sharded import shard as module
@@ -106,7 +106,7 @@ def test_a_sweep_settles_every_task(loss, k, most):
 @every_loss
 @pytest.mark.parametrize("stride", [1, 7])
 def test_a_sweep_tells_how_tasks_answer(loss, stride, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 60)
+    monkeypatch.setattr(module, "CACHE_NUMBERS", 60)
     X, y, offsets = draw(loss)
     shard, A = shard_of(X, y, offsets, loss), somewhere(P)[:, :4]
     *_, resolvent, square, count = shard.sweep(A, 0, stride)
@@ -157,8 +157,8 @@ def test_memory_mapped_rows_that_cannot_be_written(tmp_path):
 @every_loss
 def test_the_same_bytes_with_any_number_of_threads(loss, monkeypatch):
     X, y, offsets = draw(loss)
-    monkeypatch.setattr(module, "CHUNK", 200)
-    monkeypatch.setattr(module, "BLOCK", 60)
+    monkeypatch.setattr(module, "THREAD_NUMBERS", 200)
+    monkeypatch.setattr(module, "CACHE_NUMBERS", 60)
     shard, told, before = shard_of(X, y, offsets, loss), [], numba.get_num_threads()
     for threads in {1, before}:
         numba.set_num_threads(threads)

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.solvers.sharded.spectrum import shrink, singular, spectrum
+from patom.core.solvers.sharded.problem import shrink, singular, spectrum
 
 
-def tall_matrix(s, m=40, seed=0):
+def long_matrix(s, m=40, seed=0):
     rng = np.random.default_rng(seed)
     U, Q = np.linalg.qr(rng.standard_normal((m, len(s))))[0], np.linalg.qr(rng.standard_normal((len(s), len(s))))[0]
     return (U * np.asarray(s)) @ Q.T
 
 
 def test_spectrum():
-    A = tall_matrix([3.0, 1.0, 0.1])
+    A = long_matrix([3.0, 1.0, 0.1])
     s, Q = spectrum(A.T @ A)
     np.testing.assert_allclose(s, [3.0, 1.0, 0.1], rtol=1e-13)
     np.testing.assert_allclose(np.linalg.norm(A @ Q, axis=0), s, rtol=1e-13)
@@ -22,7 +22,7 @@ def test_spectrum():
 
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (0.0, 1.0), (2.0, 0.0), (0.3, 5.0)])
 def test_shrink_is_the_prox(lambdas):
-    A, L = tall_matrix([3.0, 1.0, 0.4, 0.01, 0.0]), 2.0
+    A, L = long_matrix([3.0, 1.0, 0.4, 0.01, 0.0]), 2.0
     found = shrink(A.T @ A, 1.0 + lambdas[0] / L, lambdas[1] / L)
     expected = SpectralPenalty(*lambdas).prox(A, L)
     U = A @ found.T
@@ -40,7 +40,7 @@ def test_what_drowns_counts_as_zero():
 
 def test_singular_values_far_below_the_root_of_rounding():
     s = np.array([1.0, 1e-5, 1e-10])
-    A = tall_matrix(s)
+    A = long_matrix(s)
     U, _, Qt = np.linalg.svd(A, full_matrices=False)
     skew = U @ (np.eye(3) + 1e-3 * np.triu(np.ones((3, 3)), 1))  # orthonormal only nearly
     B = np.linalg.lstsq(skew, A, rcond=None)[0]

@@ -8,8 +8,8 @@ from patom.core.data_term import DataTerm, Operator
 from patom.core.jit import interruptible
 from patom.core.penalties.learned import FixedRankModel
 from patom.core.penalties.penalty import Model
+from patom.core.solvers.choose import is_factored
 from patom.core.solvers.compiled.data import as_data, hessian_blocks
-from patom.core.solvers.compiled.oracle import FACTORED
 from patom.core.solvers.compiled.tangent import tangent_matrix, tangent_system
 
 
@@ -21,7 +21,7 @@ def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | N
     system that is not positive definite, away from the optimum. Costs O(m p^2 k^2 + n^3) with n = k (m + p - k).
     """
     (m, p), data = term.shape, as_data(term)
-    if data is None or not isinstance(model, FixedRankModel) or model.s.size == 0 or m * p > FACTORED:
+    if data is None or not isinstance(model, FixedRankModel) or model.s.size == 0 or not is_factored(m * p):
         return None
     k, (U, Qt, off) = model.s.size, _bases(model)
     blocks = hessian_blocks(data, np.ascontiguousarray(W))

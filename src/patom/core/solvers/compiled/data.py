@@ -9,9 +9,9 @@ from patom.core.compiled_losses import LOGISTIC, loss_at, loss_code
 from patom.core.data_term import DataTerm, MomentTerm, RowTerm
 from patom.core.jit import called
 from patom.core.kernels import AS_THEY_LIE
+from patom.core.solvers.choose import BLOCK_ROWS
 
 _NO_MOMENTS, _NO_ROWS, _NOTHING = np.empty((0, 0, 0)), read_only(np.empty((0, 0))), read_only(np.empty(0))
-_AT_A_TIME = 8192  # rows in a product of matrices
 
 
 class Data(NamedTuple):
@@ -120,7 +120,7 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
     (m, p), d = W.shape, data.X.shape[1]
     blocks, sums, most = np.zeros((m, p, p)), np.empty((p, p)), 1
     for i in range(m):
-        most = max(most, min(_AT_A_TIME, data.offsets[i + 1] - data.offsets[i]))
+        most = max(most, min(BLOCK_ROWS, data.offsets[i + 1] - data.offsets[i]))
     plain, scaled = np.ones((most, p)), np.empty((most, p))
     for i in range(m):
         for start in range(data.offsets[i], data.offsets[i + 1], most):

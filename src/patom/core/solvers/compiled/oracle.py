@@ -11,52 +11,47 @@ from patom.core.data_term import DataTerm
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.rounding import Rounding
-from patom.core.solvers.compiled import interior, semismooth, steps
+from patom.core.solvers import choose
+from patom.core.solvers.choose import Approach
+from patom.core.solvers.compiled import interior, steps
 from patom.core.solvers.compiled.data import Data, as_data, largest_curvature, value_and_gradient
-from patom.core.solvers.compiled.row_space import row_space, within
-from patom.core.solvers.compiled.spectrum import prox
+from patom.core.solvers.compiled.interior import row_space, within
+from patom.core.solvers.compiled.newton import Frame, arrive, by_conjugate_gradients, frame, system
+from patom.core.solvers.compiled.steps import prox
 from patom.core.solvers.compiled.tangent import tangent_matrix
 from patom.core.solvers.oracle import ArrayOracle, Point
 
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
 """Length of a Newton step's proximal step over 1/L: the optimum is a fixed point at any length, and a long one finds
 its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
-FACTORED = 400
-"""Weights in all tasks up to which Newton's system is factored."""
-_NARROW = 16
-"""Tasks or features up to which an interior-point method goes first: for k of them its system has k^4/4 entries."""
 _NEAR, _NEARBY = 1e-8, 1e-2
 """How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
 _STEPS = 12
 """Interior-point steps after which it is not for this problem: curvature comes and goes, say, as rows cross margins."""
-_MANY = 20_000_000
-"""Numbers in rows from which on they are not copied into that row space."""
-_SWEEPS, _CHEAP = 3, 64
-"""Sweeps of the alternation that look for that row space, and features up to which they cost little."""
-LARGEST = 4_000_000
-"""Entries of all tasks' second moments up to which a problem is small."""
+_SWEEPS = 3
+"""Sweeps of the alternation that look for that row space."""
 
 
 @dataclass(frozen=True)
-class CompactStep:
+class CompiledStep:
     """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the point asked about."""
 
-    oracle: "CompactOracle"
+    oracle: "CompiledOracle"
     base: Point
     slope: float
-    frame: semismooth.Frame
+    frame: Frame
     direction: FloatArray
 
     def follow(self, length: float) -> Point:
         ahead = self.frame.P + length * self.direction
-        return Point(*semismooth.arrive(self.oracle.data, self.frame, ahead, *self.oracle.weights))
+        return Point(*arrive(self.oracle.data, self.frame, ahead, *self.oracle.weights))
 
     def end(self) -> Point:
         return self.follow(1.0)
 
 
 @dataclass(frozen=True)
-class CompactOracle:
+class CompiledOracle:
     """Problem (1) with Omega learned, on compiled code; see ``core.oracle.Oracle``."""
 
     term: DataTerm
@@ -83,7 +78,7 @@ class CompactOracle:
     def patient(self) -> bool:
         return False  # accelerated steps cost so little
 
-    def scaled(self, factor: float) -> "CompactOracle":
+    def scaled(self, factor: float) -> "CompiledOracle":
         return replace(self, penalty=self.penalty.scaled(factor))
 
     def start(self, W: FloatArray | None) -> FloatArray:
@@ -94,15 +89,13 @@ class CompactOracle:
 
     def approach(self, limit: int) -> tuple[FloatArray | None, int]:
         m, p = self.data.b.shape
-        if self.penalty.weights[1] == 0.0 or min(m, p) > _NARROW or self.data.kind == HUBER:
+        way, limit = choose.approach(m, p, self.data.X.size), min(limit, _STEPS)
+        if way is Approach.NOWHERE or self.penalty.weights[1] == 0.0 or self.data.kind == HUBER:
             return None, 0
-        limit = min(limit, _STEPS)
-        if p <= m:
+        if way is Approach.COLUMNS:
             W, steps, there = interior.approach(self.data, *self.weights, _NEAR, limit)
             return W if there else None, steps
-        if self.data.X.size > _MANY:
-            return None, 0
-        Qt = row_space(self.data, *self.weights, _SWEEPS if p <= _CHEAP else 0)
+        Qt = row_space(self.data, *self.weights, _SWEEPS if p <= choose.ROW_SPACE_COLUMNS else 0)
         V, steps, there = interior.approach(within(self.data, Qt), *self.weights, _NEARBY, limit)
         return V @ Qt if there else None, steps
 
@@ -126,20 +119,20 @@ class CompactOracle:
         moved = prox(point.W - point.gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
         return float(np.linalg.norm(point.W - moved))
 
-    def newton(self, point: Point, L: float, tolerance: float) -> CompactStep:
-        factored = point.W.size <= FACTORED
+    def newton(self, point: Point, L: float, tolerance: float) -> CompiledStep:
+        factored = choose.is_factored(point.W.size)
         reach = _REACH_QUADRATIC if self.data.A.size else _REACH
-        at = semismooth.frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
+        at = frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
         base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))
         if not factored:
-            direction, slope = semismooth.by_conjugate_gradients(self.data, at, *self.weights, tolerance)
-            return CompactStep(self, base, slope, at, direction)
+            direction, slope = by_conjugate_gradients(self.data, at, *self.weights, tolerance)
+            return CompiledStep(self, base, slope, at, direction)
         v, slope = self.factored(at)
-        return CompactStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+        return CompiledStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
 
-    def factored(self, at: semismooth.Frame) -> tuple[FloatArray, float]:
+    def factored(self, at: Frame) -> tuple[FloatArray, float]:
         """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
-        matrix, g = semismooth.system(self.data, at, *self.weights)
+        matrix, g = system(self.data, at, *self.weights)
         if g.size == 0:
             return g, 0.0
         ridge = 0.0
@@ -147,7 +140,7 @@ class CompactOracle:
             _, v, fault = dposv(matrix.T, -g, lower=True, overwrite_a=True)
             if not fault:
                 return np.asarray(v), float(g @ v)
-            matrix, g = semismooth.system(self.data, at, *self.weights)
+            matrix, g = system(self.data, at, *self.weights)
             diagonal = matrix.ravel()[:: g.size + 1]
             ridge = max(100.0 * ridge, 1e-14 * float(np.abs(diagonal).max()))
             diagonal += ridge
@@ -156,11 +149,10 @@ class CompactOracle:
         return None
 
 
-def compact_oracle(term: DataTerm, penalty: Regulariser) -> CompactOracle | None:
+def compiled_oracle(term: DataTerm, penalty: Regulariser) -> CompiledOracle | None:
     """The oracle, for a problem that it can serve: Omega learned, a known loss, and small."""
-    m, p = term.shape
-    if type(penalty) is not SpectralPenalty or m * p**2 > LARGEST:
+    if type(penalty) is not SpectralPenalty or not choose.is_compiled(*term.shape):
         return None
     data = as_data(term)
     lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
-    return None if data is None else CompactOracle(term, data, SpectralPenalty(lambda_1, lambda_2))
+    return None if data is None else CompiledOracle(term, data, SpectralPenalty(lambda_1, lambda_2))

@@ -1,13 +1,15 @@
-"""Products and factors of small matrices in compiled loops.
+"""Small matrices in compiled loops: products, factors, packing, and Nesterov and Todd's scaling.
 
-A call of BLAS on so little costs as much as the loop, and every place that makes one takes the compiler a second. So
-does every assignment of an array to a part of another, for the sake of what it says if shapes differ: hence loops, and
-``np.dot`` into its place.
+For matrices this small a call of BLAS costs as much as the loop, and each place that calls one takes the compiler a
+second. So does each assignment of an array to a part of another, because of the message for shapes that differ: hence
+loops, and ``np.dot`` with its place as an argument.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, IntArray
 from patom.core.jit import called, called_exactly
 
 
@@ -114,3 +116,117 @@ def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
 def smallest_eigenvalue(A: FloatArray) -> float:
     """Of a symmetric matrix; NaN where it is not finite."""
     return np.linalg.eigvalsh(A)[0] if np.isfinite(A).all() else np.nan
+
+
+_HALF = np.sqrt(0.5)
+
+
+@called_exactly
+def pack(A: FloatArray) -> FloatArray:
+    """The lower triangle row by row, off-diagonal entries times sqrt(2), shape (k (k + 1)/2,)."""
+    k = A.shape[0]
+    v, at = np.empty(k * (k + 1) // 2), 0
+    for i in range(k):
+        for j in range(i + 1):
+            v[at] = A[i, j] if i == j else A[i, j] / _HALF
+            at += 1
+    return v
+
+
+@called_exactly
+def unpack(v: FloatArray, k: int) -> FloatArray:
+    """The symmetric matrix of shape (k, k) that ``pack`` gives v for."""
+    A, at = np.empty((k, k)), 0
+    for i in range(k):
+        for j in range(i + 1):
+            A[i, j] = A[j, i] = v[at] if i == j else v[at] * _HALF
+            at += 1
+    return A
+
+
+@called_exactly
+def places(k: int) -> tuple[IntArray, IntArray]:
+    """Row and column of each entry of a packed matrix, shape (k (k + 1)/2, 2), and the entry of each pair, (k, k)."""
+    pairs, entry, at = np.empty((k * (k + 1) // 2, 2), np.int64), np.empty((k, k), np.int64), 0
+    for i in range(k):
+        for j in range(i + 1):
+            pairs[at, 0], pairs[at, 1] = i, j
+            entry[i, j] = entry[j, i] = at
+            at += 1
+    return pairs, entry
+
+
+@called_exactly
+def coupled(M: FloatArray, y: FloatArray, weight: float) -> FloatArray:
+    """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i) on packed D: its lower triangle.
+
+    Parameters
+    ----------
+    M : array of shape (m, k, k)
+        Symmetric.
+    y : array of shape (m, k)
+    weight : float
+    """
+    m, k = y.shape
+    pairs, entry = places(k)
+    n = pairs.shape[0]
+    left, right = np.empty((n, m)), np.empty((m, n))
+    for c in range(n):
+        a, b = pairs[c]
+        for i in range(m):
+            left[c, i] = weight * M[i, a, b]
+            right[i, c] = y[i, a] * y[i, b]
+    sums = np.dot(left, right)  # of M_ab y_c y_d
+    system = np.empty((n, n))
+    for row in range(n):
+        a, b = pairs[row]
+        own = 0.5 if a == b else _HALF
+        for column in range(row + 1):
+            i, j = pairs[column]
+            other = 0.5 if i == j else _HALF
+            found = sums[entry[a, i], entry[j, b]] + sums[entry[a, j], entry[i, b]]
+            found += sums[entry[b, i], entry[j, a]] + sums[entry[b, j], entry[i, a]]
+            system[row, column] = own * other * found
+        system[row, row] += 1.0
+    return system
+
+
+class Scaling(NamedTuple):
+    """G with G' Z G = G^-1 S G^-T = diag(d), and F = G diag(d)^1/2, so that S = F F'.
+
+    ``definite``: whether there is one, that is S > 0 and Z > 0.
+    """
+
+    G: FloatArray
+    G_inverse: FloatArray
+    F: FloatArray
+    d: FloatArray
+    definite: bool
+
+
+@called_exactly
+def scale(S: FloatArray, Z: FloatArray) -> Scaling:
+    """By the eigenvalues of L' Z L, where S = L L'."""
+    L, definite = cholesky(S)
+    squares, V = spectrum(gram(L, times(Z, L)))
+    if not (definite and squares[0] > 0.0):
+        return Scaling(S, S, S, S[0], False)
+    F, back, d = times(L, V), gram(V, lower_inverse(L)), np.sqrt(squares)
+    G = np.empty(S.shape)
+    for i in range(d.size):
+        root = np.sqrt(d[i])
+        for j in range(d.size):
+            G[j, i] = F[j, i] / root
+            back[i, j] *= root
+    return Scaling(G, back, F, d, True)
+
+
+@called_exactly
+def length_to_edge(d: FloatArray, D: FloatArray) -> float:
+    """The largest a with diag(d) + a D >= 0."""
+    scaled = np.empty(D.shape)
+    for i in range(d.size):
+        for j in range(d.size):
+            scaled[i, j] = D[i, j] / np.sqrt(d[i] * d[j])
+    least = smallest_eigenvalue(scaled)
+    return -1.0 / least if least < 0.0 else np.inf

@@ -1,11 +1,76 @@
-"""First-order steps and certificates, compiled."""
+"""First-order steps and certificates for ``SpectralPenalty``, compiled: prox, value and conjugate by singular values."""
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.jit import called_exactly
 from patom.core.solvers.compiled.data import Data, value_and_gradient
-from patom.core.solvers.compiled.spectrum import conjugate, penalty_value, prox, thin_gram
+
+_ROUNDED = 1e-7
+"""Threshold over largest singular value below which the square of a singular value is not good enough."""
+
+
+@called_exactly
+def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
+    """As in ``core.spectral``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
+    x, falls, k = np.zeros(s.size), 0.0, 0
+    for i in range(s.size):
+        further = falls if i == 0 else falls + i * (s[i - 1] - s[i])
+        if ridge * s[i] <= nuclear * further:
+            break
+        falls, k = further, i + 1
+    for i in range(k):
+        ahead = k * (s[i] - s[k - 1]) - falls
+        x[i] = max(s[i] + nuclear / ridge * ahead, 0.0) / (ridge + nuclear * k)
+    return x
+
+
+@called_exactly
+def thin_gram(Z: FloatArray) -> FloatArray:
+    """Z Z' or Z' Z, whichever is smaller: its eigenvalues are the squares of Z's singular values."""
+    return np.dot(Z, Z.T) if Z.shape[0] <= Z.shape[1] else np.dot(Z.T, Z)
+
+
+@called_exactly
+def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
+    """The proximal step from Z, shape (m, p), with ridge = 1 + lambda_1/L and nuclear = lambda_2/L.
+
+    Decomposes the Gram matrix of the thin side; where the threshold is so low that squares round it away, Z itself.
+    """
+    if nuclear == 0.0:
+        return Z / ridge
+    m, p = Z.shape
+    if nuclear < _ROUNDED:
+        U, s, Qt = np.linalg.svd(Z, full_matrices=False)
+        x = maximise_on_spectrum(s, ridge, nuclear)
+        return np.dot(U * x, Qt)
+    squares, vectors = np.linalg.eigh(thin_gram(Z))
+    n = squares.size
+    s = np.sqrt(np.maximum(squares[::-1], 0.0))
+    x = maximise_on_spectrum(s, ridge, nuclear)
+    shrunk = np.zeros((n, n))
+    for k in range(n):
+        if x[k] > 0.0:
+            for a in range(n):
+                along = x[k] / s[k] * vectors[a, n - 1 - k]
+                for b in range(n):
+                    shrunk[a, b] += along * vectors[b, n - 1 - k]
+    return np.dot(shrunk, Z) if m <= p else np.dot(Z, shrunk)
+
+
+@called_exactly
+def penalty_value(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
+    """lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2 of W's singular values."""
+    return 0.5 * lambda_1 * (s * s).sum() + 0.5 * lambda_2 * s.sum() ** 2
+
+
+@called_exactly
+def conjugate(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
+    """R*(V) of V's singular values, descending."""
+    if lambda_1 == 0.0:
+        return s[0] ** 2 / (2.0 * lambda_2)
+    x = maximise_on_spectrum(s, lambda_1, lambda_2)
+    return (s * x).sum() - penalty_value(x, lambda_1, lambda_2)
 
 
 @called_exactly

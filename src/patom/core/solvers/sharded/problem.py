@@ -1,4 +1,10 @@
-"""Problem (1), Omega learned, as the solver of tall problems sees it: (p, p) matrices here, all else in shards."""
+"""Problem (1), Omega learned, as the solver of sharded tasks sees it: (p, p) matrices here, all else in shards.
+
+An array A of shape (m, p) is known by its Gram matrix A'A, which gives singular values and vectors, and the prox. The
+eigenvalues of A'A carry an error of about 1e-16 of the largest, so singular values below 1e-8 of the largest are lost.
+Values below ``CUT`` of the largest therefore count as zero: at the optimum that costs the objective about
+1e-14 L s_1^2, L the smoothness. ``singular`` finds those of a product U B, U's columns orthonormal or nearly, to 1e-16.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,11 +13,71 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.penalties.learned import SpectralPenalty
+from patom.core.penalties.learned import SpectralPenalty, maximise_on_spectrum
 from patom.core.rounding import Rounding, rounding
-from patom.core.solvers.sharded.shard import Sums, total
-from patom.core.solvers.sharded.shards import Shards
-from patom.core.solvers.sharded.spectrum import Factors, shrink, singular, spectrum
+from patom.core.solvers.sharded.shard import Shards, Sums, total
+
+CUT = 1e-7
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A matrix U diag(s) Q' with U = A T, for some known array A of shape (m, p).
+
+    Parameters
+    ----------
+    T : array of shape (p, k)
+        A T has orthonormal columns, nearly.
+    s : array of shape (k,)
+        Positive, descending.
+    Q : array of shape (p, k)
+        Orthonormal columns.
+    """
+
+    T: FloatArray
+    s: FloatArray
+    Q: FloatArray
+
+    @property
+    def right(self) -> FloatArray:
+        """diag(s) Q', shape (k, p)."""
+        return self.s[:, None] * self.Q.T
+
+    @property
+    def matrix(self) -> tuple[FloatArray, ...]:
+        """T diag(s) Q' as one factor or as two, whichever is cheaper to multiply by."""
+        return (self.T, self.right) if 2 * self.s.size < self.Q.shape[0] else (self.T @ self.right,)
+
+
+def spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values, descending, and right singular vectors, of an A given A'A.
+
+    >>> spectrum(np.diag([1.0, 9.0]))[0]
+    array([3., 1.])
+    """
+    values, vectors = np.linalg.eigh(gram)
+    return np.sqrt(np.maximum(values[::-1], 0.0)), vectors[:, ::-1]
+
+
+def shrink(gram: FloatArray, ridge: float, nuclear: float) -> Factors:
+    """The prox of ``spectral.SpectralPenalty`` at A, given A'A; ridge = 1 + lambda_1/L, nuclear = lambda_2/L.
+
+    >>> shrink(np.diag([1.0, 9.0]), 1.0, 1.0).s
+    array([1.5])
+    """
+    s, Q = spectrum(gram)
+    x = maximise_on_spectrum(s, ridge, nuclear)
+    k = int(np.count_nonzero((x > 0.0) & (s > CUT * s[0])))
+    return Factors(Q[:, :k] / s[:k], x[:k], Q[:, :k])
+
+
+def singular(gram: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values and right singular vectors of U B, given U'U, shape (k, k), and B, shape (k, p)."""
+    if B.shape[0] == 0:
+        return np.empty(0), np.empty((B.shape[1], 0))
+    s, Q = spectrum(gram)
+    _, values, Qt = np.linalg.svd((s[:, None] * Q.T) @ B, full_matrices=False)
+    return np.asarray(values), np.asarray(Qt.T)
 
 
 @dataclass(frozen=True)
@@ -41,7 +107,7 @@ class Certified:
 
 
 @dataclass(frozen=True)
-class TallProblem:
+class ShardedProblem:
     """The data term on tasks in shards, and the penalty.
 
     Parameters

@@ -1,14 +1,16 @@
-"""Some of the tasks with their rows and their part of every (m, p) array; what leaves a shard is small.
+"""Some of the tasks with their rows and their part of every (m, p) array; only small messages leave a shard.
 
 The solver works with W, gradients and the like without holding them: it sends a shard numbers, (p, p) matrices and the
-numbers of slots, each slot an array of shape (m, p), and gets numbers and (p, p) sums over the tasks back. An answer
-depends on the rows and on the messages so far and on nothing else, so a shard that is lost comes back by sending its
-rows and those messages to another machine.
+numbers of slots, each slot an array of shape (m, p), and receives numbers and (p, p) sums over the tasks. An answer
+depends on the rows and on the messages so far and on nothing else, so a shard that is lost can be made again by sending
+its rows and those messages to another machine.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numba
 import numpy as np
@@ -16,11 +18,10 @@ import numpy as np
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.compiled_losses import SQUARED_HINGE
 from patom.core.kernels import AS_THEY_LIE
+from patom.core.solvers.choose import CACHE_NUMBERS, THREAD_NUMBERS
 from patom.core.solvers.sharded import kernels
 from patom.core.solvers.sharded.settle import curvatures, settle
 
-CHUNK, BLOCK = 2_000_000, 250_000
-"""Numbers, in features and a slot, that one thread treats at a time, and that a sweep takes into cache at a time."""
 Sums = tuple[FloatArray, ...]
 
 
@@ -59,7 +60,7 @@ class Shard:
         self._offsets, self._loss = read_only(offsets), loss
         self.shape: tuple[int, int] = (offsets.size - 1, features.shape[1] + 1)
         self.n_rows: int = features.shape[0]
-        self._chunks = chunks(offsets, self.shape[1], CHUNK)
+        self._chunks = chunks(offsets, self.shape[1], THREAD_NUMBERS)
         self._slots: dict[int, FloatArray] = {}
 
     def value_without_weights(self) -> Sums:
@@ -189,7 +190,7 @@ class Shard:
         return sums + (total(bends) or (np.zeros((A.shape[1],) * 2), np.zeros((A.shape[0],) * 2), np.zeros(1)))
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        bounds = first + chunks(self._offsets[first : last + 1], self.shape[1], BLOCK)
+        bounds = first + chunks(self._offsets[first : last + 1], self.shape[1], CACHE_NUMBERS)
         return pairwise(bounds.tolist())
 
     def _block(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
@@ -239,3 +240,48 @@ def total(parts: Iterable[Sums]) -> Sums:
     for part in parts:
         totals = tuple(map(np.add, totals, part)) if totals else part
     return totals
+
+
+class Shards(Protocol):
+    """All tasks, somewhere."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, p) of all tasks together."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all tasks together."""
+
+    def reduce(self, method: str, *arguments: Any) -> list[Sums]:
+        """What the method of that name of ``Shard`` returns for each shard, in their order."""
+
+    def write(self, slot: int, W: FloatArray | None) -> None:
+        """Fill a slot of every shard from the rows of W, shape (m, p), or with zeros."""
+
+    def read(self, slot: int) -> FloatArray:
+        """A slot of all shards, shape (m, p)."""
+
+
+@dataclass(frozen=True)
+class OneShard:
+    """Everything in this process."""
+
+    shard: Shard
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.shard.shape
+
+    @property
+    def n_rows(self) -> int:
+        return self.shard.n_rows
+
+    def reduce(self, method: str, *arguments: Any) -> list[Sums]:
+        return [getattr(self.shard, method)(*arguments)]
+
+    def write(self, slot: int, W: FloatArray | None) -> None:
+        self.shard.write(slot, W)
+
+    def read(self, slot: int) -> FloatArray:
+        return self.shard.read(slot)

@@ -1,17 +1,69 @@
 """Solve problem (1) for many more tasks than columns, Omega learned, on rows that stay where they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.solvers.sharded.momentum import Momentum, W
-from patom.core.solvers.sharded.problem import Certified, TallProblem
+from patom.core.solvers import choose
+from patom.core.solvers.sharded.problem import Certified, Factors, ShardedProblem, shrink
 from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.core.solvers.solution import Solution, Status
 
+W, Y, Z = range(3)
+"""The slots: the last step's W, the point ahead of it, and the gradient step from there."""
+
+
+@dataclass
+class Momentum:
+    """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test, one step late to save a pass.
+
+    A step sends a shard one (p, p) matrix and two numbers and gets a (p, p) matrix and a number back.
+
+    Parameters
+    ----------
+    problem : ShardedProblem
+        Its slot ``W`` is where the steps start.
+    L : float
+        One over their length.
+    """
+
+    problem: ShardedProblem
+    L: float
+    _momentum: float = field(default=1.0, init=False)
+    _gram: FloatArray | None = field(default=None, init=False)
+
+    def advance(self, steps: int) -> None:
+        """Take so many steps, at least one."""
+        if self._gram is None:
+            (self._gram,), steps = self.problem.sum("begin", W, Y, Z, self.L), steps - 1
+        for _ in range(steps):
+            following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * self._momentum**2))
+            push = (self._momentum - 1.0) / following
+            self._gram, uphill = self.problem.sum("accelerate", W, Y, Z, self._ahead.matrix, push, self.L)
+            self._momentum = 1.0 if uphill[0] > 0.0 else following
+
+    def certify(self) -> Certified:
+        """Objective and gap after the steps taken; costs a pass more."""
+        return self.problem.evaluate(Z, self._ahead)
+
+    def finish(self) -> Certified:
+        """The same, with the weights in slot ``W`` and the other two given back."""
+        problem = self.problem
+        stayed = self._gram is None
+        found = problem.evaluate(W, problem.factors(W)) if stayed else problem.evaluate(Z, self._ahead, W)
+        for slot in (Y, Z):
+            self.problem.shards.reduce("drop", slot)
+        return found
+
+    @property
+    def _ahead(self) -> Factors:
+        assert self._gram is not None
+        penalty = self.problem.penalty
+        return shrink(self._gram, 1.0 + penalty.lambda_1 / self.L, penalty.lambda_2 / self.L)
+
+
 _STRETCH, _PATIENCE = 10, 15
-_SWEEPS_AT_LEAST, _FOLDS_A_SWEEP = 2.0, 3.5
 _POLISHING, _STILL = 20, 1e-10
 _IDLE = 4
 """Turns that the gap may take to halve, where rounding may be what keeps it."""
@@ -19,8 +71,8 @@ _ASTRAY = 1e6
 """How often more than before, or than without weights, the objective may be after steps that lead anywhere."""
 
 
-def solve_tall(
-    problem: TallProblem,
+def solve_sharded(
+    problem: ShardedProblem,
     *,
     tol: float = 1e-8,
     max_iter: int = 10_000,
@@ -44,7 +96,7 @@ def solve_tall(
     goal, found, steps = _Goal(tol, problem), problem.evaluate(W, problem.factors(W)), 0
     engine: _Accelerating | _Sweeping = _Sweeping(problem)
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
-    if not sweeps_only and expected <= 20.0 * _exchange(problem):
+    if not sweeps_only and choose.begins_with_steps(expected, _exchange(problem)):
         engine = _Accelerating(problem)
     broken, least, idle = False, np.inf, 0
     while not goal.met(found) and steps < max_iter:
@@ -71,7 +123,7 @@ class _Goal:
     """A gap of ``tol`` times the objective, which counts as 1 at most."""
 
     tol: float
-    problem: TallProblem
+    problem: ShardedProblem
 
     def met(self, found: Certified) -> bool:
         return self.status(found, exhausted=True) is not Status.MAX_ITER
@@ -105,23 +157,23 @@ def _advance(
     return _nothing(goal.problem), taken, False
 
 
-def _nothing(problem: TallProblem) -> Certified:
+def _nothing(problem: ShardedProblem) -> Certified:
     """W = 0 in its slot, and what is known there."""
     problem.shards.write(W, None)
     return problem.evaluate(W, problem.factors(W))
 
 
-def _exchange(problem: TallProblem) -> float:
-    """Accelerated steps in the time of a sweep, from operations in cache against reads."""
+def _exchange(problem: ShardedProblem) -> float:
+    """Accelerated steps in the time of a sweep."""
     m, p = problem.shards.shape
-    return max(2.0, (p + min(p, problem.shards.n_rows / m)) / 9.0)
+    return choose.steps_for_a_sweep(p, problem.shards.n_rows / m)
 
 
 @dataclass
 class _Accelerating:
     """Accelerated steps from slot ``W`` on."""
 
-    problem: TallProblem
+    problem: ShardedProblem
 
     def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
         """Steps until the goal is met, the limit reached or sweeps promise to be faster; how many they were."""
@@ -140,15 +192,14 @@ class _Accelerating:
 
     def _slower(self, length: int, before: float, now: float) -> bool:
         """Whether what is left takes longer by steps at the rate of the last ``length`` than by sweeps."""
-        sweeps = _SWEEPS_AT_LEAST + now / _FOLDS_A_SWEEP
-        return now * length > sweeps * _exchange(self.problem) * max(before - now, 0.0)
+        return choose.sweeps_are_faster(now, max(before - now, 0.0), length, _exchange(self.problem))
 
 
 @dataclass
 class _Sweeping:
     """Sweeps from slot ``W`` on."""
 
-    problem: TallProblem
+    problem: ShardedProblem
     _sweeps: Sweeps | None = None
 
     def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:

@@ -7,27 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loss_models import LOSSES
+from sharded_problems import draw
 from sklearn.exceptions import ConvergenceWarning
-from tall_problems import draw
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core.room import TooManyTasksError
+from patom.core.relationship import TooManyTasksError
+from patom.core.solvers import choose
 from patom.core.solvers.solution import Status
-from patom.models import tall
+from patom.models import problem
 
 
-def every_fit_is_tall(monkeypatch):
-    for limit in ("LARGEST", "FEW_ROWS", "TASKS_A_COLUMN"):
-        monkeypatch.setattr(tall, limit, 0)
+def every_fit_is_sharded(monkeypatch):
+    for limit in ("COMPILED_MOMENTS", "SHARDED_MOMENTS", "TASKS_A_COLUMN"):
+        monkeypatch.setattr(choose, limit, 0)
 
 
 @pytest.fixture
 def solved(monkeypatch):
     """Every fit goes where large ones go; the list says how often one did."""
     calls = []
-    every_fit_is_tall(monkeypatch)
-    real = tall.solve_tall
-    monkeypatch.setattr(tall, "solve_tall", lambda *args, **settings: calls.append(1) or real(*args, **settings))
+    every_fit_is_sharded(monkeypatch)
+    real = problem.solve_sharded
+    monkeypatch.setattr(problem, "solve_sharded", lambda *args, **settings: calls.append(1) or real(*args, **settings))
     return calls
 
 
@@ -39,7 +40,7 @@ def table(loss, labels=lambda index: index, seed=0):
 def both(estimator, X, y, task, monkeypatch):
     """The model by copies and the one by rows in place."""
     one = estimator().fit(X, y, task=task)
-    every_fit_is_tall(monkeypatch)
+    every_fit_is_sharded(monkeypatch)
     return one, estimator().fit(X, y, task=task)
 
 
@@ -119,10 +120,10 @@ def test_who_goes_there(solved, monkeypatch):
         MTRLRegressor(solver="alternating", max_iter=1).fit(X, y, task=task)
     MTRLRegressor(task_covariance=np.eye(60) / 60).fit(X, y, task=task)
     assert solved == []
-    monkeypatch.setattr(tall, "TASKS_A_COLUMN", 10)
+    monkeypatch.setattr(choose, "TASKS_A_COLUMN", 10)
     MTRLRegressor().fit(X, y, task=task)
     assert len(solved) == 1
-    monkeypatch.setattr(tall, "TASKS_A_COLUMN", 11)
+    monkeypatch.setattr(choose, "TASKS_A_COLUMN", 11)
     MTRLRegressor().fit(X, y, task=task)
     monkeypatch.undo()
     MTRLRegressor().fit(X, y, task=task)
@@ -159,7 +160,7 @@ def test_float32_rows(loss, large, monkeypatch):
     estimator = LOSSES[loss][0]
     plain = estimator(loss=loss).fit(rounded.astype(np.float64), y, task=task)
     if large:
-        every_fit_is_tall(monkeypatch)
+        every_fit_is_sharded(monkeypatch)
     for rows in (X, rounded):
         model = estimator(loss=loss, row_dtype="float32").fit(rows, y, task=task)
         np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-8)
@@ -186,7 +187,7 @@ def test_blocks_of_omega():
 
 def test_too_many_tasks_for_a_matrix(monkeypatch):
     model = MTRLRegressor().fit(*table("squared_error"))
-    monkeypatch.setattr("patom.core.room.free_memory", lambda: 8.0 * 60**2 - 1.0)
+    monkeypatch.setattr("patom.core.relationship.free_memory", lambda: 8.0 * 60**2 - 1.0)
     for name in ("task_covariance_", "task_correlation_"):
         with pytest.raises(TooManyTasksError, match=r"all pairs of 60 tasks takes 0\.0 GiB.*use task_spectrum_, and"):
             getattr(model, name)
@@ -196,7 +197,7 @@ def test_too_many_tasks_for_a_matrix(monkeypatch):
 
 
 def test_memory_beyond_the_data_is_a_few_arrays_of_weights():
-    child = Path(__file__).with_name("tall_memory.py")
+    child = Path(__file__).with_name("sharded_memory.py")
     told = subprocess.run([sys.executable, str(child)], capture_output=True, text=True, check=True).stdout.split()
     fit, predict = map(float, told)
     assert fit <= 6.0  # in arrays of shape (m, d); the rows themselves are 20
@@ -206,8 +207,8 @@ def test_memory_beyond_the_data_is_a_few_arrays_of_weights():
 @pytest.mark.parametrize(("rows", "borrowed"), [(20, True), (60, False)])
 def test_rows_fewer_than_columns_are_borrowed_sooner(rows, borrowed, monkeypatch):
     """A thousand tasks of 50 features: their second moments are 21 MB, which 20 rows a task are not."""
-    calls, real = [], tall.solve_tall
-    monkeypatch.setattr(tall, "solve_tall", lambda *args, **settings: calls.append(1) or real(*args, **settings))
+    calls, real = [], problem.solve_sharded
+    monkeypatch.setattr(problem, "solve_sharded", lambda *args, **settings: calls.append(1) or real(*args, **settings))
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1_000 * rows, 50))
     y = X[:, 0] + 0.1 * rng.standard_normal(X.shape[0])

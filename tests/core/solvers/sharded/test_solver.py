@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from tall_problems import LOSSES, draw, problem_of, shard_of, term_of
+from sharded_problems import LOSSES, draw, problem_of, shard_of, term_of
 
 from patom.core import losses
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.solvers.accelerated import solve
-from patom.core.solvers.sharded.momentum import Momentum
-from patom.core.solvers.sharded.problem import TallProblem
-from patom.core.solvers.sharded.shards import OneShard
-from patom.core.solvers.sharded.solver import solve_tall
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.shard import OneShard
+from patom.core.solvers.sharded.solver import Momentum, solve_sharded
 from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.core.solvers.solution import Status
 
@@ -31,7 +30,7 @@ def certificate(rows, loss, lambdas, W):
 def test_the_optimum_is_that_of_arrays(loss, lambdas):
     rows = draw(loss)
     expected = solve(term_of(*rows, loss), SpectralPenalty(*lambdas))
-    found = solve_tall(problem_of(*rows, loss, *lambdas))
+    found = solve_sharded(problem_of(*rows, loss, *lambdas))
     assert found.status is expected.status is Status.CONVERGED
     assert found.objective == pytest.approx(expected.objective, rel=1e-11)
     np.testing.assert_allclose(found.W, expected.W, atol=1e-8 * np.abs(expected.W).max())
@@ -85,7 +84,7 @@ def test_the_gap_on_the_way_bounds_the_distance_and_is_that_of_arrays(loss):
 @pytest.mark.parametrize("max_iter", [1, 2, 7, 45])
 def test_no_more_steps_than_allowed_and_an_honest_status(loss, max_iter):
     rows, lambdas = draw(loss, noise=2.0), (1.0, 1e-2)
-    found = solve_tall(problem_of(*rows, loss, *lambdas), tol=1e-13, max_iter=max_iter)
+    found = solve_sharded(problem_of(*rows, loss, *lambdas), tol=1e-13, max_iter=max_iter)
     assert found.n_iter <= max_iter
     objective, gap = certificate(rows, loss, lambdas, found.W)
     assert (found.objective, found.duality_gap) == pytest.approx((objective, gap), rel=1e-9, abs=1e-12 * objective)
@@ -96,8 +95,8 @@ def test_no_more_steps_than_allowed_and_an_honest_status(loss, max_iter):
 @every_loss
 def test_a_start_at_the_optimum_is_recognised(loss):
     rows = draw(loss)
-    first = solve_tall(problem_of(*rows, loss))
-    again = solve_tall(problem_of(*rows, loss), start=first.W)
+    first = solve_sharded(problem_of(*rows, loss))
+    again = solve_sharded(problem_of(*rows, loss), start=first.W)
     assert again.n_iter == 0
     np.testing.assert_allclose(again.W, first.W, rtol=0, atol=1e-9)
 
@@ -107,7 +106,7 @@ def test_any_start_leads_to_the_same_optimum(loss):
     rows = draw(loss)
     start = 10.0 * np.random.default_rng(0).standard_normal((60, 6))
     kept = start.copy()
-    warm, cold = solve_tall(problem_of(*rows, loss), start=start), solve_tall(problem_of(*rows, loss))
+    warm, cold = solve_sharded(problem_of(*rows, loss), start=start), solve_sharded(problem_of(*rows, loss))
     assert warm.status is cold.status is Status.CONVERGED
     np.testing.assert_allclose(warm.W, cold.W, rtol=0, atol=1e-8)
     np.testing.assert_array_equal(start, kept)
@@ -116,16 +115,16 @@ def test_any_start_leads_to_the_same_optimum(loss):
 @every_loss
 def test_sweeps_only(loss):
     rows = draw(loss)
-    found = solve_tall(problem_of(*rows, loss), sweeps_only=True)
+    found = solve_sharded(problem_of(*rows, loss), sweeps_only=True)
     assert found.status is Status.CONVERGED
     assert found.n_iter <= 20
-    np.testing.assert_allclose(found.W, solve_tall(problem_of(*rows, loss)).W, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.W, solve_sharded(problem_of(*rows, loss)).W, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("loss", [losses.squared_error, losses.huber(1.0)], ids=lambda loss: loss.name)
 def test_targets_of_zero(loss):
     X, y, offsets = draw(loss)
-    found = solve_tall(problem_of(X, np.zeros_like(y), offsets, loss))
+    found = solve_sharded(problem_of(X, np.zeros_like(y), offsets, loss))
     assert found.status is Status.CONVERGED
     assert (found.objective, found.duality_gap, found.n_iter) == (0.0, 0.0, 0)
     np.testing.assert_array_equal(found.W, 0.0)
@@ -153,7 +152,7 @@ AWKWARD = {
 @every_loss
 def test_awkward_rows(kind, lambdas, loss):
     rows = AWKWARD[kind](*draw(loss))
-    found = solve_tall(problem_of(*rows, loss, *lambdas))
+    found = solve_sharded(problem_of(*rows, loss, *lambdas))
     best = solve(term_of(*rows, loss), SpectralPenalty(*lambdas), tol=1e-10)
     assert found.status in (Status.CONVERGED, Status.PRECISION)
     assert found.objective <= best.objective * (1 + 1e-9)
@@ -163,8 +162,8 @@ def test_awkward_rows(kind, lambdas, loss):
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e3, 1e9])
 def test_targets_of_any_size(scale):
     X, y, offsets = draw(losses.squared_error)
-    one = solve_tall(problem_of(X, y, offsets, losses.squared_error))
-    found = solve_tall(problem_of(X, scale * y, offsets, losses.squared_error))
+    one = solve_sharded(problem_of(X, y, offsets, losses.squared_error))
+    found = solve_sharded(problem_of(X, scale * y, offsets, losses.squared_error))
     assert found.status in (Status.CONVERGED, Status.PRECISION)
     np.testing.assert_allclose(found.W / scale, one.W, atol=1e-8)
 
@@ -197,11 +196,11 @@ class Several:
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3)])
 def test_several_shards_lead_to_the_same_weights(loss, lambdas):
     rows = draw(loss)
-    one = solve_tall(problem_of(*rows, loss, *lambdas))
+    one = solve_sharded(problem_of(*rows, loss, *lambdas))
     for forgetful in (False, True):
         shards = Several(*rows, loss, forgetful=forgetful)
-        problem = TallProblem(shards, SpectralPenalty(*lambdas), loss.curvature_bound)
-        found = solve_tall(problem, sweeps_only=forgetful)
+        problem = ShardedProblem(shards, SpectralPenalty(*lambdas), loss.curvature_bound)
+        found = solve_sharded(problem, sweeps_only=forgetful)
         np.testing.assert_allclose(found.W, one.W, rtol=0, atol=1e-8 * np.abs(one.W).max())
         assert found.objective == pytest.approx(one.objective, rel=1e-12)
 
@@ -212,6 +211,6 @@ def test_no_more_than_three_slots():
     asked = []
     held = shard._slot
     shard._slot = lambda slot: asked.append(len(shard._slots)) or held(slot)
-    solve_tall(TallProblem(OneShard(shard), SpectralPenalty(1.0, 1.0), 2.0))
+    solve_sharded(ShardedProblem(OneShard(shard), SpectralPenalty(1.0, 1.0), 2.0))
     assert max(asked) <= 3
     assert list(shard._slots) == [0]

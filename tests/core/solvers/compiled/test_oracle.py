@@ -10,7 +10,7 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.learned import maximise_on_spectrum as plain_maximise
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import consult, solve
-from patom.core.solvers.compiled import data, oracle, semismooth, spectrum, tangent
+from patom.core.solvers.compiled import data, newton, oracle, steps, tangent
 from patom.core.solvers.oracle import ArrayOracle
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.5)]
@@ -30,7 +30,7 @@ def rows_of(loss, shape, seed=0):
 
 def pair(loss, shape, lambda_1=0.02, lambda_2=0.03):
     term, penalty = data_term(rows_of(loss, shape), loss), SpectralPenalty(lambda_1, lambda_2)
-    return ArrayOracle(term, penalty), oracle.compact_oracle(term, penalty)
+    return ArrayOracle(term, penalty), oracle.compiled_oracle(term, penalty)
 
 
 @every_loss
@@ -62,18 +62,18 @@ def test_hessian_blocks(loss):
 def test_spectrum(ridge, nuclear):
     rng = np.random.default_rng(0)
     s = np.sort(rng.exponential(size=6))[::-1]
-    np.testing.assert_allclose(spectrum.maximise_on_spectrum(s, ridge, nuclear), plain_maximise(s, ridge, nuclear))
+    np.testing.assert_allclose(steps.maximise_on_spectrum(s, ridge, nuclear), plain_maximise(s, ridge, nuclear))
     for shape in ((4, 6), (6, 4), (1, 3)):
         Z = rng.standard_normal(shape)
         U, s, Qt = np.linalg.svd(Z, full_matrices=False)
         expected = (U * plain_maximise(s, ridge, nuclear)) @ Qt
-        np.testing.assert_allclose(spectrum.prox(Z, ridge, nuclear), expected, atol=1e-12)
-    assert not spectrum.prox(np.zeros((3, 4)), 1.0, 0.1).any()
+        np.testing.assert_allclose(steps.prox(Z, ridge, nuclear), expected, atol=1e-12)
+    assert not steps.prox(np.zeros((3, 4)), 1.0, 0.1).any()
 
 
 def frame_at(compiled, W, L, *, full):
     point = compiled.evaluate(W)
-    return semismooth.frame(compiled.data, point.W, point.gradient, L, *compiled.weights, full)
+    return newton.frame(compiled.data, point.W, point.gradient, L, *compiled.weights, full)
 
 
 @every_loss
@@ -84,7 +84,7 @@ def test_newtons_system_is_the_models_at_the_optimum(loss, shape):
     at = frame_at(compiled, W, compiled.smoothness, full=True)
     k = at.x.size
     np.testing.assert_allclose(at.P, W, atol=1e-7)
-    system, g = semismooth.system(compiled.data, at, *compiled.weights)
+    system, g = newton.system(compiled.data, at, *compiled.weights)
     system = np.triu(system) + np.triu(system, 1).T
     model = plain.penalty.model(at.P, at.gradient)
     hessian = plain.term.hessian(at.P)
@@ -103,10 +103,10 @@ def test_both_ways_to_solve_it_agree_anywhere(loss, shape):
     W = np.random.default_rng(3).standard_normal(compiled.data.b.shape)
     L = compiled.smoothness / 10.0
     full, thin = (frame_at(compiled, W, L, full=full) for full in (True, False))
-    system, _ = semismooth.system(compiled.data, full, *compiled.weights)
+    system, _ = newton.system(compiled.data, full, *compiled.weights)
     assert np.linalg.eigvalsh(np.triu(system) + np.triu(system, 1).T).min(initial=1.0) > 0.0
     V = tangent.tangent_matrix(full.U, full.x.size, full.Qt, compiled.factored(full)[0])
-    other, slope = semismooth.by_conjugate_gradients(compiled.data, thin, *compiled.weights, 1e-12)
+    other, slope = newton.by_conjugate_gradients(compiled.data, thin, *compiled.weights, 1e-12)
     np.testing.assert_allclose(other, V, atol=1e-7 * np.abs(V).max(initial=1.0))
     assert slope <= 0.0
 
@@ -135,9 +135,9 @@ def test_a_singular_value_taken_through_zero_vanishes():
     ahead[0, 0], ahead[1, 1] = 2.0, -0.5
     expected = np.zeros((3, 4))
     expected[0, 0] = 2.0
-    np.testing.assert_array_equal(semismooth.retract(U, Qt, 2, ahead)[0], expected)
+    np.testing.assert_array_equal(newton.retract(U, Qt, 2, ahead)[0], expected)
     ahead[1, 1] = 0.5
-    np.testing.assert_array_equal(semismooth.retract(U, Qt, 2, ahead)[0], ahead)
+    np.testing.assert_array_equal(newton.retract(U, Qt, 2, ahead)[0], ahead)
 
 
 @every_loss
@@ -157,12 +157,12 @@ def test_conjugate_gradients_stop_where_they_are_told():
     _, compiled = pair(losses.squared_error, (4, 6, 12))
     W = np.random.default_rng(3).standard_normal(compiled.data.b.shape)
     at = frame_at(compiled, W, compiled.smoothness, full=False)
-    steps = [semismooth.by_conjugate_gradients(compiled.data, at, *compiled.weights, t)[0] for t in (0.3, 1e-3, 1e-13)]
-    errors = [np.linalg.norm(step - steps[-1]) for step in steps]
+    tried = [newton.by_conjugate_gradients(compiled.data, at, *compiled.weights, t)[0] for t in (0.3, 1e-3, 1e-13)]
+    errors = [np.linalg.norm(step - tried[-1]) for step in tried]
     assert errors[0] > errors[1] > 0.0
 
 
 def test_what_it_does_not_serve():
     term = data_term(rows_of(losses.squared_error, (4, 3, 12)), losses.squared_error)
-    assert oracle.compact_oracle(term, SpectralPenalty(0.1, 0.1).scaled(2.0)) is not None
-    assert oracle.compact_oracle(term, fixed_covariance(np.eye(4) / 4, 0.1, 0.1)) is None
+    assert oracle.compiled_oracle(term, SpectralPenalty(0.1, 0.1).scaled(2.0)) is not None
+    assert oracle.compiled_oracle(term, fixed_covariance(np.eye(4) / 4, 0.1, 0.1)) is None

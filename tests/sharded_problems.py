@@ -7,9 +7,8 @@ from patom.core.compiled_losses import loss_code
 from patom.core.data_term import RowTerm
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows, append_constant
-from patom.core.solvers.sharded.problem import TallProblem
-from patom.core.solvers.sharded.shard import Shard
-from patom.core.solvers.sharded.shards import OneShard
+from patom.core.solvers.sharded.problem import ShardedProblem
+from patom.core.solvers.sharded.shard import OneShard, Shard
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.7)]
 
@@ -34,7 +33,7 @@ def shard_of(X, y, offsets, loss, order=None):
 
 def problem_of(X, y, offsets, loss, lambda_1=0.1, lambda_2=0.1):
     shards = OneShard(shard_of(X, y, offsets, loss))
-    return TallProblem(shards, SpectralPenalty(lambda_1, lambda_2), loss.curvature_bound)
+    return ShardedProblem(shards, SpectralPenalty(lambda_1, lambda_2), loss.curvature_bound)
 
 
 def shuffled(X, y, seed=0):
