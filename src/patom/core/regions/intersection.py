@@ -1,5 +1,6 @@
-"""What lies in several regions at once."""
+"""The rows that lie in several regions at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -8,18 +9,24 @@ import numpy as np
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions.ball import Ball
 from patom.core.regions.box import Box, Fixed, merge
-from patom.core.regions.dykstra import Projection, dykstra
-from patom.core.regions.pairs import onto_ball_and_box, onto_ball_and_slab
+from patom.core.regions.projections import (
+    Projection,
+    dykstra,
+    onto_ball_and_box,
+    onto_ball_and_slab,
+    with_ball,
+    with_slab,
+)
 from patom.core.regions.protocol import Region
-from patom.core.regions.search import with_ball, with_slab
 from patom.core.regions.slab import Slab
 from patom.core.regions.values import ByValue, row_norms
-from patom.core.regions.walk import walk
 
-_POLISHES = 5  # projections of a projection, which bring a row that came from far off to the region's own rounding
-_APART = 1e-9  # relative distance that Dykstra's algorithm leaves where there is no common point, or barely one
-_SEARCHES = 2  # within each other; each is some 60 times as dear as what is inside
+_POLISHES = 5  # projections of a projection: they bring a row that came from far off to the region's own rounding
+_NO_COMMON_POINT = 1e-9  # relative distance that Dykstra leaves without a common point, or with barely one
+_SEARCHES = 2  # nested; each costs about 60 times as much as what it holds
 _ROUNDS_OF_DRAWS = 20
+_LONGEST = 60  # doublings or cuts of a chord
+_STEPS, _FEWEST, _MOST = 10, 50, 500  # of a walk: for each feature, and at least and at most in all
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -30,8 +37,8 @@ class Intersection(ByValue):
     ----------
     *regions : Region
         At least one. Boxes and fixed features are merged, and a ball with those or with a slab is projected onto in
-        closed form. Up to two further balls or slabs are searches on one multiplier each, about 60 times as dear.
-        All of this is exact to rounding, with one ellipsoid in the place of the box too. Whatever goes beyond (an
+        closed form. Up to two further balls or slabs are searches on one multiplier each, about 60 times as expensive.
+        All of this is exact to rounding, with one ellipsoid in the place of the box too. Any other set of regions (an
         ellipsoid with a box, say) takes Dykstra's algorithm, to about 1e-13 of the row's norm, in up to thousands of
         rounds.
 
@@ -78,7 +85,7 @@ class Intersection(ByValue):
                 nearest[left] = steps[0](nearest[left])
             else:
                 nearest[left], gaps = dykstra(nearest[left], steps)
-                if (gaps > _APART * np.maximum(size, row_norms(nearest[left])[:, 0])).any():
+                if (gaps > _NO_COMMON_POINT * np.maximum(size, row_norms(nearest[left])[:, 0])).any():
                     break
             left = left[~self.contains(nearest[left])]
         if left.size > 0:
@@ -103,7 +110,7 @@ class Intersection(ByValue):
             kept = np.concatenate([kept, drawn[self.contains(drawn)]])
             if kept.shape[0] >= n:
                 return kept[:n]
-        return walk(self.project(drawn), self.contains, n, np.asarray(box.lower < box.upper), rng)
+        return _walk(self.project(drawn), self.contains, n, np.asarray(box.lower < box.upper), rng)
 
     def _distance(self, X: FloatArray) -> float:
         return max(float(row_norms(X - region.project(X)).max()) for region in self.regions)
@@ -158,3 +165,47 @@ def _proposals(source: Region, box: Box, n: int, rng: np.random.Generator) -> Fl
             rows[:, ~fixed] = inner.sample(n, int((~fixed).sum()), rng)
             return rows
     return source.sample(n, fixed.size, rng)
+
+
+def _walk(
+    X: FloatArray, contains: Callable[[FloatArray], BoolArray], n: int, free: BoolArray, rng: np.random.Generator
+) -> FloatArray:
+    """Hit and run (Smith 1984): step along random directions to a uniform place of the chord, again and again.
+
+    Rows from a bounded convex set, shape (n, d), uniform in the limit of many steps; ten a feature, but 50 to 500, are
+    taken. Walks start between one of ``X``'s rows, shape (k, d), which lie in the set, and their mean; ``free``, shape
+    (d,), says which features are not fixed to one value.
+    """
+    point = 0.5 * (X[rng.integers(0, X.shape[0], n)] + X.mean(axis=0))
+    point[:, ~free] = X[0, ~free]
+    for _ in range(int(np.clip(_STEPS * free.sum(), _FEWEST, _MOST)) if free.any() else 0):
+        direction = rng.standard_normal(point.shape) * free
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        point = _hit(point, direction, contains, rng)
+    return np.asarray(point)
+
+
+def _hit(
+    point: FloatArray, direction: FloatArray, contains: Callable[[FloatArray], BoolArray], rng: np.random.Generator
+) -> FloatArray:
+    """A uniform place on each chord: step out by doubling, then cut back what proves to be outside."""
+    reach = np.full((2, point.shape[0], 1), np.abs(point).max() + 1e-3)
+    for side, sign in zip(reach, (-1.0, 1.0), strict=True):
+        for _ in range(_LONGEST):
+            within = contains(point + sign * side * direction)
+            if not within.any():
+                break
+            side[within] *= 2.0
+    low, high = -reach[0], reach[1]
+    open_ = np.arange(point.shape[0])
+    result = point.copy()
+    for _ in range(_LONGEST):
+        place = low[open_] + rng.random((open_.size, 1)) * (high[open_] - low[open_])
+        tried = point[open_] + place * direction[open_]
+        hit = contains(tried)
+        result[open_[hit]] = tried[hit]
+        low[open_], high[open_] = np.where(place < 0.0, place, low[open_]), np.where(place < 0.0, high[open_], place)
+        open_ = open_[~hit]
+        if open_.size == 0:
+            break
+    return result

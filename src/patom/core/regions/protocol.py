@@ -11,7 +11,7 @@ from patom.core.arrays import BoolArray, FloatArray
 class Region(Protocol):
     """A closed convex set of feature vectors (the constant feature takes no part).
 
-    A row that holds NaN is projected to a row that holds NaN and is contained nowhere; the other rows don't notice.
+    A row that holds NaN is projected to a row that holds NaN and is contained nowhere; the other rows are unaffected.
     """
 
     def project(self, X: FloatArray) -> FloatArray:

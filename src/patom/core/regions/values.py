@@ -60,13 +60,13 @@ def coordinates(owner: str, name: str, value: npt.ArrayLike, *, finite: bool = T
 
 
 def require_shown(owner: str, name: str, value: Any) -> None:
-    """Refuse what holds a masked value, which is no number."""
+    """Refuse values with a masked one among them, which is no number."""
     if hidden(value) is not None:
         raise ValueError(f"{name} of {owner} holds a masked value; give a number in its place.")
 
 
 def read_only(array: FloatArray) -> FloatArray:
-    """The same array, which nobody can write to by mistake any more."""
+    """The same array, no longer writeable."""
     array.setflags(write=False)
     return array
 
