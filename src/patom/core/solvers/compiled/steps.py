@@ -1,4 +1,4 @@
-"""First-order steps and certificates for ``SpectralPenalty``, compiled: prox, value and conjugate by singular values."""
+"""First-order steps and certificates for ``SpectralPenalty``, compiled: prox, value, conjugate by singular values."""
 
 import numpy as np
 
