@@ -202,7 +202,7 @@ def test_no_line_of_the_reader_runs_once_a_row(tmp_path):
 
         def trace(frame, event, _):
             nonlocal count
-            count += event == "line" and frame.f_globals["__name__"].startswith("patom.audit")
+            count += event == "line" and frame.f_globals["__name__"].startswith("patom.datasets.tables")
             return trace
 
         before = sys.gettrace()
