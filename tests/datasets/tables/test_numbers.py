@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from patom.datasets.tables.numbers import meant_as_numbers, numbers_among
+from patom.datasets.tables.features import meant_as_numbers, numbers_among
 
 MEANT = {
     "thousands": ["1,234,567", "1,234.50", "12,34,567.8", "1.234,5", "1.234.567", "1'234.5", "1’234’567", "1 234 567"],

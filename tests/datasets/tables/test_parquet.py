@@ -1,5 +1,7 @@
 """Parquet files in row groups: the values as written, refusals in a sentence, the features in memory once."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -45,7 +47,7 @@ def test_all_columns_in_the_order_of_the_file(write, size, dtype):
     [
         ([7, 3, 7, 1, 3], np.int64),
         ([7.0, 3.0, 7.0, 1.0, 3.0], np.int64),
-        (pa.array(["007", "é", "007", "x" * 600, "é"], pa.large_string()), np.str_),
+        (pa.array(["007", "é", "007", "x" * 500, "é"], pa.large_string()), np.str_),
         (pa.array(["u", "v", "u", "w", "v"]).dictionary_encode(), np.str_),
     ],
     ids=["int", "whole", "text", "category"],
@@ -93,17 +95,42 @@ def test_mapped_features_are_the_same_and_fit_the_same(write, tmp_path):
 
 
 REFUSED = {
-    "no column": ({"task": "shp"}, {}, r"sales.parquet has no column 'shp'; the nearest names are 'shop'"),
-    "no feature": ({"features": []}, {}, "has no feature: no column but 'shop', 'sold'"),
-    "one for two": ({"task": "sold"}, {}, "'sold' is named as task and as target"),
-    "task as feature": ({"features": ["shop"]}, {}, "the column 'shop' is used twice"),
-    "twice": ({"features": ["price", "price"]}, {}, "the column 'price' is used twice"),
+    "no column": ({"task": "shp"}, {}, r"sales\.parquet has no column 'shp'; the nearest name is 'shop'"),
+    "no feature": ({"features": []}, {}, "the features name no column; name at least one"),
+    "no other column": (
+        {"features": None},
+        {"price": None, "open": None, "count": None},
+        "has no feature; no column but",
+    ),
+    "one for two": ({"task": "sold"}, {}, "'sold' is named as the task and as the target; they must be two columns"),
+    "task as feature": (
+        {"features": ["shop"]},
+        {},
+        "the task column 'shop' cannot be a feature too; take it off the features",
+    ),
+    "twice": ({"features": ["price", "price"]}, {}, "the features name 'price' more than once"),
     "text": ({"task": None}, {}, "the column 'shop' of sales.parquet holds values of type string, not numbers"),
     "missing": ({}, {"price": [1.0, 2.0, 3.0, None, 4.0]}, "a missing value in row 4, column 'price'"),
     "nan": ({}, {"price": [1.0, 2.0, float("nan"), 3.0, 4.0]}, "a missing value in row 3, column 'price'"),
     "infinite": ({}, {"sold": [1.0, 2.0, 3.0, 4.0, -np.inf]}, "an infinite value in row 5, column 'sold'"),
-    "no task": ({}, {"shop": ["a", "b", "c", "d", None]}, "a missing value in row 5, column 'shop'"),
-    "no number": ({}, {"shop": [1, 2, None, 4, 5]}, "a missing value in row 3, column 'shop'"),
+    "no task": ({}, {"shop": ["a", "b", "c", "d", None]}, "names no task in row 5, column 'shop'"),
+    "blank task": ({}, {"shop": ["a", "b", "c", " ", "d"]}, "names no task in row 4, column 'shop'"),
+    "blank class": (
+        {"task": None, "target": "shop", "features": ["price"]},
+        {"shop": ["a", "", "c", "a", "d"]},
+        "a missing value in row 2, column 'shop'",
+    ),
+    "prose for a task": (
+        {},
+        {"shop": ["a", "b", "x" * 501, "c", "d"]},
+        "a label of 501 characters in row 3; a task label",
+    ),
+    "dates for a target": (
+        {},
+        {"sold": pa.array(range(5), pa.date32())},
+        r"'sold' .* of type date32\[day\], not numbers",
+    ),
+    "no number": ({}, {"shop": [1, 2, None, 4, 5]}, "names no task in row 3, column 'shop'"),
     "half a task": ({}, {"shop": [1.0, 2.0, 1.5, 4.0, 5.0]}, "holds 1.5 in row 3; tasks are named by whole numbers"),
     "row group": ({"row_groups": [3]}, {}, "row_groups holds 3; sales.parquet has the row groups 0 to 2"),
     "no rows": ({"row_groups": []}, {}, "sales.parquet has no rows to read"),
@@ -113,15 +140,18 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals(write, case):
     settings, columns, message = REFUSED[case]
-    path = write(TABLE | columns, row_group_size=2)
-    with pytest.raises(ValueError, match=message):
+    kept = {name: column for name, column in (TABLE | columns).items() if column is not None}
+    path = write(kept, row_group_size=2)
+    with pytest.raises(ValueError, match=f"^read_parquet: .*{message}"):
         read_parquet(path, **{"task": "shop", "target": "sold", **settings})
 
 
 def test_two_columns_of_one_name(write):
     both = pa.table([pa.array([1.0, 2.0])] * 3 + [pa.array([1, 2])], names=["x", "x", "sold", "shop"])
-    with pytest.raises(ValueError, match=r"sales\.parquet has more than one column 'x'; rename them"):
+    with pytest.raises(ValueError, match=r"sales\.parquet has more than one column named 'x'; rename them"):
         read_parquet(write(both), task="shop", target="sold")
+    with pytest.raises(ValueError, match="more than one column named 'x'; rename them"):
+        read_parquet(write(both), task=None, target="sold", features=["shop"])
 
 
 def test_no_parquet_file(tmp_path):
@@ -129,6 +159,20 @@ def test_no_parquet_file(tmp_path):
     for name in ("a.csv", "none.parquet"):
         with pytest.raises(ValueError, match=f"{name}' cannot be read as a Parquet file: "):
             read_parquet(tmp_path / name, task="shop", target="sold")
+
+
+def test_one_feature_may_be_given_as_a_string(write):
+    assert read_parquet(write(TABLE), task="shop", target="sold", features="price").X[:, 0].tolist() == TABLE["price"]
+
+
+@pytest.mark.parametrize("large", [2**53, 2**53 - 1])
+def test_features_that_float64_may_round_are_named(write, large):
+    path = write(TABLE | {"count": [1, 2, 3, 4, large]}, row_group_size=2)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert read_parquet(path, task="shop", target="sold").X[4, 2] == large
+    said = "read_parquet: rounded to float64, as they hold whole numbers beyond 2**53: 'count'"
+    assert [str(warning.message) for warning in caught] == [said] * (large == 2**53)
 
 
 N, D = 800_000, 30

@@ -88,7 +88,7 @@ def test_a_number_that_names_no_task_is_refused(labels, column, shown, why):
         (pa.array([datetime.date(2020, 1, 2), datetime.date(2020, 1, 3)]), ["2020-01-02", "2020-01-03"]),
         (pa.array(["a", "b", "a"], pa.string_view()), ["a", "b", "a"]),
         (pa.array([b"a", b"b", b"a"]), ["a", "b", "a"]),
-        (pa.array([True, False, True]), [1, 0, 1]),
+        (pa.array([True, False, True]), ["True", "False", "True"]),  # names, not the numbers 1 and 0
     ],
     ids=lambda value: str(value.type) if hasattr(value, "type") else "",
 )
@@ -100,7 +100,9 @@ def test_dates_views_bytes_and_booleans(labels, column, expected):
     "column", [pa.array([[1], [2]]), pa.array([b"\xff", b"\xfe"]), pa.array([b"ab", b"cd"], pa.binary(2))]
 )
 def test_what_is_no_label_is_refused(labels, column):
-    with pytest.raises(ValueError, match=r"the column 'shop' of sales\.parquet holds values of type .*, not labels"):
+    with pytest.raises(
+        ValueError, match=r"the task column 'shop' of sales\.parquet holds values of type .*, not labels"
+    ):
         labels(column)
 
 

@@ -1,4 +1,4 @@
-"""Values of an Arrow column: whole numbers exactly, others as float64 or text; one way for all who read tables."""
+"""Values of an Arrow column: whole numbers exactly, others as float64 or as text."""
 
 import re
 from typing import Any
@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.exact import objects
 
 _ROW_NUMBERS = re.compile(r"\s*|__index_level_\d+__|Unnamed: \d+((\.|_level_)\d+)?|\.\.\.\d+")
-_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # from here on a float of so many bits may stand for several whole numbers
+_EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # from this value on, a float of so many bits may stand for several integers
 
 
 class NotWholeError(ValueError):
-    """A number that names no task: `row` is its place, `shown` how it is printed, the message says why."""
+    """A number that cannot be a task label: `row` is its place, `shown` how it is printed, the message says why."""
 
     def __init__(self, row: int, shown: str, why: str = "tasks are named by whole numbers or by text") -> None:
         super().__init__(why)
@@ -22,7 +23,7 @@ class NotWholeError(ValueError):
 
 
 def names_row_numbers(name: str) -> bool:
-    """Tell whether a column's name is none, or what pandas and R call an index that had none.
+    """Whether a column's name is empty, or one that pandas and R give to an index without a name.
 
     Examples
     --------
@@ -38,7 +39,7 @@ def held(kind: Any) -> Any:
 
 
 def is_number(kind: Any) -> bool:
-    """Whether values of an Arrow type are numbers: whole, real, decimal, yes or no."""
+    """Whether values of an Arrow type are numbers: integers, floats, decimals or booleans."""
     numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
     return any(is_type(kind) for is_type in numeric)
 
@@ -54,11 +55,7 @@ def may_be_text(kind: Any) -> bool:
 
 
 def plain(column: Any) -> Any:
-    """Undo extensions, dictionaries and views; bytes become text where all are UTF-8, text that is not becomes bytes.
-
-    Parameters
-    ----------
-    column : pyarrow Array or ChunkedArray
+    """An Arrow column without extensions, dictionaries and views; text if it is valid UTF-8, and else bytes.
 
     Examples
     --------
@@ -82,7 +79,7 @@ def plain(column: Any) -> Any:
 
 
 def float_values(column: Any) -> FloatArray:
-    """Numbers as float64, shape (n,), each the nearest there is; NaN where one is missing.
+    """Numbers as float64, shape (n,), each rounded to the nearest; NaN where one is missing.
 
     Examples
     --------
@@ -90,23 +87,16 @@ def float_values(column: Any) -> FloatArray:
     >>> float_values(pa.array([Decimal("0.3"), None], pa.decimal128(38, 18)))
     array([0.3, nan])
     """
-    if pa.types.is_decimal(column.type):  # Arrow's own way to a float may miss it by a digit
+    if pa.types.is_decimal(column.type):  # Arrow's own conversion may be wrong in the last digit
         column = column.cast(pa.large_string())
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def whole_numbers(column: Any) -> AnyArray:
-    """Numbers that are whole, exactly, shape (n,): int64, or Python's integers where one is beyond int64.
+    """A column of numbers, none missing, as exact integers, shape (n,): int64, or Python's where one is beyond int64.
 
-    Parameters
-    ----------
-    column : pyarrow Array or ChunkedArray
-        Integers, decimals, floats or booleans, none missing.
-
-    Raises
-    ------
-    NotWholeError
-        A number that is not whole, or a float so large that it may stand for several whole numbers.
+    Raises NotWholeError for a number that is not whole, and for a float so large that it may stand for several
+    integers.
 
     Examples
     --------
@@ -115,13 +105,13 @@ def whole_numbers(column: Any) -> AnyArray:
     """
     if pa.types.is_floating(column.type):
         return _whole_floats(column)
-    if str(column.type).startswith(("decimal32", "decimal64")):  # their way to int64 is refused by Arrow
+    if str(column.type).startswith(("decimal32", "decimal64")):  # Arrow does not convert these to int64
         column = column.cast(pa.decimal128(38, column.type.scale))
     try:
         return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
         distinct, codes = distinct_values(column)
-    for code, value in enumerate(distinct):  # the first in the order of rows
+    for code, value in enumerate(distinct):  # in the order of rows
         if value != int(value):
             raise NotWholeError(int((codes == code).argmax()), f"{value:f}")
     return objects([int(value) for value in distinct])[codes]
@@ -143,7 +133,7 @@ def _whole_floats(column: Any) -> IntArray:
 
 
 def floats_or_exact(whole: AnyArray) -> AnyArray:
-    """Whole numbers as float64, shape (n,), or as they are, int64 or Python's, where float64 would change one.
+    """Whole numbers as float64, shape (n,), or unchanged (int64 or Python's) where float64 would change one.
 
     Examples
     --------
@@ -171,20 +161,8 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     return distinct.to_pylist(), np.asarray(codes, dtype=np.int32)
 
 
-def objects(values: list[Any]) -> AnyArray:
-    """An array that holds the values themselves, shape (n,), whatever numpy would make of them."""
-    kept = np.empty(len(values), dtype=object)
-    kept[:] = values
-    return kept
-
-
 def as_text(column: Any) -> Any:
-    """Labels that are no numbers, as text: text itself, and dates and times as Arrow writes them.
-
-    Raises
-    ------
-    TypeError
-        Values of another type.
+    """Labels as text: text itself, dates and times as Arrow writes them. TypeError for values of another type.
 
     Examples
     --------
@@ -196,7 +174,7 @@ def as_text(column: Any) -> Any:
     try:
         if pa.types.is_temporal(column.type):
             return column.cast(pa.large_string())
-    except pa.ArrowException:  # a time zone that this machine does not know
+    except pa.ArrowException:  # a time zone that is not installed
         pass
     raise TypeError(f"values of type {column.type}, not labels")
 
@@ -204,10 +182,7 @@ def as_text(column: Any) -> Any:
 def text_array(labels: list[str]) -> AnyArray:
     """Distinct labels as an array of str, shape (k,).
 
-    Raises
-    ------
-    ValueError
-        A label that ends in the character NUL: arrays of text would leave it out.
+    Raises ValueError for a label that ends in the character NUL, which arrays of text would leave out.
 
     Examples
     --------
@@ -220,14 +195,18 @@ def text_array(labels: list[str]) -> AnyArray:
     return np.asarray(labels, dtype=str)
 
 
-def is_missing(column: Any) -> BoolArray:
-    """Which values are null or NaN, shape (n,).
+def missing_values(column: Any) -> BoolArray:
+    """Which values are null, NaN or blank text, shape (n,).
 
     Examples
     --------
-    >>> is_missing(pa.array([1.5, None, float("nan")]))
-    array([False,  True,  True])
+    >>> missing_values(pa.array(["a", " ", None])), missing_values(pa.array([1.5, float("nan")]))
+    (array([False,  True,  True]), array([False,  True]))
     """
     if pa.types.is_floating(column.type):
         return np.isnan(float_values(column))
-    return np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), dtype=bool)
+    missing = pc.is_null(column)
+    if is_text(column.type):
+        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+        missing = pc.or_(missing, pc.fill_null(blank, False))
+    return np.asarray(missing.to_numpy(zero_copy_only=False), dtype=bool)

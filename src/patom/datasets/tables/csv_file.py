@@ -1,8 +1,12 @@
 """A CSV file as columns, whatever separates them, with the line of what is ragged."""
 
+import csv
+import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,25 +21,52 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?=[\r\n])', re.IGNORECASE)  # Excel's first line
 
 
-def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
-    r"""Read the bytes of a CSV file; the task, the first of the ``wanted`` columns, as text.
+@dataclass(frozen=True, eq=False)
+class CsvFile(TableFile):
+    """A CSV file: ``data`` is its text in bytes, from which a row's line and a value's spelling are found again."""
 
-    Parameters
-    ----------
-    data : bytes
-        UTF-8. A first line `sep=;`, as Excel writes, names the separator; else it is the one of commas, semicolons,
-        tabs and bars that splits the header into the wanted names, or into most.
-    source : str
-        Name of the file, for messages.
-    wanted : pair of str
-        Names of the task column and of the target column.
+    data: bytes = b""
+    delimiter: str = ","
 
-    Raises
-    ------
-    TableError
-        Bytes that are no CSV table in UTF-8; a row of another length than the header's.
-    MemoryError
-        A table that does not fit into memory.
+    def row(self, index: int) -> str:
+        """Name the 0-based data row as a person counts it: 'row 17 (line 18 of the file)'."""
+        text = io.TextIOWrapper(io.BytesIO(self.data), "utf-8-sig", errors="replace", newline="")
+        records = csv.reader(text, delimiter=self.delimiter)
+        try:  # record 0 is the header
+            line = next(islice(_first_lines(records), index + 1, None))
+        except (csv.Error, StopIteration):  # Python's parser and Arrow's differ on text as odd as this
+            return super().row(index)
+        return f"{super().row(index)} (line {line} of the file)"
+
+    def as_written(self, names: Sequence[str]) -> Any:
+        r"""The named columns as text, whatever type was found for them; costs another pass over the file.
+
+        Examples
+        --------
+        >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
+        >>> file.column("sold").to_pylist(), file.as_written(["sold"]).to_pydict()
+        ([1000.0], {'sold': ['1e3']})
+        """
+        types = dict.fromkeys(names, pa.string())
+        return _parsed(self.data, self.delimiter, column_types=types, include_columns=list(names))
+
+
+def _first_lines(records: Any) -> Iterator[int]:
+    """Give the line each record starts on, past blank lines and line breaks in quotes."""
+    before = 0
+    for record in records:
+        if record:
+            yield before + 1
+        before = records.line_num
+
+
+def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> CsvFile:
+    r"""Read the bytes of a CSV file in UTF-8; the task, the first of the ``wanted`` columns, as text.
+
+    A first line `sep=;`, as Excel writes, names the separator; else it is the one of commas, semicolons, tabs and bars
+    that splits the header into both wanted names, or into most columns. ``source`` is the file's name, for messages.
+    Raises TableError for bytes that are no CSV table in UTF-8 and for a row of another length than the header's,
+    MemoryError for a table that does not fit into memory.
 
     Examples
     --------
@@ -43,9 +74,9 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
     {'shop': ['007'], 'sold': [3]}
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TableError(f"{source} is text in UTF-16: save it as CSV in UTF-8.")
+        raise TableError(f"{source} is text in UTF-16", "save it as CSV in UTF-8")
     if data[:65536] != data[:65536].translate(None, _CONTROL):
-        raise TableError(f"{source} is no CSV or Parquet file: it holds binary data of another kind.")
+        raise TableError(f"{source} is no CSV or Parquet file", "it holds binary data of another kind")
     data, delimiter = _separated(data, wanted)
     try:
         # Tasks are read as text, so that '007' and numbers of 20 digits stay what they are.
@@ -54,24 +85,11 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> TableFile:
     except MemoryError:
         raise MemoryError(f"{source} does not fit into memory: bring fewer rows or columns") from None
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise _fault(TableFile(source, None, data, delimiter), str(error).splitlines()[0]) from None
+        raise _fault(CsvFile(source, None, data=data, delimiter=delimiter), str(error).splitlines()[0]) from None
     by = _DELIMITERS.get(delimiter, repr(delimiter))
     notes = () if delimiter == "," else (f"The file's columns are separated by {by}.",)
-    return TableFile(source, columns, data, delimiter, notes, frozenset(filter(names_row_numbers, names)))
-
-
-def as_written(file: TableFile, names: Sequence[str]) -> Any:
-    r"""Columns of a CSV file as text, whatever they were taken for; costs another pass over the file.
-
-    Examples
-    --------
-    >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
-    >>> file.columns["sold"].to_pylist(), as_written(file, ["sold"]).to_pydict()
-    ([1000.0], {'sold': ['1e3']})
-    """
-    assert file.delimiter is not None
-    types = dict.fromkeys(names, pa.string())
-    return _parsed(file.data, file.delimiter, column_types=types, include_columns=list(names))
+    index = frozenset(filter(names_row_numbers, names))
+    return CsvFile(source, columns, notes, index, data=data, delimiter=delimiter)
 
 
 def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = None, **convert: Any) -> Any:
@@ -85,7 +103,7 @@ def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = N
 
 
 def _separated(data: bytes, wanted: tuple[str, str]) -> tuple[bytes, str]:
-    """The table and its separator: of Excel's first line an empty one stays, so that lines count as in the file."""
+    """The table and its separator. Excel's first line becomes an empty one, so that lines count as in the file."""
     named = _SEPARATOR.match(data)
     if named is None or not named[1].isascii():
         return data, _delimiter(data, wanted)
@@ -104,28 +122,29 @@ def _delimiter(data: bytes, wanted: tuple[str, str]) -> str:
     return max(_DELIMITERS, key=merit)
 
 
-def _fault(file: TableFile, reason: str) -> TableError:
+def _fault(file: CsvFile, reason: str) -> TableError:
     if "Empty CSV" in reason:  # a header without a line end
-        return TableError(f"{file.source} has no data rows.")
+        return TableError(f"{file.source} has no data rows")
     try:
         file.data.decode()
     except UnicodeDecodeError:
-        return TableError(f"{file.source} cannot be read as CSV: it is not in UTF-8, so save it as UTF-8.")
+        return TableError(f"{file.source} cannot be read as CSV", "it is not in UTF-8, so save it as UTF-8")
     found: list[Any] = []
 
     def stop(record: Any) -> str:
         found.append(record)
         return "error"
 
-    with suppress(pa.ArrowException):  # once more, for the number of the row; its text is UTF-8 by now
-        _parsed(file.data, str(file.delimiter), stop)
-    return _ragged(file, found[0]) if found else TableError(f"{file.source} cannot be read as CSV: {reason}.")
+    with suppress(pa.ArrowException):  # parsed again to learn the number of the row; its text is UTF-8 by now
+        _parsed(file.data, file.delimiter, stop)
+    return _ragged(file, found[0]) if found else TableError(f"{file.source} cannot be read as CSV", reason)
 
 
-def _ragged(file: TableFile, record: Any) -> TableError:
+def _ragged(file: CsvFile, record: Any) -> TableError:
     row = file.row(record.number - 2)  # the header is record 1
     hint = " (is a quotation mark left open?)" if "\n" in record.text else ""
     return TableError(
-        f"{file.source} is ragged: {row} has {counted(record.actual_columns, 'value')} where the header names "
-        f"{counted(record.expected_columns, 'column')}{hint}."
+        f"{file.source} is ragged",
+        f"{row} has {counted(record.actual_columns, 'value')} where the header names "
+        f"{counted(record.expected_columns, 'column')}{hint}",
     )

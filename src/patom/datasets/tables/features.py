@@ -1,4 +1,4 @@
-"""The features of a table's file as one matrix, or one sentence on why not."""
+"""The features of a table's file as one matrix: numbers, and text that is or is meant as numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,46 +9,90 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from patom.datasets.tables.columns import float_values, held, is_missing, is_number, is_text, may_be_text
-from patom.datasets.tables.csv_file import as_written
-from patom.datasets.tables.file import ColumnError, TableError, TableFile
-from patom.datasets.tables.numbers import meant_as_numbers, numbers_among
+from patom.datasets.tables.columns import float_values, held, is_number, is_text, may_be_text, missing_values
+from patom.datasets.tables.file import (
+    DamagedError,
+    TableError,
+    TableFile,
+    UnreadableError,
+    no_feature,
+    not_finite,
+    not_numbers,
+)
 from patom.datasets.tables.wording import counted, listed, quoted
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
+
+_SPACE = r"[\s\p{Zs}\p{Cf}]"  # no-break, narrow and zero-width ones too
+_SIGN = r"[+\-\x{2010}-\x{2015}\x{2212}\x{FE63}\x{FF0B}\x{FF0D}]"
+_MONEY = (
+    r"(?:[A-Z]{0,3}\p{Sc}|(?i:usd|eur|gbp|jpy|chf|cny|inr|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|rub|brl|mxn|zar|krw|try)"
+    r"|kr\.?|z\x{142}|Rs\.?)"
+)
+_MARK = rf"(?:{_MONEY}|[%\x{{2030}}\x{{FF05}}\x{{B0}}])"
+_GROUPED = "|".join(
+    [
+        r"\p{Nd}{1,3}(?:,\p{Nd}{2,3})*,\p{Nd}{3}(?:\.\p{Nd}*)?",  # 1,234.5, and 12,34,567 as in India
+        r"\p{Nd}{1,3}(?:\.\p{Nd}{3})+,\p{Nd}*",  # 1.234,5
+        r"\p{Nd}{1,3}(?:\.\p{Nd}{3}){2,}",  # 1.234.567
+        r"\p{Nd}{1,3}(?:['\x{2019}\x{2BC}\x{B4}`]\p{Nd}{3})+(?:[.,]\p{Nd}*)?",  # 1'234.5
+        rf"\p{{Nd}}{{1,3}}(?:{_SPACE}\p{{Nd}}{{3}})+(?:[.,]\p{{Nd}}*)?",  # 1 234,5
+        r"\p{Nd}{1,3}(?:\x{66C}\p{Nd}{3})+(?:\x{66B}\p{Nd}*)?",  # the same in Arabic
+        rf"\p{{Nd}}*{_SPACE}?[\x{{BC}}-\x{{BE}}\x{{2150}}-\x{{215E}}]",  # one and a half
+    ]
+)
+_POWER = rf"(?:[eEdD]|{_SPACE}?[x\x{{D7}}\x{{B7}}*]{_SPACE}?10(?:\^|\*\*))"
+_DIGITS = rf"(?:{_GROUPED}|\p{{Nd}}+[.,\x{{66B}}\x{{B7}}]?\p{{Nd}}*|[.,]\p{{Nd}}+)(?:{_POWER}{_SIGN}?\p{{Nd}}+)?"
+_SIGNED = rf"{_SIGN}?{_SPACE}?{_DIGITS}|{_DIGITS}{_SIGN}"
+_MARKED = (
+    rf"{_SIGN}?{_SPACE}*{_MARK}?{_SPACE}*(?:{_SIGNED}){_SPACE}*{_MARK}?{_SIGN}?"
+    rf"|\({_SPACE}*{_MARK}?{_SPACE}*{_DIGITS}{_SPACE}*{_MARK}?{_SPACE}*\)"  # bookkeepers' minus
+    rf"|{_MARK}{_SPACE}*\({_DIGITS}\)"
+)
+# The apostrophe is a spreadsheet's, which makes text of a number.
+_MEANT = rf"^{_SPACE}*'?(?:{_MARKED}){_SPACE}*$"
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_OTHER = "|".join(
+    [
+        rf"^(?:{_OCTET}\.){{3}}{_OCTET}$",  # an address
+        rf"^\+\d+(?:{_SPACE}\d+)+$|^\d{{3}}(?:{_SPACE}\d{{3}}){{2}}$",  # a telephone
+    ]
+)
 
 
 def feature_matrix(
     file: TableFile, task: str, target: str, asked: Sequence[str] | None
 ) -> tuple[tuple[str, ...], NDArray[np.float64], list[str]]:
-    """Read the features asked for, or all other columns that hold numbers, one column at a time into one matrix.
+    """Read the features named, or all other columns that hold numbers, one column at a time into one matrix.
 
-    Gives d names, (n, d) float64 values, NaN where missing, and notes on the columns left out, on those read as
+    Returns d names, (n, d) float64 values, NaN where missing, and notes on the columns left out, on those read as
     numbers from text and on those that float64 rounds. Raises TableError if no feature is left, or if a value is not
-    a number in a column that was asked for or at least half of whose values are meant as numbers.
+    a number in a column that was named or at least half of whose values are meant as numbers.
 
     Examples
     --------
-    >>> file = TableFile("sales.parquet", pa.table({"shop": [3, 1], "price": [0.5, 2], "sold": [7, 9]}), b"", None)
+    >>> file = TableFile("sales.parquet", pa.table({"shop": [3, 1], "price": [0.5, 2], "sold": [7, 9]}))
     >>> feature_matrix(file, "shop", "sold", None)
     (('price',), array([[0.5],
            [2. ]]), [])
     """
-    names = file.columns.column_names
-    types = {name: held(kind) for name, kind in zip(names, file.columns.schema.types, strict=True)}
-    others = [name for name in names if name not in (task, target)]
-    named = [name for name in others if name not in file.index] if asked is None else list(asked)
+    types = {name: held(kind) for name, kind in zip(file.schema.names, file.schema.types, strict=True)}
+    named = file.default_features((task, target)) if asked is None else list(asked)
     strange = set() if asked else {name for name in named if name in file.extensions or _is_packed(types[name])}
     reading = _Reading(file, required=asked is not None)
     typed = {name for name in named if is_number(types[name])} - strange
-    told: dict[str, NDArray[np.float64]] = {}
+    parsed: dict[str, NDArray[np.float64]] = {}
     for name in named:  # text becomes numbers, or is left out, before there is room for all
         if name not in typed and name not in strange and (asked is not None or may_be_text(types[name])):
             values = reading.numbers(name)
             if values is not None:
-                told[name] = values
-    text, chosen = list(told), [name for name in named if name in typed or name in told]
-    columns, X = _filled(file, chosen, lambda name: told.pop(name) if name in told else reading.numbers(name))
+                parsed[name] = values
+    text, chosen = list(parsed), [name for name in named if name in typed or name in parsed]
+    columns, X = _filled(file, chosen, lambda name: parsed.pop(name) if name in parsed else reading.numbers(name))
     if not columns:
-        raise TableError(f"{file.source} has no feature: no column but {task!r} and {target!r} holds numbers.")
+        raise no_feature(file, task, target)
+    others = [name for name in file.schema.names if name not in (task, target)]
     notes = _left_out(file, others, columns, strange.union(reading.unreadable)) if asked is None else []
     if text:
         notes.append(f"Stored as text and read as numbers: {listed(text, 20)}.")
@@ -84,8 +128,8 @@ def _is_packed(kind: Any) -> bool:
 def _filled(
     file: TableFile, names: list[str], read: Callable[[str], NDArray[np.float64] | None]
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """The columns that hold a value, in one matrix that is allocated once, where all of them do."""
-    X, full = np.empty((file.columns.num_rows, len(names))), np.ones(len(names), dtype=bool)
+    """The columns that hold a value, in one matrix; no copy of it is made if all columns do."""
+    X, full = np.empty((file.n_rows, len(names))), np.ones(len(names), dtype=bool)
     for j, name in enumerate(names):
         values = read(name)
         full[j] = values is not None
@@ -97,19 +141,19 @@ def _filled(
 
 @dataclass
 class _Reading:
-    """Columns as float64, and what is to be said of them."""
+    """Columns as float64, and what the notes say of them."""
 
     file: TableFile
     required: bool
-    large: dict[str, bool] = field(default_factory=dict)  # with values from 2**53 on; False if they may all be floats
+    large: dict[str, bool] = field(default_factory=dict)  # with values from 2**53 on: whether whole numbers are sure
     unreadable: list[str] = field(default_factory=list)
 
     def numbers(self, name: str) -> NDArray[np.float64] | None:
         """A column as float64, NaN where missing; None if it holds no numbers and none are required."""
         try:
-            column = self.file.columns[name]
-        except ColumnError:
-            if self.required:
+            column = self.file.column(name)
+        except UnreadableError as error:
+            if self.required or isinstance(error, DamagedError):
                 raise
             self.unreadable.append(name)
             return None
@@ -120,26 +164,27 @@ class _Reading:
         return values
 
     def _keep_large(self, name: str, column: Any) -> None:
-        """Remember that a column holds whole numbers from 2**53 on, or that its text in the file is to be asked."""
+        """Remember that a column holds whole numbers from 2**53 on, or that only its text in the file can tell."""
         if may_round(column.type) or (is_text(column.type) and _long_whole(column)):
             self.large[name] = True
-        elif pa.types.is_floating(column.type) and self.file.delimiter is not None:
-            self.large[name] = False  # whole numbers beyond int64 were taken for floats
+        elif pa.types.is_floating(column.type):
+            self.large[name] = False  # of a CSV file: whole numbers beyond int64 were taken for floats
 
     def rounded(self, columns: Sequence[str]) -> list[str]:
         """Those of the columns that hold whole numbers beyond 2**53; takes a pass over a CSV with floats so large."""
         doubtful = [name for name in columns if self.large.get(name) is False]
-        text = as_written(self.file, doubtful) if doubtful else {}
-        return [name for name in columns if self.large.get(name) or (name in doubtful and _long_whole(text[name]))]
+        text = self.file.as_written(doubtful) if doubtful else None
+        found = {name for name in doubtful if text is not None and _long_whole(text[name])}
+        return [name for name in columns if self.large.get(name) or name in found]
 
 
 def _long_whole(text: Any) -> bool:
-    """Whether one of the numbers, as written, is whole and has digits for 2**53 at least."""
+    """Whether one of the numbers, as written, is whole and has at least the 16 digits of 2**53."""
     return bool(pc.any(pc.match_substring_regex(text, r"^\s*[+-]?0*[1-9]\d{15,}(\.0*)?\s*$")).as_py())
 
 
 def may_round(kind: Any) -> bool:
-    """Whether an Arrow type holds whole numbers beyond 2**53, of which float64 holds some only."""
+    """Whether an Arrow type holds whole numbers beyond 2**53, which float64 may round."""
     return bool(pa.types.is_decimal(kind) or (pa.types.is_integer(kind) and kind.bit_width == 64))
 
 
@@ -154,7 +199,7 @@ def column_numbers(
     Examples
     --------
     >>> column = pa.chunked_array([["1", "-2e1"]])
-    >>> column_numbers(TableFile("sales.csv", None, b"", ","), "price", column, required=False)
+    >>> column_numbers(TableFile("sales.csv", None), "price", column, required=False)
     array([  1., -20.])
     """
     if column.null_count == len(column):
@@ -163,16 +208,16 @@ def column_numbers(
         return float_values(column)
     if not is_text(column.type):
         if required:
-            raise TableError(f"The column {name!r} of {file.source} holds values of type {column.type}, not numbers.")
+            raise not_numbers(file, name, f"type {column.type}")
         return None
     missing, text = missing_values(column), pc.utf8_trim_whitespace(column)
     odd = ~missing & ~numbers_among(text)
     if odd.any() and (required or 2 * int((meant_as_numbers(text) & ~missing).sum()) >= int((~missing).sum())):
         row = int(odd.argmax())
         raise TableError(
-            f"The column {name!r} of {file.source} holds {quoted(column[row].as_py())} in {file.row(row)}, "
-            f"which is not a number ({counted(int(odd.sum()), 'such value')} in all): correct such values "
-            f"(numbers are written like -1.5 or 2e3), {way_out}."
+            f"the column {name!r} of {file.source} holds {quoted(column[row].as_py())} in {file.row(row)}, "
+            f"which is not a number ({counted(int(odd.sum()), 'such value')} in all)",
+            f"correct such values (numbers are written like -1.5 or 2e3), {way_out}",
         )
     if odd.any() or (missing.all() and not required):
         return None
@@ -185,7 +230,7 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
 
     Examples
     --------
-    >>> file = TableFile("sales.parquet", pa.table({"price": [1, None]}), b"", None)
+    >>> file = TableFile("sales.parquet", pa.table({"price": [1, None]}))
     >>> check_finite(file, {"price": np.array([1, np.nan])})
     Traceback (most recent call last):
     patom.datasets.tables.file.TableError: sales.parquet holds a missing value in row 2, column 'price' (1 missing or...
@@ -196,24 +241,32 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
     anywhere = np.any(list(found.values()), axis=0)
     row, rows, values = int(anywhere.argmax()), int(anywhere.sum()), int(np.sum(list(found.values())))
     name = next(name for name, bad in found.items() if bad[row])
-    what = "a missing value" if np.isnan(columns[name][row]) else "an infinite value"
-    raise TableError(
-        f"{file.source} holds {what} in {file.row(row)}, column {name!r} "
-        f"({counted(values, 'missing or infinite value')} in {counted(rows, 'row')} in all): "
-        "drop such rows or fill the values in."
-    )
+    total = f" ({counted(values, 'missing or infinite value')} in {counted(rows, 'row')} in all)"
+    raise not_finite(file, row, name, missing=bool(np.isnan(columns[name][row])), of_all=total)
 
 
-def missing_values(column: Any) -> NDArray[np.bool_]:
-    """Mark null, NaN and blank text, shape (n,).
+def numbers_among(text: Any) -> NDArray[np.bool_]:
+    """Mark text that is read as a number, such as -1.5 or 2e3, shape (n,).
 
     Examples
     --------
-    >>> missing_values(pa.array(["a", " ", None]))
-    array([False,  True,  True])
+    >>> numbers_among(pa.array(["2e3", "1,5", None]))
+    array([ True, False, False])
     """
-    missing = is_missing(column)
-    if is_text(column.type):
-        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), False)
-        missing |= np.asarray(blank.to_numpy(zero_copy_only=False), dtype=bool)
-    return missing
+    return _matches(text, _NUMBER)
+
+
+def meant_as_numbers(text: Any) -> NDArray[np.bool_]:
+    """Mark text that is a number to a person, shape (n,); no dates, times, versions, addresses or telephones.
+
+    Examples
+    --------
+    >>> meant_as_numbers(pa.array(["1,234,567", "$1.50", "(1.5)", "20 %", "2020-01-02", "10:30", "v1.2"])).tolist()
+    [True, True, True, True, False, False, False]
+    """
+    return _matches(text, _NUMBER) | (_matches(text, _MEANT) & ~_matches(text, _OTHER))
+
+
+def _matches(text: Any, pattern: str) -> NDArray[np.bool_]:
+    found = pc.fill_null(pc.match_substring_regex(text, pattern), False)
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)

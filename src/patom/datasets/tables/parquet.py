@@ -1,10 +1,7 @@
 """Rows from a Parquet file, row group by row group, into arrays that are allocated once."""
 
 import warnings
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -16,19 +13,27 @@ from patom.core.arrays import AnyArray
 from patom.datasets.dataset import LongTable
 from patom.datasets.tables.columns import (
     NotWholeError,
-    as_text,
-    distinct_values,
     float_values,
     floats_or_exact,
     held,
-    is_missing,
     is_number,
     plain,
-    text_array,
     whole_numbers,
 )
-from patom.datasets.tables.parquet_file import ParquetSource, UnreadableError, open_parquet
-from patom.pipes import NotAFileError, pipe_content
+from patom.datasets.tables.features import may_round
+from patom.datasets.tables.file import (
+    TableError,
+    TableFile,
+    UnreadableError,
+    no_feature,
+    not_finite,
+    not_numbers,
+    piped_bytes,
+    require_columns,
+)
+from patom.datasets.tables.labels import Labels
+from patom.datasets.tables.parquet_file import ParquetFile, open_parquet
+from patom.datasets.tables.wording import listed
 
 
 def read_parquet(
@@ -48,12 +53,13 @@ def read_parquet(
     path : path of a Parquet file
         Or of a pipe, as `/dev/stdin`, which is read whole, once.
     task : str or None
-        Column of task labels: whole numbers, text or dates; None puts all rows into task 0.
+        Column of task labels: whole numbers, text of at most 500 characters, dates or booleans; None puts all rows
+        into task 0.
     target : str
         Column of targets: numbers, or text for classes.
     features : sequence of str, optional
-        Columns of numbers; by default all others, in the file's order, but for an index that pandas wrote and columns
-        without a name: sorted by the target, a row's number is the target.
+        Columns of numbers; by default all others, in the file's order, except an index that pandas wrote and columns
+        without a name: where rows are sorted by the target, their numbers reveal it.
     row_groups : sequence of int, optional
         The part of the file to read, by its row groups, in this order; by default all.
     dtype : {"float64", "float32"}, default "float64"
@@ -71,16 +77,18 @@ def read_parquet(
     Raises
     ------
     ValueError
-        A file that cannot be read, is no Parquet file or holds no rows, a column that is missing, named twice or used
-        twice, text or dates for numbers, a missing or infinite value, a task label that is not whole or a float so
-        large that it may stand for several.
+        A file that cannot be read, is no Parquet file or holds no rows, a column that is missing or used twice, two
+        columns of one name, text or dates for numbers, a missing or infinite value, blank text for a label, a task
+        label that is not whole or a float so large that it may stand for several.
     MemoryError
         Rows that do not fit into memory.
 
     Warns
     -----
     UserWarning
-        Where an index or a column without a name was left out of the features.
+        Where an index or a column without a name was left out of the features, where float64 rounds features, which
+        hold whole numbers beyond 2**53, and where pyarrow cannot read the file's own types of whole numbers, so that
+        features may be durations.
 
     Examples
     --------
@@ -95,196 +103,127 @@ def read_parquet(
            [2. ],
            [2.5]]), array([3., 1., 2.]), array(['n', 's', 'n'], dtype='<U1'))
     """
-    source = _Source(_opened(Path(path)), task, target)
-    chosen = source.features(features)
-    groups = source.groups(row_groups)
-    n = sum(source.file.file.metadata.row_group(group).num_rows for group in groups)
-    if n == 0:
-        raise ValueError(f"read_parquet: {source.name} has no rows to read")
-    if features is None and source.index:
-        warnings.warn(source.left_out(), stacklevel=2)
-    shape = (n, len(chosen))
-    X: AnyArray = (
-        np.empty(shape, dtype) if memory_map is None else np.lib.format.open_memmap(memory_map, "w+", dtype, shape)
-    )
-    y, labels = _Targets(source, target, n), _Labels(source, task, n)
-    columns = [*chosen, target, *([] if task is None else [task])]
     try:
-        for first, batch in source.file.batches(groups, columns):
+        file = _opened(Path(path))
+        chosen = _features(file, task, target, features)
+        groups = _groups(file, row_groups)
+        n = sum(file.columns.metadata.row_group(group).num_rows for group in groups)
+        if n == 0:
+            raise TableError(f"{file.source} has no rows to read")
+        shape = (n, len(chosen))
+        X: AnyArray = (
+            np.empty(shape, dtype) if memory_map is None else np.lib.format.open_memmap(memory_map, "w+", dtype, shape)
+        )
+        y, labels = _Targets(file, target, n), None if task is None else Labels(file, task, n)
+        rounded: set[str] = set()
+        for first, batch in file.batches(groups, [*chosen, target, *([] if task is None else [task])]):
             for j, name in enumerate(chosen):
-                X[first : first + batch.num_rows, j] = source.numbers(batch[name], name, first, dtype)
-            y.put(batch, first)
-            labels.put(batch, first)
-    except UnreadableError as error:
-        raise ValueError(f"read_parquet: {error}") from None
-    return LongTable(X, y.all(), labels.all())
+                values = _finite(file, plain(batch[name]), name, first, dtype)
+                X[first : first + batch.num_rows, j] = values
+                if may_round(batch[name].type) and (np.abs(values) >= 2.0**53).any():
+                    rounded.add(name)
+            y.put(plain(batch[target]), first)
+            if labels is not None:
+                labels.put(plain(batch[task]), first)
+        table = LongTable(X, y.all(), np.zeros(n, dtype=np.int64) if labels is None else labels.all())
+    except TableError as error:
+        raise ValueError(f"read_parquet: {error.clause}") from None
+    for sentence in _doubts(file, chosen, rounded, None if features is not None else (task, target)):
+        warnings.warn(f"read_parquet: {sentence}", stacklevel=2)
+    return table
 
 
-def _opened(path: Path) -> ParquetSource:
+def _opened(path: Path) -> ParquetFile:
+    content = piped_bytes(path, "a Parquet file")
     try:
-        return open_parquet(path, pipe_content(path))
-    except NotAFileError as error:
-        raise ValueError(f"read_parquet: {error}, not a Parquet file") from None
+        return open_parquet(path, content)
     except UnreadableError as error:
-        raise ValueError(f"read_parquet: '{path}' cannot be read as a Parquet file: {error.reason}") from None
+        raise TableError(f"'{path}' cannot be read as a Parquet file: {error.reason}") from None
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The file, and what its columns are for."""
+def _features(file: TableFile, task: str | None, target: str, asked: Sequence[str] | None) -> list[str]:
+    """Names of the features, all of them columns of numbers."""
+    asked = [asked] if isinstance(asked, str) else asked
+    require_columns(file, task, target, asked)
+    chosen = file.default_features((task, target)) if asked is None else list(asked)
+    if not chosen:
+        raise no_feature(file, task, target)
+    types = dict(zip(file.schema.names, file.schema.types, strict=True))
+    for name in chosen:
+        extended = asked is None and name in file.extensions
+        if extended or not is_number(held(types[name])):
+            what = f"an extension type over {types[name]}" if extended else f"type {types[name]}"
+            raise not_numbers(file, name, what, "leave it out of the features or turn it into numbers")
+    return chosen
 
-    file: ParquetSource
-    task: str | None
-    target: str
 
-    @property
-    def name(self) -> str:
-        return self.file.name
+def _groups(file: ParquetFile, asked: Sequence[int] | None) -> list[int]:
+    count = file.columns.metadata.num_row_groups
+    strange = [] if asked is None else [group for group in asked if group not in range(count)]
+    if strange:
+        raise TableError(f"row_groups holds {strange[0]!r}", f"{file.source} has the row groups 0 to {count - 1}")
+    return list(range(count) if asked is None else asked)
 
-    @property
-    def roles(self) -> list[str]:
-        return [self.target] if self.task is None else [self.task, self.target]
 
-    @property
-    def index(self) -> list[str]:
-        """Columns that are no features by default."""
-        return [name for name in self.file.schema.names if name in self.file.index and name not in self.roles]
+def _finite(file: TableFile, column: Any, name: str, first: int, dtype: str = "float64") -> AnyArray:
+    """A part of a column as finite numbers; ``first`` is its first row."""
+    values = float_values(column)
+    with np.errstate(over="ignore"):
+        kept = values.astype(dtype, copy=False)
+    good = np.isfinite(kept)
+    if not good.all():
+        row = int(np.argmin(good))
+        if np.isfinite(values[row]):
+            place = f"{file.row(first + row)}, column {name!r}"
+            what = f"{file.source} holds {values[row]:g} in {place}, which is too large for {dtype}"
+            raise TableError(what, "read it as float64")
+        raise not_finite(file, first + row, name, missing=bool(np.isnan(values[row])))
+    return kept
 
-    def left_out(self) -> str:
-        left = ", ".join(map(repr, self.index))
-        return (
-            f"read_parquet: left out of the features of {self.name}, as row numbers or an index: {left}; name them "
-            "in features to keep them"
+
+def _doubts(
+    file: TableFile, chosen: list[str], rounded: set[str], roles: tuple[str | None, str] | None
+) -> Iterator[str]:
+    """What a user should know of the features; those are chosen by default where there are ``roles``."""
+    left = [] if roles is None else [name for name in file.schema.names if name in file.index and name not in roles]
+    if left:
+        yield (
+            f"left out of the features of {file.source}, as row numbers or an index: {', '.join(map(repr, left))}; "
+            "name them in features to keep them"
         )
-
-    def features(self, asked: Sequence[str] | None) -> list[str]:
-        roles, names = self.roles, self.file.schema.names
-        if len(set(roles)) < len(roles):
-            raise ValueError(f"read_parquet: {self.task!r} is named as task and as target; they must be two columns")
-        apart = {*roles, *(self.file.index if asked is None else ())}
-        chosen = [name for name in names if name not in apart] if asked is None else list(asked)
-        times = Counter(names)
-        for name in (*roles, *chosen):
-            if times[name] != 1:
-                near = get_close_matches(str(name), names, 3, 0.5) or names
-                what = f"no column {name!r}; the nearest names are {', '.join(map(repr, near))}"
-                what = f"more than one column {name!r}; rename them" if name in times else what
-                raise ValueError(f"read_parquet: {self.name} has {what}")
-        twice = [name for name, used in Counter((*roles, *chosen)).items() if used > 1]
-        if twice:
-            raise ValueError(f"read_parquet: the column {twice[0]!r} is used twice; take it off the features once")
-        if not chosen:
-            raise ValueError(f"read_parquet: {self.name} has no feature: no column but {', '.join(map(repr, roles))}")
-        types = dict(zip(names, self.file.schema.types, strict=True))
-        for name in chosen:
-            self.require_numbers(name, types[name], extended=asked is None and name in self.file.extensions)
-        return chosen
-
-    def require_numbers(self, name: str, kind: Any, *, extended: bool = False) -> None:
-        if extended or not is_number(held(kind)):
-            what = f"an extension type over {kind}" if extended else f"type {kind}"
-            raise ValueError(
-                f"read_parquet: the column {name!r} of {self.name} holds values of {what}, not numbers; "
-                "leave it out of the features or turn it into numbers"
-            )
-
-    def groups(self, asked: Sequence[int] | None) -> list[int]:
-        held_groups = self.file.file.metadata.num_row_groups
-        strange = [] if asked is None else [group for group in asked if group not in range(held_groups)]
-        if strange:
-            raise ValueError(
-                f"read_parquet: row_groups holds {strange[0]!r}; {self.name} has the row groups 0 to {held_groups - 1}"
-            )
-        return list(range(held_groups) if asked is None else asked)
-
-    def numbers(self, column: Any, name: str, first: int, dtype: str = "float64") -> AnyArray:
-        """A batch's column as finite numbers; ``first`` is its first row."""
-        values = float_values(plain(column))
-        with np.errstate(over="ignore"):
-            kept = values.astype(dtype, copy=False)
-        good = np.isfinite(kept)
-        if not good.all():
-            row = int(np.argmin(good))
-            if np.isfinite(values[row]):
-                raise ValueError(
-                    f"read_parquet: {self.name} holds {values[row]:g} in row {first + row + 1}, column {name!r}, which "
-                    f"is too large for {dtype}; read it as float64"
-                )
-            self.refuse("a missing value" if np.isnan(values[row]) else "an infinite value", name, first + row)
-        return kept
-
-    def refuse(self, what: str, name: str, row: int) -> None:
-        raise ValueError(
-            f"read_parquet: {self.name} holds {what} in row {row + 1}, column {name!r}; drop such rows or fill the "
-            "values in"
-        )
+    if rounded:
+        names = listed([name for name in chosen if name in rounded])
+        yield f"rounded to float64, as they hold whole numbers beyond 2**53: {names}"
+    types = dict(zip(file.schema.names, file.schema.types, strict=True))
+    if file.notes and any(pa.types.is_int64(types[name]) for name in chosen):
+        yield " ".join(file.notes).removesuffix(".")
 
 
-@dataclass
-class _Labels:
-    """Task labels, put in batch by batch: whole numbers, or text as each label's place among those that came."""
+class _Targets(Labels):
+    """Targets: text, or numbers as float64 unless they are whole and float64 would change one, which may be a class."""
 
-    source: _Source
-    name: str | None
-    n: int
-    values: AnyArray | None = None
-    places: dict[str, int] = field(default_factory=dict)
+    role = "target"
 
-    def put(self, batch: Any, first: int) -> None:
-        if self.name is None:
-            return
-        column = plain(batch[self.name])
-        missing = is_missing(column)
-        if missing.any():
-            self.source.refuse("a missing value", self.name, first + int(missing.argmax()))
-        part = self.numbers(column, first) if is_number(column.type) else self.codes(column)
-        if self.values is None:
-            self.values = np.zeros(self.n, part.dtype)
-        elif "iOf".index(part.dtype.kind) > "iOf".index(self.values.dtype.kind):  # the more it can hold
-            self.values = self.values.astype(part.dtype)
-        self.values[first : first + part.size] = part
+    def prepared(self, column: Any) -> Any:
+        """Truth values are the numbers 0 and 1; dates are neither numbers nor classes."""
+        if pa.types.is_temporal(column.type):
+            raise not_numbers(self.file, self.name, f"type {column.type}")
+        return column
+
+    def missing(self, row: int, of_all: str) -> TableError:
+        """The error where a row has no target."""
+        return not_finite(self.file, row, self.name, missing=True, of_all=of_all)
 
     def numbers(self, column: Any, first: int) -> AnyArray:
-        try:
-            return whole_numbers(column)
-        except NotWholeError as error:
-            raise ValueError(
-                f"read_parquet: the task column {self.name!r} of {self.source.name} holds {error.shown} in row "
-                f"{first + error.row + 1}; {error}"
-            ) from None
-
-    def codes(self, column: Any) -> AnyArray:
-        try:
-            distinct, codes = distinct_values(as_text(column))
-        except TypeError as error:
-            raise ValueError(f"read_parquet: the column {self.name!r} of {self.source.name} holds {error}") from None
-        places = [self.places.setdefault(label, len(self.places)) for label in distinct]
-        return np.asarray(places, np.int32)[codes]
-
-    def all(self) -> AnyArray:
-        """The labels of all rows."""
-        if self.values is None:
-            return np.zeros(self.n, dtype=np.int64)
-        if not self.places:
-            return self.values
-        try:
-            return text_array(list(self.places))[self.values]
-        except ValueError as error:
-            raise ValueError(f"read_parquet: the column {self.name!r} of {self.source.name} holds {error}") from None
-
-
-class _Targets(_Labels):
-    """Targets: numbers as float64 unless they are whole and float64 would change one, which may be two classes."""
-
-    def numbers(self, column: Any, first: int) -> AnyArray:
+        """A part of the rows: whole numbers exactly, others as float64."""
         if not pa.types.is_floating(column.type):
             try:
                 return whole_numbers(column)
-            except NotWholeError:  # decimals that measure
+            except NotWholeError:  # decimals that are no whole numbers
                 pass
-        return self.source.numbers(column, str(self.name), first)
+        return _finite(self.file, column, self.name, first)
 
     def all(self) -> AnyArray:
-        """The targets of all rows."""
+        """The targets of all rows: float64, whole numbers that float64 would change, or str."""
         values = super().all()
         return floats_or_exact(values) if values.dtype.kind in "iO" else values

@@ -1,11 +1,11 @@
-"""A Parquet file as it is opened, and the sentence where it cannot be read: unlike others, damaged, or too large."""
+"""A Parquet file as it is opened, and the sentence where it cannot be read: types, damage, too little memory."""
 
 import errno
 import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,72 +13,48 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patom.datasets.tables.columns import names_row_numbers, plain
+from patom.datasets.tables.file import DamagedError, TableFile, UnreadableError
 from patom.pipes import name_of
 
 _BATCH = 1 << 14  # rows decoded at a time
 
 
-class UnreadableError(ValueError):
-    """What cannot be read; ``reason`` is pyarrow's or the system's."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class DamagedError(UnreadableError):
-    """Bytes that are no Parquet file, or no longer one; any other unreadable file is whole."""
-
-
 @dataclass(frozen=True, eq=False)
-class ParquetSource:
-    """An open Parquet file: its columns by name, read when they are asked for.
+class ParquetFile(TableFile):
+    """An open Parquet file, whose columns are read when they are asked for: ``columns`` is pyarrow's ParquetFile.
 
     Parameters
     ----------
-    name : str
-        For messages.
-    file : pyarrow.parquet.ParquetFile
-    why_untyped : str or None
-        Why the schema that Arrow left beside Parquet's own was not read, where that was so.
-    schema : pyarrow Schema
-        Names and types of the columns, in the file's order; of an extension's the type that it is stored as.
-    index : frozenset of str
-        The columns that hold no feature but the rows' index, as pandas says or as their names do.
-    extensions : frozenset of str
-        The columns whose numbers or bytes mean what an extension of Arrow's types says, as pandas' periods.
+    stored : pyarrow Schema
+        Names and types of the columns; of an extension the type that it is stored as.
     """
 
-    name: str
-    file: Any
-    why_untyped: str | None
-    schema: Any = field(init=False)
-    index: frozenset[str] = field(init=False)
-    extensions: frozenset[str] = field(init=False)
+    stored: Any = None
 
-    def __post_init__(self) -> None:
-        schema = self.file.schema_arrow  # built anew each time
-        names, written = schema.names, {name for name in _index_columns(schema) if isinstance(name, str)}
-        fields = zip(names, map(_storage, schema.types), strict=True)
-        index = written.intersection(names).union(filter(names_row_numbers, names))
-        object.__setattr__(self, "schema", pa.schema(list(fields)))
-        object.__setattr__(self, "index", frozenset(index))
-        object.__setattr__(self, "extensions", frozenset(kept.name for kept in schema if _is_extended(kept)))
+    @property
+    def schema(self) -> Any:
+        """Names and Arrow types of the columns, in the file's order."""
+        return self.stored
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the whole file."""
+        return int(self.columns.metadata.num_rows)
 
     def column(self, name: str) -> Any:
-        """One column of all rows, as `plain` leaves it."""
-        with explained(self.name, name):
-            found = self.file.read(columns=[name], use_threads=False)
+        """All rows of one column, as `columns.plain` leaves it."""
+        with explained(self.source, name):
+            found = self.columns.read(columns=[name], use_threads=False)
             return plain(found.column(name))  # a struct's field may have come along: "s.b" is in "s", too
 
     def batches(self, groups: Sequence[int], columns: list[str]) -> Iterator[tuple[int, Any]]:
-        """First row, among those read, and columns of a batch."""
+        """For each batch of rows its first row, counted among those read, and its columns."""
         first = 0
-        for group in groups:  # asked for together, Arrow would read ahead
-            with explained(self.name):
-                read = self.file.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False)
+        for group in groups:  # if pyarrow had all groups at once, it would read ahead
+            with explained(self.source):
+                read = self.columns.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False)
             while True:
-                with explained(self.name):
+                with explained(self.source):
                     batch = next(read, None)
                 if batch is None:
                     break
@@ -86,13 +62,8 @@ class ParquetSource:
                 first += batch.num_rows
 
 
-def open_parquet(path: Path, content: bytes | None = None) -> ParquetSource:
-    """Open a Parquet file by its path, or ``content``, what a pipe gave.
-
-    Raises
-    ------
-    UnreadableError, DamagedError, MemoryError
-        As `explained` says.
+def open_parquet(path: Path, content: bytes | None = None) -> ParquetFile:
+    """Open a Parquet file by its path, or ``content``, what a pipe gave. Raises what `explained` raises.
 
     Examples
     --------
@@ -103,32 +74,50 @@ def open_parquet(path: Path, content: bytes | None = None) -> ParquetSource:
     """
 
     def source() -> Any:
-        # As bytes, since pyarrow takes no text for a path that is none.
+        # The path is given as bytes, since pyarrow refuses text that is not UTF-8.
         return pa.OSFile(os.fsencode(path)) if content is None else pa.BufferReader(content)
 
     with explained(name_of(path)):
         try:
-            return ParquetSource(name_of(path), pq.ParquetFile(source()), None)
+            return _described(name_of(path), pq.ParquetFile(source()))
         except MemoryError:
             raise
-        except pa.ArrowException as error:  # the type of one column may do it, as integers of 128 bits
+        except pa.ArrowException as error:  # the type of one column may cause it, such as integers of 128 bits
             first = error
         try:
             with path.open("rb") if content is None else io.BytesIO(content) as file:
                 alone = pq.ParquetFile(source(), metadata=_parquet_alone(file))
-            return ParquetSource(name_of(path), alone, _first_line(first))
+            return _described(name_of(path), alone, _first_line(first))
         except (pa.ArrowException, OSError):
             raise first from None
 
 
+def _described(name: str, file: Any, why_untyped: str | None = None) -> ParquetFile:
+    """The file, with what its schema says of the columns; ``why_untyped`` says why Arrow's part was not read."""
+    schema = file.schema_arrow  # built anew each time
+    names, written = schema.names, {name for name in _index_columns(schema) if isinstance(name, str)}
+    notes = () if why_untyped is None else (
+        f"The file's columns have the types of Parquet, as pyarrow cannot read those of Arrow beside them "
+        f"({why_untyped}); a duration counts as whole numbers.",
+    )  # fmt: skip
+    return ParquetFile(
+        source=name,
+        columns=file,
+        notes=notes,
+        index=frozenset(written.intersection(names).union(filter(names_row_numbers, names))),
+        extensions=frozenset(kept.name for kept in schema if _is_extended(kept)),
+        stored=pa.schema(list(zip(names, map(_storage, schema.types), strict=True))),
+    )
+
+
 @contextmanager
 def explained(name: str, column: str | None = None) -> Iterator[None]:
-    """Turn pyarrow's errors into sentences without a full stop.
+    """Turn pyarrow's errors into sentences.
 
     Raises
     ------
     UnreadableError
-        What pyarrow lacks, or the disk refuses.
+        What this pyarrow cannot decode, or what the disk refuses.
     DamagedError
         A file that begins as a Parquet file and does not go on as one.
     MemoryError
@@ -140,28 +129,25 @@ def explained(name: str, column: str | None = None) -> Iterator[None]:
     ...     raise pa.ArrowInvalid("Unexpected end of stream")
     Traceback (most recent call last):
         ...
-    patom.datasets.tables.parquet_file.DamagedError: sales.parquet begins as a Parquet file but is damaged or cut short
+    patom.datasets.tables.file.DamagedError: sales.parquet begins as a Parquet file but is damaged or cut short.
     """
     what = name if column is None else f"the column {column!r} of {name}"
+    too_large = f"{what} does not fit into memory: read fewer rows or columns, or allow more memory"
     try:
         yield
-    except MemoryError:  # Arrow's own among them
-        raise MemoryError(_too_large(what)) from None
+    except MemoryError:  # Arrow's own is one of them
+        raise MemoryError(too_large) from None
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         number = getattr(error, "errno", None)
         if number == errno.ENOMEM:
-            raise MemoryError(_too_large(what)) from None
-        if number is not None:  # the system's word, not Arrow's
+            raise MemoryError(too_large) from None
+        if number is not None:  # the system refused, not Arrow
             reason = os.strerror(number).lower()
             raise UnreadableError(f"{what} cannot be read: {reason}", reason) from None
         raise DamagedError(f"{name} begins as a Parquet file but is damaged or cut short", _first_line(error)) from None
-    except pa.ArrowException as error:  # the most of them: not implemented
+    except pa.ArrowException as error:  # mostly: not implemented
         reason = _first_line(error)
         raise UnreadableError(f"{what} cannot be read by pyarrow {pa.__version__} ({reason})", reason) from None
-
-
-def _too_large(what: str) -> str:
-    return f"{what} does not fit into memory: read fewer rows or columns, or allow more memory"
 
 
 def _first_line(error: BaseException) -> str:
@@ -171,7 +157,7 @@ def _first_line(error: BaseException) -> str:
 def _index_columns(schema: Any) -> list[Any]:
     try:
         found = (schema.pandas_metadata or {}).get("index_columns", [])
-    except (ValueError, AttributeError):  # no JSON, or none of pandas
+    except (ValueError, AttributeError):  # metadata that is no JSON, or not written by pandas
         return []
     return list(found) if isinstance(found, list) else []
 

@@ -1,7 +1,5 @@
 """A user's table, CSV or Parquet, as arrays, with notes on all that was decided for the user."""
 
-import difflib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -9,32 +7,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from patom.datasets.tables.columns import names_row_numbers
-from patom.datasets.tables.features import check_finite, feature_matrix
-from patom.datasets.tables.file import TableError, TableFile
-from patom.datasets.tables.reading import read_file
-from patom.datasets.tables.target import Target, target_values
-from patom.datasets.tables.tasks import task_labels
-from patom.datasets.tables.tells import telling_notes
+from patom.datasets.tables.columns import distinct_values, is_text, missing_values
+from patom.datasets.tables.csv_file import read_csv
+from patom.datasets.tables.features import check_finite, column_numbers, feature_matrix, may_round
+from patom.datasets.tables.file import TableError, TableFile, piped_bytes, require_columns
+from patom.datasets.tables.labels import task_labels
+from patom.datasets.tables.leakage import leakage_notes
+from patom.datasets.tables.parquet_file import open_parquet
 from patom.datasets.tables.wording import listed, quoted, readable
 from patom.pipes import name_of
 
 __all__ = ["Kind", "Table", "TableError", "read_table"]
 
 Kind = Literal["regression", "classification"]
+_HEAD = 1 << 16  # bytes of a file that show its kind
 _FEW_VALUES = 20  # whole numbers with no more distinct values than this may be class codes
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table in long format: n rows, d features, one task label and one target each.
+    """A table in long format: n rows of d features, each with one task label and one target.
 
     `name` and `source` are the file's stem and name; `kind_reason` completes "regression, since ...";
     `X` is (n, d) float64; `y` is (n,) float64, for classification -1 or +1; `task` is (n,), int64 or str;
     `classes` is (negative, positive) as printed, None for regression; `notes` are sentences on all that was
-    decided for the user. Rows and default features stand in the file's order.
+    decided for the user. Rows and default features are in the file's order.
     """
 
     name: str
@@ -104,12 +105,14 @@ def read_table(
     ('classification', ('price',), ('no', 'yes'), array([-1.,  1.]))
     """
     if kind not in ("auto", "regression", "classification"):
-        raise TableError(f"The kind must be 'auto', 'regression' or 'classification', not {kind!r}.")
+        raise TableError(f"the kind must be 'auto', 'regression' or 'classification', not {kind!r}")
     path = Path(path)
-    file = read_file(path, task, target)
-    features = features(file.columns.column_names) if callable(features) else features
+    file = open_table(path, task, target)
+    features = features(file.schema.names) if callable(features) else features
     features = [features] if isinstance(features, str) else features
-    _check_names(file, task, target, features)
+    require_columns(file, task, target, features)
+    if not file.n_rows:
+        raise TableError(f"{file.source} has no data rows")
     labels = task_labels(file, task)
     names, X, notes = feature_matrix(file, task, target, features)
     found = target_values(file, target, kind)
@@ -132,42 +135,145 @@ def read_table(
         task_column=task,
         target_column=target,
         classes=classes,
-        notes=(*file.notes, *notes, *telling_notes(X, y, labels, names), kind_note),
+        notes=(*file.notes, *notes, *leakage_notes(X, y, labels, names), kind_note),
     )
 
 
-def _check_names(file: TableFile, task: str, target: str, features: Sequence[str] | None) -> None:
-    if task == target:
-        raise TableError(f"{task!r} is named as the task and as the target: they must be two columns.")
-    names = file.columns.column_names
-    held = Counter(names)
-    wanted = {task, target, *(features or ())}
-    doubled = [name for name, times in held.items() if times > 1 and (name in wanted or not names_row_numbers(name))]
-    if doubled:
-        raise TableError(f"{file.source} has more than one column named {listed(doubled)}: rename them.")
-    chosen = () if features is None else features
-    for name in (task, target, *chosen):
-        if name not in held:
-            raise TableError(f"{file.source} has no column {name!r}: {_nearest(name, names)}.")
-    for name in (task, target):
-        if name in chosen:
-            role = "task" if name == task else "target"
-            raise TableError(f"The {role} column {name!r} cannot be a feature too: take it off the features.")
-    twice = [name for name, times in Counter(chosen).items() if times > 1]
-    if twice:
-        raise TableError(f"The features name {listed(twice)} more than once.")
-    if features is not None and not chosen:
-        raise TableError("The features name no column: name at least one, or leave them to be chosen.")
-    if not file.columns.num_rows:
-        raise TableError(f"{file.source} has no data rows.")
+def open_table(path: Path, task: str, target: str) -> TableFile:
+    r"""Open a CSV or Parquet file, told apart by content, or read a pipe.
+
+    A CSV file's separator is found by the names of the task and of the target; its task is read as text. It takes one
+    pass and about twice its size in memory. The columns of a Parquet file are read when they are used, one at a time.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sales.csv")
+    ...     _ = path.write_text("shop;sold\n007;3\n008;5\n")
+    ...     file = open_table(path, "shop", "sold")
+    >>> file.column("shop").to_pylist(), file.row(1), file.notes
+    (['007', '008'], 'row 2 (line 3 of the file)', ("The file's columns are separated by semicolons.",))
+    """
+    piped = piped_bytes(path, "a CSV or Parquet file")
+    head = _head(path) if piped is None else piped[:_HEAD]
+    if head.startswith(b"PAR1") and b"\0" in head:  # a CSV header may begin with the same letters
+        return open_parquet(path, piped)
+    return read_csv(_content(path) if piped is None else _filled(path, piped), name_of(path), (task, target))
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name.casefold(), [other.casefold() for other in names], 3, 0.5)
-    near = [other for other in names if other.casefold() in close]
-    if not near:
-        return f"its column{'s are' if names[1:] else ' is'} {listed(names)}" if names else "it has none"
-    return f"the nearest name{'s are' if near[1:] else ' is'} {listed(near)}"
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError:  # reported where the file is read
+        return b""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return _filled(path, path.read_bytes())
+    except MemoryError:
+        raise MemoryError(f"{name_of(path)} does not fit into memory: bring fewer rows or columns") from None
+    except FileNotFoundError:
+        raise TableError(f"There is no file '{path}'") from None
+    except OSError as error:
+        raise TableError(f"'{path}' cannot be read", (error.strerror or str(error)).lower()) from None
+
+
+def _filled(path: Path, data: bytes) -> bytes:
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
+        raise TableError(f"'{path}' is empty", "it needs a header line and data rows")
+    return data
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target: `values` is (n,) float64, NaN where missing.
+
+    `words` are the sorted names of the classes, and the values places among them, or None if the values are numbers;
+    `count` is the number of distinct numbers in the file where float64 makes some of them equal.
+    """
+
+    values: NDArray[np.float64]
+    words: list[str] | None = None
+    count: int | None = None
+
+
+def target_values(file: TableFile, name: str, kind: str) -> Target:
+    """Read the target as numbers, or as places among the sorted names of its classes.
+
+    `kind` is "auto", "regression" or "classification". Two numbers that float64 would make equal are two classes.
+    Raises TableError if `kind` is "regression" and the target holds words or numbers that float64 cannot tell apart,
+    or if it holds neither numbers nor words.
+
+    Examples
+    --------
+    >>> file = TableFile("sales.parquet", pa.table({"sold": ["yes", "no", "yes"]}))
+    >>> target_values(file, "sold", "auto")
+    Target(values=array([1., 0., 1.]), words=['no', 'yes'], count=None)
+    """
+    column = file.column(name)
+    if is_text(column.type):
+        return _of_text(file, name, column, kind)
+    values = column_numbers(file, name, column, required=True)
+    assert values is not None
+    if pa.types.is_boolean(column.type):
+        return Target(values, ["False", "True"])
+    if pa.types.is_floating(column.type) and (np.abs(values) >= 2.0**53).any():
+        written = file.as_written([name])  # of a CSV file: whole numbers beyond int64 were taken for floats
+        column = column if written is None else written[name]
+    return _told_apart(file, name, column, values, kind)
+
+
+def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
+    words = pc.if_else(pa.array(missing_values(column)), pa.scalar(None, column.type), column)
+    names = sorted(pc.unique(words).drop_null().to_pylist())
+    if kind == "regression" or (kind == "auto" and len(names) != 2):
+        values = column_numbers(file, name, column, required=False)
+        if values is not None:
+            return _told_apart(file, name, column, values, kind)
+        if kind == "regression" and names:
+            raise TableError(
+                f"the target {name!r} of {file.source} holds words such as {quoted(names[0])}, which no "
+                "regression can predict",
+                "set the kind to 'classification' or choose another target",
+            )
+    codes = pc.index_in(words, value_set=pa.array(names, words.type))
+    return Target(np.asarray(codes.cast(pa.float64()).to_numpy(), dtype=np.float64), names)
+
+
+def _told_apart(file: TableFile, name: str, column: Any, values: NDArray[np.float64], kind: str) -> Target:
+    """Numbers. Where float64 makes whole ones beyond 2**53 equal: with their number, or as classes if they are two."""
+    large = np.isfinite(values).all() and (np.abs(values) >= 2.0**53).any()
+    if not large or not (is_text(column.type) or may_round(column.type)):
+        return Target(values)
+    numbers = _whole_spelled(column) if is_text(column.type) else column
+    if numbers is None:
+        return Target(values)
+    count, left = len(pc.unique(numbers)), np.unique(values).size
+    if count == left:
+        return Target(values)
+    if kind == "classification" or (kind == "auto" and count == 2):
+        written, codes = distinct_values(numbers)
+        exact = sorted(map(int, written))
+        place = {number: k for k, number in enumerate(exact)}
+        places = np.array([place[int(number)] for number in written], dtype=np.float64)
+        return Target(places[codes], [str(number) for number in exact])
+    if left == 1:
+        raise TableError(
+            f"the target {name!r} of {file.source} holds {count:,} whole numbers that float64 cannot tell apart, as "
+            f"all are near {values[0]:g}",
+            "subtract one of them from all",
+        )
+    return Target(values, count=count)
+
+
+def _whole_spelled(text: Any) -> Any:
+    """Whole numbers written as text, each in one spelling; None if some are written otherwise."""
+    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
+    plain = pc.replace_substring_regex(plain, r"^(-?)0+(\d)", r"\1\2")
+    return plain if pc.all(pc.match_substring_regex(plain, r"^-?\d+$")).as_py() else None
 
 
 def _choose_kind(
@@ -179,14 +285,14 @@ def _choose_kind(
     count = target.count or distinct.size
     if count == 1:
         raise TableError(
-            f"The target {name!r} of {file.source} is constant: it is {quoted(first[0])} in every row, "
-            "so there is nothing to learn."
+            f"the target {name!r} of {file.source} is constant",
+            f"it is {quoted(first[0])} in every row, so there is nothing to learn",
         )
     if count > 2 and (words is not None or asked == "classification"):
         raise TableError(
-            f"The target {name!r} of {file.source} holds {count:,} classes ({listed(first, 5, count)}) "
-            "where two are needed: make one-vs-rest tasks of them with patom.datasets.one_vs_rest_tasks, or "
-            "keep the rows of two classes."
+            f"the target {name!r} of {file.source} holds {count:,} classes ({listed(first, 5, count)}) "
+            "where two are needed",
+            "make one-vs-rest tasks of them with patom.datasets.one_vs_rest_tasks, or keep the rows of two classes",
         )
     if asked == "regression":
         return "regression", "it was asked for", None, "Regression, since it was asked for."

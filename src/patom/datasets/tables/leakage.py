@@ -16,7 +16,7 @@ _SOME = 50_000  # rows that are looked at first
 _BLOCK = 1 << 17  # values that are sorted together
 
 
-def telling_notes(
+def leakage_notes(
     X: NDArray[np.float64], y: NDArray[np.float64], task: NDArray[Any], names: Sequence[str]
 ) -> list[str]:
     """Notes on the features, (n, d), that are one to one with the tasks, (n,), or that determine the targets, (n,).
@@ -29,7 +29,7 @@ def telling_notes(
     --------
     >>> rows = np.arange(40.0)
     >>> X = np.column_stack([rows, np.cos(rows), 7 - rows % 2])
-    >>> for note in telling_notes(X, np.sqrt(rows), (rows % 2).astype(int), ["row", "wave", "site"]):
+    >>> for note in leakage_notes(X, np.sqrt(rows), (rows % 2).astype(int), ["row", "wave", "site"]):
     ...     print(note)
     Features with one value for each task, like another name of it: 'site'; leave out what is no measurement.
     Features that determine the target in every row: 'row'; leave out what is not known before the target is.

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from patom.datasets.tables.leakage import leakage_notes
 from patom.datasets.tables.table import read_table
-from patom.datasets.tables.tells import telling_notes
 
 TASK = "Features with one value for each task, like another name of it: {}; leave out what is no measurement."
 TARGET = "Features that determine the target in every row: {}; leave out what is not known before the target is."
@@ -19,7 +19,7 @@ def fixture_rng():
 
 
 def notes(y, task, **columns):
-    return telling_notes(np.column_stack(list(columns.values())).astype(float), y, task, list(columns))
+    return leakage_notes(np.column_stack(list(columns.values())).astype(float), y, task, list(columns))
 
 
 def test_a_row_number_after_sorting_is_the_target(tmp_path, rng):
@@ -113,7 +113,7 @@ def test_chance_gives_no_notes():
         )
         for y in (rng.standard_normal(n), np.where(np.arange(n) < 2, 1.0, -1.0), rng.integers(4, size=n).astype(float)):
             if np.unique(y).size > 1:
-                assert telling_notes(X, y, rng.integers(max(2, n // 8), size=n), [str(j) for j in range(60)]) == []
+                assert leakage_notes(X, y, rng.integers(max(2, n // 8), size=n), [str(j) for j in range(60)]) == []
 
 
 def test_extreme_values_do_not_warn():
@@ -130,13 +130,13 @@ def test_no_line_runs_once_a_column(rng):
 
         def trace(frame, event, _):
             nonlocal count
-            count += event == "line" and frame.f_globals["__name__"] == telling_notes.__module__
+            count += event == "line" and frame.f_globals["__name__"] == leakage_notes.__module__
             return trace
 
         before = sys.gettrace()
         sys.settrace(trace)
         try:
-            telling_notes(X, y, task, names)
+            leakage_notes(X, y, task, names)
         finally:
             sys.settrace(before)
         return count

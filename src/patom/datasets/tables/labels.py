@@ -1,0 +1,173 @@
+"""The task column of a table as labels, each as the file has it, or one sentence on why not."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from patom.core.arrays import AnyArray
+from patom.datasets.tables.columns import (
+    NotWholeError,
+    as_text,
+    distinct_values,
+    is_number,
+    missing_values,
+    text_array,
+    whole_numbers,
+)
+from patom.datasets.tables.csv_file import CsvFile
+from patom.datasets.tables.file import TableError, TableFile
+from patom.datasets.tables.wording import counted
+
+_CODE = r"^(0|-?[1-9]\d*)(\.0*)?$"  # an integer prints as it was written, except for the zeros of a float
+_FLOAT = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+|\d(\.\d*)?e[+-]\d{2,3})$"  # as programs print floats; 2E1 may be a room
+_LONGEST_LABEL = 500  # characters; a fixed-width array of longer ones would fill the memory
+
+
+@dataclass
+class Labels:
+    """Task labels of n rows, put in one part of the rows after another.
+
+    Whole numbers are kept exactly, anything else as text. TableError for a label that is missing or longer than 500
+    characters, a number that is not whole, a float that may stand for several integers, and values of other types.
+
+    Examples
+    --------
+    >>> labels = Labels(TableFile("sales.parquet", None), "shop", 3)
+    >>> labels.put(pa.array(["south", "north"]), 0)
+    >>> labels.put(pa.array(["south"]), 2)
+    >>> labels.all()
+    array(['south', 'north', 'south'], dtype='<U5')
+    """
+
+    file: TableFile
+    name: str
+    n: int
+    values: AnyArray | None = None  # whole numbers, or places of text
+    places: dict[str, int] = field(default_factory=dict)
+
+    role = "task"
+
+    def put(self, column: Any, first: int = 0) -> None:
+        """Add the labels of the rows from ``first`` on: a column as `columns.plain` leaves it."""
+        column = self.prepared(column)
+        missing = missing_values(column)
+        if missing.any():
+            whole = f" ({counted(int(missing.sum()), 'row')} in all)" if len(column) == self.n else ""
+            raise self.missing(first + int(missing.argmax()), whole)
+        part = self.numbers(column, first) if is_number(column.type) else self.text(column, first)
+        if self.values is None:
+            self.values = np.zeros(self.n, part.dtype)
+        elif "iOf".index(part.dtype.kind) > "iOf".index(self.values.dtype.kind):  # a type that holds more
+            self.values = self.values.astype(part.dtype)
+        self.values[first : first + part.size] = part
+
+    def prepared(self, column: Any) -> Any:
+        """Truth values are names, not the numbers 0 and 1."""
+        return pc.if_else(column, "True", "False") if pa.types.is_boolean(column.type) else column
+
+    def missing(self, row: int, of_all: str) -> TableError:
+        """The error where a row has no label."""
+        return TableError(
+            f"{self.file.source} names no task in {self.file.row(row)}, column {self.name!r}{of_all}",
+            "drop such rows or name their task",
+        )
+
+    def numbers(self, column: Any, first: int) -> AnyArray:
+        """A part of the rows, as whole numbers."""
+        try:
+            return whole_numbers(column)
+        except NotWholeError as error:
+            raise self.refused(f"{error.shown} in {self.file.row(first + error.row)}", str(error)) from None
+
+    def text(self, column: Any, first: int) -> AnyArray:
+        """A part of the rows, as places among the labels so far."""
+        try:
+            column = as_text(column)
+        except TypeError as error:
+            raise self.refused(str(error)) from None
+        length = pc.utf8_length(column).to_numpy(zero_copy_only=False)
+        if length.max(initial=0) > _LONGEST_LABEL:
+            row = self.file.row(first + int(length.argmax()))
+            remedy = f"a {self.role} label is a short name (at most {_LONGEST_LABEL})"
+            raise self.refused(f"a label of {length.max():,} characters in {row}", remedy)
+        distinct, codes = distinct_values(column)
+        places = [self.places.setdefault(label, len(self.places)) for label in distinct]
+        return np.asarray(places, np.int32)[codes]
+
+    def all(self) -> AnyArray:
+        """The labels of all rows: int64, Python's integers where one is beyond int64, or str."""
+        assert self.values is not None
+        if not self.places:
+            return self.values
+        try:
+            return text_array(list(self.places))[self.values]
+        except ValueError as error:
+            raise self.refused(str(error)) from None
+
+    def refused(self, what: str, remedy: str = "") -> TableError:
+        """The error where the column holds what is no label."""
+        return TableError(f"the {self.role} column {self.name!r} of {self.file.source} holds {what}", remedy)
+
+
+def task_labels(file: TableFile, name: str) -> NDArray[Any]:
+    """Read the named column as task labels, (n,): int64 if they are whole numbers, else str.
+
+    Labels in a CSV file count as numbers if int64 prints them as they stand there, except for `.0`, and `1e+05` does
+    where no other spelling means the same; '007', '2E1' and '1e5' stay text, as do whole numbers beyond int64. Raises
+    TableError as `Labels` does.
+
+    Examples
+    --------
+    >>> file = TableFile("sales.parquet", pa.table({"shop": [3.0, 1.0]}))
+    >>> task_labels(file, "shop")
+    array([3, 1])
+    """
+    labels, column = Labels(file, name, file.n_rows), file.column(name)
+    labels.put(_codes(labels, column) if isinstance(file, CsvFile) else column)
+    found = labels.all()
+    return found if found.dtype != object else found.astype(str)
+
+
+def _codes(labels: Labels, text: Any) -> Any:
+    """A CSV's labels as int64 where they are numbers in the spelling that numbers have, else as they are."""
+    blank = pc.is_in(text, value_set=pa.array(pa.csv.ConvertOptions().null_values, text.type))
+    written = pc.if_else(blank, pa.scalar(None, text.type), text)
+    spelled = pc.unique(written).drop_null()
+    if not len(spelled):
+        return text
+    if _every(spelled, _CODE):
+        whole = pc.replace_substring_regex(written, r"\.0*$", "")
+        try:
+            return whole.cast(pa.int64())
+        except pa.ArrowInvalid:
+            return text
+    if not _every(spelled, _FLOAT):
+        return text
+    return _printed(labels, text, written, spelled.to_pylist())
+
+
+def _printed(labels: Labels, text: Any, written: Any, spelled: list[str]) -> Any:
+    """Labels of which some are spelled as floats are: `1e+05` is 100000, unless another label is that too."""
+    values = [Decimal(label) for label in spelled]
+    for label, value in zip(spelled, values, strict=True):
+        cut = "e" in label and abs(value) >= 2**53  # some of its digits may be lost
+        if cut or value != int(value):
+            row = labels.file.row(int(pc.index(text, pa.scalar(label, text.type)).as_py()))
+            why = "store labels with all their digits" if cut else "tasks are named by whole numbers or by text"
+            raise labels.refused(f"{label} in {row}", why)
+    plain = {label.rstrip("0").rstrip(".") if "." in label and "e" not in label else label for label in spelled}
+    whole = [int(value) for value in values]
+    if len(set(whole)) < len(plain) or any(not -(2**63) <= value < 2**63 for value in whole):
+        return text
+    places = pc.index_in(written, value_set=pa.array(spelled, text.type), skip_nulls=True)
+    return pa.array(whole, pa.int64()).take(places)
+
+
+def _every(labels: Any, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(labels, pattern)).as_py())
