@@ -1,4 +1,4 @@
-"""The rows of a table in an order of their own, and a sample of them where they are many."""
+"""The rows of a table in an order that does not depend on the file's, and a sample where there are many."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,19 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from patom.core.arrays import AnyArray, BoolArray
+from patom.core.grouped import places_within
 from patom.core.labels import encode
 from patom.datasets.splits import hold_out
 from patom.datasets.tables.table import Table
 
 LEAST_PER_TASK = 20
-"""Rows in a sample; tasks are left out rather than cut below."""
+"""Rows of a task in a sample: where a sample cannot hold so many of every task, it leaves tasks out."""
 
 
 def in_own_order(table: Table) -> Table:
-    """The same rows sorted by task, target and features, in that order of importance: whatever order they came in.
+    """The same rows, sorted by task, then target, then features.
 
-    Draws from rows in this order are the same for the same rows, and for rows in other units. Costs a sort and, while
-    it lasts, a copy of the rows.
+    Draws from rows in this order depend neither on the file's order of rows nor on units. Costs a sort and, while it
+    lasts, a copy of the rows.
     """
     columns = {"task": encode(table.task)[1], "target": table.y} | {str(k): x for k, x in enumerate(table.X.T)}
     order = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns]).to_numpy()
@@ -30,12 +31,12 @@ def in_own_order(table: Table) -> Table:
 def sampled(
     table: Table, max_rows: int, keep: Sequence[object], rng: np.random.Generator
 ) -> tuple[Table, dict[str, int] | None]:
-    """About ``max_rows`` rows at most: of every task where that leaves each enough, else of some tasks.
+    """About ``max_rows`` rows at most, of every task if each can have enough of them, else of some tasks.
 
     Parameters
     ----------
     keep : task labels
-        Tasks that must be in it, as far as they fit.
+        Tasks that the sample must hold, as far as they fit.
 
     Returns
     -------
@@ -66,5 +67,5 @@ def _some_tasks(index: AnyArray, max_rows: int, kept: BoolArray, rng: np.random.
     chosen[order[np.cumsum(counts[order]) <= max_rows]] = True
     shuffled = rng.permutation(index.size)
     shuffled = shuffled[np.argsort(index[shuffled], kind="stable")]
-    rank = np.arange(index.size) - np.repeat(np.cumsum(np.bincount(index)) - np.bincount(index), np.bincount(index))
+    rank = places_within(np.bincount(index))
     return np.sort(shuffled[(rank < cap) & chosen[index[shuffled]]])

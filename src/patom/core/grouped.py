@@ -40,6 +40,17 @@ def _of_one_size(sizes: IntArray) -> Iterator[IntArray]:
     yield from np.split(order, np.unique(sizes[order], return_index=True)[1])[1:]
 
 
+def places_within(counts: IntArray) -> IntArray:
+    """The place of each row within its group, 0 to c - 1 for a group of c rows, groups side by side; shape (n,).
+
+    Examples
+    --------
+    >>> places_within(np.array([3, 1, 2]))
+    array([0, 1, 2, 0, 0, 1])
+    """
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
 def grouped_nmse(y: FloatArray, z: FloatArray, starts: IntArray) -> FloatArray:
     """Mean squared error over the variance of the targets, shape (g,); NaN where a group's are constant.
 

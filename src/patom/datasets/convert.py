@@ -1,17 +1,15 @@
 """Converters: data as people have them become rows in long format.
 
-Three shapes are met in practice: one pair (X_i, y_i) for each task, one X with a matrix of targets of which
-some were not observed, and multi-class labels that are to become one task for each class. All end as a
-`LongTable`.
+Users have one pair (X_i, y_i) for each task, or one X with a matrix of targets of which some were not observed. (See
+`patom.datasets.one_vs_rest` for multi-class labels, which become one task for each class.)
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.exact import joined
 from patom.datasets.dataset import LongTable
 from patom.datasets.tables.arrays import (
@@ -132,121 +130,6 @@ def from_target_matrix(X: Any, Y: Any, tasks: Iterable[Hashable] | None = None) 
     if (np.abs(y) >= 2.0**53).any():
         y = plain_numbers(exact_entries(Y)[row, task_index])
     return LongTable(features[row], y, labels[task_index])
-
-
-def one_vs_rest_tasks(
-    X: Any,
-    y: Any,
-    *,
-    positives: int | None = None,
-    negatives: int | None = None,
-    random_state: int | np.random.Generator | None = None,
-) -> LongTable:
-    """Turn multi-class labels into one task for each class: +1 for its rows, -1 for the others'.
-
-    The paper makes its ten MNIST tasks in this way, with 300 rows of the digit and 300 of the others in each
-    (Zhao et al. 2018, experiments): ``positives=300, negatives=300``.
-
-    Parameters
-    ----------
-    X : array or data frame of shape (n, d)
-        Features, finite numbers.
-    y : array of shape (n,)
-        Class labels, two classes at least.
-    positives, negatives : int, optional
-        Number of rows of the class and of the others, drawn without replacement for every task on its own.
-        Default: all of them.
-    random_state : int, numpy Generator or None, default None
-        Source of the draws; without draws it is not used.
-
-    Returns
-    -------
-    LongTable
-        Tasks in sorted order of the classes and labelled by them, ``y`` integers -1 and +1, within a task
-        rows in the order of ``X``. Without limits every row occurs once in every task: memory is n m d
-        numbers.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two classes, fewer rows than asked for, a missing label, a feature that is not a finite
-        number.
-
-    Examples
-    --------
-    >>> X, y, task = one_vs_rest_tasks([[1.0], [2.0], [3.0]], ["a", "b", "c"], negatives=1, random_state=0)
-    >>> task.tolist(), sorted(y.tolist())
-    (['a', 'a', 'b', 'b', 'c', 'c'], [-1, -1, -1, 1, 1, 1])
-    """
-    features, names = read_matrix(X, "one_vs_rest_tasks: X")
-    labels = read_target(y, "one_vs_rest_tasks: y", n_rows=features.shape[0])
-    check_finite(features, "one_vs_rest_tasks: X", names)
-    check_finite(labels, "one_vs_rest_tasks: y")
-    try:
-        classes, codes = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise ValueError("one_vs_rest_tasks: y mixes types that have no order; make all labels text") from error
-    if classes.size < 2:
-        raise ValueError(
-            f"one_vs_rest_tasks: y holds the one class {classes.tolist()[0]!r}; it takes two to tell apart"
-        )
-    generator = np.random.default_rng(random_state)
-    rows, task_index = one_vs_rest_rows(
-        codes, [positives] * classes.size, [negatives] * classes.size, generator, classes.tolist()
-    )
-    signs = np.where(codes[rows] == task_index, 1, -1)
-    return LongTable(features[rows], signs, classes[task_index])
-
-
-def one_vs_rest_rows(
-    codes: IntArray,
-    positives: Sequence[int | None],
-    negatives: Sequence[int | None],
-    generator: np.random.Generator,
-    classes: Sequence[Any],
-) -> tuple[IntArray, IntArray]:
-    """Choose the rows of every one-vs-rest task.
-
-    Parameters
-    ----------
-    codes : array of shape (n,)
-        Class of each row, 0 to m - 1.
-    positives, negatives : sequence of m ints or None
-        Rows of the class and of the others for each task, drawn without replacement; None takes all.
-    generator : numpy Generator
-    classes : sequence of m labels
-        Used in error messages only.
-
-    Returns
-    -------
-    rows, task_index : arrays of equal length
-        Positions in ``codes``, ascending within a task, and the task of each.
-
-    Raises
-    ------
-    ValueError
-        Fewer rows than asked for, or a number below one.
-
-    Examples
-    --------
-    >>> one_vs_rest_rows(np.array([0, 1]), [None] * 2, [None] * 2, np.random.default_rng(0), ["a", "b"])
-    (array([0, 1, 0, 1]), array([0, 0, 1, 1]))
-    """
-    chosen = []
-    for code, label in enumerate(classes):
-        inside = codes == code
-        own = _draw(np.flatnonzero(inside), positives[code], generator, f"positives: class {label!r}")
-        others = _draw(np.flatnonzero(~inside), negatives[code], generator, f"negatives: task {label!r}")
-        chosen.append(np.sort(np.concatenate([own, others])))
-    return np.concatenate(chosen), np.repeat(np.arange(len(chosen)), [rows.size for rows in chosen])
-
-
-def _draw(rows: IntArray, count: int | None, generator: np.random.Generator, name: str) -> IntArray:
-    if count is None:
-        return rows
-    if not isinstance(count, Integral) or not 1 <= count <= rows.size:
-        raise ValueError(f"{name} has {rows.size} rows to draw from, asked for {count}; ask for 1 to {rows.size}")
-    return generator.choice(rows, size=int(count), replace=False)
 
 
 def _split_tasks(tasks: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:

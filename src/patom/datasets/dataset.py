@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from patom.core.arrays import AnyArray, FloatArray
 
 
@@ -116,54 +114,8 @@ class Dataset:
             )
 
 
-def divide_by_largest_norm(train: LongTable, test: LongTable) -> tuple[LongTable, LongTable, float]:
-    """Divide all features by the largest Euclidean norm of a training row, so that these lie in the unit ball.
-
-    Parameters
-    ----------
-    train, test : LongTable
-
-    Returns
-    -------
-    train, test : LongTable
-        Test rows may lie slightly outside of the ball.
-    scale : float
-        The divisor; 1 where all training features are zero.
-
-    Examples
-    --------
-    >>> rows = LongTable(np.array([[3.0, 4.0]]), np.zeros(1), np.zeros(1))
-    >>> divide_by_largest_norm(rows, rows)[2]
-    5.0
-    """
-    scale = float(np.linalg.norm(train.X, axis=1).max()) or 1.0
-    return train._replace(X=train.X / scale), test._replace(X=test.X / scale), scale
-
-
-def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Subtract the mean of the training rows and divide by their standard deviation, column by column.
-
-    Parameters
-    ----------
-    train, test : arrays of shape (n, k) and (n', k)
-
-    Returns
-    -------
-    train, test : arrays
-        Both with the training rows' numbers; a column that is constant there is only centred.
-
-    Examples
-    --------
-    >>> standardise(np.array([[1.0], [3.0]]), np.array([[5.0]]))[1].tolist()
-    [[3.0]]
-    """
-    mean, deviation = train.mean(axis=0), train.std(axis=0)
-    deviation = np.where(train.max(axis=0) > train.min(axis=0), deviation, 1.0)
-    return (train - mean) / deviation, (test - mean) / deviation
-
-
 def check_count(value: Any, name: str, *, least: int = 1) -> int:
-    """Refuse what is no whole number of at least ``least``; ``name`` starts the sentence.
+    """A whole number of at least ``least``, or ValueError; ``name`` starts the sentence.
 
     Examples
     --------

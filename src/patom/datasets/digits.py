@@ -5,9 +5,11 @@ import math
 import numpy as np
 from sklearn.datasets import load_digits
 
-from patom.core.arrays import BoolArray, FloatArray, IntArray
-from patom.datasets.convert import one_vs_rest_rows
+from patom.core.arrays import FloatArray, IntArray
 from patom.datasets.dataset import Dataset, LongTable
+from patom.datasets.one_vs_rest import one_vs_rest
+from patom.datasets.scaling import divide_by_largest_norm
+from patom.datasets.splits import mark_drawn, share
 
 SOURCE = (
     "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository "
@@ -72,15 +74,16 @@ def load_digits_tasks(
         raise ValueError(f"load_digits_tasks: negatives_ratio is {negatives_ratio}; it must be above 0 and finite")
     generator = np.random.default_rng(random_state)
     images, digits = load_digits(return_X_y=True)
-    held_out = _hold_out(digits, test_fraction, generator)
+    by_digit = [np.flatnonzero(digits == digit) for digit in range(10)]
+    held_out = mark_drawn(by_digit, [share(test_fraction * rows.size, rows.size) for rows in by_digit], generator)
     train = _one_vs_rest(images[~held_out], digits[~held_out], negatives_ratio, generator)
     test = _one_vs_rest(images[held_out], digits[held_out], negatives_ratio, generator)
-    scale = float(np.linalg.norm(train.X, axis=1).max()) if scaled else 1.0
+    train, test, scale = divide_by_largest_norm(train, test) if scaled else (train, test, 1.0)
     return Dataset(
         name="digits",
         kind="classification",
-        train=train._replace(X=train.X / scale),
-        test=test._replace(X=test.X / scale),
+        train=train,
+        test=test,
         feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
         task_name="digit",
         target_name="is_the_digit",
@@ -90,20 +93,9 @@ def load_digits_tasks(
     )
 
 
-def _hold_out(digits: IntArray, test_fraction: float, generator: np.random.Generator) -> BoolArray:
-    """Mark the same share of every digit's images, one image at least on either side."""
-    held_out = np.zeros(digits.size, dtype=np.bool_)
-    for digit in range(10):
-        rows = np.flatnonzero(digits == digit)
-        count = min(max(round(test_fraction * rows.size), 1), rows.size - 1)
-        held_out[generator.choice(rows, size=count, replace=False)] = True
-    return held_out
-
-
 def _one_vs_rest(
     images: FloatArray, digits: IntArray, negatives_ratio: float, generator: np.random.Generator
 ) -> LongTable:
     own = np.bincount(digits, minlength=10)
     negatives = [min(max(round(negatives_ratio * count), 1), digits.size - count) for count in own.tolist()]
-    rows, task = one_vs_rest_rows(digits, [None] * 10, negatives, generator, range(10))
-    return LongTable(images[rows], np.where(digits[rows] == task, 1, -1), task)
+    return one_vs_rest(images, digits, [None] * 10, negatives, generator, range(10))

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
-from patom.datasets.dataset import Dataset, LongTable, divide_by_largest_norm, standardise
+from patom.datasets.dataset import Dataset, LongTable
 from patom.datasets.fetch import data_home as choose_home
 from patom.datasets.fetch import read_mat
+from patom.datasets.scaling import divide_by_largest_norm, standardise
 from patom.datasets.sources import SOURCES
+from patom.datasets.splits import mark_drawn, share
 
 N_FIELDS, N_FEATURES = 29, 9
 
@@ -118,18 +120,11 @@ def _read(cells: dict[str, Any], name: str) -> LongTable:
 
 def _draw(y: AnyArray, task: AnyArray, fraction: float, generator: np.random.Generator) -> BoolArray:
     """Mark the training rows."""
-    chosen = np.zeros(y.size, dtype=np.bool_)
+    kinds, counts = [], []
     for label in np.unique(task):
         rows = np.flatnonzero(task == label)
         positives, negatives = rows[y[rows] == 1], rows[y[rows] == -1]
-        n_positive = _share(fraction * positives.size, positives.size)
-        n_negative = _share(round(fraction * rows.size) - n_positive, negatives.size)
-        for kind, count in ((positives, n_positive), (negatives, n_negative)):
-            chosen[generator.choice(kind, size=count, replace=False)] = True
-    return chosen
-
-
-def _share(wanted: float, available: int) -> int:
-    """Round, with one row at least on either side where there are two."""
-    least = 1 if available >= 2 else 0
-    return min(max(round(wanted), least), available - least)
+        n_positive = share(fraction * positives.size, positives.size)
+        kinds += [positives, negatives]
+        counts += [n_positive, share(round(fraction * rows.size) - n_positive, negatives.size)]
+    return mark_drawn(kinds, counts, generator)

@@ -11,10 +11,11 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from patom.core.arrays import AnyArray, IntArray
-from patom.datasets.convert import one_vs_rest_rows
-from patom.datasets.dataset import Dataset, LongTable, check_count, divide_by_largest_norm
+from patom.datasets.dataset import Dataset, LongTable, check_count
 from patom.datasets.fetch import data_home as choose_home
 from patom.datasets.fetch import read_file, require
+from patom.datasets.one_vs_rest import one_vs_rest
+from patom.datasets.scaling import divide_by_largest_norm
 from patom.datasets.sources import SOURCES
 
 SIDE = 28
@@ -169,7 +170,6 @@ def _one_vs_rest(
     images: AnyArray, digits: IntArray, n_positive: int, n_negative: int, generator: np.random.Generator
 ) -> LongTable:
     try:
-        rows, task = one_vs_rest_rows(digits, [n_positive] * 10, [n_negative] * 10, generator, range(10))
+        return one_vs_rest(images, digits, [n_positive] * 10, [n_negative] * 10, generator, range(10))
     except ValueError as error:
         raise ValueError(f"load_mnist: n_{str(error).replace('s:', ':', 1)}") from error
-    return LongTable(images[rows].astype(np.float64), np.where(digits[rows] == task, 1, -1), task)

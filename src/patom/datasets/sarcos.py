@@ -8,9 +8,10 @@ import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
 from patom.datasets.convert import from_target_matrix
-from patom.datasets.dataset import Dataset, check_count, divide_by_largest_norm, standardise
+from patom.datasets.dataset import Dataset, check_count
 from patom.datasets.fetch import FileState, file_state, read_mat
 from patom.datasets.fetch import data_home as choose_home
+from patom.datasets.scaling import divide_by_largest_norm, standardise
 from patom.datasets.sources import SOURCES, RemoteFile
 
 N_FEATURES, N_TORQUES = 21, 7

@@ -1,4 +1,4 @@
-"""Bring a table's features into the unit ball, and points of the ball back into the table's units."""
+"""Bring features into the unit ball, and points of the ball back into the table's units."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from patom.core.arrays import FloatArray, largest_norm
+from patom.datasets.dataset import LongTable
 
 _ROUNDING = 16 * np.finfo(float).eps  # a column whose range is this part of its largest value is constant
 _SMALLEST = 2.0**-1020  # a smaller spread or norm could not be halved without losing digits
-_MARGIN = 1 + 32 * float(np.finfo(float).eps)  # so that rounding puts no training row outside the ball
+_MARGIN = 1 + 32 * float(np.finfo(float).eps)  # rounding then puts no training row outside the ball
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Scaling:
     Attributes
     ----------
     centre, scale : (d_used,) in the units of the table.
-    norm : the largest norm of a training row after centring and scaling (and a hair more, against rounding).
+    norm : the largest norm of a training row after centring and scaling, increased by 32 units of rounding.
     kept : (d_used,) numbers of the columns used, ascending.
     constants : (d,) what a column that was dropped holds; NaN for columns used.
     y_centre, y_scale : 0 and 1 unless regression targets were standardised.
@@ -36,24 +37,19 @@ class Scaling:
     (array([[0.5]]), array([[4., 7.]]))
     """
 
-    centre: Array
-    scale: Array
+    centre: FloatArray
+    scale: FloatArray
     norm: float
     kept: NDArray[np.intp]
-    constants: Array
+    constants: FloatArray
     y_centre: float
     y_scale: float
 
-    def features(self, X: ArrayLike) -> Array:
+    def features(self, X: ArrayLike) -> FloatArray:
         """Map (n, d) rows in the table's units to (n, d_used) rows of the model.
 
-        Training rows come out with a norm of at most 1; others may exceed it.
-
-        Raises
-        ------
-        ValueError
-            If the number of columns is not d, or a value is missing, infinite or so far from the training
-            rows that it overflows.
+        Training rows then have a norm of at most 1; others may exceed it. ValueError if the number of columns is not d,
+        or a value is missing, infinite or so far from the training rows that it overflows.
         """
         X = _matrix(X, "X", self.constants.size)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -62,13 +58,10 @@ class Scaling:
         _refuse_overflow(Z, "X", X[:, self.kept], self.kept)
         return Z
 
-    def features_back(self, Z: ArrayLike) -> Array:
+    def features_back(self, Z: ArrayLike) -> FloatArray:
         """Map (n, d_used) points to (n, d) rows in the table's units; dropped columns take their constant.
 
-        Raises
-        ------
-        ValueError
-            If the number of columns is not d_used, or a value is missing, infinite or overflows.
+        ValueError if the number of columns is not d_used, or a value is missing, infinite or overflows.
         """
         Z = _matrix(Z, "Z", self.kept.size)
         X = np.tile(self.constants, (Z.shape[0], 1))
@@ -77,11 +70,11 @@ class Scaling:
         _refuse_overflow(X[:, self.kept], "Z", Z, np.arange(self.kept.size))
         return X
 
-    def target(self, y: ArrayLike) -> Array:
+    def target(self, y: ArrayLike) -> FloatArray:
         """Map targets (n,) of the table to those of the model."""
         return (np.asarray(y, dtype=np.float64) / 2 - self.y_centre / 2) / (self.y_scale / 2)
 
-    def target_back(self, z: ArrayLike) -> Array:
+    def target_back(self, z: ArrayLike) -> FloatArray:
         """Map targets (n,) of the model, such as predictions, to the table's units."""
         return (np.asarray(z, dtype=np.float64) * (self.y_scale / 2) + self.y_centre / 2) * 2
 
@@ -95,35 +88,22 @@ def fit_scaling(
 ) -> Scaling:
     """Choose the scaling from the training rows.
 
-    The paper divides all features by the largest norm of a row, so that every row lies in the unit l2 ball
-    (the feasible region of the attack, with radius 1). Where columns have different units, `standardise`
-    first subtracts each column's mean and divides by its standard deviation (of the n rows, not n - 1), and
-    does so with regression targets too; classes stay -1 and +1.
+    The paper divides all features by the largest norm of a row, so that every row lies in the unit l2 ball (the
+    feasible region of the attack, with radius 1). Where columns have different units, ``standardise`` first subtracts
+    each column's mean and divides by its standard deviation (of the n rows, not n - 1), and does so with regression
+    targets too; classes stay -1 and +1.
 
-    Columns that are constant over the training rows, up to 16 units of rounding of their largest value or
-    with a spread below 2**-1020 (1e-307), are dropped: they hold nothing to learn from, and dividing by their
-    spread would blow up rounding errors. Values up to 1.7e308 neither overflow nor lose digits.
+    Columns that are constant over the training rows, up to 16 units of rounding of their largest value or with a
+    spread below 2**-1020 (1e-307), are dropped: they hold nothing to learn from, and dividing by their spread would
+    magnify rounding errors. Values up to 1.7e308 neither overflow nor lose digits.
 
-    Parameters
+    ``X`` are the (n, d) features of the training rows in the table's units, ``y`` their (n,) targets. ValueError if X
+    is no finite matrix, y does not fit it, every column is constant, a target to be standardised is constant, or rows
+    are so long that their norm overflows. Costs a few passes over the n d values.
+
+    References
     ----------
-    X : (n, d) finite features of the training rows, in the table's units.
-    y : (n,) their targets.
-    kind : the kind of the target.
-    standardise : whether to standardise before dividing by the norm.
-
-    Returns
-    -------
-    Scaling
-
-    Raises
-    ------
-    ValueError
-        If X is no finite matrix, y does not fit it, every column is constant, a target to be standardised is
-        constant, or rows are so long that their norm overflows.
-
-    Notes
-    -----
-    Cost: a few passes over the n d values. Source: Zhao et al. (AAAI 2018), section "Experiments".
+    Zhao et al. (AAAI 2018), section "Experiments".
 
     Examples
     --------
@@ -160,7 +140,7 @@ def fit_scaling(
     )
 
 
-def _moments(X: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _moments(X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Mean, standard deviation and whether a column varies, without overflow, by powers of two."""
     largest = np.abs(X).max(axis=0)
     exponent = np.frexp(largest)[1]
@@ -173,7 +153,7 @@ def _moments(X: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     return np.ldexp(mean, exponent), deviation, varies
 
 
-def _largest_norm(Z: Array) -> float:
+def _largest_norm(Z: FloatArray) -> float:
     exponent = np.frexp(np.abs(Z).max())[1]
     relative = np.linalg.norm(np.ldexp(Z, -exponent), axis=1).max() * _MARGIN
     with np.errstate(over="ignore"):
@@ -183,7 +163,7 @@ def _largest_norm(Z: Array) -> float:
     return norm
 
 
-def _matrix(values: ArrayLike, name: str, columns: int | None) -> Array:
+def _matrix(values: ArrayLike, name: str, columns: int | None) -> FloatArray:
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or (columns is not None and matrix.shape[1] != columns):
         wanted = "(n, d)" if columns is None else f"(n, {columns})"
@@ -193,7 +173,7 @@ def _matrix(values: ArrayLike, name: str, columns: int | None) -> Array:
     return matrix
 
 
-def _refuse_overflow(result: Array, name: str, given: Array, columns: NDArray[np.intp]) -> None:
+def _refuse_overflow(result: FloatArray, name: str, given: FloatArray, columns: NDArray[np.intp]) -> None:
     finite = np.isfinite(result)
     if finite.all():
         return
@@ -202,3 +182,33 @@ def _refuse_overflow(result: Array, name: str, given: Array, columns: NDArray[np
         f"{name}[{row}, {columns[column]}] is {given[row, column]:g}, which is missing, infinite or too far "
         "from the training rows to be scaled."
     )
+
+
+def divide_by_largest_norm(train: LongTable, test: LongTable) -> tuple[LongTable, LongTable, float]:
+    """Divide all features by the largest norm of a training row and return it: the scaling of the published data sets.
+
+    Training rows then lie in the unit ball, test rows possibly slightly outside. It is 1 if all features are zero.
+
+    Examples
+    --------
+    >>> rows = LongTable(np.array([[3.0, 4.0]]), np.zeros(1), np.zeros(1))
+    >>> divide_by_largest_norm(rows, rows)[2]
+    5.0
+    """
+    scale = largest_norm(train.X)
+    return train._replace(X=train.X / scale), test._replace(X=test.X / scale), scale
+
+
+def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Subtract the mean of the training rows, (n, k), and divide by their standard deviation, column by column.
+
+    A column that is constant over the training rows is only centred.
+
+    Examples
+    --------
+    >>> standardise(np.array([[1.0], [3.0]]), np.array([[5.0]]))[1].tolist()
+    [[3.0]]
+    """
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    deviation = np.where(train.max(axis=0) > train.min(axis=0), deviation, 1.0)
+    return (train - mean) / deviation, (test - mean) / deviation

@@ -1,7 +1,12 @@
-"""Hold out test rows of every task."""
+"""Draw the training and test rows of a data set."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from patom.core.arrays import BoolArray, IntArray
+from patom.core.grouped import places_within
 
 
 def hold_out(
@@ -14,27 +19,14 @@ def hold_out(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split the rows into training and test rows, task by task.
 
-    A group is a task or, with `stratify`, a class within a task. Of a group of k rows, fraction * k rows are
-    held out, rounded down or up; remainders are carried from group to group, so the same holds for each task
-    and for the whole table. At least one row of every group is kept for training: a group of one row is never
-    held out, and no row at all may be if groups are very small.
+    A group is a task or, with ``stratify``, a class within a task. Of a group of k rows, ``fraction`` * k rows are held
+    out, rounded down or up; remainders are carried from group to group, so the same holds for each task and for the
+    whole table. At least one row of every group is kept for training: a group of one row is never held out, and no row
+    at all may be if groups are very small.
 
-    Parameters
-    ----------
-    y : (n,) targets; only their equality matters, and only with `stratify`.
-    task : (n,) task labels.
-    fraction : the part of the rows to hold out, above 0 and below 1.
-    stratify : whether to split the classes of a task separately (for classification).
-    rng : source of all draws; the same state gives the same split.
-
-    Returns
-    -------
-    (train, test) : sorted row numbers that together are 0..n-1.
-
-    Raises
-    ------
-    ValueError
-        If the fraction is not between 0 and 1, or y and task differ in length.
+    ``y`` are (n,) targets, of which only equality matters; ``task`` (n,) labels. Returns the sorted row numbers
+    (train, test), together 0 to n - 1. ValueError if the fraction is not between 0 and 1, or y and task differ in
+    length.
 
     Notes
     -----
@@ -62,9 +54,8 @@ def hold_out(
     edges = np.floor(fraction * np.cumsum(sizes) + rng.random())
     held = np.minimum(np.diff(edges, prepend=0.0).astype(np.intp), sizes - 1)
     order = np.lexsort((rng.random(y.size), group))
-    rank = np.arange(y.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     is_test = np.zeros(y.size, dtype=bool)
-    is_test[order] = rank < np.repeat(held, sizes)
+    is_test[order] = places_within(sizes) < np.repeat(held, sizes)
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
@@ -74,3 +65,29 @@ def _groups(y: NDArray[np.generic], task: NDArray[np.generic]) -> NDArray[np.int
     classes, class_code = np.unique(y, return_inverse=True)
     pair = task_code * classes.size + class_code
     return np.unique(pair, return_inverse=True)[1]
+
+
+def mark_drawn(groups: Sequence[IntArray], counts: Sequence[int], rng: np.random.Generator) -> BoolArray:
+    """Mark so many rows of each group, drawn without replacement; the groups are the numbers of all rows, shape (n,).
+
+    Examples
+    --------
+    >>> mark_drawn([np.array([0, 2]), np.array([1])], [2, 0], np.random.default_rng(0))
+    array([ True, False,  True])
+    """
+    marked = np.zeros(sum(rows.size for rows in groups), dtype=np.bool_)
+    for rows, count in zip(groups, counts, strict=True):
+        marked[rng.choice(rows, size=count, replace=False)] = True
+    return marked
+
+
+def share(wanted: float, available: int) -> int:
+    """A number of rows, rounded, with one row at least on either side where there are two.
+
+    Examples
+    --------
+    >>> share(2.4, 10), share(0.1, 10), share(9.9, 10), share(0.9, 1)
+    (2, 1, 9, 1)
+    """
+    least = 1 if available >= 2 else 0
+    return min(max(round(wanted), least), available - least)

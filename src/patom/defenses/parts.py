@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from patom.core.arrays import BoolArray, IntArray
+from patom.core.grouped import places_within
 from patom.core.rows import TaskRows
 from patom.defenses.filters.sanitiser import Rows
 from patom.models import MTRLClassifier, MTRLRegressor
@@ -47,7 +48,7 @@ def task_slices(rows: TaskRows) -> list[slice]:
 def place_in_task(rows: TaskRows, order: IntArray) -> IntArray:
     """The place of each row within its task, from 0 up, shape (n,); ``order`` sorts the rows task by task."""
     place = np.empty(rows.y.size, dtype=np.int64)
-    place[order] = np.arange(rows.y.size) - np.repeat(rows.offsets[:-1], rows.counts)
+    place[order] = places_within(rows.counts)
     return place
 
 

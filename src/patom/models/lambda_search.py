@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.grouped import places_within
 from patom.core.kernels import row_products
 from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
@@ -56,8 +57,7 @@ def folds(task_index: IntArray, positive: BoolArray | None, n_folds: int, rng: n
     group = task_index * 2 + (0 if positive is None else positive)
     order = rng.permutation(group.size)
     order = order[np.argsort(group[order], kind="stable")]
-    starts = np.flatnonzero(np.r_[True, np.diff(group[order]) > 0])
-    rank = np.arange(group.size) - np.repeat(starts, np.diff(np.r_[starts, group.size]))
+    rank = places_within(np.bincount(group))
     fold = np.empty(group.size, dtype=np.int64)
     fold[order] = np.where(rank == 0, -1, (rank + group[order]) % n_folds)  # so that small groups fill all folds
     return fold

@@ -1,4 +1,4 @@
-"""All features by one number, so that every training row lies in the unit ball."""
+"""A scaler that divides all features by one number, so that every training row lies in the unit ball."""
 
 from typing import Any, Self
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, largest_norm
 
 
 class MaxNormScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -31,7 +31,7 @@ class MaxNormScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:  # noqa: ARG002  (a step of a pipeline is handed y)
         """Find the largest norm of the rows of X, shape (n, d)."""
         rows = validate_data(self, X, dtype=np.float64)
-        self.scale_ = float(np.linalg.norm(rows, axis=1).max()) or 1.0
+        self.scale_ = largest_norm(rows)
         return self
 
     def transform(self, X: npt.ArrayLike) -> FloatArray:
