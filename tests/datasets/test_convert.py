@@ -212,3 +212,15 @@ class TestOneVsRest:
     def test_bad_feature_is_located(self):
         with refused(ValueError, "one_vs_rest_tasks: X has NaN in row 1, column 0"):
             one_vs_rest_tasks([[1.0], [NAN]], ["a", "b"])
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "D"])
+@pytest.mark.parametrize("kind", ["datetime64", "timedelta64"])
+def test_dates_and_times_are_no_numbers(unit, kind):
+    moments = np.array([[3], [4]], dtype=f"{kind}[{unit}]")
+    frame = pd.DataFrame({"when": moments[:, 0]})
+    for X in (moments, frame):
+        with pytest.raises(ValueError, match="from_task_arrays: X of task 0 holds dates or times; turn them into num"):
+            from_task_arrays([(X, [1.0, 2.0])])
+        with pytest.raises(ValueError, match="from_target_matrix: Y holds dates or times"):
+            from_target_matrix([[1.0], [2.0]], X)

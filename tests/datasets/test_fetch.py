@@ -16,7 +16,7 @@ import pytest
 import requests
 from data_server import sha256
 
-from patom.datasets import FileState, RemoteFile, Source, data_home, download, fetch, read_file, require, verify
+from patom.datasets import FileState, RemoteFile, Source, data_home, fetch, read_file, require, verify
 
 BODY = np.random.default_rng(0).bytes(300_000)
 HALF = 150_000
@@ -131,7 +131,7 @@ def test_a_truncated_fetch_is_refused_and_the_second_try_asks_for_the_rest_only(
     kept = part_of(home / file.name).read_bytes()
     assert kept == BODY[: len(kept)]
     assert f"{len(kept):,} of 300,000 bytes" in sentence
-    assert len(kept) >= HALF - 2 * download.BLOCK
+    assert len(kept) >= HALF - 2 * fetch.BLOCK
     seen = []
     assert read_file(file, home, progress=lambda done, total: seen.append((done, total))) == BODY
     assert server.ranges == [None, f"bytes={len(kept)}-"]
@@ -169,7 +169,7 @@ def test_a_range_that_begins_elsewhere_is_not_appended(server, home, monkeypatch
     seen = []
     monkeypatch.setattr(requests, "get", shifted)
     assert read_file(file, home, progress=lambda done, _: seen.append(done)) == BODY
-    assert seen[0] == download.BLOCK
+    assert seen[0] == fetch.BLOCK
     assert asked == [f"bytes={HALF}-", None]
 
 
@@ -196,7 +196,7 @@ def test_the_host_is_asked_for_bytes_as_they_are(server, home, monkeypatch):
     monkeypatch.setattr(requests, "get", lambda url, **rest: asked.append(rest) or get(url, **rest))
     read_file(file, home)
     assert asked[0]["headers"]["Accept-Encoding"] == "identity"
-    assert asked[0]["timeout"] == (download.CONNECT_SECONDS, download.SILENCE_SECONDS)
+    assert asked[0]["timeout"] == (fetch.CONNECT_SECONDS, fetch.SILENCE_SECONDS)
 
 
 def test_a_host_that_compresses_all_the_same_is_understood(server, home):
@@ -232,7 +232,7 @@ def test_a_host_without_an_address_is_one_sentence(home, monkeypatch):
 
 def test_a_silent_server_is_one_sentence(server, home, monkeypatch):
     file, release = server.add(BODY), threading.Event()
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(fetch, "SILENCE_SECONDS", 0.05)
     server.before_answer = lambda: release.wait(30)
     try:
         assert "cut off or silent" in refusal(file, home)

@@ -1,17 +1,19 @@
 """The data home: files that are there and right are read, others are fetched, checked and only then put in place.
 
-A fetch writes to a hidden part file beside its target; see `patom.datasets.download`. The whole part goes to pooch,
-which compares its sha256 with the published one and renames it, or removes it: whatever happens, a file that was there
-before stays until a right one replaces it.
+A fetch writes to a hidden part file beside its target, from where an earlier fetch was cut off. The complete part goes
+to pooch, which compares its sha256 with the published one and renames it, or removes it: whatever happens, an existing
+file stays until a right one replaces it.
 """
 
+import errno
 import gzip
 import hashlib
 import logging
 import os
+import socket
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from io import BytesIO
@@ -19,12 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import pooch
+import requests
 from filelock import FileLock
 from scipy.io import loadmat
 
-from patom.datasets.download import Progress, ResumingDownloader, explain
 from patom.datasets.sources import RemoteFile, Source
 
+Progress = Callable[[int, int], object]
+"""Called with the number of bytes that are there and the number in all."""
+
+CONNECT_SECONDS, SILENCE_SECONDS = 15, 60
+BLOCK = 1 << 16
 _SPARE, _RATIO = 2**20, 20
 """Bytes that a gzip file may hold whatever the published size, and beyond them how many for each of its bytes."""
 
@@ -87,13 +94,7 @@ def verify(source: Source, home: Path) -> dict[str, FileState]:
 
 
 def file_state(file: RemoteFile, home: Path) -> FileState:
-    """Look at one file, as `verify` does.
-
-    Examples
-    --------
-    >>> file_state(RemoteFile("a/b.mat", "http://localhost/b.mat", "00", 1), Path("/nowhere")).name
-    'MISSING'
-    """
+    """Look at one file, as `verify` does."""
     path = home / file.name
     if not path.exists():
         return FileState.MISSING
@@ -167,24 +168,9 @@ def read_file(file: RemoteFile, home: Path, *, progress: Progress | None = None)
 
 
 def read_mat(file: RemoteFile, home: Path) -> dict[str, Any]:
-    """Read the arrays of a MATLAB file of the data home, as `read_file` reads its bytes.
+    """The arrays of a MATLAB file of the data home, by name.
 
-    Returns
-    -------
-    dict
-        Arrays by name.
-
-    Raises
-    ------
-    ValueError
-        It is no MATLAB file.
-    OSError
-        As `read_file`.
-
-    Examples
-    --------
-    >>> sorted(read_mat(SOURCES["landmine"].files[0], data_home()))  # doctest: +SKIP
-    ['feature', 'label']
+    Raises ValueError if it is no MATLAB file, OSError as `read_file` does.
     """
     content = read_file(file, home)
     try:
@@ -267,3 +253,96 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(others)
+
+
+class ResumingDownloader:
+    """Fetch to a part file, from where an earlier fetch was cut off; pooch calls it and then checks the sum.
+
+    The part is kept when the fetch is cut off, and moved to pooch's file when it is complete. ``size`` is the expected
+    number of bytes, for a server that does not send it.
+    """
+
+    def __init__(self, part: Path, size: int, progress: Progress | None = None) -> None:
+        self.part, self.total, self.progress = part, size, progress
+        self.resumed = False
+
+    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
+        """Fetch ``url`` and move it to ``output_file``."""
+        with self._request(url, self.part.stat().st_size if self.part.exists() else 0) as response:
+            self.resumed = response.status_code == requests.codes.partial_content
+            with open(self.part, "ab" if self.resumed else "wb") as file:
+                done = file.tell()
+                headers = response.headers
+                if "Content-Length" in headers and headers.get("Content-Encoding", "identity") == "identity":
+                    self.total = done + int(headers["Content-Length"])
+                for block in response.iter_content(BLOCK):
+                    file.write(block)
+                    done += len(block)
+                    if self.progress is not None:
+                        self.progress(done, self.total)
+                file.flush()
+                os.fsync(file.fileno())
+        if done < self.total:
+            raise requests.exceptions.ChunkedEncodingError("fewer bytes than announced")
+        os.replace(self.part, output_file)
+
+    def _request(self, url: str, offset: int) -> requests.Response:
+        """Ask for what is missing; for all of it when the server can't go on from there."""
+        headers = {"Accept-Encoding": "identity"}  # some hosts compress on the wire, which no range could go on with
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        response = requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS))
+        unusable = response.status_code == requests.codes.requested_range_not_satisfiable or (
+            response.status_code == requests.codes.partial_content
+            and not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
+        )
+        if offset and unusable:
+            response.close()
+            return self._request(url, 0)
+        if not response.ok:
+            response.close()
+        response.raise_for_status()
+        return response
+
+
+def explain(error: Exception, file: RemoteFile, download: ResumingDownloader) -> tuple[str, str]:
+    """The words for a fetch that failed: what went wrong, and what to do about it.
+
+    Examples
+    --------
+    >>> file = RemoteFile("a/b.mat", "http://localhost/b.mat", "00", 1)
+    >>> explain(requests.Timeout(), file, ResumingDownloader(Path("/data/a/.b.mat.part"), 1))[0]
+    'the connection was cut off or silent, with 0 of 1 bytes there'
+    """
+    causes = list(_chain(error))
+    kept = download.part.stat().st_size if download.part.is_file() else 0
+    answer: Any = getattr(error, "response", None)
+    if isinstance(error, requests.HTTPError) and answer is not None:
+        found = f"the server answered {answer.status_code} {answer.reason}", "try again later"
+    elif any(isinstance(cause, socket.gaierror) for cause in causes):
+        found = "its host's name could not be looked up", "check the network"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        found = "the connection was refused", "check the network or try again later"
+    elif isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError):
+        found = (
+            f"the connection was cut off or silent, with {kept:,} of {download.total:,} bytes there",
+            "try again to fetch the rest",
+        )
+    elif isinstance(error, requests.RequestException):
+        found = " ".join(str(error).split()), "check the address and the network"
+    elif isinstance(error, ValueError):
+        found = (
+            f"the bytes that came don't have the published sha256 {file.sha256} and were dropped",
+            "try again in case something on the way changed them",
+        )
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        found = f"the disk is full with {kept:,} of {download.total:,} bytes there", "make room and try again"
+    else:
+        found = f"{download.part.parent} can't be written ({getattr(error, 'strerror', None) or error})", "change that"
+    return found
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,6 +1,7 @@
 """Reading arrays and data frames as they come: turned into plain arrays, or refused in one sentence.
 
-Every function takes ``name``, the words its errors start with (which argument of which function, which task).
+Every function takes ``name``, the words its errors start with (which argument of which function, which task), and
+``names``, a data frame's column names, where errors point at columns.
 """
 
 import math
@@ -19,26 +20,10 @@ ColumnNames = tuple[Any, ...] | None
 
 
 def read_matrix(value: Any, name: str) -> tuple[FloatArray, ColumnNames]:
-    """Read an array-like or data frame as a numeric matrix.
+    """Read an array-like or data frame as a matrix of float64, (n, d), NaN where missing, and a frame's column names.
 
-    Parameters
-    ----------
-    value : array-like or data frame of shape (n, d)
-        A data frame of any library that narwhals knows. Text is no number, even when it looks like one.
-    name : str
-        How errors name it.
-
-    Returns
-    -------
-    array : array of shape (n, d), float64
-        Missing entries are NaN. Not a copy when the input was such an array.
-    names : tuple of d names, or None
-        Column names of a data frame.
-
-    Raises
-    ------
-    ValueError
-        Not two dimensions, no rows or columns, ragged, sparse, or an entry that is not a number.
+    Text is no number, even when it looks like one. Not a copy when the input was such an array. ValueError for other
+    than two dimensions, no rows or columns, ragged rows, a sparse matrix, dates, and entries that are not numbers.
 
     Examples
     --------
@@ -54,6 +39,10 @@ def read_matrix(value: Any, name: str) -> tuple[FloatArray, ColumnNames]:
         raise ValueError(f"{name} is empty (shape {array.shape}); leave it out or give it rows and columns")
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}; it must have two dimensions, (rows, columns)")
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} holds dates or times; turn them into numbers, such as days since a date, or leave them out"
+        )
     if array.dtype.kind not in "biuf":
         entries = array.astype(object)
         at = next((at for at, entry in np.ndenumerate(entries) if not _is_number(entry)), None)
@@ -67,27 +56,12 @@ def read_matrix(value: Any, name: str) -> tuple[FloatArray, ColumnNames]:
 
 
 def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
-    """Read targets: numbers, or labels of which none is missing.
+    """Read targets of shape (n_rows,): numbers, or labels of which none is missing.
 
-    Parameters
-    ----------
-    value : array-like or series of shape (n_rows,)
-    name : str
-        How errors name it.
-    n_rows : int
-        Rows of the features that the targets belong to.
-
-    Returns
-    -------
-    array of shape (n_rows,)
-        Numbers keep their type; objects that are all numbers get one that holds them, float64 also where it only
-        rounds fractions that stay apart, or where one is missing (NaN). Labels are text or objects, as are numbers
-        that every type would change.
-
-    Raises
-    ------
-    ValueError
-        Another shape or length, a missing label, or a type that is neither a number nor a label (dates).
+    Numbers keep their type; objects that are all numbers get one that holds them, float64 also where it only rounds
+    fractions that stay different, or where one is missing (NaN). Labels are text or objects, as are numbers that every
+    type would change. ValueError for another shape or length, a missing label, and types that are neither numbers nor
+    labels (dates).
 
     Examples
     --------
@@ -117,7 +91,7 @@ def holds_numbers(array: AnyArray) -> bool:
 
 
 def plain_numbers(entries: AnyArray) -> AnyArray:
-    """Objects that are numbers in a type that holds them, or as they are where float64 would merge or change some."""
+    """Objects that are numbers, in a type that holds them; unchanged where float64 would make some equal or others."""
     floats = _numbers(entries)
     if not np.isfinite(floats).all():
         return floats
@@ -130,32 +104,17 @@ def plain_numbers(entries: AnyArray) -> AnyArray:
 
 
 def exact_entries(value: Any) -> AnyArray:
-    """Entries of a matrix that ``read_matrix`` takes as objects, shape (n, k), none brought to its neighbours' type."""
+    """The entries of what ``read_matrix`` takes as objects, shape (n, k), each of its own type."""
     frame = nw.from_native(value, eager_only=True, pass_through=True)
     rows = frame.rows() if isinstance(frame, nw.DataFrame) else value
     return np.array(rows, dtype=object)
 
 
 def label_array(labels: Sequence[Any], name: str) -> AnyArray:
-    """Make an array of labels of which each occurs once.
+    """Make an array of m hashable labels, each of which may occur once.
 
-    Parameters
-    ----------
-    labels : sequence of m hashable labels
-    name : str
-        How errors name it.
-
-    Returns
-    -------
-    array of shape (m,)
-        Of numbers, text or dates when all labels are that and numpy's type for them holds each, else of objects.
-
-    Raises
-    ------
-    TypeError
-        A label is not hashable.
-    ValueError
-        A label occurs twice.
+    It is of numbers, text or dates when all labels are that and numpy's type for them holds each, else of objects.
+    TypeError for a label that is not hashable, ValueError for one that occurs twice.
 
     Examples
     --------
@@ -178,21 +137,7 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
 
 
 def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
-    """Refuse NaN and infinite entries, naming the first.
-
-    Parameters
-    ----------
-    array : array of shape (n,) or (n, d)
-        Arrays that are not of floats pass.
-    name : str
-        How errors name it.
-    names : tuple of d names, optional
-        Column names for the message; default are their positions.
-
-    Raises
-    ------
-    ValueError
-        An entry is NaN or infinite.
+    """Refuse NaN and infinite entries, naming the first; arrays of shape (n,) or (n, d) that are not of floats pass.
 
     Examples
     --------
@@ -213,7 +158,7 @@ def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
     mask = hidden(value)
     if mask is not None:
         raise ValueError(f"{name} has a masked value in row {np.argwhere(mask)[0][0]}; drop or fill it")
-    if isinstance(value, np.ndarray):  # asking narwhals costs more than all else when there are 100,000 tasks
+    if isinstance(value, np.ndarray):  # narwhals would cost more than all else when there are 100,000 tasks
         return value, None
     if hasattr(value, "toarray"):
         raise ValueError(f"{name} is a sparse matrix; pass its .toarray()")
