@@ -1,4 +1,4 @@
-"""Paths that lead to no plain file: a pipe is read once and whole, what has no end is refused by its kind."""
+"""Paths of what is no plain file: a pipe is read once, to its end; folders, devices and sockets are refused."""
 
 import os
 import stat
@@ -16,14 +16,13 @@ _KINDS = {
 
 
 class NotAFileError(ValueError):
-    """A path that leads to nothing that can be read to its end; the message lacks its last words."""
+    """A path of something that cannot be read to its end; the caller adds what was expected to the message."""
 
 
 def pipe_content(path: Path) -> bytes | None:
-    """All bytes of a pipe, named or not, as `/dev/stdin` and a shell's `<(...)` are; None for what is no pipe.
+    """All bytes of a pipe, such as `/dev/stdin` or a shell's `<(...)`; None for a plain file and where there is none.
 
-    None is given for a plain file and where there is nothing: both can be opened as often as it takes. A pipe's bytes
-    come once, and stand in memory. Waits as long as somebody writes.
+    A pipe can be read only once, so its bytes are kept in memory. Waits until the writer closes it.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def pipe_content(path: Path) -> bytes | None:
     """
     try:
         mode = path.stat().st_mode
-    except OSError:  # said where the file is read
+    except OSError:  # reported where the file is read
         return None
     if stat.S_ISFIFO(mode):
         return _read(path)
@@ -54,12 +53,12 @@ def pipe_content(path: Path) -> bytes | None:
 
 
 def name_of(path: Path) -> str:
-    """What a file is called in sentences; a pipe by its whole path, as ``/dev/fd/63`` says more than 63."""
+    """The name of a file in messages; of a pipe the whole path, as ``/dev/fd/63`` says more than 63."""
     return str(path) if path.is_fifo() else path.name
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or it would wait for a writer for ever
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening would else wait for a writer without end
     with open(descriptor, "rb", buffering=0) as pipe:
         until = time.monotonic() + PATIENCE
         while (first := pipe.read(1 << 16)) == b"" and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""JSON from anywhere: whatever is in it, a value or one clause that says what is wrong."""
+"""JSON from any source: its value, or an error whose message is one clause."""
 
 import json
 from collections import Counter
@@ -13,8 +13,8 @@ def read_json(content: bytes | str, *, strict: bool = True) -> Any:
     content : bytes or str
         Bytes are UTF-8.
     strict : bool, default True
-        Whether to refuse what Python reads and writes though no file in UTF-8 can hold it as JSON: NaN, infinities and
-        halves of characters (lone surrogates).
+        Whether to refuse what Python accepts and JSON in UTF-8 cannot hold: NaN, infinities and halves of characters
+        (lone surrogates).
 
     Raises
     ------

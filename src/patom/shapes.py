@@ -1,4 +1,4 @@
-"""What comes from a file, held against a pydantic model: it fits, or one clause says where it does not."""
+"""Values read from a file, checked against a pydantic model: one clause says where a value does not fit."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ from scipy.io import loadmat
 from patom.datasets.sources import RemoteFile, Source
 
 Progress = Callable[[int, int], object]
-"""Called with the number of bytes that are there and the number in all."""
+"""Called with the number of bytes fetched so far and the number in all."""
 
 CONNECT_SECONDS, SILENCE_SECONDS = 15, 60
 BLOCK = 1 << 16
@@ -141,13 +141,13 @@ def read_file(file: RemoteFile, home: Path, *, progress: Progress | None = None)
     Raises
     ------
     OSError
-        The file is neither there nor to be had: no connection, an answer that is an error, a fetch cut off, another
-        checksum, a folder that can't be written, a full disk. One sentence; an earlier file is left as it was.
+        The file is not there and cannot be fetched: no connection, an answer that is an error, a fetch cut off, another
+        checksum, a folder that can't be written, a full disk. An existing file is left as it was.
 
     Notes
     -----
-    Only one process fetches a file at a time; others wait and then find it there. Connecting may take 15 seconds
-    and the server be silent for 60.
+    Only one process fetches a file at a time; others wait and then find it there. A fetch fails when connecting takes
+    more than 15 seconds or the server sends nothing for 60.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def _content(file: RemoteFile, path: Path) -> bytes | None:
 
 @contextmanager
 def _one_at_a_time(file: RemoteFile, path: Path) -> Iterator[None]:
-    """Hold the lock on a file; the lock's own file stays, as removing it could give two processes a lock each."""
+    """Hold the lock on a file. The lock's own file is not removed: two processes could then hold a lock each."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ def _fetch(file: RemoteFile, path: Path, progress: Progress | None) -> None:
             except ValueError:
                 if not download.resumed:
                     raise
-                retrieve()  # the part was of something else; it is gone, so this begins at the start
+                retrieve()  # the part belonged to another file; pooch has removed it, so this begins at the start
     except (OSError, ValueError) as error:
         what, remedy = explain(error, file, download)
         place = f"or put the file with sha256 {file.sha256} at {path} yourself"
@@ -242,7 +242,7 @@ def _fetch(file: RemoteFile, path: Path, progress: Progress | None) -> None:
 
 @contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Drop what this thread logs; its level stays, as other threads and callers have their own use for it."""
+    """Drop what this thread logs; the logger's level is not changed, as other threads and callers may use it."""
     here = threading.get_ident()
 
     def others(record: logging.LogRecord) -> bool:
@@ -287,8 +287,8 @@ class ResumingDownloader:
         os.replace(self.part, output_file)
 
     def _request(self, url: str, offset: int) -> requests.Response:
-        """Ask for what is missing; for all of it when the server can't go on from there."""
-        headers = {"Accept-Encoding": "identity"}  # some hosts compress on the wire, which no range could go on with
+        """Request the missing bytes, or all of them if the server cannot continue from there."""
+        headers = {"Accept-Encoding": "identity"}  # a fetch cannot be continued where a host compresses what it sends
         if offset:
             headers["Range"] = f"bytes={offset}-"
         response = requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS))

@@ -54,7 +54,7 @@ def load_landmine(
     ValueError
         ``train_fraction`` out of range.
     OSError
-        The file is neither in the data home nor to be had.
+        The file is not in the data home and cannot be fetched.
 
     Notes
     -----

@@ -61,7 +61,7 @@ def load_mnist(
     ValueError
         A number is out of range.
     OSError
-        A file is neither in the data home nor to be had.
+        A file is not in the data home and cannot be fetched.
 
     Notes
     -----
@@ -120,7 +120,7 @@ class _Images(NamedTuple):
 
 
 def _files(home: Path) -> tuple[Path, tuple[tuple[int, int], ...]]:
-    """The data home, complete, and what tells whether its files changed since."""
+    """The data home with all files in it, and their sizes and times, by which a change of them is noticed."""
     for file in SOURCES["mnist"].files:
         if not (home / file.name).exists():
             require(file, home)

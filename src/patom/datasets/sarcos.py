@@ -35,7 +35,7 @@ def load_sarcos(
 
     The paper (Zhao et al. 2018, experiments) draws 300 rows to train on and 600 to test on. Every row drawn gives
     one row in each of the seven tasks. The published test file repeats rows of the published training file, so
-    rows with the same 21 inputs are taken together and never end up in both tables.
+    rows with the same 21 inputs count as one and are never in both tables.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def load_sarcos(
     ValueError
         ``source`` is unknown, or ``n_train`` or ``n_test`` is below 1 or above what there is.
     OSError
-        A file is neither in the data home nor to be had.
+        A file is not in the data home and cannot be fetched.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Arrays and data frames as they come to an estimator: what is no number is refused by its column."""
+"""Arrays and data frames that are given to an estimator; entries that are no numbers are refused with their place."""
 
 import numbers
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from patom.core.exact import hidden
 
 @contextmanager
 def reading(**arrays: Any) -> Iterator[None]:
-    """Read arrays within the block, by scikit-learn's own checks, with sentences that say where.
+    """A block in which scikit-learn's checks read the arrays, with errors that name the row and the column.
 
-    A value under a mask is refused, and so are whole numbers of 128 bits, which numpy does not know, and dates and
-    lengths of time among features: as numbers they would be nanoseconds since 1970, or microseconds. Where reading
-    fails over text, or over whole numbers that no float64 holds, the first is named; a number that no float32 holds
-    turns into infinity, which is for the caller to refuse.
+    Masked values are refused, and so are whole numbers of 128 bits, which numpy does not have, and dates and lengths of
+    time among features: as numbers they would be nanoseconds since 1970, or microseconds. Where reading fails at text,
+    or at whole numbers beyond float64, the error names the first. A number beyond float32 becomes infinite, and the
+    caller has to refuse it.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def reading(**arrays: Any) -> Iterator[None]:
 
 
 def require_shown(**arrays: Any) -> None:
-    """Refuse masked arrays, and lists of them, that hide a value, naming the first: under a mask lies no data."""
+    """Refuse masked arrays, and lists of them, that hide a value; the error names the first."""
     for name, values in arrays.items():
         mask = hidden(values)
         if mask is not None:
@@ -80,7 +80,7 @@ def _require_columns(name: str, values: Any) -> None:
 
 
 def _schema(values: Any) -> dict[str, Any]:
-    """Types of a data frame's columns; of anything else none."""
+    """Types of a data frame's columns; empty for anything else."""
     if isinstance(values, list | tuple) or not hasattr(values, "columns"):
         return {}
     frame = nw.from_native(values, eager_only=True, pass_through=True)

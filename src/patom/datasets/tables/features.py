@@ -10,15 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from patom.datasets.tables.columns import float_values, held, is_number, is_text, may_be_text, missing_values
-from patom.datasets.tables.file import (
-    DamagedError,
-    TableError,
-    TableFile,
-    UnreadableError,
-    no_feature,
-    not_finite,
-    not_numbers,
-)
+from patom.datasets.tables.file import DamagedError, TableError, TableFile, UnreadableError
 from patom.datasets.tables.wording import counted, listed, quoted
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
@@ -91,7 +83,7 @@ def feature_matrix(
     text, chosen = list(parsed), [name for name in named if name in typed or name in parsed]
     columns, X = _filled(file, chosen, lambda name: parsed.pop(name) if name in parsed else reading.numbers(name))
     if not columns:
-        raise no_feature(file, task, target)
+        raise file.no_feature(task, target)
     others = [name for name in file.schema.names if name not in (task, target)]
     notes = _left_out(file, others, columns, strange.union(reading.unreadable)) if asked is None else []
     if text:
@@ -208,7 +200,7 @@ def column_numbers(
         return float_values(column)
     if not is_text(column.type):
         if required:
-            raise not_numbers(file, name, f"type {column.type}")
+            raise file.not_numbers(name, f"type {column.type}")
         return None
     missing, text = missing_values(column), pc.utf8_trim_whitespace(column)
     odd = ~missing & ~numbers_among(text)
@@ -242,7 +234,7 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
     row, rows, values = int(anywhere.argmax()), int(anywhere.sum()), int(np.sum(list(found.values())))
     name = next(name for name, bad in found.items() if bad[row])
     total = f" ({counted(values, 'missing or infinite value')} in {counted(rows, 'row')} in all)"
-    raise not_finite(file, row, name, missing=bool(np.isnan(columns[name][row])), of_all=total)
+    raise file.not_finite(row, name, missing=bool(np.isnan(columns[name][row])), of_all=total)
 
 
 def numbers_among(text: Any) -> NDArray[np.bool_]:

@@ -97,13 +97,62 @@ class TableFile:
         return f"row {index + 1}"
 
     def as_written(self, names: Sequence[str]) -> Any:  # noqa: ARG002  (a CSV file has an answer)
-        """The named columns as the text that stands in the file, by name; None where a file has types of its own."""
+        """The named columns as text, as written in the file; None for a file whose columns have types."""
         return None
 
     def default_features(self, roles: Sequence[str | None]) -> list[str]:
         """Names of the columns that have no other role and do not number the rows."""
         taken = {*roles, *self.index}
         return [name for name in self.schema.names if name not in taken]
+
+    def require(self, task: str | None, target: str, features: Sequence[str] | None) -> None:
+        """Refuse column names that the file does not have, or has twice, and columns that are used twice.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> TableFile("sales.csv", pa.table({"no": [1], "sold": [2]})).require(None, "sole", None)
+        Traceback (most recent call last):
+            ...
+        patom.datasets.tables.file.TableError: sales.csv has no column 'sole': the nearest name is 'sold'.
+        """
+        if task == target:
+            raise TableError(f"{task!r} is named as the task and as the target", "they must be two columns")
+        names, roles = self.schema.names, [target] if task is None else [task, target]
+        held, chosen = Counter(names), [] if features is None else features
+        wanted = {*roles, *chosen}
+        doubled = [
+            name for name, times in held.items() if times > 1 and (name in wanted or not names_row_numbers(name))
+        ]
+        if doubled:
+            raise TableError(f"{self.source} has more than one column named {listed(doubled)}", "rename them")
+        for name in (*roles, *chosen):
+            if name not in held:
+                raise TableError(f"{self.source} has no column {name!r}", _nearest(name, names))
+        for name in roles:
+            if name in chosen:
+                role = "task" if name == task else "target"
+                raise TableError(f"the {role} column {name!r} cannot be a feature too", "take it off the features")
+        twice = [name for name, times in Counter(chosen).items() if times > 1]
+        if twice:
+            raise TableError(f"the features name {listed(twice)} more than once")
+        if features is not None and not chosen:
+            raise TableError("the features name no column", "name at least one, or leave them to be chosen")
+
+    def no_feature(self, *roles: str | None) -> TableError:
+        """The error where no column but those of the roles holds numbers."""
+        others = " and ".join(repr(role) for role in roles if role is not None)
+        return TableError(f"{self.source} has no feature", f"no column but {others} holds numbers")
+
+    def not_numbers(self, name: str, kind: str, remedy: str = "") -> TableError:
+        """The error where a column holds values of another type than numbers."""
+        return TableError(f"the column {name!r} of {self.source} holds values of {kind}, not numbers", remedy)
+
+    def not_finite(self, row: int, name: str, *, missing: bool, of_all: str = "") -> TableError:
+        """The error where a number is missing or infinite; ``of_all`` says how many are."""
+        what = "a missing value" if missing else "an infinite value"
+        place = f"{self.row(row)}, column {name!r}{of_all}"
+        return TableError(f"{self.source} holds {what} in {place}", "drop such rows or fill the values in")
 
 
 def piped_bytes(path: Path, wanted: str) -> bytes | None:
@@ -122,60 +171,9 @@ def piped_bytes(path: Path, wanted: str) -> bytes | None:
         raise TableError(f"{error}, not {wanted}") from None
 
 
-def require_columns(file: TableFile, task: str | None, target: str, features: Sequence[str] | None) -> None:
-    """Refuse column names that the file does not have, or has twice, and columns that are used twice.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> require_columns(TableFile("sales.csv", pa.table({"no": [1], "sold": [2]})), None, "sole", None)
-    Traceback (most recent call last):
-        ...
-    patom.datasets.tables.file.TableError: sales.csv has no column 'sole': the nearest name is 'sold'.
-    """
-    if task == target:
-        raise TableError(f"{task!r} is named as the task and as the target", "they must be two columns")
-    names, roles = file.schema.names, [target] if task is None else [task, target]
-    held, chosen = Counter(names), [] if features is None else features
-    wanted = {*roles, *chosen}
-    doubled = [name for name, times in held.items() if times > 1 and (name in wanted or not names_row_numbers(name))]
-    if doubled:
-        raise TableError(f"{file.source} has more than one column named {listed(doubled)}", "rename them")
-    for name in (*roles, *chosen):
-        if name not in held:
-            raise TableError(f"{file.source} has no column {name!r}", _nearest(name, names))
-    for name in roles:
-        if name in chosen:
-            role = "task" if name == task else "target"
-            raise TableError(f"the {role} column {name!r} cannot be a feature too", "take it off the features")
-    twice = [name for name, times in Counter(chosen).items() if times > 1]
-    if twice:
-        raise TableError(f"the features name {listed(twice)} more than once")
-    if features is not None and not chosen:
-        raise TableError("the features name no column", "name at least one, or leave them to be chosen")
-
-
 def _nearest(name: str, names: list[str]) -> str:
     close = difflib.get_close_matches(name.casefold(), [other.casefold() for other in names], 3, 0.5)
     near = [other for other in names if other.casefold() in close]
     if not near:
         return f"its column{'s are' if names[1:] else ' is'} {listed(names)}" if names else "it has none"
     return f"the nearest name{'s are' if near[1:] else ' is'} {listed(near)}"
-
-
-def no_feature(file: TableFile, *roles: str | None) -> TableError:
-    """The error where no column but those of the roles holds numbers."""
-    others = " and ".join(repr(role) for role in roles if role is not None)
-    return TableError(f"{file.source} has no feature", f"no column but {others} holds numbers")
-
-
-def not_numbers(file: TableFile, name: str, kind: str, remedy: str = "") -> TableError:
-    """The error where values of an Arrow type stand in for numbers."""
-    return TableError(f"the column {name!r} of {file.source} holds values of {kind}, not numbers", remedy)
-
-
-def not_finite(file: TableFile, row: int, name: str, *, missing: bool, of_all: str = "") -> TableError:
-    """The error where a number is missing or infinite; ``of_all`` says how many are."""
-    what = "a missing value" if missing else "an infinite value"
-    place = f"{file.row(row)}, column {name!r}{of_all}"
-    return TableError(f"{file.source} holds {what} in {place}", "drop such rows or fill the values in")

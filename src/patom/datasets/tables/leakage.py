@@ -1,4 +1,4 @@
-"""Features that tell the task or the target: another name of it, a row number after sorting, an answer left in."""
+"""Features that reveal the task or the target: another name of it, a row number after sorting, a copy of the answer."""
 
 from collections.abc import Iterator, Sequence
 from math import log
@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from patom.core.labels import encode
 from patom.datasets.tables.wording import listed
 
-_CHANCE = 1e-4  # what the columns of no more than so many random tables do is told
+_CHANCE = 1e-4  # a note is written only if chance explains a column in at most this share of random tables
 _SOME = 50_000  # rows that are looked at first
 _BLOCK = 1 << 17  # values that are sorted together
 
@@ -22,8 +22,8 @@ def leakage_notes(
     """Notes on the features, (n, d), that are one to one with the tasks, (n,), or that determine the targets, (n,).
 
     A feature determines the targets if rows of one value have one target, and most values are repeated, or if targets
-    only rise or only fall with it; both where chance would do so in one table of 10,000 at most. Costs a sort of
-    50,000 rows a column, and of all rows where these show something.
+    only rise or only fall with it; in both cases only if that happens by chance in at most one table of 10,000. Costs
+    a sort of 50,000 rows a column, and of all rows of a column where these suggest something.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def leakage_notes(
 
 
 def _task_twins(X: NDArray[np.float64], task: NDArray[Any]) -> Iterator[int]:
-    """Columns with one value a task, another one for each."""
+    """Columns with one value for each task, a different one for each."""
     tasks, index = encode(task)
     share = np.bincount(index) / index.size
     if tasks.size < 2 or (index.size - tasks.size) * log(share @ share) >= log(_CHANCE / X.shape[1]):
@@ -93,11 +93,13 @@ def _determines(column: NDArray[np.float64], y: NDArray[np.float64], limit: floa
         return False
     if _one_way(levels):
         _, counts = np.unique(levels, return_counts=True)
-        orders = gammaln(counts + 1.0).sum() - gammaln(levels.size + 1.0)  # of all those that rise
+        orders = gammaln(counts + 1.0).sum() - gammaln(
+            levels.size + 1.0
+        )  # log of the share of all orders of the targets that rise
         if log(2.0) + orders < limit:
             return True
     values, counts = np.unique(y, return_counts=True)
-    rare = y != values[counts.argmax()]  # rows that take more than to guess the commonest target
+    rare = y != values[counts.argmax()]  # rows whose target is not the most frequent one
     repeated = np.bincount(run)[run] > 1
     chance = (y.size - levels.size) * log(_same_by_chance(y))
     return bool(chance < limit and 2 * (repeated & rare).sum() >= rare.sum())
@@ -109,18 +111,18 @@ def _one_way(values: NDArray[np.float64]) -> Any:
 
 
 def _blocks(rows: int, columns: int) -> Iterator[tuple[int, slice]]:
-    """Parts of the columns that are looked at together, with their first."""
+    """Parts of the columns that are examined together: the number of the first, and the part."""
     width = max(1, _BLOCK // max(rows, 1))
     return ((start, slice(start, start + width)) for start in range(0, columns, width))
 
 
 def _same_by_chance(y: NDArray[np.float64]) -> float:
-    """How often two rows have the same target; below 1, as targets are not constant."""
+    """The probability that two rows have the same target; below 1, as targets are not constant."""
     _, counts = np.unique(y, return_counts=True)
     share = counts / y.size
     return min(float(share @ share), 1.0 - 1e-12)
 
 
 def _spread(n: int) -> NDArray[np.int64]:
-    """Positions of at most so many of n rows, evenly spread."""
+    """Positions of at most 50,000 of n rows, evenly spread."""
     return np.arange(n) if n <= _SOME else np.linspace(0, n - 1, _SOME).astype(np.int64)

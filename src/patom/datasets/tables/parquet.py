@@ -21,16 +21,7 @@ from patom.datasets.tables.columns import (
     whole_numbers,
 )
 from patom.datasets.tables.features import may_round
-from patom.datasets.tables.file import (
-    TableError,
-    TableFile,
-    UnreadableError,
-    no_feature,
-    not_finite,
-    not_numbers,
-    piped_bytes,
-    require_columns,
-)
+from patom.datasets.tables.file import TableError, TableFile, UnreadableError, piped_bytes
 from patom.datasets.tables.labels import Labels
 from patom.datasets.tables.parquet_file import ParquetFile, open_parquet
 from patom.datasets.tables.wording import listed
@@ -144,16 +135,16 @@ def _opened(path: Path) -> ParquetFile:
 def _features(file: TableFile, task: str | None, target: str, asked: Sequence[str] | None) -> list[str]:
     """Names of the features, all of them columns of numbers."""
     asked = [asked] if isinstance(asked, str) else asked
-    require_columns(file, task, target, asked)
+    file.require(task, target, asked)
     chosen = file.default_features((task, target)) if asked is None else list(asked)
     if not chosen:
-        raise no_feature(file, task, target)
+        raise file.no_feature(task, target)
     types = dict(zip(file.schema.names, file.schema.types, strict=True))
     for name in chosen:
         extended = asked is None and name in file.extensions
         if extended or not is_number(held(types[name])):
             what = f"an extension type over {types[name]}" if extended else f"type {types[name]}"
-            raise not_numbers(file, name, what, "leave it out of the features or turn it into numbers")
+            raise file.not_numbers(name, what, "leave it out of the features or turn it into numbers")
     return chosen
 
 
@@ -177,7 +168,7 @@ def _finite(file: TableFile, column: Any, name: str, first: int, dtype: str = "f
             place = f"{file.row(first + row)}, column {name!r}"
             what = f"{file.source} holds {values[row]:g} in {place}, which is too large for {dtype}"
             raise TableError(what, "read it as float64")
-        raise not_finite(file, first + row, name, missing=bool(np.isnan(values[row])))
+        raise file.not_finite(first + row, name, missing=bool(np.isnan(values[row])))
     return kept
 
 
@@ -207,12 +198,12 @@ class _Targets(Labels):
     def prepared(self, column: Any) -> Any:
         """Truth values are the numbers 0 and 1; dates are neither numbers nor classes."""
         if pa.types.is_temporal(column.type):
-            raise not_numbers(self.file, self.name, f"type {column.type}")
+            raise self.file.not_numbers(self.name, f"type {column.type}")
         return column
 
     def missing(self, row: int, of_all: str) -> TableError:
         """The error where a row has no target."""
-        return not_finite(self.file, row, self.name, missing=True, of_all=of_all)
+        return self.file.not_finite(row, self.name, missing=True, of_all=of_all)
 
     def numbers(self, column: Any, first: int) -> AnyArray:
         """A part of the rows: whole numbers exactly, others as float64."""

@@ -21,7 +21,7 @@ _BATCH = 1 << 14  # rows decoded at a time
 
 @dataclass(frozen=True, eq=False)
 class ParquetFile(TableFile):
-    """An open Parquet file, whose columns are read when they are asked for: ``columns`` is pyarrow's ParquetFile.
+    """An open Parquet file, whose columns are read when they are used: ``columns`` is pyarrow's ParquetFile.
 
     Parameters
     ----------

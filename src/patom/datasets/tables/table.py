@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from patom.datasets.tables.columns import distinct_values, is_text, missing_values
 from patom.datasets.tables.csv_file import read_csv
 from patom.datasets.tables.features import check_finite, column_numbers, feature_matrix, may_round
-from patom.datasets.tables.file import TableError, TableFile, piped_bytes, require_columns
+from patom.datasets.tables.file import TableError, TableFile, piped_bytes
 from patom.datasets.tables.labels import task_labels
 from patom.datasets.tables.leakage import leakage_notes
 from patom.datasets.tables.parquet_file import open_parquet
@@ -60,19 +60,20 @@ def read_table(
     features: Sequence[str] | Callable[[Sequence[str]], Sequence[str]] | None = None,
     kind: Literal["auto", "regression", "classification"] = "auto",
 ) -> Table:
-    r"""Read a CSV or Parquet file (told apart by content) with a task column and a target column.
+    r"""Read a CSV or Parquet file (recognised by content) with a task column and a target column.
 
     Parameters
     ----------
     path : path of the file, or of a pipe, as `/dev/stdin`, which is read once; CSV is UTF-8 with a header, separated
         by commas, semicolons, tabs or bars, or by what Excel's first line `sep=;` names.
-    task : name of the task column: whole numbers become int64, anything else str. Labels stay what they are: whole
-        numbers beyond int64 and codes of a CSV such as '007' or '2E1' are text, floats too large to be exact refused.
+    task : name of the task column: whole numbers become int64, anything else str. Labels are not changed:
+        whole numbers beyond int64 and codes of a CSV such as '007' or '2E1' are text, floats too large to be exact are
+        refused.
     target : name of the target column: numbers, or two classes (the one that sorts last is +1).
     features : names of the feature columns, or a function that chooses among the file's; by default all remaining
         columns that hold numbers (integer, float, bool, decimal). The others are left out with a note, as are columns
-        without a name, an index that pandas wrote, and nested ones; a text column at least half of whose values are
-        meant as numbers, such as 1,234 or $1.50, is an error.
+        without a name, an index that pandas wrote, and nested ones; a text column is an error if at least half of its
+        values are meant as numbers, such as 1,234 or $1.50.
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
@@ -110,7 +111,7 @@ def read_table(
     file = open_table(path, task, target)
     features = features(file.schema.names) if callable(features) else features
     features = [features] if isinstance(features, str) else features
-    require_columns(file, task, target, features)
+    file.require(task, target, features)
     if not file.n_rows:
         raise TableError(f"{file.source} has no data rows")
     labels = task_labels(file, task)
@@ -140,7 +141,7 @@ def read_table(
 
 
 def open_table(path: Path, task: str, target: str) -> TableFile:
-    r"""Open a CSV or Parquet file, told apart by content, or read a pipe.
+    r"""Open a CSV or Parquet file, recognised by content, or read a pipe.
 
     A CSV file's separator is found by the names of the task and of the target; its task is read as text. It takes one
     pass and about twice its size in memory. The columns of a Parquet file are read when they are used, one at a time.
@@ -223,7 +224,7 @@ def target_values(file: TableFile, name: str, kind: str) -> Target:
     if pa.types.is_floating(column.type) and (np.abs(values) >= 2.0**53).any():
         written = file.as_written([name])  # of a CSV file: whole numbers beyond int64 were taken for floats
         column = column if written is None else written[name]
-    return _told_apart(file, name, column, values, kind)
+    return _distinguished(file, name, column, values, kind)
 
 
 def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
@@ -232,7 +233,7 @@ def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
     if kind == "regression" or (kind == "auto" and len(names) != 2):
         values = column_numbers(file, name, column, required=False)
         if values is not None:
-            return _told_apart(file, name, column, values, kind)
+            return _distinguished(file, name, column, values, kind)
         if kind == "regression" and names:
             raise TableError(
                 f"the target {name!r} of {file.source} holds words such as {quoted(names[0])}, which no "
@@ -243,8 +244,8 @@ def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
     return Target(np.asarray(codes.cast(pa.float64()).to_numpy(), dtype=np.float64), names)
 
 
-def _told_apart(file: TableFile, name: str, column: Any, values: NDArray[np.float64], kind: str) -> Target:
-    """Numbers. Where float64 makes whole ones beyond 2**53 equal: with their number, or as classes if they are two."""
+def _distinguished(file: TableFile, name: str, column: Any, values: NDArray[np.float64], kind: str) -> Target:
+    """Numbers; where float64 makes some beyond 2**53 equal, with the count of distinct ones, or as classes if two."""
     large = np.isfinite(values).all() and (np.abs(values) >= 2.0**53).any()
     if not large or not (is_text(column.type) or may_round(column.type)):
         return Target(values)

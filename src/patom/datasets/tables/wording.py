@@ -1,4 +1,4 @@
-"""Names, values and numbers as they stand in messages and notes."""
+"""Names, values and numbers as messages and notes print them."""
 
 from collections.abc import Sequence
 
