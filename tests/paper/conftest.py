@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from patom.paper import findings, parse_grid
-from patom.paper.cell import Cell
+from patom.paper.cells import Cell
 from patom.paper.table import SCHEMA
 
 

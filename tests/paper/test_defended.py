@@ -22,9 +22,9 @@ from patom.defenses import (
     Sphere,
     Trim,
 )
+from patom.evaluate.defended import behind
 from patom.metrics import nmse
 from patom.paper.compute import compute
-from patom.paper.defended import behind
 
 OPTIONS = {"n_tasks": 5, "n_features": 3, "n_train": 30, "n_test": 15, "n_groups": 2}
 ASCENT = {"name": "ascent", "gradient": "exact", "max_iter": 4, "optimise_labels": False, "n_starts": 1,

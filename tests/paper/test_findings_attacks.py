@@ -3,8 +3,8 @@
 import pytest
 
 from patom.paper import parse_grid
+from patom.paper.cells import plan
 from patom.paper.findings import attacks
-from patom.paper.plan import plan
 
 GRID = """
 title = "compared"
@@ -24,7 +24,7 @@ ascent = [{{ gradient = "paper" }}, {{ optimise_labels = true }}]
 def test_lists_of_settings_give_a_cell_each():
     cells = plan(parse_grid(GRID.format(figure="attacks"), "G"), ["regression"], [range(5)])
     told = [
-        (cell.method, *(cell.attack.get(name) for name in ("step_size", "gradient", "optimise_labels")))
+        (str(cell.method), *(cell.attack.get(name) for name in ("step_size", "gradient", "optimise_labels")))
         for cell in cells
         if cell.seed == 0
     ]

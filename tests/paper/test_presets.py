@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from patom.paper import presets, read_grid
+from patom.paper.cells import plan
 from patom.paper.description import Adversary
-from patom.paper.methods import METHODS
-from patom.paper.plan import plan
+from patom.results.methods import Method
 
 TASKS = {
     "sarcos": list(range(1, 8)),
@@ -68,7 +68,7 @@ def test_fig1_is_the_convergence_of_three_kinds_from_several_starts():
         assert (each.figure, each.patom.max_iter) == ("convergence", 20)
         assert set(each.attacks) == {"patom-direct", "patom-indirect", "patom-hybrid"}
         assert each.starts > 1
-    assert {cell.kind for cell in cells(grid, seeds=1)} == {"direct", "indirect", "hybrid"}
+    assert {cell.method.reach for cell in cells(grid, seeds=1)} == {"direct", "indirect", "hybrid"}
 
 
 def test_fig2_is_four_pairs_of_three_sets_under_four_attacks():
@@ -84,7 +84,7 @@ def test_fig2_is_four_pairs_of_three_sets_under_four_attacks():
     assert len(listed) == 4 * 10 * 4 * 4 * 5 == len({cell.key for cell in listed})
     for name in {cell.experiment for cell in listed}:
         of_one = [cell for cell in listed if cell.experiment == name]
-        assert len({(cell.targets, cell.attackers) for cell in of_one if cell.kind == "indirect"}) == 4
+        assert len({(cell.targets, cell.attackers) for cell in of_one if cell.method.reach == "indirect"}) == 4
         assert {cell.pair for cell in of_one} == {"A", "B", "C", "D"}
 
 
@@ -92,7 +92,7 @@ def test_fig3_is_three_hybrid_cases_of_each_set():
     grid = read_grid("fig3")
     assert {each.data.name for each in grid.experiments} == {"sarcos", "landmine", "mnist"}
     listed = cells(grid)
-    assert {(cell.figure, cell.method, cell.budget) for cell in listed} == {("correlations", "patom-hybrid", 0.3)}
+    assert {(cell.figure, str(cell.method), cell.budget) for cell in listed} == {("correlations", "patom-hybrid", 0.3)}
     for each in grid.experiments:
         of_one = [cell for cell in listed if cell.experiment == each.name]
         assert len(of_one) == 10 * 3
@@ -113,7 +113,7 @@ def test_attacks_holds_every_attack_against_every_other_on_four_data_sets():
     assert grid.seeds == 10
     assert {each.data.name for each in grid.experiments} == {"sarcos", "landmine", "mnist", "digits"}
     assert {each.model.lambda_1 for each in grid.experiments} == {1e-3, 1e-2, 1e-1}
-    methods = {f"{name}-{kind}" for name in METHODS for kind in ("direct", "indirect")}
+    methods = {f"{name}-{kind}" for name in Method for kind in ("direct", "indirect")}
     for each in grid.experiments:
         assert set(each.attacks) == methods
         assert each.budgets == (0.05, 0.2, 0.5)

@@ -12,9 +12,8 @@ import pytest
 from small_grid import TABLES
 
 from patom.paper import findings, parse_grid, read_run, run_grid
-from patom.paper.reading import Provenance
-from patom.paper.stored_rows import StoredRow
-from patom.paper.table import SCHEMA
+from patom.paper.store import Provenance
+from patom.paper.table import SCHEMA, StoredRow
 from patom.report import render_experiments
 
 EXPERIMENT = """

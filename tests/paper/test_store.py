@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from patom.paper.cell import canonical
+from patom.paper.cells import canonical
 from patom.paper.compute import compute
 from patom.paper.store import RunFolder
 from patom.paper.table import plain

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from patom.paper import findings, parse_grid, read_run, run_grid
-from patom.paper.methods import METHODS
+from patom.results.methods import Method
 
 SETTINGS = {
-    "every attack": {"attacks": [f"{name}-direct" for name in METHODS]},
+    "every attack": {"attacks": [f"{name}-direct" for name in Method]},
     "hybrid attacks on classes": {
         "attacks": [f"{name}-hybrid" for name in ("patom", "ascent", "flip", "random")],
         "data": {"kind": "classification"},

@@ -10,13 +10,13 @@ from patom.audit.cells import Outcome
 from patom.audit.coverage import injected
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
-from patom.audit.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.audit.plan import attacking_counts, budget_notes, budgets
 from patom.audit.selection import Selection
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
 from patom.core.arrays import BoolArray, FloatArray
 from patom.datasets.tables.wording import counted, listed, quoted
+from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
 
 

@@ -8,8 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from patom import metrics
-from patom.audit import measure
-from patom.audit.measure import LEAST_TEST_ROWS
 from patom.audit.sample import LEAST_PER_TASK, in_own_order, sampled
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.labels import encode
@@ -18,6 +16,8 @@ from patom.datasets.scaling import Scaling, fit_scaling
 from patom.datasets.splits import hold_out
 from patom.datasets.tables.table import Table
 from patom.datasets.tables.wording import counted
+from patom.evaluate import measure
+from patom.evaluate.measure import LEAST_TEST_ROWS
 from patom.models.settings import require_at_least
 
 __all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]

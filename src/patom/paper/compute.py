@@ -4,9 +4,8 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache, partial
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,52 +13,56 @@ from pydantic import TypeAdapter
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import AttackResult, AttackStatus, Availability, GreyBox, OwnData, Sparing, ThreatModel
+from patom.attacks import AttackResult, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.program import MTRL
-from patom.attacks.transfer import SHARES, strongest_replay
-from patom.core.arrays import AnyArray, BoolArray, FloatArray
+from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
 from patom.datasets.dataset import Dataset
-from patom.defenses import Sanitised
-from patom.metrics import auc, mean_over_tasks, nmse, per_task, relative_damage
-from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
+from patom.defenses import Sanitised, Screening, screen
+from patom.defenses.screening import SCORES
+from patom.evaluate.attacks import CLASSES
+from patom.evaluate.defended import Tuned, Victim, defended, new_learner
+from patom.evaluate.measure import METRICS
+from patom.evaluate.trial import Trial, attempt, decide, target_loss
+from patom.metrics import TaskScores, mean_over_tasks, per_task, relative_damage
+from patom.models import LambdaSearch
 from patom.models.threads import one_thread
-from patom.paper.cell import Cell, canonical
-from patom.paper.constant import appended_before
-from patom.paper.data import Data
-from patom.paper.defended import behind, coupled, learner_of, other_learner
-from patom.paper.description import Adversary, Defense
-from patom.paper.methods import METHODS
-from patom.paper.screened import Before, before, screening_record
+from patom.paper.cells import Cell, canonical
+from patom.paper.description import Adversary, Data, Defense
+from patom.results.methods import Method
 
-METRICS: dict[str, tuple[str, Callable[..., float]]] = {"regression": ("NMSE", nmse), "classification": ("AUC", auc)}
 QUANTILES = {"own-data": 0.95, "own-core": 0.7}
 """Of the distances of a task's own rows from their middle: how far out the attacker's may lie."""
-Victim = Any  # MTRL or LambdaSearch, maybe behind filters or with a rule for Omega, or another learner
 Record = dict[str, Any]
 _TURN = threading.Lock()  # a dask worker may have many threads: the caches and the limits are its process's
+_UNTRUSTED = ("own_loss", "harm", "reach")  # scores that need no trusted rows
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What cells share: the data, the model without an attack and its test scores by task.
+    """What the cells of one draw of the data share: the victim, its fit without an attack, its test scores by task.
 
-    ``norm`` is what radius and step are to be multiplied with, see ``constant``. ``learner`` is that of (1), whose
-    loss counts; ``stand_ins`` are attacked in place of a victim that cannot be seen through.
+    ``norm`` is the factor of radius and step size, see ``appended_before``.
     """
 
     data: Dataset
-    learner: MTRL
-    stand_ins: tuple[Victim, ...]
     victim: Victim
-    model: Victim
-    scores: dict[Any, float]
+    model: Any
+    scores: TaskScores
     norm: float
 
     @cached_property
-    def screened(self) -> Before:
-        """The clean rows, screened; computed for the first cell that asks."""
-        return before(clone(self.learner), self.data)
+    def trusted(self) -> MTRL:
+        """The learner, fitted on the test rows, which nobody poisons and the victim has not seen."""
+        test = self.data.test
+        fitted: MTRL = clone(self.victim.learner).fit(test.X, test.y, task=test.task)
+        return fitted
+
+    @cached_property
+    def screened(self) -> Screening:
+        """The clean rows, screened; computed for the first cell that needs it."""
+        X, y, task = self.data.train
+        return screen(clone(self.victim.learner), X, y, task=task, reference=self.trusted)
 
 
 def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
@@ -104,62 +107,51 @@ def _record(cell: Cell, home: str | None) -> Record:
     adversary, defense = Adversary(**cell.adversary), Defense(**cell.defense)
     clean = _setting(cell, home, adversary.tuning, defense)
     planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
-    result, attacked = _attacked(cell, adversary, planned, clean)
-    record = _measured(cell, clean, result, attacked)
-    if not clean.stand_ins or cell.figure == "correlations":  # a map is read with its spectrum, whatever the learner
+    threat, attack = _threat(cell, adversary, planned), _attack(cell, planned.norm)
+    trial = attempt(clean.victim, clean.data, threat, attack, cell.rng(), planned=planned.victim)
+    record = _measured(cell, clean, trial)
+    mapped = cell.figure == "correlations"
+    if mapped or not clean.victim.stand_ins:  # a map is read with its spectrum, whatever the learner
         record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
-        record["spectrum"] = attacked.task_spectrum_.tolist()
-    if cell.figure == "correlations":
+        record["spectrum"] = trial.model.task_spectrum_.tolist()
+    if mapped:
         record["tasks"] = [str(task) for task in clean.model.tasks_.tolist()]
         record["correlation_clean"] = clean.model.task_correlation_.ravel().tolist()
-        record["correlation"] = attacked.task_correlation_.ravel().tolist()
+        record["correlation"] = trial.model.task_correlation_.ravel().tolist()
     if cell.figure == "screening":
-        record |= screening_record(clean.screened, result, cell.attackers)
+        record |= _screened(clean, trial.result, cell.attackers)
     return record
 
 
-def _attacked(cell: Cell, adversary: Adversary, planned: Setting, clean: Setting) -> tuple[AttackResult, Victim]:
-    """The attack planned in one setting, and the true victim, which is that of the other, under it."""
-    X, y, task = clean.data.train
-    threat = _threat(cell, adversary, planned)
-    results = [
-        _attack(cell, planned).poison(plan, X, y, task=task, threat=threat, random_state=cell.rng())
-        for plan in planned.stand_ins or (planned.victim,)
-    ]
-    if planned is clean and not planned.stand_ins:
-        return results[0], results[0].model
-    harm = partial(_target_loss, setting=clean, targets=cell.targets)
-    shares = SHARES if planned.stand_ins else (1.0,)
-    met = strongest_replay(results, clean.victim, X, y, task=task, harm=harm, shares=shares)
-    return met.result, met.model
-
-
-def _measured(cell: Cell, clean: Setting, result: AttackResult, attacked: Victim) -> Record:
+def _measured(cell: Cell, clean: Setting, trial: Trial) -> Record:
     """What the attack did to the test metric and the training losses, and what it cost."""
-    scores = _scores(attacked, clean.data)
+    result, scores = trial.result, _scores(clean.data, trial.decision)
     metric = METRICS[clean.data.kind][0]
-    is_target = np.isin(np.array(list(scores)), list(cell.targets))
+    is_target = np.isin(scores.tasks, list(cell.targets))
     before, after = _mean(clean.scores, is_target), _mean(scores, is_target)
-    loss_before, loss_after = (_target_loss(model, clean, cell.targets) for model in (clean.model, attacked))
+    by_task, attacked_by_task = clean.scores.as_dict(), scores.as_dict()
+    loss_before, loss_after = (
+        target_loss(model, clean.victim.learner, clean.data, cell.targets) for model in (clean.model, trial.model)
+    )
     return {
         "rows_injected": int(result.y.size),
-        **_filtered(attacked, result.y.size),
+        **_filtered(trial.model, result.y.size),
         "metric": metric,
         "metric_clean": before,
         "metric_attacked": after,
-        "damage": relative_damage(before, after, metric),  # type: ignore[arg-type]
+        "damage": relative_damage(before, after, metric),
         "others_clean": _mean(clean.scores, ~is_target),
         "others_attacked": _mean(scores, ~is_target),
-        "task_metric_clean": [clean.scores[task] for task in cell.targets],
-        "task_metric_attacked": [scores[task] for task in cell.targets],
+        "task_metric_clean": [by_task[task] for task in cell.targets],
+        "task_metric_attacked": [attacked_by_task[task] for task in cell.targets],
         "target_loss_clean": loss_before,
         "target_loss": loss_after,
         "utility_clean": result.clean_utility,
         "utility": result.history["utility"].tolist(),
         "collateral": result.collateral,
         **asdict(result.cost),
-        "gap": float(max([result.history["gap"].max(), *map(_gap, (attacked, clean.model))])),
-        "certified": result.status is not AttackStatus.UNCERTIFIED,
+        "gap": float(max([result.history["gap"].max(), *map(_gap, (trial.model, clean.model))])),
+        "certified": trial.certified,
         "status": result.status.value,
     }
 
@@ -178,44 +170,60 @@ def _kept_setting(data: str, seed: int, home: str | None, model: str, tuning: st
     if settings.pop("constant", "after") == "before":
         dataset, norm = appended_before(dataset)
         settings |= {name: norm**2 * settings[name] for name in ("lambda_1", "lambda_2")}
-    victim: Victim = MTRLRegressor(**settings) if dataset.kind == "regression" else MTRLClassifier(**settings)
+    tuned: Tuned = new_learner(dataset.kind, **settings)
     if tuning != "none":
-        victim = LambdaSearch(victim)
+        tuned = LambdaSearch(tuned)
     if tuning == "once":
-        searched = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
-        victim = clone(searched.estimator_)
-    learner, stand_ins = learner_of(victim), ()
-    if defense.learner is not None:
-        stand_ins = tuple(_filtering(defense, victim, coupled(rule, victim)) for rule in (None, "apart"))
-        victim = _filtering(defense, victim, other_learner(defense.learner, victim))
-    else:
-        victim = _filtering(defense, victim, coupled(defense.rule, victim))
-    fitted = clone(victim).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
-    return Setting(dataset, learner, stand_ins, victim, fitted, _scores(fitted, dataset), norm)
+        searched = clone(tuned).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+        tuned = clone(searched.estimator_)
+    victim = defended(
+        tuned, filters=defense.filters, fraction=defense.fraction, quantile=defense.quantile, metric=defense.metric,
+        rule=defense.rule, learner=defense.learner,
+    )  # fmt: skip
+    fitted = clone(victim.model).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
+    scores = _scores(dataset, decide(fitted, dataset.kind, dataset.test.X, dataset.test.task))
+    return Setting(dataset, victim, fitted, scores, norm)
 
 
-def _filtering(defense: Defense, victim: MTRL | LambdaSearch, inside: Any) -> Victim:
-    """What is inside, behind the defense's filters where it has some; those that fit a model fit the victim's."""
-    if not defense.filters:
-        return inside
-    return behind(defense.filters, victim, defense.fraction, defense.quantile, defense.metric, inside)
+def appended_before(data: Dataset) -> tuple[Dataset, float]:
+    """Data and a factor that stand for rows divided together with their constant, as the paper's may be.
+
+    Let M be the largest norm of a training row with its constant. Rows are then (x / M, 1 / M), in place of
+    (x, 1) with x divided by the largest norm without it. With W = M W', problem (1) for those rows is problem
+    (1) for rows (x, 1) with lambdas M^2 times as large; a ball of radius r becomes one of radius r M, and
+    PATOM's step eta becomes eta M^2. So only numbers change, and the constant stays 1.
+
+    Parameters
+    ----------
+    data : Dataset
+        Scaled, as the loaders give it.
+
+    Returns
+    -------
+    Dataset
+        In the original units.
+    float
+        M.
+    """
+    train, test = (table._replace(X=table.X * data.feature_scale) for table in (data.train, data.test))
+    return replace(data, train=train, test=test, feature_scale=1.0), float(np.hypot(data.feature_scale, 1.0))
 
 
-def _attack(cell: Cell, clean: Setting) -> Any:
+def _attack(cell: Cell, norm: float) -> Any:
     settings = {name: value for name, value in cell.attack.items() if name != "name"}
     if "step_size" in settings:
-        settings["step_size"] *= clean.norm**2
-    return METHODS[cell.attack["name"]].attack(**settings)
+        settings["step_size"] *= norm**2
+    return CLASSES[Method(cell.attack["name"])](**settings)
 
 
-def _threat(cell: Cell, adversary: Adversary, clean: Setting) -> ThreatModel:
-    ball = Ball(radius=cell.radius * clean.norm)
+def _threat(cell: Cell, adversary: Adversary, planned: Setting) -> ThreatModel:
+    ball = Ball(radius=cell.radius * planned.norm)
     region = ball if adversary.region == "ball" else OwnData(quantile=QUANTILES[adversary.region], within=ball)
     availability = Availability(over_tasks=adversary.over_tasks)
     return ThreatModel(
         cell.targets, cell.attackers, cell.budget, region,
         objective=Sparing(availability, adversary.spare) if adversary.spare else availability,
-        knowledge=_knowledge(adversary, clean.learner),
+        knowledge=_knowledge(adversary, planned.victim.learner),
     )  # fmt: skip
 
 
@@ -229,37 +237,20 @@ def _knowledge(adversary: Adversary, learner: MTRL) -> GreyBox | None:
     return GreyBox(share, lambda_1=guess * learner.lambda_1, lambda_2=guess * learner.lambda_2)
 
 
-def _scores(model: Victim, data: Dataset) -> dict[Any, float]:
+def _scores(data: Dataset, decision: FloatArray) -> TaskScores:
     """The test metric of each task."""
-    X, y, task = data.test
-    return per_task(METRICS[data.kind][1], y, _decide(model, data, X, task), task).as_dict()
+    return per_task(METRICS[data.kind][1], data.test.y, decision, data.test.task)
 
 
-def _decide(model: Victim, data: Dataset, X: FloatArray, task: AnyArray) -> FloatArray:
-    """Predictions or, of a classifier, margins."""
-    decision: FloatArray
-    decision = model.predict(X, task=task) if data.kind == "regression" else model.decision_function(X, task=task)
-    return decision
+def _mean(scores: TaskScores, among: BoolArray) -> float:
+    return mean_over_tasks(scores.values[among])
 
 
-def _target_loss(model: Victim, setting: Setting, targets: tuple[Any, ...]) -> float:
-    """Mean loss of the target tasks' clean training rows under the true victim.
-
-    The utility of the paper's attacker; others see, or want, something else.
-    """
-    X, y, task = setting.data.train
-    own = np.isin(task, np.array(targets))
-    problem = clone(setting.learner).problem(X[own], y[own], task=task[own])
-    order = np.argsort(np.searchsorted(problem.tasks, task[own]), kind="stable")
-    decision = _decide(model, setting.data, X[own][order], task[own][order])
-    return float(np.mean(problem.loss.value(decision, problem.rows.y)))
-
-
-def _gap(model: Victim) -> float:
+def _gap(model: Any) -> float:
     return float(getattr(model, "duality_gap_", 0.0))
 
 
-def _filtered(model: Victim, n_injected: int) -> Record:
+def _filtered(model: Any, n_injected: int) -> Record:
     """Which part of the injected and of the clean rows the victim's filters dropped; nothing without filters."""
     if not isinstance(model, Sanitised):
         return {}
@@ -267,5 +258,33 @@ def _filtered(model: Victim, n_injected: int) -> Record:
     return {"caught": float(np.mean(~kept[-n_injected:])), "dropped": float(np.mean(~kept[:-n_injected]))}
 
 
-def _mean(scores: dict[Any, float], among: BoolArray) -> float:
-    return mean_over_tasks(np.array(list(scores.values()))[among])
+def _screened(clean: Setting, result: AttackResult, attackers: tuple[Any, ...]) -> Record:
+    """Columns of the table on the screening, poisoned and clean: scores by task, suspicions, tasks to look at next.
+
+    ``attackers`` are the malicious tasks; the first of them in the ranking is the one that is found.
+    """
+    poisoned = result.combine(*clean.data.train)
+    learner = clone(clean.victim.learner)
+    found = screen(learner, poisoned.X, poisoned.y, task=poisoned.task, reference=clean.trusted)
+    place = {label: k for k, label in enumerate(found.tasks.tolist())}
+    suspicion = _suspicion(found)
+    first = max(attackers, key=lambda label: float(suspicion[place[label]]))
+    return {
+        "tasks": [str(label) for label in found.tasks.tolist()],
+        **_ranking(found, first),
+        **{f"{name}_clean": values for name, values in _ranking(clean.screened, first).items()},
+    }
+
+
+def _ranking(found: Screening, first: Any) -> dict[str, list[Any]]:
+    return {
+        **{f"score_{name}": found.scores[name].tolist() for name in SCORES.names or ()},
+        "suspicion": _suspicion(found).tolist(),
+        "suspicion_trusted": found.suspicion.tolist(),
+        "next_to": [str(label) for label in found.next_to([first]).tolist()],
+    }
+
+
+def _suspicion(found: Screening) -> FloatArray:
+    """As without a reference."""
+    return np.asarray(np.max([found.deviation[name] for name in _UNTRUSTED], axis=0))

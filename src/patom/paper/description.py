@@ -1,16 +1,20 @@
-"""What a grid says, as validated tables: experiments, the learner, attacks, pairs of task sets, the adversary."""
+"""What a grid's file may hold, as validated tables: experiments, data, learner, attacks, pairs of task sets, adversary.
+
+An unknown key is an error.
+"""
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from patom import datasets
 from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
-from patom.paper.data import Data
-from patom.paper.defended import SETTINGS, FilterName, LearnerName, RuleName
-from patom.paper.methods import KINDS, LABELS, METHODS
+from patom.datasets.dataset import Dataset
+from patom.evaluate.defended import SETTINGS, FilterName, LearnerName, RuleName
+from patom.results.methods import AttackName, Method, Reach
 
 Label = str | int
 Metric = Literal["euclidean", "whitened"]
@@ -30,10 +34,13 @@ StepSizes = Annotated[
 ]
 
 
-def _known(method: str) -> str:
-    if method not in LABELS:
-        raise ValueError(f"an attack is one of {', '.join(METHODS)} with {', '.join('-' + kind for kind in KINDS)}")
-    return method
+def _known(word: str) -> str:
+    try:
+        AttackName.parse(word)
+    except ValueError:
+        reaches = ", ".join(f"-{reach}" for reach in Reach)
+        raise ValueError(f"an attack is one of {', '.join(Method)} with {reaches}") from None
+    return word
 
 
 Attack = Annotated[str, AfterValidator(_known)]
@@ -41,6 +48,85 @@ Attack = Annotated[str, AfterValidator(_known)]
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Data(_Table):
+    """The options of a data set: the arguments of its loader in ``patom.datasets``."""
+
+    loader: ClassVar[str]
+    fetched: ClassVar[bool] = True  # from files, so that the loader takes their folder
+
+    def options(self) -> dict[str, Any]:
+        """Arguments of the loader."""
+        return self.model_dump(exclude={"name"})
+
+    def load(self, seed: int, home: str | None) -> Dataset:
+        """Draw the rows of one split seed; ``home`` is the folder of data files."""
+        where = {"data_home": home} if self.fetched else {}
+        dataset: Dataset = getattr(datasets, self.loader)(**self.options(), random_state=seed, **where)
+        return dataset
+
+
+class Digits(_Data):
+    """The embedded digits, which need no files."""
+
+    loader = "load_digits_tasks"
+    fetched = False
+    name: Literal["digits"]
+    test_fraction: float = 0.3
+    negatives_ratio: float = 1.0
+
+
+class Landmine(_Data):
+    """Landmine detection."""
+
+    loader = "load_landmine"
+    name: Literal["landmine"]
+    train_fraction: float = 0.2
+    standardise_features: bool = False
+
+
+class Sarcos(_Data):
+    """SARCOS."""
+
+    loader = "load_sarcos"
+    name: Literal["sarcos"]
+    n_train: int = 300
+    n_test: int = 600
+    source: Literal["auto", "train_and_test", "test_file"] = "auto"
+    standardise_targets: bool = False
+    standardise_features: bool = False
+
+
+class Mnist(_Data):
+    """MNIST."""
+
+    loader = "load_mnist"
+    name: Literal["mnist"]
+    n_components: int | None = 128
+    n_positive: int = 300
+    n_negative: int = 300
+
+
+class Related(_Data):
+    """Generated tasks with known relationships."""
+
+    loader = "make_related_tasks"
+    fetched = False
+    name: Literal["related"]
+    n_tasks: int = 12
+    n_features: int = 10
+    n_train: int = 40
+    n_test: int = 100
+    n_groups: int = 3
+    negative: float = 0.0
+    n_outliers: int = 0
+    similarity: float = 0.9
+    noise: float = 0.1
+    kind: Literal["regression", "classification"] = "regression"
+
+
+Data = Annotated[Digits | Landmine | Sarcos | Mnist | Related, Field(discriminator="name")]
 
 
 class Model(_Table):
@@ -111,11 +197,11 @@ class Adversary(_Table):
 class Defense(_Table):
     """Filters of rows before the victim's fit, one after another; a rule for Omega or another learner; other settings.
 
-    ``fraction`` is what each filter drops of the rows it sees, ``quantile`` and ``metric`` are of the clipping
-    distance. Loss and lambdas take the place of the model's. ``known``: whether the attacker knows all this; otherwise
-    she plans against the learner without it. Another learner cannot be seen through: who knows it plans against (1)
-    with learned and with independent tasks, behind the same filters, and keeps what does the learner more harm, targets
-    nearer to what it predicts included.
+    ``fraction`` is the part of the rows that each filter drops; ``quantile`` and ``metric`` set the clipping distance.
+    Loss and lambdas replace the model's. ``known``: whether the attacker knows the defense; if not, the attack is
+    planned against the learner without it. Another learner cannot be differentiated: an attacker who knows it plans
+    against (1) with learned and with independent tasks, behind the same filters, and keeps the rows that harm the
+    learner most, also with targets moved toward its predictions.
     """
 
     filters: tuple[FilterName, ...] = ()

@@ -1,21 +1,25 @@
-"""Run a grid: compute what is not kept yet, keep each cell as it finishes, write the table."""
+"""Run a grid: compute the cells that are not kept yet, keep each as it finishes, write the table."""
 
+import platform
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from joblib import delayed
 
 import patom
-from patom.paper import provenance
-from patom.paper.cell import Cell
+from patom.paper.cells import Cell, plan
 from patom.paper.compute import compute, load
 from patom.paper.description import Grid
-from patom.paper.plan import plan
-from patom.paper.store import RunFolder, Stamp
+from patom.paper.store import RunFolder
 from patom.workers import as_they_finish
 
+PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "threadpoolctl")
+"""Those whose versions could change a number."""
 Progress = Callable[[int, int], None]
 """Called with the cells done and the cells in all."""
 
@@ -80,25 +84,27 @@ def run_grid(
         For data that cannot be fetched, a folder that cannot be written or that another run holds, a scheduler
         that does not answer, a worker that was ended from outside.
     """
+    seeds = grid.seeds if seeds is None else seeds
     drawn = [load(experiment.data.model_dump(), 0, data_home) for experiment in grid.experiments]
     tasks = [list(dict.fromkeys(data.train.task.tolist())) for data in drawn]
     cells = plan(grid, [data.kind for data in drawn], tasks, seeds)
     files = {experiment.name: dict(data.files) for experiment, data in zip(grid.experiments, drawn, strict=True)}
-    stamps: dict[str, Stamp] = {cell.key: _stamp(files[cell.experiment]) for cell in cells}
-    at = provenance.commit()
+    stamps = {cell.key: {"patom": patom.__version__, "files": files[cell.experiment]} for cell in cells}
+    report, at = progress or _no_progress, commit()
     with RunFolder(out) as folder:
         done = {cell.key: kept for cell in cells if (kept := folder.kept(cell, stamps[cell.key]))}
         resumed = len(done)
         waiting = list({cell.key: cell for cell in cells if cell.key not in done}.values())
-        _report(progress, resumed, len(stamps))
+        report(resumed, len(stamps))
         for cell, record, seconds in _computed(waiting, data_home, n_jobs, dask):
             done[cell.key] = folder.keep(cell, stamps[cell.key], record, seconds, at)
-            _report(progress, len(done), len(stamps))
-        notes = dict.fromkeys(f"{data.name}: {data.description}" for data in drawn)
-        results = provenance.about(
-            {name: sha for data in drawn for name, sha in data.files.items()},
-            notes, grid.seeds if seeds is None else seeds, grid.title, at,
-        )  # fmt: skip
+            report(len(done), len(stamps))
+        files_of_all = {name: sha for data in drawn for name, sha in data.files.items()}
+        results = {
+            "title": grid.title, "seeds": list(range(seeds)), "versions": versions(),
+            "commit": at, "files": dict(sorted(files_of_all.items())),
+            "notes": list(dict.fromkeys(f"{data.name}: {data.description}" for data in drawn)),
+        }  # fmt: skip
         done = {cell.key: done[cell.key] for cell in cells}  # in the table's order
         run = _summary(cells, resumed, done)
         folder.write(cells, {"results": results, "run": _about_run(run, done, n_jobs, dask)}, done)
@@ -119,13 +125,8 @@ def _numbered(k: int, cell: Cell, home: str | None) -> tuple[int, dict[str, Any]
     return k, *compute(cell, home)
 
 
-def _stamp(files: dict[str, str]) -> Stamp:
-    return {"patom": patom.__version__, "files": files}
-
-
-def _report(progress: Progress | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)
+def _no_progress(done: int, total: int) -> None:
+    """Report to nobody."""
 
 
 def _summary(cells: Sequence[Cell], resumed: int, done: dict[str, Any]) -> Run:
@@ -150,3 +151,28 @@ def _about_run(run: Run, done: dict[str, Any], n_jobs: int, dask: str | None) ->
         "seconds": run.seconds, "workers": f"dask at {dask}" if dask else f"{n_jobs} processes",
         "commits": sorted({entry["commit"] for entry in done.values() if entry["commit"]}),
     }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes.
+
+    >>> sorted(versions())[:3]
+    ['numba', 'numpy', 'patom']
+    """
+    return {"patom": patom.__version__, "python": platform.python_version()} | {
+        name: version(name) for name in PACKAGES
+    }
+
+
+def commit() -> str | None:
+    """Commit of the source tree this code runs from, with "-dirty" if files changed since; None outside of one."""
+    here = Path(__file__)
+    with suppress(OSError, subprocess.CalledProcessError):
+        _git(here, "ls-files", "--error-unmatch", here.name)  # a virtual environment may lie in somebody's repository
+        return _git(here, "describe", "--always", "--dirty", "--abbrev=12", "--match=")
+    return None
+
+
+def _git(file: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(file.parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

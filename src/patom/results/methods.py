@@ -1,5 +1,6 @@
 """The names of attacks: the method that chooses the rows, and which tasks they reach."""
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -42,6 +43,16 @@ class Reach(StrEnum):
     DIRECT = "direct"
     INDIRECT = "indirect"
     HYBRID = "hybrid"
+
+    @classmethod
+    def between(cls, targets: Iterable[Hashable], attackers: Iterable[Hashable]) -> Self:
+        """The reach of an attack on these tasks through those.
+
+        >>> Reach.between([1, 2], [2, 1]), Reach.between([1], [2]), Reach.between([1], [1, 2])
+        (<Reach.DIRECT: 'direct'>, <Reach.INDIRECT: 'indirect'>, <Reach.HYBRID: 'hybrid'>)
+        """
+        aims, ways = set(targets), set(attackers)
+        return cls("direct" if aims == ways else "hybrid" if aims & ways else "indirect")
 
 
 @dataclass(frozen=True, order=True)

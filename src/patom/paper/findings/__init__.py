@@ -12,7 +12,7 @@ from typing import Any
 from patom.paper.findings import attacks, budgets, convergence, correlations, defenses, screening
 from patom.paper.findings.rows import CONFIDENCE, Row
 from patom.paper.grid import read_grid
-from patom.paper.methods import LABELS
+from patom.results.methods import AttackName
 
 PAPER = ("fig1", "fig2", "fig3", "settings")
 """Presets that reproduce the paper."""
@@ -82,6 +82,6 @@ def _together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _name(row: Row) -> str:
     return (
-        f"{row['experiment']}; seed {row['seed']}; pair {row['pair']}; {LABELS[row['method']]}; "
+        f"{row['experiment']}; seed {row['seed']}; pair {row['pair']}; {AttackName.parse(row['method']).words}; "
         f"budget {row['budget']:g}; start {row['start']}"
     )

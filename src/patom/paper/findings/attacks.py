@@ -9,7 +9,7 @@ from patom.metrics import relative_damage
 from patom.paper.findings.convergence import rise
 from patom.paper.findings.rows import Row, damage, experiments, grouped, lead, number, over_seeds, settings
 from patom.paper.findings.wording import percent, points, told
-from patom.paper.methods import METHODS
+from patom.results.methods import Method
 
 SAME = ("pair", "budget", "start", "kind")
 BEST = "PATOM, best step of {}"
@@ -86,7 +86,7 @@ def _variant(row: Row) -> str:
     if row["attack"] == "ascent":
         labels = ", labels too" if row["optimise_labels"] else ""
         return f"ascent, {row['gradient'].replace('_', ' ')} gradient{labels}"
-    return "random rows" if row["attack"] == "random" else METHODS[row["attack"]].called
+    return "random rows" if row["attack"] == "random" else Method(row["attack"]).words
 
 
 def _lines(rows: list[Row]) -> list[list[str]]:

@@ -21,7 +21,7 @@ from patom.paper.findings.rows import (
     settings,
 )
 from patom.paper.findings.wording import percent, points, told
-from patom.paper.methods import LABELS
+from patom.results.methods import AttackName
 
 PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
     "patom-direct", "patom-indirect", "random-direct", "random-indirect",
@@ -108,7 +108,7 @@ def _missing(tested: dict[str, Methods], unseen: list[str], compared: tuple[str,
     """What a claim on all three data sets compares and the run lacks, in words; empty where there is all of it."""
     lacking = {method for methods in tested.values() for method in compared if method not in methods}
     found = [f"no experiment on {', '.join(unseen)}"] if unseen else []
-    found += [f"no attack {LABELS[method]}" for method in compared if method in lacking]
+    found += [f"no attack {AttackName.parse(method).words}" for method in compared if method in lacking]
     return "; ".join(found)
 
 
@@ -120,7 +120,7 @@ def _direct_leads(methods: Methods) -> tuple[str, bool | None] | None:
     leads = {method: lead(methods[PATOM_DIRECT], rows, damage) for method, rows in others.items()}
     # What cannot be measured could be the closest.
     closest = min(leads, key=lambda method: float(np.nan_to_num(number(leads[method]["mean"]), nan=-np.inf)))
-    return f"ahead of {LABELS[closest]} by {told(leads[closest], points)}", above(leads[closest], 0.0)
+    return f"ahead of {AttackName.parse(closest).words} by {told(leads[closest], points)}", above(leads[closest], 0.0)
 
 
 def _about_half(methods: Methods) -> tuple[str, bool | None] | None:
@@ -200,6 +200,6 @@ def _line(method: str, rows: list[Row]) -> dict[str, Any]:
     points_: dict[float, list[Row]] = dict(sorted(grouped(rows, lambda row: row["budget"]).items()))
     metric: list[Interval] = [over_seeds(part, _attacked) for part in points_.values()]
     return {
-        "attack": method, "label": LABELS[method], "budgets": list(points_),
+        "attack": method, "label": AttackName.parse(method).words, "budgets": list(points_),
         "metric": metric, "damage": [over_seeds(part, damage) for part in points_.values()],
     }  # fmt: skip

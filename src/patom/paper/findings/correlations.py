@@ -9,7 +9,7 @@ from patom.metrics import correlation_shift
 from patom.paper.findings.claim import Claim, Evidence
 from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings
 from patom.paper.findings.wording import percent, plain, told
-from patom.paper.methods import LABELS
+from patom.results.methods import AttackName
 
 
 def correlations(rows: list[Row]) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _is_same_case(row: Row, other: Row) -> bool:
 def _case(row: Row, rows: list[Row], several: bool) -> dict[str, Any]:
     """The map of a row, and what that case shows over the rows of all seeds."""
     return {
-        "label": f"case {row['pair']}" + (f", {LABELS[row['method']]}" if several else ""),
+        "label": f"case {row['pair']}" + (f", {AttackName.parse(row['method']).words}" if several else ""),
         "targets": row["targets"], "attackers": row["attackers"], "budget": row["budget"],
         "correlation": listed(_matrix(row, "correlation")), "spectrum": _spectrum(row, "spectrum"),
         "flipped": over_seeds(rows, flipped),

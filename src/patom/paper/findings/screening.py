@@ -21,7 +21,7 @@ from patom.paper.findings.rows import (
     settings,
 )  # fmt: skip
 from patom.paper.findings.wording import percent, plain, told
-from patom.paper.methods import LABELS
+from patom.results.methods import AttackName
 
 ALARM = 3.0  # robust standard deviations
 FOLLOW_UP = "next_to"
@@ -144,7 +144,8 @@ def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
 
 def _heading(method: str, rows: list[Row]) -> str:
     """What escapes is of interest where it does harm."""
-    return f"{LABELS[method]}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
+    words = AttackName.parse(method).words
+    return f"{words}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
 
 
 def _line(rows: list[Row], ranking: str, budgets: list[float]) -> list[str]:

@@ -95,9 +95,9 @@ def test_random_numbers_are_the_same_each_time(cell):
     ],
 )
 def test_kind_and_method(cell, random_attack, targets, attackers, kind):
-    assert cell(targets=targets, attackers=attackers).kind == kind
-    assert cell(targets=targets, attackers=attackers).method == f"patom-{kind}"
-    assert cell(targets=targets, attackers=attackers, attack=random_attack).method == f"random-{kind}"
+    assert cell(targets=targets, attackers=attackers).method.reach == kind
+    assert str(cell(targets=targets, attackers=attackers).method) == f"patom-{kind}"
+    assert str(cell(targets=targets, attackers=attackers, attack=random_attack).method) == f"random-{kind}"
 
 
 def test_a_cell_has_a_name_for_people(cell):

@@ -13,6 +13,12 @@ from patom import metrics
 from patom.core.arrays import BoolArray, FloatArray, IntArray
 
 Kind = Literal["regression", "classification"]
+MetricName = Literal["NMSE", "AUC"]
+METRICS: dict[Kind, tuple[MetricName, metrics.Metric]] = {
+    "regression": ("NMSE", metrics.nmse),
+    "classification": ("AUC", metrics.auc),
+}
+"""The metric of each kind of target, and its name."""
 
 LEAST_TEST_ROWS = 6
 """With fewer, the variance under a task's NMSE is a guess: for normal targets the ratio's own variance is infinite."""
@@ -40,7 +46,7 @@ def by_task(kind: Kind, y: FloatArray, decision: FloatArray, task: IntArray, n_t
 
     Few: below ``LEAST_TEST_ROWS``, for NMSE.
     """
-    scores = metrics.per_task(metrics.nmse if kind == "regression" else metrics.auc, y, decision, task)
+    scores = metrics.per_task(METRICS[kind][1], y, decision, task)
     values = np.full(n_tasks, np.nan)
     values[scores.tasks.astype(np.int64)] = scores.values
     if kind == "regression":

@@ -1,6 +1,7 @@
-"""The defenses that a grid can name: filters, rules for Omega, learners; and the victim behind them."""
+"""The model under attack: the paper's learner alone, or a defense by name (filters, a rule for Omega, a learner)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sklearn.base import BaseEstimator, clone
@@ -34,7 +35,8 @@ from patom.defenses import (
     WithoutInfluential,
 )
 from patom.defenses.filters.sanitiser import Sanitiser
-from patom.models import LambdaSearch, MTRLRegressor
+from patom.evaluate.measure import Kind
+from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 
 FilterName = Literal[
     "sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "itrim", "roni", "clip", "shares"
@@ -55,20 +57,74 @@ LEARNERS: dict[LearnerName, tuple[type[BaseEstimator], type[BaseEstimator]]] = {
     "armul": (ARMULRegressor, ARMULClassifier),
     "loss-weighted": (LossWeightedRegressor, LossWeightedClassifier),
 }
-
-
 AROUND: dict[LearnerName, Callable[[MTRL], BaseEstimator]] = {"tukey": Reweighted, "partition-median": PartitionMedian}
+Tuned = MTRL | LambdaSearch
+"""The paper's learner, or a search for its lambdas."""
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A model under attack.
+
+    Parameters
+    ----------
+    model : estimator
+        Unfitted.
+    learner : MTRLRegressor or MTRLClassifier
+        The learner of problem (1) inside; its loss is what attacks raise.
+    stand_ins : tuple of estimators
+        Models to attack in place of one that cannot be differentiated; empty where the model itself can be attacked.
+    """
+
+    model: Any
+    learner: MTRL
+    stand_ins: tuple[Any, ...] = ()
+
+
+def new_learner(kind: Kind, **settings: Any) -> MTRL:
+    """The unfitted learner of problem (1) for this kind of target."""
+    return (MTRLRegressor if kind == "regression" else MTRLClassifier)(**settings)
+
+
+def defended(
+    victim: Tuned,
+    *,
+    filters: tuple[FilterName, ...] = (),
+    fraction: float = 0.1,
+    quantile: float = 0.5,
+    metric: str = "euclidean",
+    rule: RuleName | None = None,
+    learner: LearnerName | None = None,
+) -> Victim:
+    """The victim with a rule for Omega, or another learner in its place, behind filters.
+
+    Another learner cannot be differentiated: (1) with learned Omega and (1) with independent tasks, behind the same
+    filters, are its stand-ins.
+    """
+
+    def filtered(inside: Any) -> Any:
+        return behind(filters, victim, fraction, quantile, metric, inside) if filters else inside
+
+    bottom = learner_of(victim)
+    if learner is None:
+        return Victim(filtered(coupled(rule, victim)), bottom)
+    stand_ins = tuple(filtered(coupled(each, victim)) for each in (None, "apart"))
+    return Victim(filtered(other_learner(learner, victim)), bottom, stand_ins)
 
 
 def behind(
     names: tuple[FilterName, ...],
-    victim: MTRL | LambdaSearch,
+    victim: Tuned,
     fraction: float,
     quantile: float = 0.5,
     metric: str = "euclidean",
     inside: Any = None,
 ) -> Sanitised:
-    """The victim behind these filters; those that fit a model fit its own. ``inside`` is fitted in its place."""
+    """The victim behind these filters, one after another.
+
+    Filters that fit a model fit the victim's learner. ``inside`` is fitted on the rows that pass, in place of the
+    victim.
+    """
     model = learner_of(victim)
     made: dict[str, Any] = {
         "sphere": lambda: Sphere(fraction),
@@ -86,13 +142,13 @@ def behind(
     return Sanitised(victim if inside is None else inside, steps[0] if len(steps) == 1 else Chain(steps))
 
 
-def coupled(rule: RuleName | None, victim: MTRL | LambdaSearch) -> Any:
+def coupled(rule: RuleName | None, victim: Tuned) -> Any:
     """The victim with a rule for its Omega, or as it is."""
     return victim if rule is None else Coupled(victim, clone(RULES[rule]))
 
 
-def other_learner(name: LearnerName, victim: MTRL | LambdaSearch) -> BaseEstimator:
-    """Another learner, with those of the victim's lambdas that it has, or one around the victim's."""
+def other_learner(name: LearnerName, victim: Tuned) -> BaseEstimator:
+    """Another learner, with those of the victim's lambdas that it has, or a learner that wraps the victim's."""
     model = learner_of(victim)
     if name in AROUND:
         return AROUND[name](clone(model))
@@ -101,7 +157,7 @@ def other_learner(name: LearnerName, victim: MTRL | LambdaSearch) -> BaseEstimat
     return made.set_params(**ours)
 
 
-def learner_of(victim: MTRL | LambdaSearch) -> MTRL:
+def learner_of(victim: Tuned) -> MTRL:
     """The learner at the bottom of a victim."""
     model: MTRL = victim.estimator if isinstance(victim, LambdaSearch) else victim
     return model

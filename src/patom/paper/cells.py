@@ -1,18 +1,113 @@
-"""From a grid to its cells."""
+"""The cells of a grid: each is one attack on one learner on one draw of the data, as plain data."""
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from patom.evaluate.attacks import known_settings
+from patom.evaluate.seeding import generator
 from patom.models import MTRLClassifier, MTRLRegressor
-from patom.paper.cell import Cell, Label
-from patom.paper.description import DrawnPairs, Experiment, Grid, Pair
-from patom.paper.methods import METHODS
+from patom.paper.description import DrawnPairs, Experiment, Grid, Label, Pair
+from patom.results.methods import AttackName, Method, Reach
 
 MOST_CELLS = 1_000_000
 LOSSES = {"regression": MTRLRegressor.LOSSES, "classification": MTRLClassifier.LOSSES}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to compute, and where it belongs.
+
+    Parameters
+    ----------
+    experiment, pair : str
+        Where it belongs; no part of the key, so that experiments share cells.
+    figure : str
+        The figure that it serves. Correlations are kept, and tasks screened, for the figure of that name only.
+    data : dict
+        The data set and its options.
+    seed : int
+        Of the draw of training and test rows.
+    targets, attackers : tuples of task labels
+    attack : dict
+        ``{"name": "patom", "step_size": ..., ...}`` or ``{"name": "random", ...}``.
+    budget, radius : float
+    start : int
+        Number of the random start.
+    model : dict
+        Loss and lambdas.
+    adversary, defense : dict
+        How the attacker and the victim differ from the paper's.
+
+    Examples
+    --------
+    >>> cell = Cell("E", "budgets", "A", {"name": "digits"}, 0, (1,), (2,), {"name": "random"}, 0.1, 0, {})
+    >>> str(cell.method), cell.key[:8]
+    ('random-indirect', '...')
+    """
+
+    experiment: str
+    figure: str
+    pair: str
+    data: dict[str, Any] = field(hash=False)
+    seed: int
+    targets: tuple[Label, ...]
+    attackers: tuple[Label, ...]
+    attack: dict[str, Any] = field(hash=False)
+    budget: float
+    start: int
+    model: dict[str, Any] = field(hash=False)
+    radius: float = 1.0
+    adversary: dict[str, Any] = field(default_factory=dict, hash=False)
+    defense: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def method(self) -> AttackName:
+        """The attack's method and its reach."""
+        return AttackName(Method(self.attack["name"]), Reach.between(self.targets, self.attackers))
+
+    @cached_property
+    def key(self) -> str:
+        """What the cell's result is filed under: it depends on what is computed and on nothing else."""
+        empty = [name for name in ("adversary", "defense") if not getattr(self, name)]
+        aside = {"experiment", "pair", *empty}
+        content = {name: value for name, value in asdict(self).items() if name not in aside}
+        return _digest(content)[:32]
+
+    def rng(self) -> np.random.Generator:
+        """The attack's generator. Its key leaves the method out, so that all methods start at the same rows."""
+        aim = {"seed": self.seed, "targets": self.targets, "attackers": self.attackers}
+        return generator(int(_digest(aim | {"budget": self.budget, "start": self.start}), 16))
+
+    def __str__(self) -> str:
+        """A name for people."""
+        tasks = f"{_listed(self.attackers)} on {_listed(self.targets)}"
+        return (
+            f"{self.experiment}; seed {self.seed}; {self.method} ({tasks}); budget {self.budget:g}; start {self.start}"
+        )
+
+
+def canonical(value: Any) -> str:
+    """One spelling of plain data.
+
+    >>> canonical({"b": (1, 2), "a": 0.5})
+    '{"a":0.5,"b":[1,2]}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def _listed(tasks: tuple[Label, ...]) -> str:
+    return ", ".join(map(str, tasks))
 
 
 def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], seeds: int | None = None) -> list[Cell]:
@@ -53,17 +148,17 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
 def _count(experiment: Experiment) -> int:
     """Cells of one seed."""
     pairs = experiment.pairs.count if isinstance(experiment.pairs, DrawnPairs) else len(experiment.pairs)
-    attacks = sum(len(_variants(experiment, method.rpartition("-")[0])) for method in experiment.attacks)
+    attacks = sum(len(_variants(experiment, AttackName.parse(word).method)) for word in experiment.attacks)
     return pairs * attacks * len(experiment.budgets) * experiment.starts
 
 
 def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator[Cell]:
-    for method in experiment.attacks:
-        attack, _, kind = method.rpartition("-")
-        targets, others = _sorted(pair.targets), _sorted(pair.attackers)
-        attackers = {"direct": targets, "indirect": others, "hybrid": _sorted((*targets, *others))}[kind]
+    targets, others = _sorted(pair.targets), _sorted(pair.attackers)
+    through = {Reach.DIRECT: targets, Reach.INDIRECT: others, Reach.HYBRID: _sorted((*targets, *others))}
+    for attack in map(AttackName.parse, experiment.attacks):
+        attackers = through[attack.reach]
         for settings, budget, start in itertools.product(
-            _variants(experiment, attack), experiment.budgets, range(experiment.starts)
+            _variants(experiment, attack.method), experiment.budgets, range(experiment.starts)
         ):
             yield Cell(
                 experiment.name, experiment.figure, name, experiment.data.model_dump(), seed, targets, attackers,
@@ -73,13 +168,13 @@ def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator
             )  # fmt: skip
 
 
-def _variants(experiment: Experiment, attack: str) -> list[dict[str, Any]]:
+def _variants(experiment: Experiment, method: Method) -> list[dict[str, Any]]:
     """An attack's settings, one for each step size of PATOM or table of the ascent."""
-    shared: dict[str, Any] = {"name": attack, **METHODS[attack].takes(experiment.start.model_dump())}
-    if attack == "patom":
+    shared: dict[str, Any] = {"name": method.value, **known_settings(method, experiment.start.model_dump())}
+    if method is Method.PATOM:
         patom, steps = experiment.patom.model_dump(), experiment.patom.step_size
         return [shared | patom | {"step_size": step} for step in (steps if isinstance(steps, tuple) else [steps])]
-    if attack == "ascent":
+    if method is Method.ASCENT:
         tables = experiment.ascent if isinstance(experiment.ascent, tuple) else [experiment.ascent]
         return [shared | table.model_dump() for table in tables]
     return [shared]
@@ -93,7 +188,7 @@ def _pairs(experiment: Experiment, labels: Sequence[Label]) -> Iterator[Pair]:
                 f"Experiment {experiment.name!r}: pairs of {drawn.targets} targets and {drawn.attackers} attackers "
                 f"need more than the {len(labels)} tasks of the data."
             )
-        rng = np.random.default_rng(drawn.seed)
+        rng = generator(drawn.seed)
         for _ in range(drawn.count):
             order = [labels[k] for k in rng.permutation(len(labels))]
             yield Pair(
@@ -120,7 +215,7 @@ def _check(experiment: Experiment, kind: str) -> None:
         )
     pairs = experiment.pairs
     alone = pairs.attackers == 0 if isinstance(pairs, DrawnPairs) else any(not pair.attackers for pair in pairs)
-    if alone and any(not method.endswith("-direct") for method in experiment.attacks):
+    if alone and any(AttackName.parse(word).reach is not Reach.DIRECT for word in experiment.attacks):
         raise ValueError(f"Experiment {experiment.name!r}: indirect and hybrid attacks need attackers in each pair.")
 
 
