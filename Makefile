@@ -14,13 +14,19 @@ ARGS ?=
 LOWEST := .venv-lowest/bin
 TESTS ?=
 
-.PHONY: audit test lint lowest bench clean
+.PHONY: audit test test-slow test-all lint lowest bench clean
 
 audit: .venv/.audit  ## audit the embedded digits; the page is $(OUT)/report.html
 	$(BIN)/patom audit --out $(OUT)
 
-test: .venv/.test  ## tests and the examples in the docstrings, on both cores
-	$(BIN)/pytest -n 2 --dist worksteal
+test: .venv/.test  ## the quick tests and the examples in the docstrings, on both cores
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" $(TESTS)
+
+test-slow: .venv/.test  ## the tests that `make test` leaves out
+	$(BIN)/pytest -n 2 --dist worksteal -m slow $(TESTS)
+
+test-all: .venv/.test  ## all tests
+	$(BIN)/pytest -n 2 --dist worksteal $(TESTS)
 
 lint: .venv/.lint  ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
-"""What every attack promises, for every kind of threat, task type and loss."""
+"""What every attack promises, for every kind of threat and every loss; each two of these three meet in some case."""
 
 import numpy as np
 import pytest
+from pairwise import pairwise
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -74,45 +75,31 @@ class Case:
         return VALUES[self.loss](act(self.X[chosen], task=self.task[chosen]), y[chosen]).mean()
 
 
-@pytest.fixture(scope="module", params=VALUES)
-def loss(request):
-    return request.param
+@pytest.fixture(scope="module", params=pairwise(ATTACKS, KINDS, VALUES), ids=", ".join)
+def case(request):
+    name, kind, loss = request.param
+    return Case(ATTACKS[name], kind, loss)
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def kind(request):
-    return request.param
-
-
-@pytest.fixture(scope="module", params=ATTACKS.values(), ids=ATTACKS.keys())
-def case(request, kind, loss):
-    return Case(request.param, kind, loss)
-
-
-def test_the_threat_is_of_its_kind(case):
-    assert case.result.threat is case.threat
+def test_injected_rows_are_what_the_threat_allows(case):
+    """Each attacking task gets its budget of rows, no other any; features are in the region, labels of the task."""
+    result = case.result
+    assert result.threat is case.threat
     assert case.threat.kind == case.kind
-
-
-def test_only_attacking_tasks_get_rows_and_each_its_budget(case):
-    labels, counts = np.unique(case.result.task, return_counts=True)
+    labels, counts = np.unique(result.task, return_counts=True)
     assert dict(zip(labels.tolist(), counts.tolist(), strict=True)) == {
         label: EXPECTED[label] for label in case.threat.attackers
     }
-    assert case.result.task.dtype == case.task.dtype
+    assert result.task.dtype == case.task.dtype
 
+    assert result.X.dtype == np.float64
+    assert result.X.shape == (result.task.size, 3)
+    assert (np.linalg.norm(result.X, axis=1) <= 1.2 * (1.0 + 1e-12)).all()
 
-def test_features_lie_in_the_region(case):
-    assert case.result.X.dtype == np.float64
-    assert case.result.X.shape == (case.result.task.size, 3)
-    assert (np.linalg.norm(case.result.X, axis=1) <= 1.2 * (1.0 + 1e-12)).all()
-
-
-def test_labels_are_of_the_tasks(case):
-    assert case.result.y.shape == case.result.task.shape
-    assert case.result.y.dtype == case.y.dtype
-    for label in np.unique(case.result.task):
-        own, injected = case.y[case.task == label], case.result.y[case.result.task == label]
+    assert result.y.shape == result.task.shape
+    assert result.y.dtype == case.y.dtype
+    for label in labels:
+        own, injected = case.y[case.task == label], result.y[result.task == label]
         if getattr(case.attack, "labels", None) == "resampled" and not getattr(case.attack, "optimise_labels", False):
             assert np.isin(injected, own).all()
         assert own.min() - 1e-12 <= injected.min()
@@ -126,7 +113,7 @@ def test_utilities_are_the_target_tasks_mean_loss(case):
 
 
 def test_history_has_a_record_an_iteration(case):
-    """Of those that were kept: some attacks keep what raises the utility."""
+    """Of those that were kept: some attacks keep what raises the utility. And the result says what it was."""
     history = case.result.history
     assert history.dtype.names == ("iteration", "utility", "gap", "solver_steps", "seconds")
     tried = list(range(getattr(case.attack, "max_iter", 0) + 1))
@@ -144,8 +131,6 @@ def test_history_has_a_record_an_iteration(case):
     assert ((history.gap >= 0.0) & (history.gap <= 1e-8)).all()
     assert (history.seconds > 0.0).all()
 
-
-def test_it_is_complete_and_says_what_it_was(case):
     local = (AttackStatus.LOCAL_OPTIMUM,) if isinstance(case.attack, ProjectedAscent) else ()
     assert case.result.status in (AttackStatus.COMPLETED, *local)
     settings = dict(case.result.attack)
@@ -153,54 +138,44 @@ def test_it_is_complete_and_says_what_it_was(case):
     assert type(case.attack)(**settings) == case.attack
 
 
-def test_the_model_passed_in_is_untouched(case):
+def test_the_seed_decides_and_neither_model_nor_data_are_touched(case):
+    """The model that is passed in may be fitted or not; the rows are the same, and both models stay as they were."""
     before = case.model.get_params()
     with pytest.raises(NotFittedError):
         check_is_fitted(case.model)
     assert vars(case.model) == before
     fitted = clone(case.model).fit(case.X, case.y, task=case.task)
     kept, copies = dict(vars(fitted)), {k: v.copy() for k, v in vars(fitted).items() if isinstance(v, np.ndarray)}
-    result = case.run(fitted)
-    assert result.X.tobytes() == case.result.X.tobytes()
+    again = case.run(fitted)
+    assert again.X.tobytes() == case.result.X.tobytes()
+    assert again.y.tobytes() == case.result.y.tobytes()
     assert vars(fitted).keys() == kept.keys()
     assert all(vars(fitted)[name] is value for name, value in kept.items())
     for name, values in copies.items():
-        np.testing.assert_array_equal(getattr(fitted, name), values)
+        np.testing.assert_array_equal(getattr(fitted, name), values, err_msg=f"{name} of the fitted model has changed")
 
-
-def test_the_data_are_untouched(case):
+    assert np.array_equal(case.run(seed=1).X, case.result.X) is (case.attack in UNSEEDED)
     for values, original in zip((case.X, case.y, case.task), clean_data(case.loss), strict=True):
-        np.testing.assert_array_equal(values, original)
+        np.testing.assert_array_equal(values, original, err_msg="the clean data have changed")
 
 
-def test_the_poisoned_model_is_the_victim_fitted_on_clean_plus_injected(case):
+def test_the_poisoned_model_is_the_victim_fitted_on_clean_plus_injected(case, tmp_path):
+    """So is what the saved result replays."""
     victim, result = case.result.model, case.result
     assert type(victim) is type(case.model)
     assert victim is not case.model
     assert victim.get_params() == case.model.get_params()
-    replayed = result.refit(case.model, case.X, case.y, task=case.task)
+    assert victim.duality_gap_ <= 1e-8
+    result.save(tmp_path / "attack.npz")
+    loaded = AttackResult.load(tmp_path / "attack.npz")
+    assert (loaded.threat, loaded.attack, loaded.status) == (case.threat, result.attack, result.status)
     by_hand = clone(case.model).fit(
         np.vstack([case.X, result.X]), np.append(case.y, result.y), task=np.append(case.task, result.task)
     )
-    for fitted in (replayed, by_hand):
-        np.testing.assert_array_equal(victim.coef_, fitted.coef_)
-        np.testing.assert_array_equal(victim.intercept_, fitted.intercept_)
-    assert victim.duality_gap_ <= 1e-8
-
-
-def test_the_seed_decides(case):
-    again, other = case.run(), case.run(seed=1)
-    assert again.X.tobytes() == case.result.X.tobytes()
-    assert again.y.tobytes() == case.result.y.tobytes()
-    assert np.array_equal(other.X, case.result.X) is (case.attack in UNSEEDED)
-
-
-def test_it_can_be_saved_and_replayed(case, tmp_path):
-    case.result.save(tmp_path / "attack.npz")
-    loaded = AttackResult.load(tmp_path / "attack.npz")
-    again = loaded.refit(case.model, case.X, case.y, task=case.task)
-    np.testing.assert_array_equal(again.coef_, case.result.model.coef_)
-    assert (loaded.threat, loaded.attack, loaded.status) == (case.threat, case.result.attack, case.result.status)
+    replayed, reloaded = (each.refit(case.model, case.X, case.y, task=case.task) for each in (result, loaded))
+    for how, fitted in (("by hand", by_hand), ("refit", replayed), ("saved, loaded and refit", reloaded)):
+        np.testing.assert_array_equal(victim.coef_, fitted.coef_, err_msg=how)
+        np.testing.assert_array_equal(victim.intercept_, fitted.intercept_, err_msg=how)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())

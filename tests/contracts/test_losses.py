@@ -98,6 +98,8 @@ def test_corner_distance(loss, points):
         assert loss.corner_distance(z, y) == 1.0
         return
     corners = CORNERS[name_of(loss)]
+    centre = np.zeros(1) if loss.margin else np.ones(1)  # in the middle between two corners, or a margin away from one
+    assert loss.corner_distance(centre, np.ones(1)) == 1.0
     for target in (-1.0, 1.0):
         for corner in corners(target):
             far = np.array([corner + 9.0, corner - 9.0])
