@@ -54,12 +54,17 @@ CLOSED_FORM = set(REGIONS) - DYKSTRA
 few = settings(deadline=None, derandomize=True, max_examples=10)
 
 
-@pytest.fixture(params=REGIONS, scope="module")
+def cases(names):
+    """Parameters: Dykstra's algorithm on three regions takes long, and two of them run it as well."""
+    return [pytest.param(name, marks=pytest.mark.slow if name == "three kinds" else ()) for name in names]
+
+
+@pytest.fixture(params=cases(REGIONS), scope="module")
 def case(request):
     return request.param
 
 
-@pytest.fixture(params=[name for name in REGIONS if REGIONS[name][2]], scope="module")
+@pytest.fixture(params=cases(name for name in REGIONS if REGIONS[name][2]), scope="module")
 def bounded(request):
     return request.param
 
@@ -158,47 +163,45 @@ def test_samples_are_spread(bounded):
     assert np.unique(rows, axis=0).shape[0] == 1500
 
 
+@pytest.mark.parametrize("case", [name for name in REGIONS if not REGIONS[name][2]])
 def test_regions_without_bounds_say_that_no_row_can_be_drawn(case):
-    region, d, drawable = REGIONS[case]
-    if not drawable:
-        with pytest.raises(ValueError, match=rf"^{type(region).__name__} .*; intersect it with a Ball\.$"):
-            region.sample(3, d, np.random.default_rng(0))
+    region, d, _ = REGIONS[case]
+    with pytest.raises(ValueError, match=rf"^{type(region).__name__} .*; intersect it with a Ball\.$"):
+        region.sample(3, d, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_row_with_nan_stays_one_and_the_others_do_not_notice(case, bad):
+def test_a_row_with_nan_stays_one_and_the_others_do_not_notice(case):
     region, d, _ = REGIONS[case]
     X = np.random.default_rng(0).normal(0.0, 3.0, (5, d or 3))
-    broken = X.copy()
-    broken[2, 0] = bad
-    projected, whole = region.project(broken), region.project(X)
-    rest = [0, 1, 3, 4]
-    np.testing.assert_allclose(projected[rest], whole[rest], rtol=1e-12, atol=1e-14)
-    np.testing.assert_array_equal(region.contains(broken)[rest], region.contains(X)[rest])
-    if np.isnan(bad):
-        assert np.isnan(projected[2]).any()
-        assert not region.contains(broken)[2]
+    whole, rest = region.project(X), [0, 1, 3, 4]
+    for bad in (np.nan, np.inf, -np.inf):
+        broken = X.copy()
+        broken[2, 0] = bad
+        projected = region.project(broken)
+        np.testing.assert_allclose(projected[rest], whole[rest], rtol=1e-12, atol=1e-14, err_msg=f"beside {bad}")
+        np.testing.assert_array_equal(region.contains(broken)[rest], region.contains(X)[rest], err_msg=f"beside {bad}")
+        if np.isnan(bad):
+            assert np.isnan(projected[2]).any()
+            assert not region.contains(broken)[2]
 
 
-@pytest.mark.parametrize("far", [1e-200, 1e12, 1e150])
-def test_rows_of_any_size_are_projected_where_there_is_a_closed_form(case, far):
+@pytest.mark.parametrize("case", [name for name in REGIONS if name in CLOSED_FORM])
+def test_rows_of_any_size_are_projected_where_there_is_a_closed_form(case):
     region, d, _ = REGIONS[case]
-    if case not in CLOSED_FORM:
-        return
-    X = far * np.random.default_rng(1).standard_normal((4, d or 3))
-    if case == "slab" and far > 1e100:
-        X = X[:0]  # the height of such a row above the slab is lost to rounding
-    nearest = region.project(X)
-    assert np.isfinite(nearest).all()
-    bound = 1e-14 * far if case in ("open box", "fixed", "slab") else 0.0
-    excess = np.abs(region.project(nearest) - nearest).max(initial=0.0)
-    assert region.contains(nearest).all() or excess <= bound
+    for far in (1e-200, 1e12, 1e150):
+        X = far * np.random.default_rng(1).standard_normal((4, d or 3))
+        if case == "slab" and far > 1e100:
+            X = X[:0]  # the height of such a row above the slab is lost to rounding
+        nearest = region.project(X)
+        assert np.isfinite(nearest).all(), far
+        bound = 1e-14 * far if case in ("open box", "fixed", "slab") else 0.0
+        excess = np.abs(region.project(nearest) - nearest).max(initial=0.0)
+        assert region.contains(nearest).all() or excess <= bound, far
 
 
+@pytest.mark.parametrize("case", cases(name for name in REGIONS if REGIONS[name][1] not in (None, 1)))
 def test_rows_of_another_width_are_refused(case):
-    region, d, _ = REGIONS[case]
-    if d in (None, 1):
-        return
+    region = REGIONS[case][0]
     for call in (region.project, region.contains):
         with pytest.raises(ValueError, match=r"features|columns of Fixed must be positions below 1"):
             call(np.zeros((2, 1)))
