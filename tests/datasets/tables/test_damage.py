@@ -121,6 +121,13 @@ def test_integers_of_128_bits_cost_their_column_only(wide):
         read_parquet(wide, task="t", target="y")
 
 
+def test_whole_numbers_of_such_a_file_may_be_durations(tmp_path):
+    frame = pl.DataFrame({"t": ["a", "b", "a"], "x": [1, 2, 4], "y": [0.5, 1.5, 2.5], "wide": [1, 2, 3]})
+    frame.with_columns(pl.col("wide").cast(pl.Int128)).write_parquet(tmp_path / "a.parquet")
+    with pytest.warns(UserWarning, match=r"read_parquet: The file's columns have the types of Parquet, .* a duration"):
+        read_parquet(tmp_path / "a.parquet", task="t", target="y", features=["x"])
+
+
 class Metres(pa.ExtensionType):
     def __init__(self):
         super().__init__(pa.int64(), "test.metres")

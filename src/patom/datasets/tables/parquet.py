@@ -109,9 +109,9 @@ def read_parquet(
         rounded: set[str] = set()
         for first, batch in file.batches(groups, [*chosen, target, *([] if task is None else [task])]):
             for j, name in enumerate(chosen):
-                values = _finite(file, plain(batch[name]), name, first, dtype)
-                X[first : first + batch.num_rows, j] = values
-                if may_round(batch[name].type) and (np.abs(values) >= 2.0**53).any():
+                column = plain(batch[name])
+                X[first : first + batch.num_rows, j] = values = _finite(file, column, name, first, dtype)
+                if may_round(column.type) and (np.abs(values) >= 2.0**53).any():
                     rounded.add(name)
             y.put(plain(batch[target]), first)
             if labels is not None:

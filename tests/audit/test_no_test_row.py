@@ -1,9 +1,21 @@
+"""Tables of which no test row can be held out."""
+
 import numpy as np
 import pytest
 
 from patom.audit.data import table_data
+from patom.datasets.tables.table import read_table
 
 WAYS_OUT = "so bring more rows of each task, name a coarser task column or raise test_fraction."
+
+
+@pytest.fixture(name="read")
+def fixture_read(tmp_path):
+    def read(content):
+        (tmp_path / "data.csv").write_text(content)
+        return read_table(tmp_path / "data.csv", task="t", target="y")
+
+    return read
 
 
 def test_tasks_of_one_row_each_leave_no_test_row(read):
