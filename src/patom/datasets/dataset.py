@@ -117,8 +117,6 @@ class Dataset:
 def check_count(value: Any, name: str, *, least: int = 1) -> int:
     """A whole number of at least ``least``, or ValueError; ``name`` starts the sentence.
 
-    Examples
-    --------
     >>> check_count(0, "load_sarcos: n_train")
     Traceback (most recent call last):
         ...

@@ -308,8 +308,6 @@ class ResumingDownloader:
 def explain(error: Exception, file: RemoteFile, download: ResumingDownloader) -> tuple[str, str]:
     """The words for a fetch that failed: what went wrong, and what to do about it.
 
-    Examples
-    --------
     >>> file = RemoteFile("a/b.mat", "http://localhost/b.mat", "00", 1)
     >>> explain(requests.Timeout(), file, ResumingDownloader(Path("/data/a/.b.mat.part"), 1))[0]
     'the connection was cut off or silent, with 0 of 1 bytes there'

@@ -85,8 +85,6 @@ def one_vs_rest(
     ``codes`` are the classes of the rows, (n,). Of ``positives`` and ``negatives``, m numbers of rows to draw without
     replacement, None takes all. ``classes`` are names for errors: ValueError where there are fewer rows than asked for.
 
-    Examples
-    --------
     >>> one_vs_rest(np.eye(2), np.array([0, 1]), [None] * 2, [None] * 2, np.random.default_rng(0), ["a", "b"]).y
     array([ 1, -1, -1,  1])
     """

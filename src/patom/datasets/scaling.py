@@ -189,8 +189,6 @@ def divide_by_largest_norm(train: LongTable, test: LongTable) -> tuple[LongTable
 
     Training rows then lie in the unit ball, test rows possibly slightly outside. It is 1 if all features are zero.
 
-    Examples
-    --------
     >>> rows = LongTable(np.array([[3.0, 4.0]]), np.zeros(1), np.zeros(1))
     >>> divide_by_largest_norm(rows, rows)[2]
     5.0
@@ -204,8 +202,6 @@ def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatA
 
     A column that is constant over the training rows is only centred.
 
-    Examples
-    --------
     >>> standardise(np.array([[1.0], [3.0]]), np.array([[5.0]]))[1].tolist()
     [[3.0]]
     """

@@ -70,8 +70,6 @@ def _groups(y: NDArray[np.generic], task: NDArray[np.generic]) -> NDArray[np.int
 def mark_drawn(groups: Sequence[IntArray], counts: Sequence[int], rng: np.random.Generator) -> BoolArray:
     """Mark so many rows of each group, drawn without replacement; the groups are the numbers of all rows, shape (n,).
 
-    Examples
-    --------
     >>> mark_drawn([np.array([0, 2]), np.array([1])], [2, 0], np.random.default_rng(0))
     array([ True, False,  True])
     """
@@ -84,8 +82,6 @@ def mark_drawn(groups: Sequence[IntArray], counts: Sequence[int], rng: np.random
 def share(wanted: float, available: int) -> int:
     """A number of rows, rounded, with one row at least on either side where there are two.
 
-    Examples
-    --------
     >>> share(2.4, 10), share(0.1, 10), share(9.9, 10), share(0.9, 1)
     (2, 1, 9, 1)
     """

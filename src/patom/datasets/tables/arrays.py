@@ -25,8 +25,6 @@ def read_matrix(value: Any, name: str) -> tuple[FloatArray, ColumnNames]:
     Text is no number, even when it looks like one. Not a copy when the input was such an array. ValueError for other
     than two dimensions, no rows or columns, ragged rows, a sparse matrix, dates, and entries that are not numbers.
 
-    Examples
-    --------
     >>> read_matrix([[1, None]], "X")
     (array([[ 1., nan]]), None)
     >>> read_matrix([[1, 2], [3, "red"]], "f: X")
@@ -63,8 +61,6 @@ def read_target(value: Any, name: str, *, n_rows: int) -> AnyArray:
     type would change. ValueError for another shape or length, a missing label, and types that are neither numbers nor
     labels (dates).
 
-    Examples
-    --------
     >>> read_target([1, 2], "y", n_rows=2), read_target(["cat", "dog"], "y", n_rows=2)
     (array([1, 2]), array(['cat', 'dog'], dtype='<U3'))
     """
@@ -116,8 +112,6 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
     It is of numbers, text or dates when all labels are that and numpy's type for them holds each, else of objects.
     TypeError for a label that is not hashable, ValueError for one that occurs twice.
 
-    Examples
-    --------
     >>> label_array(["a", "b"], "tasks"), label_array([("a", 1), "b"], "tasks")
     (array(['a', 'b'], dtype='<U1'), array([('a', 1), 'b'], dtype=object))
     """
@@ -139,8 +133,6 @@ def label_array(labels: Sequence[Any], name: str) -> AnyArray:
 def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
     """Refuse NaN and infinite entries, naming the first; arrays of shape (n,) or (n, d) that are not of floats pass.
 
-    Examples
-    --------
     >>> check_finite(np.array([[0.0, np.nan]]), "f: X", ("age", "height"))
     Traceback (most recent call last):
         ...

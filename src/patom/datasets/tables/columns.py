@@ -25,8 +25,6 @@ class NotWholeError(ValueError):
 def names_row_numbers(name: str) -> bool:
     """Whether a column's name is empty, or one that pandas and R give to an index without a name.
 
-    Examples
-    --------
     >>> [names_row_numbers(name) for name in ("", "__index_level_0__", "Unnamed: 0", "...1", "price")]
     [True, True, True, True, False]
     """
@@ -57,8 +55,6 @@ def may_be_text(kind: Any) -> bool:
 def plain(column: Any) -> Any:
     """An Arrow column without extensions, dictionaries and views; text if it is valid UTF-8, and else bytes.
 
-    Examples
-    --------
     >>> plain(pa.array(["b", "a", "b"]).dictionary_encode()).to_pylist(), plain(pa.array([b"1"])).type
     (['b', 'a', 'b'], DataType(large_string))
     """
@@ -81,8 +77,6 @@ def plain(column: Any) -> Any:
 def float_values(column: Any) -> FloatArray:
     """Numbers as float64, shape (n,), each rounded to the nearest; NaN where one is missing.
 
-    Examples
-    --------
     >>> from decimal import Decimal
     >>> float_values(pa.array([Decimal("0.3"), None], pa.decimal128(38, 18)))
     array([0.3, nan])
@@ -98,8 +92,6 @@ def whole_numbers(column: Any) -> AnyArray:
     Raises NotWholeError for a number that is not whole, and for a float so large that it may stand for several
     integers.
 
-    Examples
-    --------
     >>> whole_numbers(pa.array([3.0, -1.0])), whole_numbers(pa.array([2**63, 1], pa.uint64()))
     (array([ 3, -1]), array([9223372036854775808, 1], dtype=object))
     """
@@ -135,8 +127,6 @@ def _whole_floats(column: Any) -> IntArray:
 def floats_or_exact(whole: AnyArray) -> AnyArray:
     """Whole numbers as float64, shape (n,), or unchanged (int64 or Python's) where float64 would change one.
 
-    Examples
-    --------
     >>> floats_or_exact(np.array([1, 2])), floats_or_exact(np.array([1, 2**53 + 1]))
     (array([1., 2.]), array([               1, 9007199254740993]))
     """
@@ -151,8 +141,6 @@ def floats_or_exact(whole: AnyArray) -> AnyArray:
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """The k distinct values, in order of appearance, and each row's position among them, shape (n,).
 
-    Examples
-    --------
     >>> distinct_values(pa.array(["b", "a", "b"]))
     (['b', 'a'], array([0, 1, 0], dtype=int32))
     """
@@ -164,8 +152,6 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
 def as_text(column: Any) -> Any:
     """Labels as text: text itself, dates and times as Arrow writes them. TypeError for values of another type.
 
-    Examples
-    --------
     >>> as_text(pa.array([0], pa.date32())).to_pylist()
     ['1970-01-01']
     """
@@ -184,8 +170,6 @@ def text_array(labels: list[str]) -> AnyArray:
 
     Raises ValueError for a label that ends in the character NUL, which arrays of text would leave out.
 
-    Examples
-    --------
     >>> text_array(["b", "a"])
     array(['b', 'a'], dtype='<U1')
     """
@@ -198,8 +182,6 @@ def text_array(labels: list[str]) -> AnyArray:
 def missing_values(column: Any) -> BoolArray:
     """Which values are null, NaN or blank text, shape (n,).
 
-    Examples
-    --------
     >>> missing_values(pa.array(["a", " ", None])), missing_values(pa.array([1.5, float("nan")]))
     (array([False,  True,  True]), array([False,  True]))
     """

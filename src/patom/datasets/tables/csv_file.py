@@ -41,8 +41,6 @@ class CsvFile(TableFile):
     def as_written(self, names: Sequence[str]) -> Any:
         r"""The named columns as text, whatever type was found for them; costs another pass over the file.
 
-        Examples
-        --------
         >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
         >>> file.column("sold").to_pylist(), file.as_written(["sold"]).to_pydict()
         ([1000.0], {'sold': ['1e3']})
@@ -68,8 +66,6 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> CsvFile:
     Raises TableError for bytes that are no CSV table in UTF-8 and for a row of another length than the header's,
     MemoryError for a table that does not fit into memory.
 
-    Examples
-    --------
     >>> read_csv(b"sep=;\nshop;sold\n007;3\n", "sales.csv", ("shop", "sold")).columns.to_pydict()
     {'shop': ['007'], 'sold': [3]}
     """

@@ -62,8 +62,6 @@ def feature_matrix(
     numbers from text and on those that float64 rounds. Raises TableError if no feature is left, or if a value is not
     a number in a column that was named or at least half of whose values are meant as numbers.
 
-    Examples
-    --------
     >>> file = TableFile("sales.parquet", pa.table({"shop": [3, 1], "price": [0.5, 2], "sold": [7, 9]}))
     >>> feature_matrix(file, "shop", "sold", None)
     (('price',), array([[0.5],
@@ -188,8 +186,6 @@ def column_numbers(
     Raises TableError if a value is not a number in a column that is required or at least half of whose values are
     meant as numbers; the sentence ends in `way_out`.
 
-    Examples
-    --------
     >>> column = pa.chunked_array([["1", "-2e1"]])
     >>> column_numbers(TableFile("sales.csv", None), "price", column, required=False)
     array([  1., -20.])
@@ -220,8 +216,6 @@ def column_numbers(
 def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> None:
     """Raise TableError, with the first row and column, if a value of the (n,) columns is missing or infinite.
 
-    Examples
-    --------
     >>> file = TableFile("sales.parquet", pa.table({"price": [1, None]}))
     >>> check_finite(file, {"price": np.array([1, np.nan])})
     Traceback (most recent call last):
@@ -240,8 +234,6 @@ def check_finite(file: TableFile, columns: dict[str, NDArray[np.float64]]) -> No
 def numbers_among(text: Any) -> NDArray[np.bool_]:
     """Mark text that is read as a number, such as -1.5 or 2e3, shape (n,).
 
-    Examples
-    --------
     >>> numbers_among(pa.array(["2e3", "1,5", None]))
     array([ True, False, False])
     """
@@ -251,8 +243,6 @@ def numbers_among(text: Any) -> NDArray[np.bool_]:
 def meant_as_numbers(text: Any) -> NDArray[np.bool_]:
     """Mark text that is a number to a person, shape (n,); no dates, times, versions, addresses or telephones.
 
-    Examples
-    --------
     >>> meant_as_numbers(pa.array(["1,234,567", "$1.50", "(1.5)", "20 %", "2020-01-02", "10:30", "v1.2"])).tolist()
     [True, True, True, True, False, False, False]
     """

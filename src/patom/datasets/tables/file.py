@@ -57,26 +57,13 @@ class DamagedError(UnreadableError):
 
 @dataclass(frozen=True, eq=False)
 class TableFile:
-    """The columns of a table by their names; this class is for a table in memory.
+    """The columns of a table by their names; this class is for an Arrow table in memory."""
 
-    Parameters
-    ----------
-    source : str
-        Name of the file, for messages.
-    columns : pyarrow Table
-    notes : tuple of str
-        Sentences on how the file was read.
-    index : frozenset of str
-        Columns that number the rows; by default they are no features.
-    extensions : frozenset of str
-        Columns whose numbers or bytes mean what an extension of Arrow's types says, such as pandas' periods.
-    """
-
-    source: str
+    source: str  # the file's name, for messages
     columns: Any
-    notes: tuple[str, ...] = ()
-    index: frozenset[str] = frozenset()
-    extensions: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()  # sentences on how the file was read
+    index: frozenset[str] = frozenset()  # columns that number the rows; by default they are no features
+    extensions: frozenset[str] = frozenset()  # columns of an extension type of Arrow's, such as pandas' periods
 
     @property
     def schema(self) -> Any:
@@ -108,8 +95,6 @@ class TableFile:
     def require(self, task: str | None, target: str, features: Sequence[str] | None) -> None:
         """Refuse column names that the file does not have, or has twice, and columns that are used twice.
 
-        Examples
-        --------
         >>> import pyarrow as pa
         >>> TableFile("sales.csv", pa.table({"no": [1], "sold": [2]})).require(None, "sole", None)
         Traceback (most recent call last):
@@ -158,8 +143,6 @@ class TableFile:
 def piped_bytes(path: Path, wanted: str) -> bytes | None:
     """What a pipe holds; None for a plain file and for a missing one. TableError where ``path`` can be neither.
 
-    Examples
-    --------
     >>> piped_bytes(Path("/dev/null"), "a CSV file")
     Traceback (most recent call last):
         ...

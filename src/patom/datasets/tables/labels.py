@@ -36,8 +36,6 @@ class Labels:
     Whole numbers are kept exactly, anything else as text. TableError for a label that is missing or longer than 500
     characters, a number that is not whole, a float that may stand for several integers, and values of other types.
 
-    Examples
-    --------
     >>> labels = Labels(TableFile("sales.parquet", None), "shop", 3)
     >>> labels.put(pa.array(["south", "north"]), 0)
     >>> labels.put(pa.array(["south"]), 2)
@@ -122,8 +120,6 @@ def task_labels(file: TableFile, name: str) -> NDArray[Any]:
     where no other spelling means the same; '007', '2E1' and '1e5' stay text, as do whole numbers beyond int64. Raises
     TableError as `Labels` does.
 
-    Examples
-    --------
     >>> file = TableFile("sales.parquet", pa.table({"shop": [3.0, 1.0]}))
     >>> task_labels(file, "shop")
     array([3, 1])

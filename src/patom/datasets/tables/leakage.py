@@ -25,8 +25,6 @@ def leakage_notes(
     only rise or only fall with it; in both cases only if that happens by chance in at most one table of 10,000. Costs
     a sort of 50,000 rows a column, and of all rows of a column where these suggest something.
 
-    Examples
-    --------
     >>> rows = np.arange(40.0)
     >>> X = np.column_stack([rows, np.cos(rows), 7 - rows % 2])
     >>> for note in leakage_notes(X, np.sqrt(rows), (rows % 2).astype(int), ["row", "wave", "site"]):

@@ -21,15 +21,9 @@ _BATCH = 1 << 14  # rows decoded at a time
 
 @dataclass(frozen=True, eq=False)
 class ParquetFile(TableFile):
-    """An open Parquet file, whose columns are read when they are used: ``columns`` is pyarrow's ParquetFile.
+    """An open Parquet file, whose columns are read when they are used: ``columns`` is pyarrow's ParquetFile."""
 
-    Parameters
-    ----------
-    stored : pyarrow Schema
-        Names and types of the columns; of an extension the type that it is stored as.
-    """
-
-    stored: Any = None
+    stored: Any = None  # names and types of the columns; of an extension the type that it is stored as
 
     @property
     def schema(self) -> Any:
@@ -65,8 +59,6 @@ class ParquetFile(TableFile):
 def open_parquet(path: Path, content: bytes | None = None) -> ParquetFile:
     """Open a Parquet file by its path, or ``content``, what a pipe gave. Raises what `explained` raises.
 
-    Examples
-    --------
     >>> file = io.BytesIO()
     >>> pq.write_table(pa.table({"price": [1.5, 2.0], "sold": [3, 1]}), file)
     >>> open_parquet(Path("sales.parquet"), file.getvalue()).schema.names
@@ -114,17 +106,9 @@ def _described(name: str, file: Any, why_untyped: str | None = None) -> ParquetF
 def explained(name: str, column: str | None = None) -> Iterator[None]:
     """Turn pyarrow's errors into sentences.
 
-    Raises
-    ------
-    UnreadableError
-        What this pyarrow cannot decode, or what the disk refuses.
-    DamagedError
-        A file that begins as a Parquet file and does not go on as one.
-    MemoryError
-        A file that does not fit into memory.
+    UnreadableError for what this pyarrow cannot decode or the disk refuses, DamagedError for a file that begins as a
+    Parquet file and does not go on as one, MemoryError for a file that does not fit into memory.
 
-    Examples
-    --------
     >>> with explained("sales.parquet"):
     ...     raise pa.ArrowInvalid("Unexpected end of stream")
     Traceback (most recent call last):

@@ -146,8 +146,6 @@ def open_table(path: Path, task: str, target: str) -> TableFile:
     A CSV file's separator is found by the names of the task and of the target; its task is read as text. It takes one
     pass and about twice its size in memory. The columns of a Parquet file are read when they are used, one at a time.
 
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "sales.csv")
@@ -208,8 +206,6 @@ def target_values(file: TableFile, name: str, kind: str) -> Target:
     Raises TableError if `kind` is "regression" and the target holds words or numbers that float64 cannot tell apart,
     or if it holds neither numbers nor words.
 
-    Examples
-    --------
     >>> file = TableFile("sales.parquet", pa.table({"sold": ["yes", "no", "yes"]}))
     >>> target_values(file, "sold", "auto")
     Target(values=array([1., 0., 1.]), words=['no', 'yes'], count=None)
