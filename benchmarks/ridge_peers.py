@@ -168,7 +168,7 @@ def _reading(found: list[Found]) -> Reading:
 
 
 def _lead(ours: list[Found], peer: list[Found]) -> dict[str, float | None]:
-    return interval([mine.loss / other.loss - 1.0 for mine, other in zip(ours, peer, strict=True)], 0.95)
+    return interval([mine.loss / other.loss - 1.0 for mine, other in zip(ours, peer, strict=True)], 0.95).as_dict()
 
 
 Setting = tuple[RidgeProblem, float, int, bool]

@@ -81,7 +81,7 @@ def table(found: dict[str, list[Draw]]) -> Table:
 
 def _told(values: list[float]) -> str:
     found = interval(values, 0.95)
-    mean, low, high = (found[name] for name in ("mean", "low", "high"))
+    mean, low, high = found.mean, found.low, found.high
     ends = "" if low is None or high is None else f" ({max(low, 0.0):.0%} to {min(high, 1.0):.0%})"
     return f"{mean:.0%}{ends}"
 

@@ -5,42 +5,42 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.stats import t as student
 
+from patom.results.parts import Interval
 
-def interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
+
+def interval(values: Iterable[float], confidence: float) -> Interval:
     """Mean and Student's t interval over the finite values; None where there are too few.
 
-    >>> interval([1.0, 2.0, 3.0], 0.95)["mean"]
+    >>> interval([1.0, 2.0, 3.0], 0.95).mean
     2.0
     """
     x = np.array([value for value in values if np.isfinite(value)])
     if x.size < 2:
-        return {"mean": float(x[0]) if x.size else None, "low": None, "high": None}
+        return Interval.of(float(x[0]) if x.size else None)
     half = float(student.ppf(0.5 + confidence / 2.0, x.size - 1)) * float(x.std(ddof=1)) / x.size**0.5
-    return {"mean": float(x.mean()), "low": float(x.mean()) - half, "high": float(x.mean()) + half}
+    return Interval.of(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half)
 
 
-def varied_interval(values: Iterable[float], confidence: float) -> dict[str, float | None]:
+def varied_interval(values: Iterable[float], confidence: float) -> Interval:
     """As ``interval``, but none where all values are exactly the same, which says nothing of how they vary.
 
     So it is with a metric that is at its end, as on few test rows or separable classes: an interval of width zero
     would call that certain.
 
     >>> varied_interval([0.0, 0.0, 0.0], 0.95)
-    {'mean': 0.0, 'low': None, 'high': None}
+    Interval(mean=0.0, low=None, high=None)
     """
     known = [value for value in values if np.isfinite(value)]
     return interval(known[:1] if len(set(known)) == 1 else known, confidence)
 
 
-def kept_off(
-    left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False
-) -> dict[str, float | None]:
+def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False) -> Interval:
     """The share of a damage that a defense keeps off, 1 - mean(left)/mean(all), paired by seed.
 
     A ratio of means, since a seed's own ratio has no mean where its damage may be near 0; the interval is Student's of
     the linearised ratio. None where there is no damage to keep off. ``varied``: by ``varied_interval``.
 
-    >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95)["mean"]
+    >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95).mean
     0.75
     """
     part, whole = np.asarray(left, dtype=float), np.asarray(all_, dtype=float)

@@ -1,8 +1,10 @@
 """Values read from a file, checked against a pydantic model: one clause says where a value does not fit."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def require_shape(model: type[BaseModel], value: Any, *, where: str = "", between: str = "") -> None:
@@ -29,8 +31,13 @@ def require_shape(model: type[BaseModel], value: Any, *, where: str = "", betwee
         ...
     ValueError: point 3, x[1]: input should be a valid number (got 'a')
     """
+    shaped(model, value, where=where, between=between)
+
+
+def shaped(model: type[Model], value: Any, *, where: str = "", between: str = "") -> Model:
+    """Read a value as the model has it, or refuse it as ``require_shape`` does."""
     try:
-        model.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         raise ValueError(_clause(error, where, between)) from None
 

@@ -3,21 +3,23 @@
 import pytest
 
 from patom.audit.levels import gate, judge
+from patom.results.audit import Coverage, Point
+from patom.results.parts import Interval
 
-SURE = {"mean": 0.4, "low": 0.3, "high": 0.5}
+SURE = Interval.of(0.4, 0.3, 0.5)
 
 
 def curve(low, mean, high, clean=SURE, *, label="optimised, direct", budget=0.3, n_seeds=None):
-    damage = {"mean": mean, "low": low, "high": high}
-    seeds = n_seeds or (1 if low is None else 5)
-    return {"label": label, "budget": budget, "n_seeds": seeds, "damage": damage, "clean": clean}
+    seeds, damage = n_seeds or (1 if low is None else 5), Interval.of(mean, low, high)
+    named = {"attack": "ascent-direct", "label": label, "budget": budget, "n_seeds": seeds}
+    return Point(**named, clean=clean, metric=None, damage=damage)
 
 
 def covered(kind="direct", budget=0.3, reached=5, least=1.0, injecting=5):
-    return {
-        "kind": kind, "budget": budget, "n_seeds": 5, "n_injecting": injecting, "rows": [reached, reached],
-        "tasks": [5, 5], "reached": [reached, reached], "share": budget, "least_reached": least,
-    }  # fmt: skip
+    return Coverage(
+        kind=kind, budget=budget, n_seeds=5, n_injecting=injecting, rows=[reached, reached],
+        tasks=[5, 5], reached=[reached, reached], share=budget, least_reached=least,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_reasons(curves, reason):
 )
 def test_a_clean_model_of_no_use_has_no_level(metric, clean, by_seed, said):
     low, mean, high = clean
-    found = judge([curve(0.3, 0.4, 0.5, {"mean": mean, "low": low, "high": high})], metric, by_seed)
+    found = judge([curve(0.3, 0.4, 0.5, Interval.of(mean, low, high))], metric, by_seed)
     if said is None:
         assert found.level == "high"
         return
@@ -118,24 +120,27 @@ def test_a_clean_model_of_no_use_has_no_level(metric, clean, by_seed, said):
         ([curve(0.0, 0.1, 0.2), curve(-0.5, 0.0, 0.5)], None, "anything from 0.0 % to 50 %"),
         ([curve(-0.62, 0.35, 1.33)], None, "anything from -62 % to 133 %"),
         (
-            [curve(0.01, 0.02, 0.03, {"mean": 2.58, "low": 2.0, "high": 3.0})],
+            [curve(0.01, 0.02, 0.03, Interval.of(2.58, 2.0, 3.0))],
             None,
             "no better than predicting the mean",
         ),
-        ([curve(0.9, 1.9, 2.9, {"mean": 2.58, "low": 2.0, "high": 3.0})], None, "no better than predicting the mean"),
+        ([curve(0.9, 1.9, 2.9, Interval.of(2.58, 2.0, 3.0))], None, "no better than predicting the mean"),
         ([curve(None, 0.9, None)], None, "A single draw has no interval"),
         ([curve(None, 0.0, None)], None, "A single draw has no interval"),
         ([], None, "allow no measure"),
     ],
 )
 def test_a_threshold_is_exceeded_or_kept_only_where_the_intervals_say_so(curves, exceeded, reason):
-    found = gate(vars(judge(curves, "NMSE")), 0.25)
-    assert (found["threshold"], found["exceeded"]) == (0.25, exceeded)
-    assert reason in found["reason"]
+    found = gate(judge(curves, "NMSE"), 0.25)
+    assert (found.threshold, found.exceeded) == (0.25, exceeded)
+    assert reason in found.reason
 
 
 def test_the_level_is_carried_by_a_lower_end_that_allows_for_the_choice_among_all():
-    chosen = [curve(0.3, 0.4, 0.5) | {"low_of_all": 0.05}, curve(0.26, 0.3, 0.34) | {"low_of_all": 0.2}]
+    chosen = [
+        curve(0.3, 0.4, 0.5).model_copy(update={"low_of_all": 0.05}),
+        curve(0.26, 0.3, 0.34).model_copy(update={"low_of_all": 0.2}),
+    ]
     found = judge(chosen, "NMSE")
     assert (found.level, found.at_least, found.at_most) == ("moderate", 0.2, 0.5)
 
@@ -157,10 +162,10 @@ THIN = covered(reached=0, least=0.0, injecting=0)
 def test_low_needs_every_kind_of_attack_in_most_of_its_tasks(coverage, level):
     found = judge([curve(0.01, 0.05, 0.067)], "NMSE", (), coverage)
     assert found.level == found.risk == level
-    assert gate(vars(found), 0.25)["exceeded"] is (False if level == "low" else None)
+    assert gate(found, 0.25).exceeded is (False if level == "low" else None)
     high = judge([curve(0.3, 0.4, 0.5)], "NMSE", (), coverage)  # which more rows do not lower
     assert high.level == "high"
-    assert gate(vars(high), 0.25)["exceeded"] is True
+    assert gate(high, 0.25).exceeded is True
     moderate = judge([curve(0.12, 0.15, 0.2)], "NMSE", (), coverage)
     assert moderate.risk == ("moderate" if level == "low" else "moderate or high")
 
@@ -177,4 +182,4 @@ def test_seeds_that_all_give_the_same_damage_are_no_low_risk(other):
     found = judge([curve(None, 0.0, None, n_seeds=3), *other], "NMSE", (), [covered()])
     assert found.level == "cannot say"
     assert "all 3 seeds give exactly the same damage, 0.0 %" in found.reason
-    assert gate(vars(found), 0.25)["exceeded"] is None
+    assert gate(found, 0.25).exceeded is None

@@ -170,9 +170,9 @@ def test_budgets_that_inject_the_same_rows_everywhere_are_one(make_table):
         "Left out of the usual budgets, as they come to no rows or few in tasks of this size: 5 %, 10 %.",
     ]
     (direct, indirect) = coverage(reaches(data, settings, budgets(data, settings)))
-    assert (direct["kind"], indirect["kind"]) == ("direct", "indirect")
-    assert direct["rows"] == [20, 20]
-    assert direct["share"] == pytest.approx(0.18, abs=0.005)
+    assert (direct.kind, indirect.kind) == ("direct", "indirect")
+    assert direct.rows == [20, 20]
+    assert direct.share == pytest.approx(0.18, abs=0.005)
     assert thin([direct, indirect]) == ""
 
 
@@ -186,7 +186,7 @@ def test_attacks_without_a_row_are_told(make_table):
     data = table_data(make_table(sizes=[20] * 9 + [40]))
     settings = AuditSettings(n_seeds=3, budgets=(0.05,), targets=("t0", "t1", "t2", "t3", "t4"))
     told = coverage(reaches(data, settings, (0.05,)))
-    assert [(each["kind"], each["rows"], each["reached"], each["n_injecting"]) for each in told] == [
+    assert [(each.kind, each.rows, each.reached, each.n_injecting) for each in told] == [
         ("direct", [0, 0], [0, 0], 0), ("indirect", [1, 1], [1, 1], 3),
     ]  # fmt: skip
     assert "direct attacks have a row for 0 of 5 attacking tasks and indirect attacks have a row for 1 of 5" in thin(

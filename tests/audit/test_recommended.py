@@ -2,15 +2,18 @@
 
 import pytest
 
-from patom.audit.recommended import COST_LIMIT, objection, recommended
+from patom.audit.recommended import COST_LIMIT, Recommendation, objection, recommended
+from patom.results.audit import Remedy
+from patom.results.parts import Interval
 
 
 def at(low, mean, high):
-    return {"low": low, "mean": mean, "high": high}
+    return Interval.of(mean, low, high)
 
 
-def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4, 0.5, 0.6)):
-    return {"label": label, "kept_off": at(*off), "cost": at(*cost), "known": at(*known)}
+def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4, 0.5, 0.6), metric="NMSE"):
+    values = {"kept_off": at(*off), "cost": at(*cost), "known": at(*known)}
+    return Remedy(label=label, code="", clean=None, naive=None, **values, objection=objection(**values, metric=metric))
 
 
 @pytest.mark.parametrize(
@@ -36,29 +39,29 @@ def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4,
     ],
 )
 def test_what_speaks_against_a_defense(changes, metric, against):
-    assert objection(remedy(**changes), metric) == against
-    found = recommended([remedy(**changes)], metric)
-    assert found["recommended"] == (None if against else "A")
+    found = remedy(**changes, metric=metric)
+    assert found.objection == against
+    assert recommended([found]).recommended == (None if against else "A")
 
 
 def test_the_best_of_those_that_nothing_speaks_against_is_recommended():
     dear = remedy("dear", off=(0.85, 0.9, 0.95), cost=(0.2, 0.24, 0.28))
     chance = remedy("chance", off=(-0.2, 0.8, 1.8))
-    found = recommended([dear, remedy("good"), remedy("better", off=(0.6, 0.7, 0.8)), chance], "NMSE")
-    assert found == {
-        "recommended": "better",
-        "reason": 'Of the defenses tried, "better" helps most: it keeps off 70 % (60 % to 80 %) of the damage by an '
+    found = recommended([dear, remedy("good"), remedy("better", off=(0.6, 0.7, 0.8)), chance])
+    assert found == Recommendation(
+        "better",
+        'Of the defenses tried, "better" helps most: it keeps off 70 % (60 % to 80 %) of the damage by an '
         "attacker who knows it, at a cost of 1.0 % on clean rows.",
-        "cost_limit": 0.1,
-    }
+    )
+    assert COST_LIMIT == 0.1
 
 
 def test_where_nothing_helps_each_reason_is_told_once():
     chance, dear = remedy(off=(-3.16, 0.23, 3.62)), remedy(cost=(0.2, 0.24, 0.28))
-    assert recommended([chance, dear, chance, chance], "NMSE")["reason"] == (
+    assert recommended([chance, dear, chance, chance]).reason == (
         "None of the 4 defenses tried can be recommended: for 3, the interval of what is kept off holds zero; for 1, "
         "the cost on clean rows passes 10 %."
     )
-    assert recommended([chance, chance], "NMSE")["reason"] == (
+    assert recommended([chance, chance]).reason == (
         "None of the 2 defenses tried can be recommended: for each, the interval of what is kept off holds zero."
     )

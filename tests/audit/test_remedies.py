@@ -11,11 +11,12 @@ from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.cells import Cell
 from patom.audit.draws import drawn
 from patom.audit.plan import plan
-from patom.audit.recommended import objection, recommended
+from patom.audit.recommended import COST_LIMIT, Recommendation, objection, recommended
 from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
 from patom.defenses import Clip
 from patom.intervals import kept_off
 from patom.models.lambda_grid import WEAKER
+from patom.results.audit import Remedies
 
 SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4), lambda_1=0.01, lambda_2=0.02)
 
@@ -96,7 +97,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
         assert entry["naive"]["mean"] == pytest.approx(level[:, 3].mean())
         assert entry["known"]["mean"] == pytest.approx(level[:, 4].mean())
         expected = kept_off(table[:, 4] - table[:, [0, 2]].min(axis=1), table[:, 1] - table[:, 0], 0.95)
-        assert entry["kept_off"] == pytest.approx(expected)
+        assert entry["kept_off"] == pytest.approx(expected.as_dict())
 
 
 def test_lambdas_are_chosen_on_the_clipped_rows(data):
@@ -145,11 +146,11 @@ def test_the_lines_take_classes_as_the_user_has_them(make_table, names):
 def test_the_report_names_the_one_that_is_recommended(data):
     report = run_audit(data, SETTINGS).report
     told = report["remedies"]
-    assert {name: told[name] for name in ("recommended", "reason", "cost_limit")} == recommended(
-        told["remedies"], report["model"]["metric"]
-    )
-    assert [entry["objection"] for entry in told["remedies"]] == [
-        objection(entry, report["model"]["metric"]) for entry in told["remedies"]
+    remedies = Remedies.model_validate(told).remedies
+    assert Recommendation(told["recommended"], told["reason"]) == recommended(remedies)
+    assert told["cost_limit"] == COST_LIMIT
+    assert [one.objection for one in remedies] == [
+        objection(one.kept_off, one.cost, one.known, report["model"]["metric"]) for one in remedies
     ]
 
 

@@ -11,6 +11,7 @@ from patom.audit.draws import drawn
 from patom.audit.retuned import refit, retuned
 from patom.audit.selection import select_lambdas
 from patom.metrics import relative_damage
+from patom.results.audit import Point
 
 SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4))
 
@@ -63,7 +64,8 @@ def test_given_lambdas_are_not_chosen_again(data):
     steps = []
     given = replace(SETTINGS, lambda_1=0.1, lambda_2=0.1, budgets=(0.2,))
     assert run_audit(data, given).report["retuned"] is None
-    worst = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.2}
+    named = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.2}
+    worst = Point(**named, n_seeds=2, metric=None, damage=None)
     assert retuned(data, given, np.zeros(0), [], worst, n_jobs=1, advance=lambda: steps.append(1)) is None
     assert steps == []
 

@@ -17,6 +17,7 @@ from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
+from patom.results.audit import Verdict
 
 
 @pytest.fixture(name="tiny")
@@ -48,8 +49,8 @@ def test_curves_are_the_intervals_of_the_records(audited, quick):
     for point in audit.report["curves"]:
         rows = records(audit, purpose="curve", attack=point["attack"], budget=point["budget"])
         assert point["n_seeds"] == len(rows) == 2
-        assert point["damage"] == varied_interval([row["damage"] for row in rows], quick.confidence)
-        assert point["metric"] == varied_interval([row["metric"] for row in rows], quick.confidence)
+        assert point["damage"] == varied_interval([row["damage"] for row in rows], quick.confidence).as_dict()
+        assert point["metric"] == varied_interval([row["metric"] for row in rows], quick.confidence).as_dict()
         for row in rows:
             name = audit.report["model"]["metric"]
             assert row["damage"] == pytest.approx(relative_damage(row["metric_clean"], row["metric"], name))
@@ -91,7 +92,7 @@ def test_a_table_with_nothing_to_learn_has_no_level_and_passes_no_gate(make_tabl
     told = report["verdict"]
     assert told["level"] == told["risk"] == "cannot say"
     assert "no better than predicting the mean" in told["reason"]
-    assert [gate(told, threshold)["exceeded"] for threshold in (-9.0, 0.25, 9.0)] == [None] * 3
+    assert [gate(Verdict.model_validate(told), threshold).exceeded for threshold in (-9.0, 0.25, 9.0)] == [None] * 3
 
 
 def test_the_map_holds_the_damage_of_one_task_on_one_other(audited):
@@ -304,7 +305,7 @@ def test_almost_no_rows_are_no_low_risk(make_table):
     assert (direct["rows"], indirect["rows"], indirect["reached"]) == ([0, 0], [1, 1], [1, 1])
     assert report["verdict"]["level"] == "cannot say"
     assert "direct attacks have a row for 0 of 5 attacking tasks" in report["verdict"]["reason"]
-    assert gate(report["verdict"], 100.0)["exceeded"] is None
+    assert gate(Verdict.model_validate(report["verdict"]), 100.0).exceeded is None
     assert any("direct attacks have no row to inject in 2 of 2 seeds" in note for note in report["data"]["notes"])
 
 

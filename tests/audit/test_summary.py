@@ -9,6 +9,7 @@ from patom.audit import summary, table_data
 from patom.audit.cells import Cell, Outcome
 from patom.audit.summary import Effect, effect
 from patom.intervals import interval
+from patom.results.parts import Interval
 
 
 @dataclass
@@ -78,14 +79,14 @@ def test_interval_is_students():
     # t at 0.975 and 3 degrees of freedom is 3.182446; the standard error of 1, 2, 3, 4 is sqrt(5 / 3) / 2.
     half = 3.182446305 * (5 / 3) ** 0.5 / 2
     found = interval([4.0, 1.0, 3.0, 2.0], 0.95)
-    assert found == pytest.approx({"mean": 2.5, "low": 2.5 - half, "high": 2.5 + half})
+    assert found.as_dict() == pytest.approx({"mean": 2.5, "low": 2.5 - half, "high": 2.5 + half})
     narrower = interval([4.0, 1.0, 3.0, 2.0], 0.5)
-    assert narrower["high"] == pytest.approx(2.5 + 0.764892328 * (5 / 3) ** 0.5 / 2)
+    assert narrower.high == pytest.approx(2.5 + 0.764892328 * (5 / 3) ** 0.5 / 2)
 
 
 def test_interval_of_too_few_values_is_none():
-    assert interval([2.0, float("nan")], 0.95) == {"mean": 2.0, "low": None, "high": None}
-    assert interval([float("inf")], 0.95) == {"mean": None, "low": None, "high": None}
+    assert interval([2.0, float("nan")], 0.95) == Interval.of(2.0)
+    assert interval([float("inf")], 0.95) == Interval.of(None)
 
 
 def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
@@ -98,16 +99,16 @@ def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
     ]
     effects.append(effect(data, clean, outcome(clean, purpose="exposure")))
     found = summary.curves(effects, 0.95)
-    assert [(entry["attack"], entry["budget"]) for entry in found] == [
+    assert [(str(entry.attack), entry.budget) for entry in found] == [
         ("random-direct", 0.1), ("random-direct", 0.3), ("ascent-indirect", 0.1), ("ascent-indirect", 0.3),
     ]  # fmt: skip
     for entry in found:
-        assert entry["n_seeds"] == 2
-        assert entry["clean"]["mean"] == pytest.approx(0.015)
-        assert entry["metric"]["mean"] == pytest.approx(1.5 * (0.04 + 0.09) / 2)
-        assert entry["damage"] == pytest.approx(interval([3.0, 8.0], 0.95))
-        assert entry["bystander_metric"]["mean"] == pytest.approx(0.015)
-        assert entry["low_of_all"] == pytest.approx(interval([3.0, 8.0], 1.0 - 0.05 / 4)["low"])  # of four curves
+        assert entry.n_seeds == 2
+        assert entry.clean.mean == pytest.approx(0.015)
+        assert entry.metric.mean == pytest.approx(1.5 * (0.04 + 0.09) / 2)
+        assert entry.damage.as_dict() == pytest.approx(interval([3.0, 8.0], 0.95).as_dict())
+        assert entry.bystander_metric.mean == pytest.approx(0.015)
+        assert entry.low_of_all == pytest.approx(interval([3.0, 8.0], 1.0 - 0.05 / 4).low)  # of four curves
 
 
 def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
@@ -123,7 +124,7 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
         for j in (0, 2)
     ]
     found = summary.exposure(data, effects, (0, 2), 0.2)
-    assert found == {
+    assert found.as_dict() == {
         "budget": 0.2,
         "tasks": ["t0", "t2"],
         "all_tasks_shown": False,
@@ -142,11 +143,11 @@ def test_relationships_keep_the_twenty_largest_eigenvalues(data):
         spectrum=spectrum / 2,
     )
     found = summary.relationships(data, (correlation, spectrum), after, (0, 2))
-    assert (found["label"], found["targets"], found["attackers"]) == ("optimised, hybrid", ["t1"], ["t0", "t1", "t2"])
-    assert found["tasks"] == ["t0", "t2"]
-    assert found["before"] == {"correlation": [[1.0, 0.0], [0.0, 1.0]], "spectrum": spectrum[:20].tolist()}
-    assert found["after"]["correlation"] == [[-1.0, 0.0], [0.0, -1.0]]
-    assert found["after"]["spectrum"] == (spectrum[:20] / 2).tolist()
+    assert (found.label, found.targets, found.attackers) == ("optimised, hybrid", ["t1"], ["t0", "t1", "t2"])
+    assert found.tasks == ["t0", "t2"]
+    assert found.before.as_dict() == {"correlation": [[1.0, 0.0], [0.0, 1.0]], "spectrum": spectrum[:20].tolist()}
+    assert found.after.correlation == [[-1.0, 0.0], [0.0, -1.0]]
+    assert found.after.spectrum == (spectrum[:20] / 2).tolist()
 
 
 def test_every_attack_has_its_tidy_record(data):

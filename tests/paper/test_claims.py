@@ -49,7 +49,7 @@ def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
     evidence = [Evidence(f"s{k}", f"v{k}", answer) for k, answer in enumerate(answers)]
     claim = Claim("it is so", "so", "It must be so.", evidence)
     assert claim.verdict == verdict
-    told = claim.as_dict()
+    told = claim.shown().as_dict()
     assert set(told) == {"claim", "paper", "ours", "verdict", "rule", "evidence"}
     assert told["evidence"][0] == {"setting": "s0", "value": "v0", "holds": answers[0]}
     counted = f"met in {answers.count(True)} of {len(answers) - answers.count(None)} settings"
@@ -60,7 +60,7 @@ def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
 
 def test_of_many_settings_only_the_number_is_told():
     evidence = [Evidence(f"s{k}", "v", k < 2) for k in range(5)]
-    assert Claim("it is so", "so", "It must be so.", evidence).as_dict()["ours"] == "met in 2 of 5 settings"
+    assert Claim("it is so", "so", "It must be so.", evidence).shown().ours == "met in 2 of 5 settings"
 
 
 def test_claims_come_in_the_papers_order_and_with_what_bears_on_them(row, found):

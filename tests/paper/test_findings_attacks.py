@@ -56,7 +56,7 @@ def fixture_rows(row):
 
 
 def test_each_attack_has_a_line(rows):
-    (entry,) = attacks.attacks(rows)
+    (entry,) = [one.as_dict() for one in attacks.attacks(rows)]
     ((kind, lines),) = entry["groups"]
     assert kind == "direct"
     assert [line[0] for line in lines] == [
@@ -75,7 +75,7 @@ def test_each_attack_has_a_line(rows):
 
 def test_a_panel_shows_the_rise_against_budget(rows):
     more = [row | {"budget": 0.5, "utility": [1.0, 2.0 * row["utility"][-1]]} for row in rows]
-    (entry,) = attacks.attacks([*more, *rows])
+    (entry,) = [one.as_dict() for one in attacks.attacks([*more, *rows])]
     ((panel),) = entry["panels"]
     assert [line["label"] for line in panel["lines"]] == [
         "random rows",
@@ -93,7 +93,7 @@ def test_the_best_step_is_of_one_cell(rows):
 
 
 def test_without_patom_there_is_nothing_to_be_ahead_of(rows):
-    (entry,) = attacks.attacks([row for row in rows if row["attack"] != "patom"])
+    (entry,) = [one.as_dict() for one in attacks.attacks([row for row in rows if row["attack"] != "patom"])]
     assert all(line[4:6] == ["", ""] for _, lines in entry["groups"] for line in lines)
 
 

@@ -32,8 +32,12 @@ def fixture_rows(row):
     return built
 
 
+def shown(rows):
+    return [entry.as_dict() for entry in defenses.defenses(rows)]
+
+
 def test_each_defense_has_a_line_of_what_was_measured(rows):
-    (entry,) = defenses.defenses(rows)
+    (entry,) = shown(rows)
     assert (entry["title"], entry["settings"], entry["metric"]) == ("SARCOS", "lambda 0.1 without a defense", "NMSE")
     ((heading, lines),) = entry["groups"]
     assert heading == "direct, 10 %"
@@ -52,18 +56,18 @@ def test_each_defense_has_a_line_of_what_was_measured(rows):
 def test_damage_kept_off_counts_from_the_better_clean_model(rows):
     (sphere, clip) = defenses._compared(rows)[1:]
     before = np.mean(ATTACKED) - np.mean(CLEAN)
-    assert sphere.kept_off(sphere.rows)["mean"] == pytest.approx(1.0 - (1.8 - np.mean(CLEAN)) / before)
-    assert sphere.kept_off(sphere.naive)["mean"] == pytest.approx(1.0 - (0.6 - np.mean(CLEAN)) / before)
+    assert sphere.kept_off(sphere.rows).mean == pytest.approx(1.0 - (1.8 - np.mean(CLEAN)) / before)
+    assert sphere.kept_off(sphere.naive).mean == pytest.approx(1.0 - (0.6 - np.mean(CLEAN)) / before)
     # Who knows clip does what who does not does, as that is more: 0.9 in place of 0.8.
-    assert clip.kept_off(clip.rows)["mean"] == pytest.approx(1.0 - (0.9 - (np.mean(CLEAN) - 0.1)) / before)
-    assert clip.cost["mean"] == pytest.approx(np.mean([-0.1 / value for value in CLEAN]))
+    assert clip.kept_off(clip.rows).mean == pytest.approx(1.0 - (0.9 - (np.mean(CLEAN) - 0.1)) / before)
+    assert clip.cost.mean == pytest.approx(np.mean([-0.1 / value for value in CLEAN]))
 
 
 def test_the_intervals_linearise_the_ratio(rows):
     found = defenses._compared(rows)[1].kept_off(defenses._compared(rows)[1].rows)
     left, all_ = 1.8 - np.array(CLEAN), np.array(ATTACKED) - np.array(CLEAN)
     spread = np.std(left - left.mean() / all_.mean() * all_, ddof=1) / all_.mean() / np.sqrt(3)
-    assert found["high"] - found["mean"] == pytest.approx(4.302652729911275 * spread)  # Student, 2 degrees
+    assert found.high - found.mean == pytest.approx(4.302652729911275 * spread)  # Student, 2 degrees
 
 
 def test_a_higher_auc_is_better(rows):
@@ -72,11 +76,11 @@ def test_a_higher_auc_is_better(rows):
             metric="AUC", metric_clean=1.0 - made["metric_clean"], metric_attacked=1.0 - made["metric_attacked"]
         )
     sphere = defenses._compared(rows)[1]
-    assert sphere.kept_off(sphere.rows)["mean"] == pytest.approx(1.0 - (1.8 - 0.52) / (1.6 - 0.52))
+    assert sphere.kept_off(sphere.rows).mean == pytest.approx(1.0 - (1.8 - 0.52) / (1.6 - 0.52))
 
 
 def test_panels_hold_the_levels(rows):
-    (panel,) = defenses.defenses(rows)[0]["panels"]
+    (panel,) = shown(rows)[0]["panels"]
     assert [point["label"] for point in panel["points"]] == ["no defense", "sphere", "clip"]
     assert panel["points"][2]["clean"]["mean"] == pytest.approx(0.42)
     assert panel["points"][2]["known"]["mean"] == pytest.approx(0.9)
@@ -84,13 +88,13 @@ def test_panels_hold_the_levels(rows):
 
 
 def test_defenses_that_met_several_budgets_have_a_curve(rows):
-    assert defenses.defenses(rows)[0]["curves"] == []
+    assert shown(rows)[0]["curves"] == []
     more = [
         made | {"budget": 0.3, "metric_attacked": made["metric_attacked"] + 1.0}
         for made in rows
         if "clip" not in made["experiment"]
     ]
-    (curve,) = defenses.defenses([*rows, *more])[0]["curves"]
+    (curve,) = shown([*rows, *more])[0]["curves"]
     assert curve["title"] == "direct"
     assert {line["label"]: line["budgets"] for line in curve["lines"]} == {
         "no defense": [0.1, 0.3],
@@ -111,7 +115,7 @@ def test_an_attack_without_damage_leaves_nothing_to_keep_off(rows):
         if made["defense"] == "{}":
             made["metric_attacked"] = made["metric_clean"]
     sphere = defenses._compared(rows)[1]
-    assert sphere.kept_off(sphere.rows)["mean"] is None
+    assert sphere.kept_off(sphere.rows).mean is None
 
 
 def test_failed_cells_are_left_out(rows, failed):

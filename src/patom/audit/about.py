@@ -1,7 +1,6 @@
 """What a report says of the data, the model and the settings."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,40 +14,39 @@ from patom.audit.selection import Selection
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
 from patom.core.arrays import BoolArray, FloatArray
-from patom.datasets.tables.wording import counted, listed, quoted
 from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
+from patom.results.audit import Data, Model, Setting, Task, Tuned
+from patom.results.methods import AttackName, Method
+from patom.wording import counted, listed, quoted
 
 
 def data_section(
-    data: AuditData, settings: AuditSettings, selection: Selection, clean: FloatArray, asked: int
-) -> dict[str, Any]:
+    data: AuditData, settings: AuditSettings, selection: Selection, clean: FloatArray, planned: int
+) -> Data:
     """What was audited, task by task on the first seed's split, with notes on all that was decided for the user.
 
-    Parameters
-    ----------
-    clean : array of shape (n_test,)
-        Predictions or margins of that split's test rows without an attack.
-    asked : int
-        Seeds that were asked for.
+    ``clean``: (n_test,), predictions or margins of that split's test rows without an attack. ``planned``: the seeds of
+    the user's settings.
     """
     scores, held_out = data.score_tasks(clean), np.bincount(data.task_test, minlength=data.tasks.size)
     tasks = [
-        {"task": str(task), "n_train": int(n), "n_test": int(k), "clean": _finite(score)}
+        Task(task=str(task), n_train=int(n), n_test=int(k), clean=_finite(score))
         for task, n, k, score in zip(data.tasks, data.counts, held_out, scores, strict=True)
     ]
     notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings), *budget_notes(data, settings)]
-    if asked > settings.n_seeds:
+    if planned > settings.n_seeds:
         notes.append(
             f"There are no more than {counted(settings.n_seeds, 'draw')} of targets and test rows that differ, so that "
-            f"{settings.n_seeds} of {counted(asked, 'seed')} were run."
+            f"{settings.n_seeds} of {counted(planned, 'seed')} were run."
         )
     if selection.edges:
         notes.append(
             f"The lambdas chosen lie where the grid ends: {' and '.join(selection.edges)} may do better still, so set "
             "them yourself if you know better ones."
         )
-    return data.about | {"tasks": tasks, "notes": notes}
+    classes = data.about["classes"]
+    return Data(**data.about | {"classes": classes and list(classes), "tasks": tasks, "notes": notes})
 
 
 def _measured(data: AuditData) -> list[str]:
@@ -83,37 +81,32 @@ def _too_small(data: AuditData, settings: AuditSettings) -> list[str]:
 
 def model_section(
     data: AuditData, fitted: MTRL, selection: Selection, clean: Sequence[FloatArray], settings: AuditSettings
-) -> dict[str, Any]:
+) -> Model:
     """The model under audit, as fitted on the first seed's split, and how good it is without an attack.
 
-    Parameters
-    ----------
-    clean : sequence of arrays of shape (n_test,)
-        Predictions or margins without an attack, of each seed's test rows.
+    ``clean``: predictions or margins without an attack, of each seed's test rows.
     """
     targets = [
         data.of_seed(replicate).score(decision, _mask(data, task_sets(data, settings, replicate)[0]))
         for replicate, decision in enumerate(clean)
     ]
     once = ", once for all seeds on the first one's training rows" if len(clean) > 1 and selection.scores else ""
-    return {
-        "estimator": type(fitted).__name__,
-        "loss": fitted.loss,
-        "lambda_1": selection.lambda_1,
-        "lambda_2": selection.lambda_2,
-        "lambdas_chosen_by": selection.chosen_by + once,
-        "cross_validation": [
-            {"lambda_1": a, "lambda_2": b, "score": _finite(score)} for a, b, score in selection.scores
-        ],
-        "metric": data.metric,
-        "measured": "tasks together" if data.pooled else "mean over tasks",
-        "clean": _finite(data.score(clean[0])),
-        "clean_targets": varied_interval(targets, settings.confidence),
-        "clean_targets_by_seed": [_finite(value) for value in targets],
-        "objective": fitted.objective_,
-        "duality_gap": fitted.duality_gap_,
-        "status": fitted.status_.value,
-    }
+    return Model(
+        estimator=type(fitted).__name__,
+        loss=fitted.loss,
+        lambda_1=selection.lambda_1,
+        lambda_2=selection.lambda_2,
+        lambdas_chosen_by=selection.chosen_by + once,
+        cross_validation=[Tuned(lambda_1=a, lambda_2=b, score=_finite(score)) for a, b, score in selection.scores],
+        metric=data.metric,
+        measured="tasks together" if data.pooled else "mean over tasks",
+        clean=_finite(data.score(clean[0])),
+        clean_targets=varied_interval(targets, settings.confidence),
+        clean_targets_by_seed=[_finite(value) for value in targets],
+        objective=fitted.objective_,
+        duality_gap=fitted.duality_gap_,
+        status=fitted.status_.value,
+    )
 
 
 def _mask(data: AuditData, places: Sequence[int]) -> BoolArray:
@@ -122,7 +115,7 @@ def _mask(data: AuditData, places: Sequence[int]) -> BoolArray:
 
 def setting_section(
     data: AuditData, settings: AuditSettings, outcomes: Sequence[Outcome], step_sizes: Mapping[str, float]
-) -> dict[str, Any]:
+) -> Setting:
     """How it was audited."""
     if settings.targets is None:
         targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
@@ -130,23 +123,23 @@ def setting_section(
         targets = ", ".join(map(str, settings.targets))
     others = "the other tasks" if settings.attackers is None else ", ".join(map(str, settings.attackers))
     through = f"indirect: {others}" if task_sets(data, settings, 0)[1] else "no other task for indirect attacks"
-    return {
-        "budgets": list(budgets(data, settings)),
-        "n_seeds": settings.n_seeds,
-        "attack": settings.attack,
-        "keep_labels": settings.keep_labels or settings.attack == "patom",
-        "region": settings.region,
-        "iterations": outcomes[-1].result.attack["max_iter"],
-        "step_size": settings.step_size,
-        "step_sizes": dict(step_sizes),
-        "confidence": settings.confidence,
-        "splits": "each seed holds out its own test rows" if any(data.numbers) else "one split",
-        "targets": targets,
-        "attackers": f"direct: the targets themselves; {through}",
-        "injected_norm": 1.0,
-        "attacks_run": len(outcomes),
-        "attacks_uncertified": sum(not outcome.certified for outcome in outcomes),
-    }
+    return Setting(
+        budgets=list(budgets(data, settings)),
+        n_seeds=settings.n_seeds,
+        attack=Method(settings.attack),
+        keep_labels=settings.keep_labels or settings.attack == "patom",
+        region=settings.region,
+        iterations=outcomes[-1].result.attack["max_iter"],
+        step_size=settings.step_size,
+        step_sizes={AttackName.parse(str(attack)): size for attack, size in step_sizes.items()},
+        confidence=settings.confidence,
+        splits="each seed holds out its own test rows" if any(data.numbers) else "one split",
+        targets=targets,
+        attackers=f"direct: the targets themselves; {through}",
+        injected_norm=1.0,
+        attacks_run=len(outcomes),
+        attacks_uncertified=sum(not outcome.certified for outcome in outcomes),
+    )
 
 
 def aim(data: AuditData, settings: AuditSettings) -> Aim:

@@ -15,10 +15,10 @@ from patom.datasets import load_digits_tasks
 from patom.datasets.scaling import Scaling, fit_scaling
 from patom.datasets.splits import hold_out
 from patom.datasets.tables.table import Table
-from patom.datasets.tables.wording import counted
 from patom.evaluate import measure
 from patom.evaluate.measure import LEAST_TEST_ROWS
 from patom.models.settings import require_at_least
+from patom.wording import counted
 
 __all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]
 

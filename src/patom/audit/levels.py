@@ -1,42 +1,32 @@
 """Which level of risk the numbers carry, and whether a threshold is exceeded: only what the intervals say."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from patom.audit.coverage import thin
-from patom.datasets.tables.wording import as_asked, percent
+from patom.results.audit import Coverage, Gate, Metric, Point, Verdict
+from patom.results.parts import Interval
+from patom.wording import as_asked, percent
 
 HIGH, MODERATE = 0.25, 0.10
 CANNOT_SAY: Literal["cannot say"] = "cannot say"
 Level = Literal["high", "moderate", "low", "cannot say"]
-GUESS = {"NMSE": (1.0, "predicting the mean"), "AUC": (0.5, "guessing")}
-
-Entry = Mapping[str, Any]
+GUESS: dict[Metric, tuple[float, str]] = {"NMSE": (1.0, "predicting the mean"), "AUC": (0.5, "guessing")}
 
 
 @dataclass(frozen=True)
 class Judged:
     """How bad the worst damage is.
 
-    Parameters
-    ----------
-    level : {"high", "moderate", "low", "cannot say"}
-    risk : str
-        The level in words that do not reassure: "moderate or high" where the worst damage may be either.
-    reason : str
-        One sentence.
-    at_least, at_most : float or None
-        Between these the worst damage lies by the intervals over seeds: the largest of all lower ends, which allow for
-        that choice, and of all upper ends. None where nothing can be said; no upper end where some attack has none, or
-        too little was attacked.
-    by : str
-        The attack and budget whose interval ``at_least`` is of.
-    of_no_use : str
-        What the clean model is, where it is not better than a guess, so that there is nothing to damage; else empty.
-    little : str
-        Why little was attacked, as a clause; else empty.
+    ``risk`` is the level in words that do not reassure: "moderate or high" where the worst damage may be either.
+    ``reason`` is one sentence. By the intervals over seeds the worst damage lies between ``at_least``, the largest of
+    all lower ends, which allow for that choice, and ``at_most``, the largest of all upper ends. They are None where
+    nothing can be said, and there is no upper end where some attack has none, or too little was attacked. ``by`` names
+    the attack and budget whose interval ``at_least`` is of. ``of_no_use`` says what the clean model is, where it is not
+    better than a guess, so that there is nothing to damage; ``little`` says why little was attacked, as a clause. Both
+    are empty elsewhere.
     """
 
     level: Level
@@ -49,21 +39,22 @@ class Judged:
     little: str = ""
 
 
-def measured(curves: Sequence[Entry]) -> list[Entry]:
-    """Those whose damage has a mean."""
-    return [entry for entry in curves if entry["damage"]["mean"] is not None]
+def measured(curves: Sequence[Point]) -> list[tuple[float, Point]]:
+    """Those whose damage has a mean, with it."""
+    return [(point.damage.mean, point) for point in curves if point.damage.mean is not None]
 
 
-def worst_of(curves: Sequence[Entry]) -> Entry | None:
+def worst_of(curves: Sequence[Point]) -> Point | None:
     """The attack and budget of the highest mean damage; None where nothing could be measured."""
-    return max(measured(curves), key=lambda entry: float(entry["damage"]["mean"]), default=None)
+    known = measured(curves)
+    return max(known, key=lambda found: found[0])[1] if known else None
 
 
 def judge(
-    curves: Sequence[Entry],
-    metric: str,
+    curves: Sequence[Point],
+    metric: Metric,
     clean_by_seed: Sequence[float | None] = (),
-    coverage: Sequence[Entry] = (),
+    coverage: Sequence[Coverage] = (),
 ) -> Judged:
     """The level that the intervals of all curves carry.
 
@@ -72,22 +63,12 @@ def judge(
     largest budget. Otherwise none of these can be said, nor where the clean model is not better than a guess, or where
     there is no interval.
 
-    Parameters
-    ----------
-    curves
-        As ``summary.curves`` makes them.
-    metric : {"NMSE", "AUC"}
-    clean_by_seed : sequence of float or None
-        The clean metric of each seed's targets.
-    coverage
-        As ``coverage.coverage`` makes it.
+    ``clean_by_seed``: the clean metric of each seed's targets.
 
-    Examples
-    --------
     >>> def curve(low, mean, high):
-    ...     named = {"label": "optimised, direct", "budget": 0.3, "n_seeds": 5}
-    ...     damage = {"mean": mean, "low": low, "high": high}
-    ...     return named | {"damage": damage, "clean": {"mean": 0.4, "low": 0.3, "high": 0.5}}
+    ...     named = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.3, "n_seeds": 5}
+    ...     clean = Interval.of(0.4, 0.3, 0.5)
+    ...     return Point(**named, clean=clean, metric=clean, damage=Interval.of(mean, low, high))
     >>> judge([curve(0.3, 0.4, 0.5), curve(-0.1, 0.0, 0.1)], "NMSE").level
     'high'
     >>> judge([curve(0.12, 0.2, 0.28)], "NMSE").risk
@@ -98,55 +79,51 @@ def judge(
     worst = worst_of(curves)
     if worst is None:
         return Judged(CANNOT_SAY, CANNOT_SAY, "The held-out rows allow no measure of damage for any target.")
-    no_use = _no_use(worst["clean"], clean_by_seed, metric)
+    no_use = _no_use(worst.clean, clean_by_seed, metric)
     if no_use:
-        level, low, high = (worst["clean"][end] for end in ("mean", "low", "high"))
+        low, high = worst.clean.low, worst.clean.high
         spread = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
-        told = f"Without an attack the {metric} of the targets is {level:.3g}{spread}, {no_use}"
+        told = f"Without an attack the {metric} of the targets is {worst.clean.mean:.3g}{spread}, {no_use}"
         return Judged(CANNOT_SAY, CANNOT_SAY, f"{told}, so damage to it says little.", of_no_use=no_use)
-    known, little = measured(curves), thin(coverage)
-    surest = max((entry for entry in known if _low(entry) is not None), key=_at_least, default=None)
+    known, little = [point for _, point in measured(curves)], thin(coverage)
+    surest = max((point for point in known if _low(point) is not None), key=_at_least, default=None)
     if surest is None:
         return Judged(CANNOT_SAY, CANNOT_SAY, _no_interval(worst), little=little)
-    open_ended = worst_of([entry for entry in known if entry["damage"]["high"] is None])
+    open_ended = worst_of([point for point in known if point.damage.high is None])
     if little:
         why = f"{little}, so that the damage of more rows is not known; a larger budget would tell"
     else:
         why = "" if open_ended is None else f"{named(open_ended)}: {_without_interval(open_ended)}"
-    at_most = None if why else max(float(entry["damage"]["high"]) for entry in known)
+    highs = [point.damage.high for point in known if point.damage.high is not None]
+    at_most = None if why else max(highs)
     return replace(_by_ends(_at_least(surest), at_most, named(surest), why), by=named(surest), little=little)
 
 
-def named(entry: Entry) -> str:
-    """An attack and its budget.
-
-    >>> named({"label": "optimised, direct", "budget": 0.05})
-    'optimised, direct, at 5 %'
-    """
-    return f"{entry['label']}, at {as_asked(entry['budget'])}"
+def named(point: Point) -> str:
+    """An attack and its budget, such as "optimised, direct, at 5 %"."""
+    return f"{point.label}, at {as_asked(point.budget)}"
 
 
-def _low(entry: Entry) -> float | None:
+def _low(point: Point) -> float | None:
     """The lower end that a choice among all curves leaves; earlier results have the plain one."""
-    low = entry.get("low_of_all", entry["damage"]["low"])
-    return None if low is None else float(low)
+    return point.damage.low if point.low_of_all is None else point.low_of_all
 
 
-def _at_least(entry: Entry) -> float:
-    low = _low(entry)
+def _at_least(point: Point) -> float:
+    low = _low(point)
     return -math.inf if low is None else low
 
 
-def _no_interval(entry: Entry) -> str:
-    if entry["n_seeds"] < 2:
+def _no_interval(point: Point) -> str:
+    if point.n_seeds < 2:
         return "A single draw has no interval, so this may be chance: set more seeds."
-    return f"There is no interval: {_without_interval(entry)}."
+    return f"There is no interval: {_without_interval(point)}."
 
 
-def _without_interval(entry: Entry) -> str:
-    if entry["n_seeds"] < 2:
+def _without_interval(point: Point) -> str:
+    if point.n_seeds < 2:
         return "a single draw has no interval"
-    same = f"all {entry['n_seeds']} seeds give exactly the same damage, {percent(entry['damage']['mean'])}"
+    same = f"all {point.n_seeds} seeds give exactly the same damage, {percent(point.damage.mean or 0.0)}"
     return f"{same}, as few test rows may do, which does not tell how it varies"
 
 
@@ -172,22 +149,22 @@ def _by_ends(at_least: float, at_most: float | None, by: str, why: str) -> Judge
     return Judged(CANNOT_SAY, CANNOT_SAY, reason, at_least, at_most)
 
 
-def _no_use(clean: Mapping[str, Any], by_seed: Sequence[float | None], metric: str) -> str:
+def _no_use(clean: Interval, by_seed: Sequence[float | None], metric: Metric) -> str:
     """What the clean model is, where it is not better than a guess, or not surely; empty where it is."""
     _, what = GUESS[metric]
-    if not better(clean["mean"], metric):
+    if clean.mean is None or not better(clean.mean, metric):
         return f"no better than {what}"
     known = [value for value in by_seed if value is not None]
     failed = sum(not better(value, metric) for value in known)
     if 2 * failed > len(known):
         return f"in {failed} of {len(known)} seeds no better than {what}"
-    end = clean["high"] if metric == "NMSE" else clean["low"]
+    end = clean.high if metric == "NMSE" else clean.low
     if end is not None and not better(end, metric):
         return f"not surely better than {what}"
     return ""
 
 
-def better(value: float, metric: str) -> bool:
+def better(value: float, metric: Metric) -> bool:
     """Whether a model of this metric is better than a guess.
 
     >>> better(0.9, "NMSE"), better(0.5, "AUC")
@@ -197,33 +174,22 @@ def better(value: float, metric: str) -> bool:
     return value < guess if metric == "NMSE" else value > guess
 
 
-def _of(verdict: Mapping[str, Any]) -> str:
-    return f" ({verdict['by']})" if verdict.get("by") else ""
-
-
-def gate(verdict: Mapping[str, Any], threshold: float) -> dict[str, Any]:
+def gate(verdict: Verdict | Judged, threshold: float) -> Gate:
     """Whether the worst damage exceeds a threshold; None where that cannot be said.
 
-    Exceeded is a threshold that some attack's whole interval lies above, kept one that all intervals end at or below.
-    What fails a build, or passes it, should not be chance: it is neither where an interval holds the threshold, where
-    there is no interval, and where the clean model is not better than a guess. Nor is a threshold kept where little was
-    attacked. More seeds narrow the intervals.
+    A threshold is exceeded if some attack's whole interval lies above it, and kept if all intervals end at or below it.
+    A build should not fail or pass by chance: neither is said where an interval holds the threshold, where there is no
+    interval, or where the clean model is not better than a guess. Nor is a threshold kept where little was attacked.
+    More seeds narrow the intervals.
 
-    Parameters
-    ----------
-    verdict : dict
-        Of the report.
-    threshold : float
-
-    Examples
-    --------
-    >>> told = {"at_least": 0.1, "at_most": 0.3, "reason": "..."}
-    >>> [gate(told, threshold)["exceeded"] for threshold in (0.05, 0.25, 0.3)]
+    >>> told = Judged("moderate", "moderate or high", "...", at_least=0.1, at_most=0.3)
+    >>> [gate(told, threshold).exceeded for threshold in (0.05, 0.25, 0.3)]
     [True, None, False]
     """
-    low, high = verdict["at_least"], verdict["at_most"]
+    low, high = verdict.at_least, verdict.at_most
     if low is not None and low > threshold:
-        return {"threshold": threshold, "exceeded": True, "reason": f"it is at least {percent(low)}{_of(verdict)}"}
+        by = f" ({verdict.by})" if verdict.by else ""
+        return Gate(threshold=threshold, exceeded=True, reason=f"it is at least {percent(low)}{by}")
     if high is not None and high <= threshold:
-        return {"threshold": threshold, "exceeded": False, "reason": f"it is at most {percent(high)}"}
-    return {"threshold": threshold, "exceeded": None, "reason": verdict["reason"]}
+        return Gate(threshold=threshold, exceeded=False, reason=f"it is at most {percent(high)}")
+    return Gate(threshold=threshold, exceeded=None, reason=verdict.reason)

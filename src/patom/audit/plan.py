@@ -10,7 +10,7 @@ from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
 from patom.core.arrays import IntArray
-from patom.datasets.tables.wording import as_asked, counted
+from patom.wording import as_asked, counted
 
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:

@@ -1,76 +1,66 @@
-"""Which of the defenses tried is worth its cost: none that its intervals do not speak for."""
+"""Which of the defenses tried is worth its cost: one that its intervals support, or none."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from patom.audit.levels import GUESS, better
-from patom.datasets.tables.wording import percent
+from patom.results.audit import Metric, Remedy
+from patom.results.parts import Interval
+from patom.wording import percent
 
 COST_LIMIT = 0.1
 """The most that a defense may cost on clean rows, as relative damage, to be recommended."""
 
-Entry = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The label of the defense that averts most of those without an objection, or None, and why: a sentence."""
+
+    recommended: str | None
+    reason: str
 
 
-def objection(remedy: Entry, metric: str) -> str:
-    """What speaks against a defense, as a clause; empty where nothing does.
+def objection(kept_off: Interval, cost: Interval, known: Interval, metric: Metric) -> str:
+    """Why a defense cannot be recommended, as a clause; empty where it can.
 
-    Its intervals over seeds must show that it keeps something off who knows it, that its cost on clean rows is at most
-    ``COST_LIMIT``, and that the model it leaves under attack is better than a guess.
+    Its intervals over seeds must show that it averts some damage by an attacker who knows it, that its cost on clean
+    rows is at most ``COST_LIMIT``, and that the model it leaves under attack is better than a guess.
 
-    Parameters
-    ----------
-    remedy : dict
-        ``kept_off``, ``cost`` and ``known``, as ``remedies`` measures them.
-    metric : {"NMSE", "AUC"}
-
-    Examples
-    --------
-    >>> at = lambda low, mean, high: {"low": low, "mean": mean, "high": high}
-    >>> remedy = {"kept_off": at(0.5, 0.6, 0.7), "cost": at(0.0, 0.01, 0.02), "known": at(0.3, 0.4, 0.5)}
-    >>> objection(remedy, "NMSE"), objection(remedy | {"kept_off": at(-3.16, 0.23, 3.62)}, "NMSE")
+    >>> off, cost, left = Interval.of(0.6, 0.5, 0.7), Interval.of(0.01, 0.0, 0.02), Interval.of(0.4, 0.3, 0.5)
+    >>> objection(off, cost, left, "NMSE"), objection(Interval.of(0.23, -3.16, 3.62), cost, left, "NMSE")
     ('', 'the interval of what is kept off holds zero')
     """
-    off, cost, left = (remedy[name] for name in ("kept_off", "cost", "known"))
-    ends = off["low"], cost["high"], left["high"], left["low"]
-    if off["mean"] is None or (off["high"] or off["mean"]) <= 0.0:  # with an interval or without
-        return "there was no damage to keep off" if off["mean"] is None else "nothing is kept off"
-    if None in ends:
+    if kept_off.mean is None or (kept_off.high or kept_off.mean) <= 0.0:  # with an interval or without
+        return "there was no damage to keep off" if kept_off.mean is None else "nothing is kept off"
+    end = known.high if metric == "NMSE" else known.low
+    if kept_off.low is None or cost.high is None or end is None:
         return "there is no interval over seeds"
-    if off["low"] <= 0.0:
+    if kept_off.low <= 0.0:
         return "the interval of what is kept off holds zero"
-    if cost["high"] > COST_LIMIT:
-        verb = "passes" if cost["mean"] > COST_LIMIT else "may pass"
+    if cost.high > COST_LIMIT:
+        verb = "passes" if (cost.mean or 0.0) > COST_LIMIT else "may pass"
         return f"the cost on clean rows {verb} {percent(COST_LIMIT)}"
-    end = left["high"] if metric == "NMSE" else left["low"]
     if better(end, metric):
         return ""
-    what = f"{'not surely' if better(left['mean'], metric) else 'no'} better than {GUESS[metric][1]}"
-    return f"the model is {what} under attack"
+    surely = known.mean is None or not better(known.mean, metric)
+    return f"the model is {'no' if surely else 'not surely'} better than {GUESS[metric][1]} under attack"
 
 
-def recommended(remedies: Sequence[Entry], metric: str) -> dict[str, Any]:
-    """The defense that keeps off most of those that nothing speaks against, or none, and why.
-
-    Returns
-    -------
-    dict
-        ``recommended``, a label or None; ``reason``, a sentence; ``cost_limit``.
-    """
-    objections = [objection(remedy, metric) for remedy in remedies]
-    fit = [remedy for remedy, against in zip(remedies, objections, strict=True) if not against]
-    best = max(fit, key=lambda remedy: float(remedy["kept_off"]["mean"]), default=None)
-    label = None if best is None else best["label"]
-    reason = _against(objections) if best is None else _for(best)
-    return {"recommended": label, "reason": reason, "cost_limit": COST_LIMIT}
+def recommended(remedies: Sequence[Remedy]) -> Recommendation:
+    """The defense that averts most of those without an objection, or none."""
+    fit = [(one.kept_off.mean, one) for one in remedies if not one.objection and one.kept_off.mean is not None]
+    if not fit:
+        return Recommendation(None, _against([one.objection for one in remedies]))
+    _, best = max(fit, key=lambda found: found[0])
+    return Recommendation(best.label, _for(best))
 
 
-def _for(best: Entry) -> str:
-    off, cost = best["kept_off"], best["cost"]
-    share = f"{percent(off['mean'])} ({percent(off['low'])} to {percent(off['high'])})"
+def _for(best: Remedy) -> str:
+    off, cost = best.kept_off, best.cost
+    share, least, most, price = (percent(value or 0.0) for value in (off.mean, off.low, off.high, cost.mean))
     return (
-        f'Of the defenses tried, "{best["label"]}" helps most: it keeps off {share} of the damage by an attacker who '
-        f"knows it, at a cost of {percent(cost['mean'])} on clean rows."
+        f'Of the defenses tried, "{best.label}" helps most: it keeps off {share} ({least} to {most}) of the damage by '
+        f"an attacker who knows it, at a cost of {price} on clean rows."
     )
 
 

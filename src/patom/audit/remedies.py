@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from joblib import delayed
@@ -13,13 +12,16 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, vict
 from patom.audit.code import written
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed
-from patom.audit.recommended import objection, recommended
+from patom.audit.recommended import COST_LIMIT, objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses import Chain, Clip, Sanitised, Sanitiser, Shares, Slab, Sphere
 from patom.intervals import kept_off, varied_interval
 from patom.metrics import relative_damage
+from patom.results.audit import Point, Remedies, Remedy
+from patom.results.methods import AttackName, Method
+from patom.results.parts import Interval
 from patom.workers import in_order
 
 N_REMEDIES = 4
@@ -29,7 +31,7 @@ _FRACTION = 0.1  # of the rows that each filter drops
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Candidate:
     """A defense to try.
 
     Parameters
@@ -63,11 +65,11 @@ def helped(
     model: MTRL,
     clean: Sequence[FloatArray],
     outcomes: Sequence[Outcome],
-    worst: Mapping[str, Any] | None,
+    worst: Point | None,
     *,
     n_jobs: int,
     advance: Callable[[], None],
-) -> dict[str, Any] | None:
+) -> Remedies | None:
     """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its seeds.
 
     Says which is recommended, if any. None where nothing could be measured. Costs ``N_REMEDIES`` attacks a seed, and a
@@ -79,15 +81,15 @@ def helped(
         The model under audit.
     clean : sequence of arrays of shape (n_test,)
         Its predictions or margins without an attack, of each seed's test rows.
-    worst : dict
+    worst : Point
         The verdict's attack and budget.
     """
     if worst is None:
         for _ in range(N_REMEDIES * settings.n_seeds):
             advance()
         return None
-    attack = f"{settings.attack}-{worst['attack'].partition('-')[2]}"
-    faced = [item for item in outcomes if _is(item.cell, attack, worst["budget"])]
+    attack = AttackName(Method(settings.attack), worst.attack.reach)
+    faced = [item for item in outcomes if _is(item.cell, attack, worst.budget)]
     tried = remedies(data.of_seed(0), settings, model, n_jobs=n_jobs)
     pairs = by_seed(data, faced, lambda item: item.cell.replicate)
     jobs = (delayed(_try)(split, settings, tried, k, item) for split, item in pairs for k in range(len(tried)))
@@ -100,24 +102,26 @@ def helped(
     before = {item.cell.replicate: item for item in faced}
     twins = _twins(found)
     measured = [
-        {"label": remedy.label, "code": remedy.code}
-        | _measured(data, settings, clean, before, [one for one in found if one.remedy == k])
+        _measured(data, settings, remedy, clean, before, [one for one in found if one.remedy == k])
         for k, remedy in enumerate(tried)
         if k not in twins
     ]
-    return {
-        "attack": attack,
-        "label": summary.LABELS[attack],
-        "budget": worst["budget"],
-        "clean": _over_seeds(data, settings, [(item.cell, clean[item.cell.replicate]) for item in faced]),
-        "attacked": _over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
-        "remedies": [one | {"objection": objection(one, data.metric)} for one in measured],
-        **recommended(measured, data.metric),
-        "notes": [
+    advised = recommended(measured)
+    return Remedies(
+        attack=attack,
+        label=summary.label(attack),
+        budget=worst.budget,
+        clean=_over_seeds(data, settings, [(item.cell, clean[item.cell.replicate]) for item in faced]),
+        attacked=_over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
+        remedies=measured,
+        recommended=advised.recommended,
+        reason=advised.reason,
+        cost_limit=COST_LIMIT,
+        notes=[
             f'"{tried[k].label}" is left out, as it gives the same as "{tried[first].label}" on every test row.'
             for k, first in twins.items()
         ],
-    }
+    )
 
 
 def _twins(found: Sequence[Tried]) -> dict[int, int]:
@@ -130,7 +134,7 @@ def _twins(found: Sequence[Tried]) -> dict[int, int]:
     return {k: earlier for k, earlier in met.items() if earlier != k}
 
 
-def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Remedy]:
+def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Candidate]:
     """Clipping with what suits the kind of target, alone, with stronger penalties and with ``Slab``; the classics."""
     classes = data.kind == "classification"
     clip = Clip() if classes else Clip(metric="whitened")
@@ -152,7 +156,7 @@ def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: i
         ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
     ]
     as_audited = {"standardise": bool(data.about["scale"]["standardised"]), "regression": not classes}
-    return [Remedy(called, defended, written(defended, **as_audited)) for called, defended in made]
+    return [Candidate(called, defended, written(defended, **as_audited)) for called, defended in made]
 
 
 def _chained(steps: list[Sanitiser]) -> Sanitiser:
@@ -173,7 +177,7 @@ def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: in
     return chosen.lambda_1, chosen.lambda_2
 
 
-def _try(data: AuditData, settings: AuditSettings, tried: list[Remedy], k: int, faced: Outcome) -> Tried:
+def _try(data: AuditData, settings: AuditSettings, tried: list[Candidate], k: int, faced: Outcome) -> Tried:
     model, rows = tried[k].model, faced.result
     clean = decide(fit_quietly(model, data.X_train, data.y_train, data.task_train), data)
     replayed = fit_quietly(
@@ -189,28 +193,35 @@ def _try(data: AuditData, settings: AuditSettings, tried: list[Remedy], k: int, 
 def _measured(
     data: AuditData,
     settings: AuditSettings,
+    remedy: Candidate,
     clean: Sequence[FloatArray],
     before: Mapping[int, Outcome],
     tried: Sequence[Tried],
-) -> dict[str, Any]:
+) -> Remedy:
     """Levels, cost, and the share of the damage kept off, over seeds; who knows a remedy may do what the naive does."""
     pairs = by_seed(data, tried, lambda one: one.cell.replicate)
     seeds = ((split, one, one.cell.replicate) for split, one in pairs)
     losses = np.array([_losses(split, clean[seed], before[seed], one) for split, one, seed in seeds])
     undefended, attacked, defended, _, known = losses.T
     levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
-    cost = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
-    told = {
-        name: varied_interval(levels[k], settings.confidence) for name, k in (("clean", 2), ("naive", 3), ("known", 4))
-    }
+    costs = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
+    cost = varied_interval(costs, settings.confidence)
+    clean_level, naive, under = (varied_interval(levels[k], settings.confidence) for k in (2, 3, 4))
     left = (known - np.minimum(undefended, defended)).tolist()
     share = kept_off(left, (attacked - undefended).tolist(), settings.confidence, varied=True)
-    return told | {"cost": varied_interval(cost, settings.confidence), "kept_off": share}
+    return Remedy(
+        label=remedy.label,
+        code=remedy.code,
+        clean=clean_level,
+        naive=naive,
+        known=under,
+        cost=cost,
+        kept_off=share,
+        objection=objection(share, cost, under, data.metric),
+    )
 
 
-def _over_seeds(
-    data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]
-) -> dict[str, float | None]:
+def _over_seeds(data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]) -> Interval:
     """The metric of the target tasks."""
     pairs = by_seed(data, found, lambda pair: pair[0].replicate)
     scores = (split.score(decision, _aimed(data, cell)) for split, (cell, decision) in pairs)
@@ -229,5 +240,5 @@ def _losses(data: AuditData, clean: FloatArray, faced: Outcome, one: Tried) -> l
     return [*losses[:4], float(np.fmax(losses[3], losses[4]))]
 
 
-def _is(cell: Cell, attack: str, budget: float) -> bool:
-    return cell.purpose == "curve" and (cell.attack, cell.budget) == (attack, budget)
+def _is(cell: Cell, attack: AttackName, budget: float) -> bool:
+    return cell.purpose == "curve" and (str(cell.attack), cell.budget) == (str(attack), budget)

@@ -1,8 +1,7 @@
 """What the worst attack does to a victim who chooses the lambdas again, on the poisoned rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from joblib import delayed
@@ -15,6 +14,7 @@ from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray
 from patom.intervals import varied_interval
+from patom.results.audit import Point, Retuned
 from patom.workers import in_order
 
 
@@ -23,11 +23,11 @@ def retuned(
     settings: AuditSettings,
     clean: Sequence[FloatArray],
     effects: Sequence[summary.Effect],
-    worst: Mapping[str, Any] | None,
+    worst: Point | None,
     *,
     n_jobs: int,
     advance: Callable[[], None],
-) -> dict[str, Any] | None:
+) -> Retuned | None:
     """The damage of the worst attack of the curves where lambdas are chosen anew, over its seeds.
 
     Fixed lambdas overstate harm (Carnerero-Cano et al. 2023, arXiv 2306.01613). None where the lambdas were given, or
@@ -37,7 +37,7 @@ def retuned(
     ----------
     clean : sequence of arrays of shape (n_test,)
         Predictions or margins without an attack, of each seed's test rows.
-    worst : dict
+    worst : Point
         The verdict's attack and budget.
     """
     if settings.lambda_1 is not None:
@@ -54,12 +54,14 @@ def retuned(
     if worst is None:
         return None
     measured = summary.effects(data, clean, (replace(outcome, decision=decision) for outcome, _, decision in found))
-    return {
-        **{name: worst[name] for name in ("attack", "label", "budget")},
-        "lambdas": [list(lambdas) for _, lambdas, _ in found],
-        "metric": varied_interval((item.attacked for item in measured), settings.confidence),
-        "damage": varied_interval((item.damage for item in measured), settings.confidence),
-    }
+    return Retuned(
+        attack=worst.attack,
+        label=worst.label,
+        budget=worst.budget,
+        lambdas=[list(lambdas) for _, lambdas, _ in found],
+        metric=varied_interval((item.attacked for item in measured), settings.confidence),
+        damage=varied_interval((item.damage for item in measured), settings.confidence),
+    )
 
 
 def refit(
@@ -79,6 +81,6 @@ def refit(
     return outcome, (chosen.lambda_1, chosen.lambda_2), decide(fitted, data)
 
 
-def _is(outcome: Outcome, worst: Mapping[str, Any]) -> bool:
+def _is(outcome: Outcome, worst: Point) -> bool:
     cell = outcome.cell
-    return cell.purpose == "curve" and (cell.attack, cell.budget) == (worst["attack"], worst["budget"])
+    return cell.purpose == "curve" and (str(cell.attack), cell.budget) == (str(worst.attack), worst.budget)

@@ -16,6 +16,7 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships,
 from patom.audit.coverage import coverage, reaches
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed, drawn
+from patom.audit.levels import worst_of
 from patom.audit.pilot import with_step_sizes
 from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks
 from patom.audit.remedies import helped
@@ -23,8 +24,9 @@ from patom.audit.retuned import retuned
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.audit.steps import Steps, seconds_ahead, steps
-from patom.audit.verdict import verdict, worst_of
+from patom.audit.verdict import verdict
 from patom.core.arrays import AnyArray, FloatArray
+from patom.results.audit import SCHEMA, Results
 from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
@@ -100,26 +102,26 @@ def run_audit(
     remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
     model_told = about.model_section(data, fitted, selection, clean, settings)
     covered = coverage(reaches(data, settings, budgets(data, settings)))
-    report = {
-        "schema": 1,
-        "patom_version": patom.__version__,
-        "seed": settings.seed,
-        "data": about.data_section(data, settings, selection, clean[0], asked),
-        "model": model_told,
-        "setting": about.setting_section(data, settings, outcomes, step_sizes),
-        "curves": curves,
-        "coverage": covered,
-        "exposure": exposure,
-        "relationships": summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
-        "retuned": again,
-        "remedies": remedies,
-        "verdict": verdict(
+    results = Results(
+        schema=SCHEMA,
+        patom_version=patom.__version__,
+        seed=settings.seed,
+        data=about.data_section(data, settings, selection, clean[0], asked),
+        model=model_told,
+        setting=about.setting_section(data, settings, outcomes, step_sizes),
+        curves=curves,
+        coverage=covered,
+        exposure=exposure,
+        relationships=summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
+        retuned=again,
+        remedies=remedies,
+        verdict=verdict(
             curves, exposure, again, settings.attack,
-            metric=data.metric, aim=about.aim(data, settings), clean_by_seed=model_told["clean_targets_by_seed"],
+            metric=data.metric, aim=about.aim(data, settings), clean_by_seed=model_told.clean_targets_by_seed,
             coverage=covered,
         ),
-        "fail_above": None,
-    }  # fmt: skip
+    )  # fmt: skip
+    report = {name: value for name, value in results.as_dict().items() if name != "command"}  # which the caller knows
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
 
 

@@ -12,17 +12,17 @@ from patom.audit.draws import by_seed
 from patom.core.arrays import FloatArray
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
+from patom.results.audit import Exposure, Moment, Point, Relationships
+from patom.results.methods import AttackName, Method, Reach
 
-LABELS = {
-    "random-direct": "random, direct",
-    "random-indirect": "random, indirect",
-    "patom-direct": "PATOM, direct",
-    "patom-indirect": "PATOM, indirect",
-    "patom-hybrid": "PATOM, hybrid",
-    "ascent-direct": "optimised, direct",
-    "ascent-indirect": "optimised, indirect",
-    "ascent-hybrid": "optimised, hybrid",
-}
+
+def label(attack: AttackName) -> str:
+    """What the page calls an attack.
+
+    >>> label(AttackName.parse("ascent-direct")), label(AttackName.parse("patom-hybrid"))
+    ('optimised, direct', 'PATOM, hybrid')
+    """
+    return f"optimised, {attack.reach}" if attack.method is Method.ASCENT else attack.words
 
 
 @dataclass(frozen=True)
@@ -57,39 +57,36 @@ def effects(data: AuditData, clean: Sequence[FloatArray], outcomes: Iterable[Out
     return [effect(split, clean[outcome.cell.replicate], outcome) for split, outcome in pairs]
 
 
-def curves(effects: Sequence[Effect], confidence: float) -> list[dict[str, Any]]:
-    """One entry for each attack and budget, over the seeds in which its damage could be measured.
-
-    ``low_of_all`` is the lower end of the damage's interval at a confidence that allows for taking the largest of all
-    curves' (Bonferroni), as a verdict does; the intervals themselves do not.
-    """
-    groups: dict[tuple[str, float], list[Effect]] = {}
+def curves(effects: Sequence[Effect], confidence: float) -> list[Point]:
+    """One point for each attack and budget, over the seeds in which its damage could be measured."""
+    groups: dict[tuple[AttackName, float], list[Effect]] = {}
     for item in effects:
         cell = item.outcome.cell
         if cell.purpose == "curve":
-            groups.setdefault((cell.attack, cell.budget), []).append(item)
-    order = list(LABELS)
+            groups.setdefault((AttackName.parse(str(cell.attack)), cell.budget), []).append(item)
     measured = sum(any(np.isfinite(item.damage) for item in group) for group in groups.values())
     of_all = 1.0 - (1.0 - confidence) / max(measured, 1)
     return [
-        {
-            "attack": attack,
-            "label": LABELS[attack],
-            "budget": budget,
-            "n_seeds": sum(bool(np.isfinite(item.damage)) for item in group),
-            "clean": varied_interval((item.clean for item in group), confidence),
-            "metric": varied_interval((item.attacked for item in group), confidence),
-            "damage": varied_interval((item.damage for item in group), confidence),
-            "low_of_all": varied_interval((item.damage for item in group), of_all)["low"],
-            "bystander_metric": varied_interval((item.bystanders for item in group), confidence),
-        }
-        for (attack, budget), group in sorted(groups.items(), key=lambda kv: (order.index(kv[0][0]), kv[0][1]))
+        Point(
+            attack=attack,
+            label=label(attack),
+            budget=budget,
+            n_seeds=sum(bool(np.isfinite(item.damage)) for item in group),
+            clean=varied_interval((item.clean for item in group), confidence),
+            metric=varied_interval((item.attacked for item in group), confidence),
+            damage=varied_interval((item.damage for item in group), confidence),
+            low_of_all=varied_interval((item.damage for item in group), of_all).low,
+            bystander_metric=varied_interval((item.bystanders for item in group), confidence),
+        )
+        for (attack, budget), group in sorted(groups.items(), key=lambda found: _reading_order(*found[0]))
     ]
 
 
-def exposure(
-    data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float
-) -> dict[str, Any] | None:
+def _reading_order(attack: AttackName, budget: float) -> tuple[int, int, float]:
+    return list(Method).index(attack.method), list(Reach).index(attack.reach), budget
+
+
+def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float) -> Exposure | None:
     """The damage of each task (row) as the only attacker on each task (column) as the only target, if any is known."""
     place = {position: i for i, position in enumerate(shown)}
     damage: list[list[float | None]] = [[None] * len(shown) for _ in shown]
@@ -102,34 +99,35 @@ def exposure(
             injected[i] = int(item.outcome.result.y.size)
     if all(value is None for row in damage for value in row):
         return None
-    return {
-        "budget": budget,
-        "tasks": names(data, shown),
-        "all_tasks_shown": len(shown) == data.tasks.size,
-        "damage": damage,
-        "few_test_rows": data.few[list(shown)].tolist(),
-        "rows_injected": injected,
-    }
+    return Exposure(
+        budget=budget,
+        tasks=names(data, shown),
+        all_tasks_shown=len(shown) == data.tasks.size,
+        damage=damage,
+        few_test_rows=data.few[list(shown)].tolist(),
+        rows_injected=injected,
+    )
 
 
 def relationships(
     data: AuditData, before: tuple[FloatArray, FloatArray], outcome: Outcome, shown: tuple[int, ...]
-) -> dict[str, Any]:
+) -> Relationships:
     """Correlations among the tasks shown and the largest eigenvalues of Omega, clean and under a hybrid attack."""
-    cell = outcome.cell
-    after = (outcome.correlation, outcome.spectrum)
-    return {
-        "attack": cell.attack,
-        "label": LABELS[cell.attack],
-        "budget": cell.budget,
-        "targets": names(data, cell.targets),
-        "attackers": names(data, cell.attackers),
-        "tasks": names(data, shown),
-        **{
-            when: {"correlation": np.asarray(correlation).tolist(), "spectrum": np.asarray(spectrum)[:20].tolist()}
-            for when, (correlation, spectrum) in {"before": before, "after": after}.items()
-        },
-    }
+    cell, attack = outcome.cell, AttackName.parse(str(outcome.cell.attack))
+    return Relationships(
+        attack=attack,
+        label=label(attack),
+        budget=cell.budget,
+        targets=names(data, cell.targets),
+        attackers=names(data, cell.attackers),
+        tasks=names(data, shown),
+        before=_moment(*before),
+        after=_moment(outcome.correlation, outcome.spectrum),
+    )
+
+
+def _moment(correlation: FloatArray | None, spectrum: FloatArray | None) -> Moment:
+    return Moment(correlation=np.asarray(correlation).tolist(), spectrum=np.asarray(spectrum)[:20].tolist())
 
 
 def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any]]:
@@ -137,7 +135,7 @@ def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any
     return [
         {
             "purpose": item.outcome.cell.purpose,
-            "attack": item.outcome.cell.attack,
+            "attack": str(item.outcome.cell.attack),
             "budget": item.outcome.cell.budget,
             "replicate": item.outcome.cell.replicate,
             "targets": names(data, item.outcome.cell.targets),

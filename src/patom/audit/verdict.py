@@ -1,247 +1,225 @@
 """The audit's answer in plain words; every sentence is true of the numbers it is made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from patom.audit.coverage import of_attack, really
-from patom.audit.levels import CANNOT_SAY, Judged, better, gate, judge, measured, named, worst_of
-from patom.datasets.tables.wording import as_asked, counted, percent
-
-__all__ = ["Aim", "gate", "percent", "verdict", "worst_of"]
+from patom.audit.levels import CANNOT_SAY, Judged, better, judge, measured, named, worst_of
+from patom.results.audit import Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
+from patom.results.methods import Method, Reach
+from patom.wording import as_asked, counted, percent
 
 _CAVEATS = {
-    "ascent": "The optimised rows are those of the strongest attack of this package, which is no bound: a cleverer "
-    "attacker may do worse.",
-    "patom": "PATOM is the paper's attack and not the strongest of this package: a cleverer attacker may do worse.",
+    Method.ASCENT: "The optimised rows are those of the strongest attack of this package, which is no bound: a "
+    "cleverer attacker may do worse.",
+    Method.PATOM: "PATOM is the paper's attack and not the strongest of this package: a cleverer attacker may do "
+    "worse.",
 }
-
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Aim:
-    """Whom the attacks aim at and where the indirect ones come in, in words.
-
-    Parameters
-    ----------
-    whom : str
-        "half of the tasks", "task north".
-    through : str
-        "the other tasks".
-    several : bool
-        Whether ``whom`` is more than one task.
-    """
+    """Whom the attacks aim at, whether these are several tasks, and where the indirect ones come in, in words."""
 
     whom: str
     through: str = "the other tasks"
     several: bool = True
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What the sentences are made from."""
+
+    worst: Point
+    judged: Judged
+    measured: Sequence[Point]
+    metric: Metric
+    coverage: Sequence[Coverage]
+
+    @property
+    def damage(self) -> float:
+        """The highest mean damage."""
+        return _damage(self.worst)
+
+    def rows(self, point: Point) -> str:
+        """The rows that an attack injects, where these are not what its budget says; else empty."""
+        noun = "random row" if point.attack.method is Method.RANDOM else "row"
+        return really(of_attack(self.coverage, point.attack, point.budget), noun)
+
+
 def verdict(
-    curves: Sequence[Entry],
-    exposure: Entry | None,
-    retuned: Entry | None,
+    curves: Sequence[Point],
+    exposure: Exposure | None,
+    retuned: Retuned | None,
     attack: str,
     *,
-    metric: str,
+    metric: Metric,
     aim: Aim,
     clean_by_seed: Sequence[float | None] = (),
-    coverage: Sequence[Entry] = (),
-) -> dict[str, Any]:
+    coverage: Sequence[Coverage] = (),
+) -> Verdict:
     """Level (see ``levels.judge``), headline and sentences from the curves and the exposure map.
 
-    Parameters
-    ----------
-    curves, exposure
-        As ``summary.curves`` and ``summary.exposure`` make them.
-    retuned
-        As ``retuned.retuned`` makes it.
-    attack : {"ascent", "patom"}
-        What optimised the rows.
-    metric : {"NMSE", "AUC"}
-    aim : Aim
-    clean_by_seed : sequence of float or None
-        The clean metric of each seed's targets.
-    coverage
-        As ``coverage.coverage`` makes it.
+    ``attack`` optimised the rows, "ascent" or "patom"; ``clean_by_seed`` is the clean metric of each seed's targets.
     """
     worst, judged = worst_of(curves), judge(curves, metric, clean_by_seed, coverage)
     told = {name: getattr(judged, name) for name in ("level", "risk", "reason", "at_least", "at_most", "by")}
     if worst is None:
-        return told | {
-            "headline": "No damage could be measured: the held-out rows do not allow it for any target.",
-            "worst_damage": None,
-            "worst": None,
-            "injected": "",
-            "sentences": ["More rows of each task, or a larger part held out, would allow it."],
-        }
-    return told | {
-        "headline": _headline(worst, judged, metric, aim, coverage),
-        "worst_damage": _damage(worst),
-        "worst": {key: worst[key] for key in ("attack", "label", "budget")} | worst["damage"],
-        "injected": _rows(worst, coverage),
-        "sentences": [*_sentences(curves, exposure, retuned, judged, metric, coverage), _CAVEATS[attack]],
-    }
+        return Verdict(
+            **told,
+            headline="No damage could be measured: the held-out rows do not allow it for any target.",
+            worst_damage=None,
+            worst=None,
+            sentences=["More rows of each task, or a larger part held out, would allow it."],
+        )
+    known = _Known(worst, judged, [point for _, point in measured(curves)], metric, coverage)
+    return Verdict(
+        **told,
+        headline=_headline(known, aim),
+        worst_damage=known.damage,
+        worst=Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage)),
+        injected=known.rows(worst),
+        sentences=[*_sentences(known, exposure, retuned), _CAVEATS[Method(attack)]],
+    )
 
 
-def _sentences(
-    curves: Sequence[Entry],
-    exposure: Entry | None,
-    retuned: Entry | None,
-    judged: Judged,
-    metric: str,
-    coverage: Sequence[Entry],
-) -> list[str]:
+def _sentences(known: _Known, exposure: Exposure | None, retuned: Retuned | None) -> list[str]:
     """What can be said beside the headline: of damage that it does not name only what stands by itself."""
-    worst, known = worst_of(curves), measured(curves)
-    if worst is None or judged.of_no_use:
+    if known.judged.of_no_use:
         return []
-    through_others = [*_through_others(worst, known, coverage), *_pairs(exposure)]
-    if _unsaid(worst, judged):
-        return [*_highest_mean(worst, coverage), *through_others]
-    return [
-        *_from_to(worst, metric),
-        *_by_chance(worst, judged),
-        *_against_random(worst, known),
-        *_retuned(worst, retuned),
-        *through_others,
-    ]
+    through_others = [*_through_others(known), *_pairs(exposure)]
+    if _unsaid(known):
+        return [*_highest_mean(known), *through_others]
+    harmed = known.damage > 0.0
+    of_damage = [*_from_to(known), *_by_chance(known), *_against_random(known), *_retuned(retuned)] if harmed else []
+    return [*of_damage, *through_others]
 
 
-def _unsaid(worst: Entry, judged: Judged) -> bool:
+def _unsaid(known: _Known) -> bool:
     """Whether the headline says that nothing can be said, because seeds differ too much or little was attacked."""
-    if judged.level != CANNOT_SAY:
+    if known.judged.level != CANNOT_SAY:
         return False
-    wide = _damage(worst) > 0.0 and (worst["damage"]["low"] or 0.0) < 0.0 and (judged.at_least or 0.0) <= 0.0
-    return bool(judged.little) or wide
+    low, at_least = known.worst.damage.low or 0.0, known.judged.at_least or 0.0
+    return bool(known.judged.little) or (known.damage > 0.0 and low < 0.0 and at_least <= 0.0)
 
 
-def _rows(entry: Entry, coverage: Sequence[Entry]) -> str:
-    """The rows that an attack injects, where these are not what its budget says; else empty."""
-    noun = "random row" if entry["attack"].startswith("random") else "row"
-    return really(of_attack(coverage, entry["attack"], entry["budget"]), noun)
-
-
-def _highest_mean(worst: Entry, coverage: Sequence[Entry]) -> list[str]:
-    if _damage(worst) <= 0.0:
+def _highest_mean(known: _Known) -> list[str]:
+    if known.damage <= 0.0:
         return ["Of the attacks that were run none did harm on average."]
-    rows = _rows(worst, coverage)
-    low = worst["damage"]["low"]
+    rows, low = known.rows(known.worst), known.worst.damage.low
     zero = ", with an interval that includes zero" if low is not None and low <= 0.0 else ""
-    of = f"{named(worst)}{f', which is {rows}' if rows else ''}"
-    return [f"The highest mean damage of what was run is {percent(_damage(worst))}{zero} ({of})."]
+    of = f"{named(known.worst)}{f', which is {rows}' if rows else ''}"
+    return [f"The highest mean damage of what was run is {percent(known.damage)}{zero} ({of})."]
 
 
-def _damage(entry: Entry) -> float:
-    return float(entry["damage"]["mean"])
+def _damage(point: Point | Retuned) -> float:
+    return point.damage.mean or 0.0
 
 
-def _stands_out(entry: Entry) -> bool:
+def _stands_out(point: Point) -> bool:
     """Whether there is damage on average, and the interval, where there is one, lies above zero."""
-    low = entry["damage"]["low"]
-    return _damage(entry) > 0.0 and (low is None or low > 0.0)
+    low = point.damage.low
+    return _damage(point) > 0.0 and (low is None or low > 0.0)
 
 
-def _headline(worst: Entry, judged: Judged, metric: str, aim: Aim, coverage: Sequence[Entry]) -> str:
+def _headline(known: _Known, aim: Aim) -> str:
+    worst, judged, metric = known.worst, known.judged, known.metric
     owner = "their" if aim.several else "its"
     if judged.of_no_use:
         return f"What an attacker could do cannot be said: without an attack the model is {judged.of_no_use}."
-    if _unsaid(worst, judged):
+    if _unsaid(known):
         if judged.little:
             return f"Whether an attacker can hurt {aim.whom} cannot be said: too little was attacked."
         return (
             f"Whether an attacker can hurt {aim.whom} cannot be said: the worst damage differs too much between seeds."
         )
-    if _damage(worst) <= 0.0:
+    if known.damage <= 0.0:
         return f"On average no attack on {aim.whom} did harm: none made {owner} {metric} worse."
-    usual = f"{as_asked(worst['budget'])} {'random' if worst['attack'].startswith('random') else 'more'} rows"
-    rows = _rows(worst, coverage) or usual
-    damage = percent(_damage(worst)) + (" on average" if worst["n_seeds"] > 1 else "")
-    if worst["attack"].endswith("indirect"):
+    usual = f"{as_asked(worst.budget)} {'random' if worst.attack.method is Method.RANDOM else 'more'} rows"
+    damage = percent(known.damage) + (" on average" if worst.n_seeds > 1 else "")
+    if worst.attack.reach is Reach.INDIRECT:
         where, owned = aim.through, f"the {metric} of {aim.whom}"
     else:
         where, owned = aim.whom, f"{owner} {metric}"
     verb = "lowers" if metric == "AUC" else "raises"
-    return f"An attacker who adds {rows} to {where} {verb} {owned} by {damage}."
+    return f"An attacker who adds {known.rows(worst) or usual} to {where} {verb} {owned} by {damage}."
 
 
-def _from_to(worst: Entry, metric: str) -> list[str]:
-    clean, attacked = worst["clean"]["mean"], worst["metric"]["mean"]
-    if _damage(worst) <= 0.0 or not better(clean, metric):  # which the reason says
+def _from_to(known: _Known) -> list[str]:
+    clean, attacked = known.worst.clean.mean, known.worst.metric.mean
+    if clean is None or attacked is None or not better(clean, known.metric):  # which the reason says
         return []
-    return [f"The {metric} of the targets goes from {clean:.3g} without an attack to {attacked:.3g}."]
+    return [f"The {known.metric} of the targets goes from {clean:.3g} without an attack to {attacked:.3g}."]
 
 
-def _by_chance(worst: Entry, judged: Judged) -> list[str]:
-    if _damage(worst) <= 0.0:
-        return []
-    if worst["damage"]["low"] is None and worst["n_seeds"] > 1:
-        return [f"All {worst['n_seeds']} seeds give exactly this damage, so there is no interval."]
-    if worst["damage"]["low"] is None:
+def _by_chance(known: _Known) -> list[str]:
+    low, n_seeds = known.worst.damage.low, known.worst.n_seeds
+    if low is None and n_seeds > 1:
+        return [f"All {n_seeds} seeds give exactly this damage, so there is no interval."]
+    if low is None:
         return ["This is a single draw of targets and rows: with more seeds there would be an interval."]
-    if worst["damage"]["low"] > 0.0:
+    if low > 0.0:
         return []
-    if (judged.at_least or 0.0) > 0.0:
-        return [f"The interval of this damage includes zero; that of {judged.by}, does not."]
+    if (known.judged.at_least or 0.0) > 0.0:
+        return [f"The interval of this damage includes zero; that of {known.judged.by}, does not."]
     return ["The interval of this damage includes zero: more seeds would tell harm from chance."]
 
 
-def _against_random(worst: Entry, measured: Sequence[Entry]) -> list[str]:
-    if _damage(worst) <= 0.0:
-        return []
-    if worst["attack"].startswith("random"):
+def _against_random(known: _Known) -> list[str]:
+    worst = known.worst
+    if worst.attack.method is Method.RANDOM:
         return ["No optimised attack did more harm than these random rows."]
-    twin = f"random-{worst['attack'].rpartition('-')[2]}"
-    for entry in measured:
-        if entry["attack"] == twin and entry["budget"] == worst["budget"]:
-            done = f"{percent(_damage(entry))} damage" if _damage(entry) > 0.0 else "no harm on average"
-            return [f"As many random rows in the same tasks do {done}."]
+    for point in known.measured:
+        same = (point.attack.reach, point.budget) == (worst.attack.reach, worst.budget)
+        if same and point.attack.method is Method.RANDOM:
+            return [f"As many random rows in the same tasks do {_done(_damage(point))}."]
     return []
 
 
-def _retuned(worst: Entry, retuned: Entry | None) -> list[str]:
+def _retuned(retuned: Retuned | None) -> list[str]:
     """What is left of the worst damage where the lambdas follow the poisoned data."""
-    if retuned is None or retuned["damage"]["mean"] is None or _damage(worst) <= 0.0:
+    if retuned is None or retuned.damage.mean is None:
         return []
-    left = _damage(retuned)
-    done = f"{percent(left)} damage" if left > 0.0 else "no harm on average"
+    done = _done(retuned.damage.mean)
     return [f"To a model whose lambdas are chosen again, on the poisoned rows, the same rows do {done}."]
 
 
-def _through_others(worst: Entry, measured: Sequence[Entry], coverage: Sequence[Entry]) -> list[str]:
-    indirect = [entry for entry in measured if entry["attack"].endswith("indirect")]
-    if not indirect or (worst["attack"].endswith("indirect") and _damage(worst) > 0.0):
+def _done(damage: float) -> str:
+    return f"{percent(damage)} damage" if damage > 0.0 else "no harm on average"
+
+
+def _through_others(known: _Known) -> list[str]:
+    indirect = [point for point in known.measured if point.attack.reach is Reach.INDIRECT]
+    if not indirect or (known.worst.attack.reach is Reach.INDIRECT and known.damage > 0.0):
         return []
-    known = [entry for entry in indirect if _stands_out(entry)]
-    if not known:
+    harmful = [point for point in indirect if _stands_out(point)]
+    if not harmful:
         return ["Attacks through other tasks only (indirect) did no damage that stands out from chance."]
-    most = max(known, key=_damage)
-    rows = _rows(most, coverage)
-    how = f"with {rows}" if rows else f"at {as_asked(most['budget'])} more rows"
+    most = max(harmful, key=_damage)
+    rows = known.rows(most)
+    how = f"with {rows}" if rows else f"at {as_asked(most.budget)} more rows"
     return [
         f"Through other tasks only (indirect), without a row added to the targets, the most is "
         f"{percent(_damage(most))} damage, {how}."
     ]
 
 
-def _pairs(exposure: Entry | None) -> list[str]:
+def _pairs(exposure: Exposure | None) -> list[str]:
     if exposure is None:
         return []
-    tasks, few = exposure["tasks"], exposure.get("few_test_rows") or [False] * len(exposure["tasks"])
-    injected = exposure.get("rows_injected")
+    tasks, injected = exposure.tasks, exposure.rows_injected
     cells = [
         (value, tasks[i], tasks[j], injected[i] if injected else 0)
-        for i, row in enumerate(exposure["damage"])
+        for i, row in enumerate(exposure.damage)
         for j, value in enumerate(row)
-        if value is not None and i != j and not few[j]  # the worst of many noisy cells would be noise
+        if value is not None and i != j and not exposure.few[j]  # the worst of many noisy cells would be noise
     ]
     if not cells:
         return []
     value, attacker, target, rows = max(cells)
     if value <= 0.0:
         return ["In attacks of one task on one other, none did harm."]
-    added = f"{counted(rows, 'row')} added" if rows else f"{as_asked(exposure['budget'])} more rows"
+    added = f"{counted(rows, 'row')} added" if rows else f"{as_asked(exposure.budget)} more rows"
     return [
         f"In attacks of one task on one other, the worst is that of {_short(attacker)} on {_short(target)}: "
         f"{percent(value)} damage with {added}, in a single attack."

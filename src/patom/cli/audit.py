@@ -190,8 +190,9 @@ def _run(
     from joblib import cpu_count
 
     from patom.audit import AuditFolder, run_audit
-    from patom.audit.verdict import gate
+    from patom.audit.levels import gate
     from patom.report import render_page
+    from patom.results.audit import Verdict
 
     n_jobs = jobs or cpu_count()
     with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
@@ -199,7 +200,7 @@ def _run(
             found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))
         found.report["command"] = command
         if fail_above is not None:
-            found.report["fail_above"] = gate(found.report["verdict"], fail_above)
+            found.report["fail_above"] = gate(Verdict.model_validate(found.report["verdict"]), fail_above).as_dict()
         folder.write(found, render_page(found.report))
     return found.report
 

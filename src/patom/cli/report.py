@@ -37,7 +37,7 @@ def report(
 def _audit_page(folder: Path, into: Path) -> Path:
     from patom.plain_json import read_json
     from patom.report import render_page
-    from patom.report.results import Results
+    from patom.results.audit import Results
     from patom.shapes import require_shape
 
     path = folder / _AUDITED
@@ -54,9 +54,9 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 
 def _run_page(folders: list[Path], into: Path) -> Path:
-    from patom.datasets.tables.wording import readable
     from patom.paper import findings, read_run
     from patom.report import render_experiments, save_experiment_figures
+    from patom.wording import readable
 
     typed = readable(shlex.join(["patom", "report", *map(str, folders)]))
     found = findings([read_run(folder) for folder in folders], command=typed)

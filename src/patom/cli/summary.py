@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patom.datasets.tables.wording import counted, listed
+from patom.wording import counted, listed
 
 _NAMED = 5  # columns, before the rest are only counted
 

@@ -8,7 +8,7 @@ import typer
 
 def command_again(context: typer.Context) -> str:
     """The command that gives the same report again: what differs from the defaults, and the seed."""
-    from patom.datasets.tables.wording import readable
+    from patom.wording import readable
 
     first = ("table", "task", "target", "seed")
     typed = ["patom", str(context.info_name)]

@@ -1,14 +1,12 @@
-"""
-The pages: results as one HTML file that opens without a network, and its figures.
+"""The pages: results as one HTML file that opens without a network, and its figures.
 
-``render_page`` shows an audit, ``render_experiments`` a run of experiments. Both work on results only (what the
-JSON file beside the page holds): nothing here fits, attacks or reads data.
+``render_page`` shows an audit, ``render_experiments`` a run of experiments. Both work on results only (what the JSON
+file beside the page holds): nothing here fits, attacks or reads data. ``sections`` has a file for each part of a page;
+``lines``, ``panels``, ``squares``, ``quantity`` and ``style`` draw what the sections share, ``svg`` writes it.
 """
 
-from .experiments_figures import save_experiment_figures
-from .experiments_page import render_experiments
-from .figures import correlation_maps, damage_curves, exposure_map, save_figure
-from .page import render_page
+from patom.report.figures import correlation_maps, damage_curves, exposure_map, save_experiment_figures, save_figure
+from patom.report.page import render_experiments, render_page
 
 __all__ = [
     "correlation_maps",

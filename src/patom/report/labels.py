@@ -8,21 +8,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u20
 
 
 def printable(text: str) -> str:
-    r"""
-    Replace what neither XML nor UTF-8 can hold.
+    r"""Replace what neither XML nor UTF-8 can hold.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        With a replacement character for each control character, lone surrogate and direction override.
-
-    Examples
-    --------
     >>> printable("a\x00b")
     'a\ufffdb'
     """
@@ -30,23 +17,8 @@ def printable(text: str) -> str:
 
 
 def shorten(name: object, limit: int) -> str:
-    """
-    One line of at most ``limit`` characters: the middle goes, since names tend to differ at their ends.
+    """One line of at most ``limit`` characters: the middle goes, since names tend to differ at their ends.
 
-    Parameters
-    ----------
-    name : object
-        Name of a task, an attack, or whatever else the data call it.
-    limit : int
-        Greatest number of characters, at least 3.
-
-    Returns
-    -------
-    str
-        Never empty.
-
-    Examples
-    --------
     >>> shorten("building_seven_sensor_12", 13)
     'building…r_12'
     """
@@ -58,23 +30,8 @@ def shorten(name: object, limit: int) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """
-    Width of a line of text, near enough to leave room for it without drawing it.
+    """Width of a line of text, near enough to leave room for it without drawing it.
 
-    Parameters
-    ----------
-    text : str
-        One line.
-    size : float
-        Font size in points.
-
-    Returns
-    -------
-    float
-        Points.
-
-    Examples
-    --------
     >>> text_width("ab", 10.0) < text_width("abc", 10.0) < text_width("東京都", 10.0)
     True
     """
@@ -83,28 +40,11 @@ def text_width(text: str, size: float) -> float:
 
 
 def spread(positions: list[float], gap: float, low: float, high: float) -> list[float]:
-    """
-    Move labels apart by as little as possible, in the sum of squares.
+    """Move labels apart by as little as possible, in the sum of squares.
 
     With the gaps taken off, "at least a gap apart and in the same order" is "not decreasing", so this is
     isotonic regression, solved by pooling neighbours that are out of order.
 
-    Parameters
-    ----------
-    positions : list of float, n entries
-        Where the labels would like to stand, in any order.
-    gap : float
-        Least distance between two labels, in the same unit.
-    low, high : float
-        The labels stay between these if they fit at all.
-
-    Returns
-    -------
-    list of float, n entries
-        Where they stand, in the order of ``positions``.
-
-    Examples
-    --------
     >>> spread([0.0, 1.0, 9.0], 2.0, -10.0, 10.0)
     [-0.5, 1.5, 9.0]
     """

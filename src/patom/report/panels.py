@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import numerals
-from .labels import printable, shorten
-from .style import FAINT, INK, SMALL, drawing
-from .svg import Hover, Picture
+from patom.report import numerals
+from patom.report.labels import printable, shorten
+from patom.report.style import FAINT, INK, SMALL, drawing
+from patom.report.svg import Hover, Picture
 
 _MARGIN, _GAP = 0.25, 0.4  # inches around the panels of a file and between them
 _LINE = 0.19
@@ -67,19 +67,25 @@ class Multiples:
         return Picture(figure, description, hovers)
 
 
-def head(figure: Figure, left: float, top: float, title: str, below: str) -> None:
-    """
-    Write a panel's title and the line below it.
+@dataclass(frozen=True)
+class Cell:
+    """Words of a table, what stands in small below them, and whether they are bold."""
 
-    Parameters
-    ----------
-    figure : Figure
-        Where.
-    left, top : float
-        The panel's corner, in inches.
-    title, below : str
-        One line each.
-    """
+    words: str
+    below: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, and groups of rows: a heading, which may be empty, and rows of words or cells."""
+
+    columns: Sequence[str]
+    groups: Sequence[tuple[str, Sequence[Sequence[str | Cell]]]]
+
+
+def head(figure: Figure, left: float, top: float, title: str, below: str) -> None:
+    """Write a panel's title and the line below it."""
     _write(figure, left + 0.03, top + 0.12, title, 10.0, "bold")
     _write(figure, left + 0.03, top + 0.33, below, SMALL, colour=FAINT)
 
@@ -97,23 +103,8 @@ def _wrap(text: str, width: float) -> list[str]:
 
 
 def list_names(names: Iterable[object], limit: int) -> str:
-    """
-    List names in about ``limit`` characters; what has no room is counted.
+    """List names in about ``limit`` characters; what has no room is counted.
 
-    Parameters
-    ----------
-    names : iterable
-        Names of tasks.
-    limit : int
-        Greatest length before "and so many more".
-
-    Returns
-    -------
-    str
-        At least one name in full or shortened, ``"none"`` if there is none.
-
-    Examples
-    --------
     >>> list_names(["1", "4", "6"], 10), list_names(["north", "south", "west"], 12), list_names([], 9)
     ('1, 4, 6', 'north, south and 1 more', 'none')
     """
@@ -127,23 +118,15 @@ def list_names(names: Iterable[object], limit: int) -> str:
     return ", ".join(texts[:shown]) + (f" and {more} more" if more else "")
 
 
-def row_of(values: object) -> np.ndarray:
-    """
-    Turn a list of the results into an array, NaN where it has no number.
+def row_of(values: Sequence[float | None] | None) -> np.ndarray:
+    """Turn a list of the results into an array, NaN where it has no number; empty for None.
 
-    Parameters
-    ----------
-    values : list or None
-        Numbers and Nones.
-
-    Returns
-    -------
-    ndarray
-        One entry each; empty for None.
-
-    Examples
-    --------
     >>> row_of([1, None])
     array([ 1., nan])
     """
-    return np.array([numerals.number(value) for value in values] if isinstance(values, list | tuple) else [])
+    return np.array([numerals.number(value) for value in values or ()])
+
+
+def headed(words: str) -> str:
+    """Begin with a capital letter."""
+    return f"{words[:1].upper()}{words[1:]}"

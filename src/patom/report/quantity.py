@@ -1,9 +1,7 @@
 """What the curves show, the metric or the damage: its title, how it is written, and the axis that suits it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +15,7 @@ from matplotlib.ticker import (
     ScalarFormatter,
 )
 
-from . import numerals
+from patom.report import numerals
 
 LOG_FROM = 10.0
 """A relative damage of 1,000 %, or an error ten times the clean one, needs a logarithmic axis."""
@@ -25,20 +23,8 @@ LOG_FROM = 10.0
 
 @dataclass(frozen=True)
 class Quantity:
-    """
-    The vertical axis of a panel.
+    """The vertical axis of a panel: the metric or the damage, and the clean metric of the target tasks, NaN if unknown.
 
-    Parameters
-    ----------
-    field : {"metric", "damage"}
-        Which entry of a curve's points.
-    metric : str
-        Name of the metric, ``"AUC"`` or ``"NMSE"``.
-    clean : float
-        The clean model's metric on the target tasks, NaN if not measurable.
-
-    Examples
-    --------
     >>> Quantity("damage", "AUC", 0.9).title(logarithmic=False)
     'Share of clean AUC lost, target tasks'
     """
@@ -46,14 +32,6 @@ class Quantity:
     field: str
     metric: str
     clean: float
-
-    @classmethod
-    def of(cls, report: Mapping[str, Any], field: str) -> "Quantity":
-        """Take metric and clean value from the results: that of the target tasks, whose curves they are."""
-        model = report["model"]
-        targets = numerals.number((model.get("clean_targets") or {}).get("mean"))
-        clean = numerals.number(model["clean"]) if math.isnan(targets) else targets
-        return cls(field, str(model["metric"]), clean)
 
     @property
     def start(self) -> float:
@@ -100,28 +78,11 @@ RISE = Quantity("damage", "training loss", math.nan)
 
 
 def value_limits(means: np.ndarray, ends: np.ndarray, least: float) -> tuple[float, float]:
-    """
-    Find limits with room for all means, and for bands within ``BAND`` times the spread of the means on either side.
+    """Find limits with room for all means, and for bands within ``BAND`` times the spread of the means on either side.
 
     Two seeds give bands ten times as wide as what they surround; those are cut off, after one spread of the means,
     rather than flatten the lines.
 
-    Parameters
-    ----------
-    means : ndarray
-        All means, NaN where not measurable.
-    ends : ndarray
-        Both ends of all intervals, likewise.
-    least : float
-        Least spread to show, so that a difference of nothing does not fill the panel.
-
-    Returns
-    -------
-    low, high : float
-        Limits of the axis.
-
-    Examples
-    --------
     >>> [round(limit, 2) for limit in value_limits(np.array([0.0, 1.0]), np.array([-40.0, 1.5]), 0.01)]
     [-1.06, 1.58]
     """
@@ -138,25 +99,8 @@ def value_limits(means: np.ndarray, ends: np.ndarray, least: float) -> tuple[flo
 
 
 def scale_axis(axes: Axes, quantity: Quantity, means: np.ndarray, ends: np.ndarray) -> bool:
-    """
-    Choose limits, scale and ticks of the vertical axis.
+    """Choose limits, scale and ticks of the vertical axis.
 
-    Parameters
-    ----------
-    axes : Axes
-        The panel.
-    quantity : Quantity
-        What it shows.
-    means, ends : ndarray
-        All means, and both ends of all intervals.
-
-    Returns
-    -------
-    bool
-        Whether the axis is logarithmic (a damage beyond 100 %, which stays linear below).
-
-    Examples
-    --------
     >>> from matplotlib.figure import Figure
     >>> scale_axis(Figure().add_subplot(), Quantity("damage", "NMSE", 0.1), np.array([0.0, 50.0]), np.array([]))
     True

@@ -1,13 +1,16 @@
 """Colours, lines and type of all figures, and the scope in which matplotlib follows them."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from patom.results.methods import AttackName, Method, Reach
 
 INK = "#24292f"
 FAINT = "#626b75"
@@ -62,23 +65,11 @@ _SETTINGS: dict[str, object] = {
 
 @contextmanager
 def drawing(**settings: object) -> Iterator[None]:
-    """
-    Matplotlib in the report's style, whatever the caller's own settings are; they return afterwards.
+    """Matplotlib in the report's style, whatever the caller's own settings are; they return afterwards.
 
     A name may hold characters that no installed font has. They stay in an SVG's text, where the reader's
     browser finds a font, and become boxes in a PNG: nothing to warn about either way.
 
-    Parameters
-    ----------
-    **settings : object
-        Further rcParams, with ``__`` for the dot.
-
-    Yields
-    ------
-    None
-
-    Examples
-    --------
     >>> with drawing(svg__hashsalt="one"):
     ...     matplotlib.rcParams["svg.hashsalt"]
     'one'
@@ -104,83 +95,34 @@ class LineStyle:
     width: float
 
 
-def line_styles(attacks: Iterable[str]) -> dict[str, LineStyle]:
-    """
-    Choose a line style for each attack, told apart by dash and marker too, not by colour alone.
+REACHES: Mapping[Reach, str] = {Reach.DIRECT: DIRECT, Reach.INDIRECT: INDIRECT, Reach.HYBRID: OTHERS[0]}
+"""The colour of each kind of attack."""
+RANDOM = LineStyle(FAINT, "--", "o", hollow=True, width=1.3)
+"""Random rows where colours do not say who is reached."""
+_LOOKS: Sequence[tuple[Dash, str]] = [("-", "o"), ("-.", "s"), (":", "^"), ((0, (6, 1, 1, 1, 1, 1)), "D")]
 
-    Parameters
-    ----------
-    attacks : iterable of str
-        Names such as ``"patom-direct"``: a method and what it reaches.
 
-    Returns
-    -------
-    dict
-        One style for each distinct name.
+def line_styles(attacks: Iterable[AttackName]) -> dict[str, LineStyle]:
+    """Choose a line style for each attack; methods differ by dash and marker too, not by colour alone.
 
-    Examples
-    --------
-    >>> styles = line_styles(["random-direct", "patom-direct"])
+    >>> styles = line_styles(map(AttackName.parse, ["random-direct", "patom-direct"]))
     >>> styles["random-direct"].colour == styles["patom-direct"].colour, styles["random-direct"].hollow
     (True, True)
     """
-    colours = {"direct": DIRECT, "indirect": INDIRECT}
-    methods: dict[str, tuple[Dash, str]] = {"random": ("--", "o")}
-    looks: list[tuple[Dash, str]] = [("-", "o"), ("-.", "s"), (":", "^"), ((0, (6, 1, 1, 1, 1, 1)), "D")]
+    named = list(dict.fromkeys(attacks))
+    methods = dict.fromkeys(name.method for name in named if name.method is not Method.RANDOM)
+    looks = dict[Method, tuple[Dash, str]](zip(methods, cycle(_LOOKS), strict=False))
     styles = {}
-    for attack in dict.fromkeys(attacks):
-        method, _, reach = attack.rpartition("-")
-        if reach not in colours:
-            colours[reach] = OTHERS[(len(colours) - 2) % len(OTHERS)]
-        if method not in methods:
-            methods[method] = looks[(len(methods) - 1) % len(looks)]
-        dash, marker = methods[method]
-        hollow = method == "random"
-        styles[attack] = LineStyle(colours[reach], dash, marker, hollow, 1.3 if hollow else 1.9)
+    for name in named:
+        hollow = name.method is Method.RANDOM
+        dash, marker = ("--", "o") if hollow else looks[name.method]
+        styles[str(name)] = LineStyle(REACHES[name.reach], dash, marker, hollow, 1.3 if hollow else 1.9)
     return styles
 
 
-def kind_colours(kinds: Iterable[str]) -> dict[str, str]:
-    """
-    Choose a colour for each kind of attack; the usual kinds keep theirs, whichever of them there are.
-
-    Parameters
-    ----------
-    kinds : iterable of str
-        Kinds such as ``"direct"``.
-
-    Returns
-    -------
-    dict
-        Also of the usual kinds that are not asked for.
-
-    Examples
-    --------
-    >>> kind_colours(["hybrid"])["hybrid"] == kind_colours(["direct", "hybrid"])["hybrid"]
-    True
-    """
-    styles = line_styles(f"-{kind}" for kind in ("direct", "indirect", "hybrid", *kinds))
-    return {attack.removeprefix("-"): style.colour for attack, style in styles.items()}
-
-
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """
-    Axes at a place in inches, measured from the figure's left and top edge.
+    """Axes at a place in inches, measured from the figure's left and top edge.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    left, top, width, height : float
-        Inches.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        New axes.
-
-    Examples
-    --------
     >>> place(Figure(figsize=(4, 2)), 1.0, 0.5, 2.0, 1.0).get_position()
     Bbox([[0.25, 0.25], [0.75, 0.75]])
     """

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .labels import printable
-from .style import THEMED, drawing
+from patom.report.labels import printable
+from patom.report.style import THEMED, drawing
 
 _TAG = re.compile(r"<[^<>]+>")
 _IDENTIFIER = re.compile(r'\sid="([^"]*)"')
@@ -45,25 +45,10 @@ class Picture:
 
 
 def inline_svg(picture: Picture, salt: str) -> str:
-    """
-    Write the ``<svg>`` element of a picture, the same bytes each time.
+    """Write the ``<svg>`` element of a picture, the same bytes each time.
 
     Text stays text: it can be searched and copied, and the reader's own fonts draw it.
 
-    Parameters
-    ----------
-    picture : Picture
-        What to draw.
-    salt : str
-        Enters every id; must differ between the pictures of a page, or their clip paths would get mixed up.
-
-    Returns
-    -------
-    str
-        One element, without XML prologue, metadata or style sheet.
-
-    Examples
-    --------
     >>> inline_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a")[:37]
     '<svg role="img" aria-label="Nothing."'
     """
@@ -74,23 +59,8 @@ def inline_svg(picture: Picture, salt: str) -> str:
 
 
 def standalone_svg(picture: Picture, salt: str) -> str:
-    """
-    Write a picture as an SVG file of its own: on white, in its own colours, text as text.
+    """Write a picture as an SVG file of its own: on white, in its own colours, text as text.
 
-    Parameters
-    ----------
-    picture : Picture
-        What to draw.
-    salt : str
-        Enters every id.
-
-    Returns
-    -------
-    str
-        An XML document, the same bytes each time.
-
-    Examples
-    --------
     >>> standalone_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a").splitlines()[0]
     '<?xml version="1.0" encoding="utf-8"?>'
     """

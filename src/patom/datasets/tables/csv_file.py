@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from patom.datasets.tables.columns import names_row_numbers
 from patom.datasets.tables.file import TableError, TableFile
-from patom.datasets.tables.wording import counted
+from patom.wording import counted
 
 _CONTROL = bytes(sorted(set(range(32)) - set(b"\t\n\f\r")))  # no text file holds these
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

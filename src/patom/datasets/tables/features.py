@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from patom.datasets.tables.columns import float_values, held, is_number, is_text, may_be_text, missing_values
 from patom.datasets.tables.file import DamagedError, TableError, TableFile, UnreadableError
-from patom.datasets.tables.wording import counted, listed, quoted
+from patom.wording import counted, listed, quoted
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity|nan)$"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from patom.datasets.tables.columns import names_row_numbers, plain
-from patom.datasets.tables.wording import listed
 from patom.pipes import NotAFileError, pipe_content
+from patom.wording import listed
 
 
 class TableError(ValueError):

@@ -22,7 +22,7 @@ from patom.datasets.tables.columns import (
 )
 from patom.datasets.tables.csv_file import CsvFile
 from patom.datasets.tables.file import TableError, TableFile
-from patom.datasets.tables.wording import counted
+from patom.wording import counted
 
 _CODE = r"^(0|-?[1-9]\d*)(\.0*)?$"  # an integer prints as it was written, except for the zeros of a float
 _FLOAT = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+|\d(\.\d*)?e[+-]\d{2,3})$"  # as programs print floats; 2E1 may be a room

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from patom.core.labels import encode
-from patom.datasets.tables.wording import listed
+from patom.wording import listed
 
 _CHANCE = 1e-4  # a note is written only if chance explains a column in at most this share of random tables
 _SOME = 50_000  # rows that are looked at first

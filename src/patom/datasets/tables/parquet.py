@@ -24,7 +24,7 @@ from patom.datasets.tables.features import may_round
 from patom.datasets.tables.file import TableError, TableFile, UnreadableError, piped_bytes
 from patom.datasets.tables.labels import Labels
 from patom.datasets.tables.parquet_file import ParquetFile, open_parquet
-from patom.datasets.tables.wording import listed
+from patom.wording import listed
 
 
 def read_parquet(

@@ -18,8 +18,8 @@ from patom.datasets.tables.file import TableError, TableFile, piped_bytes
 from patom.datasets.tables.labels import task_labels
 from patom.datasets.tables.leakage import leakage_notes
 from patom.datasets.tables.parquet_file import open_parquet
-from patom.datasets.tables.wording import listed, quoted, readable
 from patom.pipes import name_of
+from patom.wording import listed, quoted, readable
 
 __all__ = ["Kind", "Table", "TableError", "read_table"]
 

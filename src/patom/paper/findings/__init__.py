@@ -12,6 +12,7 @@ from typing import Any
 from patom.paper.findings import attacks, budgets, convergence, correlations, defenses, screening
 from patom.paper.findings.rows import CONFIDENCE, Row
 from patom.paper.grid import read_grid
+from patom.results.grid import KIND, SCHEMA, Failure, GridResults, Provenance
 from patom.results.methods import AttackName
 
 PAPER = ("fig1", "fig2", "fig3", "settings")
@@ -38,27 +39,28 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
     rows = [row for table, _ in runs for row in table]
     told = [provenance for _, provenance in runs]
     claims = [*convergence.claims(rows), *budgets.claims(rows), *correlations.claims(rows), *screening.claims(rows)]
-    return {
-        "schema": 1,
-        "kind": "experiments",
-        "reproduction": all(_of_the_paper(table, part["results"]["title"]) for table, part in runs),
-        "title": "; ".join(dict.fromkeys(part["results"]["title"] for part in told)),
-        "patom_version": told[0]["results"]["versions"]["patom"],
-        "command": command,
-        "confidence": CONFIDENCE,
-        "n_seeds": max(len(part["results"]["seeds"]) for part in told),
-        "fewest_seeds": min(len(part["results"]["seeds"]) for part in told),
-        "notes": list(dict.fromkeys(note for part in told for note in part["results"]["notes"])),
-        "provenance": _together(told),
-        "convergence": convergence.convergence(rows),
-        "budgets": budgets.budgets(rows),
-        "correlations": correlations.correlations(rows),
-        "attacks": attacks.attacks(rows),
-        "defenses": defenses.defenses(rows),
-        "screening": screening.screening(rows),
-        "claims": [claim.as_dict() for claim in claims if claim.evidence],
-        "failures": [{"cell": _name(row), "error": row["error"]} for row in rows if row["error"]],
-    }
+    results = GridResults(
+        schema=SCHEMA,
+        kind=KIND,
+        reproduction=all(_of_the_paper(table, part["results"]["title"]) for table, part in runs),
+        title="; ".join(dict.fromkeys(part["results"]["title"] for part in told)),
+        patom_version=told[0]["results"]["versions"]["patom"],
+        command=command,
+        confidence=CONFIDENCE,
+        n_seeds=max(len(part["results"]["seeds"]) for part in told),
+        fewest_seeds=min(len(part["results"]["seeds"]) for part in told),
+        notes=list(dict.fromkeys(note for part in told for note in part["results"]["notes"])),
+        provenance=_together(told),
+        convergence=convergence.convergence(rows),
+        budgets=budgets.budgets(rows),
+        correlations=correlations.correlations(rows),
+        attacks=attacks.attacks(rows),
+        defenses=defenses.defenses(rows),
+        screening=screening.screening(rows),
+        claims=[claim.shown() for claim in claims if claim.evidence],
+        failures=[Failure(cell=_name(row), error=row["error"]) for row in rows if row["error"]],
+    )
+    return results.as_dict()
 
 
 def _of_the_paper(rows: list[Row], title: str) -> bool:
@@ -68,16 +70,16 @@ def _of_the_paper(rows: list[Row], title: str) -> bool:
     return bool(grids) and {(row["experiment"], row["figure"]) for row in rows} <= known
 
 
-def _together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _together(told: Sequence[Mapping[str, Any]]) -> Provenance:
     runs = [part["run"] for part in told]
     gaps = [run["worst_gap"] for run in runs if run["worst_gap"] is not None]
-    return {
+    return Provenance(
         **{name: sum(run[name] for run in runs) for name in ("cells", "failed", "uncertified")},
-        "worst_gap": max(gaps, default=None),
-        "commit": ", ".join(dict.fromkeys(at for run in runs for at in run["commits"])) or None,
-        "versions": told[0]["results"]["versions"],
-        "files": {name: sha for part in told for name, sha in part["results"]["files"].items()},
-    }
+        worst_gap=max(gaps, default=None),
+        commit=", ".join(dict.fromkeys(at for run in runs for at in run["commits"])) or None,
+        versions=told[0]["results"]["versions"],
+        files={name: sha for part in told for name, sha in part["results"]["files"].items()},
+    )
 
 
 def _name(row: Row) -> str:

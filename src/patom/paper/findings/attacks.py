@@ -8,11 +8,13 @@ import numpy as np
 from patom.metrics import relative_damage
 from patom.paper.findings.convergence import rise
 from patom.paper.findings.rows import Row, damage, experiments, grouped, lead, number, over_seeds, settings
-from patom.paper.findings.wording import percent, points, told
-from patom.results.methods import Method
+from patom.results.grid import Attacks, RiseLine, RisePanel, Variant
+from patom.results.grid import Row as TableRow
+from patom.results.methods import AttackName, Method, Reach
+from patom.results.parts import within
+from patom.wording import percent, points
 
 SAME = ("pair", "budget", "start", "kind")
-BEST = "PATOM, best step of {}"
 COSTS = ("solves", "adjoint_solves", "seconds")
 COLUMNS = (
     "Attack",
@@ -27,16 +29,16 @@ COLUMNS = (
 )
 
 
-def attacks(rows: list[Row]) -> list[dict[str, Any]]:
-    """For each experiment a table, and a panel of rise against budget; direct and indirect attacks apart."""
+def attacks(rows: list[Row]) -> list[Attacks]:
+    """For each experiment a table, and a panel of rise against budget, with a group for each kind of attack."""
     return [
-        {
-            "title": name,
-            "settings": settings(group, steps=False),
-            "columns": list(COLUMNS),
-            "groups": [(kind, _lines(part)) for kind, part in _kinds(group).items()],
-            "panels": [{"kind": kind, "lines": _curves(part)} for kind, part in _kinds(group).items()],
-        }
+        Attacks(
+            title=name,
+            settings=settings(group, steps=False),
+            columns=list(COLUMNS),
+            groups=[(kind, _lines(part)) for kind, part in _kinds(group).items()],
+            panels=[RisePanel(kind=Reach(kind), lines=_curves(part)) for kind, part in _kinds(group).items()],
+        )
         for name, group in experiments(rows, "attacks").items()
     ]
 
@@ -70,40 +72,40 @@ def _kinds(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return grouped(rows, lambda row: row["kind"])
 
 
-def _variants(rows: Sequence[Row]) -> tuple[dict[str, list[Row]], list[Row]]:
+def _variants(rows: Sequence[Row]) -> tuple[dict[Variant, list[Row]], list[Row]]:
     """Rows by the name of the attack and its settings, and those of PATOM with its best step."""
     variants = grouped(rows, _variant)
     patom = [row for row in rows if row["attack"] == "patom"]
     steps, rival = len({row["step_size"] for row in patom}), best_step(patom)
     if steps > 1:
-        variants[BEST.format(steps)] = rival
+        variants[Variant("PATOM", step=f"best step of {steps}")] = rival
     return variants, rival
 
 
-def _variant(row: Row) -> str:
-    if row["attack"] == "patom":
-        return f"PATOM, step {row['step_size']:g}"
-    if row["attack"] == "ascent":
-        labels = ", labels too" if row["optimise_labels"] else ""
-        return f"ascent, {row['gradient'].replace('_', ' ')} gradient{labels}"
-    return "random rows" if row["attack"] == "random" else Method(row["attack"]).words
+def _variant(row: Row) -> Variant:
+    method = Method(row["attack"])
+    if method is Method.PATOM:
+        return Variant("PATOM", step=f"step {row['step_size']:g}")
+    if method is Method.ASCENT:
+        return Variant("ascent", row["gradient"].replace("_", " "), labels_too=bool(row["optimise_labels"]))
+    return Variant("random rows" if method is Method.RANDOM else method.words)
 
 
-def _lines(rows: list[Row]) -> list[list[str]]:
+def _lines(rows: list[Row]) -> list[TableRow]:
     variants, rival = _variants(rows)
     return [_line(name, runs, rival) for name, runs in variants.items()]
 
 
-def _line(name: str, runs: list[Row], rival: list[Row]) -> list[str]:
+def _line(name: Variant, runs: list[Row], rival: list[Row]) -> TableRow:
     found: list[Callable[[Row], float]] = [final_rise, damage, damage_to_others]
-    line = [name, *(told(over_seeds(runs, value), percent) for value in found)]
-    costs = [_cost(runs, name) for name in COSTS]
+    did = [within(over_seeds(runs, value), percent) for value in found]
+    costs = [_cost(runs, cost) for cost in COSTS]
     if not rival:
-        return [*line, "", "", *costs]
+        return TableRow.of(str(name), *did, "", "", *costs)
     other = {_cell(row): final_rise(row) for row in rival}
     won = [final_rise(row) >= other[_cell(row)] for row in runs if _cell(row) in other]
-    ahead = told(lead(runs, rival, final_rise, SAME), points)
-    return [*line, ahead, f"{sum(won)} of {len(won)} cells", *costs]
+    ahead = within(lead(runs, rival, final_rise, SAME), points)
+    return TableRow.of(str(name), *did, ahead, f"{sum(won)} of {len(won)} cells", *costs)
 
 
 def _cost(runs: list[Row], name: str) -> str:
@@ -113,19 +115,19 @@ def _cost(runs: list[Row], name: str) -> str:
     return "" if np.isnan(mean) else f"{mean:.1f}" if name == "seconds" else f"{mean:.0f}"
 
 
-def _curves(rows: list[Row]) -> list[dict[str, Any]]:
+def _curves(rows: list[Row]) -> list[RiseLine]:
     """Rise of the training loss against budget: PATOM's best step in place of its runs, all others."""
     variants, _ = _variants(rows)
-    several = any(name.startswith(BEST.format("")) for name in variants)
+    several = any(name.best_step for name in variants)
     return [
-        {
-            "attack": f"{runs[0]['attack']}-{runs[0]['kind']}",
-            "label": name,
-            "budgets": list(by_budget),
-            "rise": [over_seeds(part, final_rise) for part in by_budget.values()],
-        }
+        RiseLine(
+            attack=AttackName(Method(runs[0]["attack"]), Reach(runs[0]["kind"])),
+            label=name,
+            budgets=list(by_budget),
+            rise=[over_seeds(part, final_rise) for part in by_budget.values()],
+        )
         for name, runs in variants.items()
-        if not (several and name.startswith("PATOM, step"))
+        if not (several and name.step and not name.best_step)
         for by_budget in [grouped(sorted(runs, key=lambda row: float(row["budget"])), lambda row: row["budget"])]
     ]
 

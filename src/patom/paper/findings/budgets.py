@@ -1,13 +1,11 @@
 """Fig. 2: damage against budget, for pairs of target and attacking tasks."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from patom.paper.findings.claim import Claim, Evidence
 from patom.paper.findings.rows import (
-    Interval,
     Row,
     above,
     below,
@@ -20,8 +18,10 @@ from patom.paper.findings.rows import (
     over_seeds,
     settings,
 )
-from patom.paper.findings.wording import percent, points, told
+from patom.results.grid import BudgetLine, Budgets, Pair
 from patom.results.methods import AttackName
+from patom.results.parts import within
+from patom.wording import percent, points
 
 PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
     "patom-direct", "patom-indirect", "random-direct", "random-indirect",
@@ -30,15 +30,15 @@ DATA = {"sarcos": "SARCOS", "landmine": "Landmine", "mnist": "MNIST"}
 """The paper's data sets."""
 
 
-def budgets(rows: list[Row]) -> list[dict[str, Any]]:
+def budgets(rows: list[Row]) -> list[Budgets]:
     """Test metric and relative damage by budget, for each experiment, pair and attack."""
     return [
-        {
-            "title": name,
-            "settings": settings(group),
-            "metric": group[0]["metric"],
-            "panels": [_panel(pair, part) for pair, part in grouped(group, lambda row: row["pair"]).items()],
-        }
+        Budgets(
+            title=name,
+            settings=settings(group),
+            metric=group[0]["metric"],
+            panels=[_panel(pair, part) for pair, part in grouped(group, lambda row: row["pair"]).items()],
+        )
         for name, group in experiments(rows, "budgets").items()
     ]
 
@@ -119,8 +119,8 @@ def _direct_leads(methods: Methods) -> tuple[str, bool | None] | None:
         return None
     leads = {method: lead(methods[PATOM_DIRECT], rows, damage) for method, rows in others.items()}
     # What cannot be measured could be the closest.
-    closest = min(leads, key=lambda method: float(np.nan_to_num(number(leads[method]["mean"]), nan=-np.inf)))
-    return f"ahead of {AttackName.parse(closest).words} by {told(leads[closest], points)}", above(leads[closest], 0.0)
+    closest = min(leads, key=lambda method: float(np.nan_to_num(number(leads[method].mean), nan=-np.inf)))
+    return f"ahead of {AttackName.parse(closest).words} by {within(leads[closest], points)}", above(leads[closest], 0.0)
 
 
 def _about_half(methods: Methods) -> tuple[str, bool | None] | None:
@@ -128,8 +128,8 @@ def _about_half(methods: Methods) -> tuple[str, bool | None] | None:
     if not rows:
         return None
     found = over_seeds(rows, damage)
-    mean = found["mean"]
-    return told(found, percent), None if mean is None else 0.4 <= mean <= 0.6
+    mean = found.mean
+    return within(found, percent), None if mean is None else 0.4 <= mean <= 0.6
 
 
 def _beats_random(methods: Methods) -> tuple[str, bool | None] | None:
@@ -137,7 +137,7 @@ def _beats_random(methods: Methods) -> tuple[str, bool | None] | None:
     if any(one not in methods or other not in methods for one, other, _ in pairs):
         return None
     leads = {kind: lead(methods[one], methods[other], damage) for one, other, kind in pairs}
-    value = "; ".join(f"{kind} ahead by {told(found, points)}" for kind, found in leads.items())
+    value = "; ".join(f"{kind} ahead by {within(found, points)}" for kind, found in leads.items())
     return value, both(*(above(found, 0.0) for found in leads.values()))
 
 
@@ -158,7 +158,7 @@ def _next_to_nothing(methods: Methods) -> tuple[str, bool | None] | None:
     if PATOM_INDIRECT not in methods:
         return None
     found = over_seeds(_largest(methods[PATOM_INDIRECT]), damage)
-    return told(found, percent), both(above(found, -0.02), below(found, 0.02))
+    return within(found, percent), both(above(found, -0.02), below(found, 0.02))
 
 
 def _recovers(methods: Methods) -> tuple[str, bool | None] | None:
@@ -167,7 +167,7 @@ def _recovers(methods: Methods) -> tuple[str, bool | None] | None:
     if not small or _largest(rows)[0]["budget"] <= 0.1:
         return None
     found = lead(_largest(rows), small, _attacked, same=("pair", "start"))
-    return f"change of the AUC {told(found, lambda value: f'{value:+.3f}')}", above(found, 0.0)
+    return f"change of the AUC {within(found, lambda value: f'{value:+.3f}')}", above(found, 0.0)
 
 
 def _largest(rows: list[Row]) -> list[Row]:
@@ -183,23 +183,26 @@ def _data(methods: Methods) -> str:
     return str(next(iter(methods.values()))[0]["data"])
 
 
-def _panel(pair: str, rows: list[Row]) -> dict[str, Any]:
+def _panel(pair: str, rows: list[Row]) -> Pair:
     by_method = grouped(rows, lambda row: row["method"])
     # A direct attack's attackers are its targets, which names no pair.
     through_others = [row for kind in ("indirect", "hybrid") for row in rows if row["kind"] == kind] or rows
-    return {
-        "pair": pair,
-        "targets": rows[0]["targets"],
-        "attackers": through_others[0]["attackers"],
-        "clean": over_seeds(rows, lambda row: number(row["metric_clean"])),
-        "lines": [_line(method, part) for method, part in by_method.items()],
-    }
+    return Pair(
+        pair=pair,
+        targets=rows[0]["targets"],
+        attackers=through_others[0]["attackers"],
+        clean=over_seeds(rows, lambda row: number(row["metric_clean"])),
+        lines=[_line(method, part) for method, part in by_method.items()],
+    )
 
 
-def _line(method: str, rows: list[Row]) -> dict[str, Any]:
+def _line(method: str, rows: list[Row]) -> BudgetLine:
     points_: dict[float, list[Row]] = dict(sorted(grouped(rows, lambda row: row["budget"]).items()))
-    metric: list[Interval] = [over_seeds(part, _attacked) for part in points_.values()]
-    return {
-        "attack": method, "label": AttackName.parse(method).words, "budgets": list(points_),
-        "metric": metric, "damage": [over_seeds(part, damage) for part in points_.values()],
-    }  # fmt: skip
+    name = AttackName.parse(method)
+    return BudgetLine(
+        attack=name,
+        label=name.words,
+        budgets=list(points_),
+        metric=[over_seeds(part, _attacked) for part in points_.values()],
+        damage=[over_seeds(part, damage) for part in points_.values()],
+    )

@@ -1,13 +1,15 @@
 """A claim of the paper, what bears on it, and the one rule by which it is judged."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from patom.results import grid
 
 Verdict = Literal["reproduced", "partly", "not reproduced", "open", "not tested"]
 
 
 FEW = 4
-"""Settings that are told one by one in a claim's row."""
+"""Settings that a claim's row names one by one."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,16 @@ class Claim:
             return "not tested"
         return "reproduced" if all(answers) else "partly" if any(answers) else "not reproduced"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The claim as the report shows it."""
-        return {
-            "claim": self.claim, "paper": self.paper, "ours": self._ours(), "verdict": self.verdict,
-            "rule": f"{self.criterion} Reproduced if so in every setting, partly if in some.",
-            "evidence": [asdict(item) for item in self.evidence],
-        }  # fmt: skip
+    def shown(self) -> grid.Claim:
+        """The claim as the page shows it."""
+        return grid.Claim(
+            claim=self.claim,
+            paper=self.paper,
+            ours=self._ours(),
+            verdict=self.verdict,
+            rule=f"{self.criterion} Reproduced if so in every setting, partly if in some.",
+            evidence=[grid.Evidence(setting=one.setting, value=one.value, holds=one.holds) for one in self.evidence],
+        )
 
     def _ours(self) -> str:
         """What was measured, setting by setting; of many settings only in how many the criterion is met."""

@@ -1,7 +1,6 @@
 """Fig. 1: the attacker's utility over PATOM's iterations, from several starts."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,10 @@ from patom.paper.findings.rows import (
     over_seeds,
     settings,
 )
-from patom.paper.findings.wording import percent, told
+from patom.results.grid import Convergence, Converging
+from patom.results.methods import Reach
+from patom.results.parts import within
+from patom.wording import percent
 
 STILL = 0.1
 """A run has converged once its utility stays within this part of the run's range from its last value."""
@@ -27,15 +29,15 @@ PROMISED = 10
 """Iterations within which the paper says that PATOM converges; only runs of twice as many can tell."""
 
 
-def convergence(rows: list[Row]) -> list[dict[str, Any]]:
+def convergence(rows: list[Row]) -> list[Convergence]:
     """Rise of the target tasks' training loss by iteration, for each experiment and kind of attack."""
     return [
-        {
-            "title": name,
-            "settings": f"{settings(group)}, budget {_budgets(group)}",
-            "quantity": "training loss of the target tasks, over clean",
-            "panels": [_panel(kind, runs) for kind, runs in grouped(group, lambda row: row["kind"]).items()],
-        }
+        Convergence(
+            title=name,
+            settings=f"{settings(group)}, budget {_budgets(group)}",
+            quantity="training loss of the target tasks, over clean",
+            panels=[_panel(kind, runs) for kind, runs in grouped(group, lambda row: row["kind"]).items()],
+        )
         for name, group in _runs(rows).items()
     ]
 
@@ -96,14 +98,18 @@ def _budgets(rows: list[Row]) -> str:
     return ", ".join(f"{budget:g}" for budget in grouped(rows, lambda row: row["budget"]))
 
 
-def _panel(kind: str, runs: list[Row]) -> dict[str, Any]:
+def _panel(kind: str, runs: list[Row]) -> Converging:
     curves = [rise(row) for row in runs]
     points = [over_seeds(runs, partial(_rise_at, k)) for k in range(max(map(len, curves)))]
-    ends = {end: [point[end] for point in points] for end in ("mean", "low", "high")}
-    return {
-        "kind": kind, "label": kind, "iterations": list(range(len(points))),
-        **ends, "runs": [listed(curve) for curve in curves],
-    }  # fmt: skip
+    return Converging(
+        kind=Reach(kind),
+        label=kind,
+        iterations=list(range(len(points))),
+        mean=[point.mean for point in points],
+        low=[point.low for point in points],
+        high=[point.high for point in points],
+        runs=[listed(curve) for curve in curves],
+    )
 
 
 def _rise_at(iteration: int, row: Row) -> float:
@@ -116,7 +122,7 @@ def _speed(setting: str, runs: list[Row]) -> Evidence:
     found = over_seeds(runs, lambda row: iterations_to_converge(_utility(row)))
     long_enough = all(row["max_iter"] >= 2 * PROMISED for row in runs)
     return Evidence(
-        setting, told(found, lambda value: f"{value:.1f}"), below(found, float(PROMISED)) if long_enough else None
+        setting, within(found, lambda value: f"{value:.1f}"), below(found, float(PROMISED)) if long_enough else None
     )
 
 
@@ -125,7 +131,7 @@ def _spread(setting: str, runs: list[Row]) -> Evidence:
     by_problem = grouped(runs, lambda row: (row["seed"], row["pair"], row["budget"]))
     spreads = [{"seed": seed, "spread": _spread_of(starts)} for (seed, *_), starts in by_problem.items()]
     found = over_seeds(spreads, lambda row: row["spread"])
-    value = f"spread {told(found, percent)} of a rise of {told(risen, percent)}"
+    value = f"spread {within(found, percent)} of a rise of {within(risen, percent)}"
     return Evidence(setting, value, both(below(found, 0.1), above(risen, 0.0)))
 
 

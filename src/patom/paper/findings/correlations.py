@@ -1,18 +1,18 @@
 """Fig. 3: task correlations, clean and under hybrid attacks, with Omega's spectrum."""
 
-from typing import Any
-
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.metrics import correlation_shift
 from patom.paper.findings.claim import Claim, Evidence
 from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings
-from patom.paper.findings.wording import percent, plain, told
+from patom.results.grid import Correlations, Map, Moved
 from patom.results.methods import AttackName
+from patom.results.parts import within
+from patom.wording import percent, two_digits
 
 
-def correlations(rows: list[Row]) -> list[dict[str, Any]]:
+def correlations(rows: list[Row]) -> list[Correlations]:
     """Maps of the first seed, and what they show over all seeds."""
     return [_entry(name, group) for name, group in experiments(rows, "correlations").items()]
 
@@ -53,13 +53,13 @@ def among_attackers(row: Row, which: str) -> float:
 
 def _subverted(name: str, rows: list[Row]) -> Evidence:
     found = over_seeds(rows, flipped)
-    return Evidence(name, f"{told(found, percent)} of the pairs change sign; {_rank(rows)}", above(found, 0.1))
+    return Evidence(name, f"{within(found, percent)} of the pairs change sign; {_rank(rows)}", above(found, 0.1))
 
 
 def _bound_together(name: str, rows: list[Row]) -> Evidence:
     after = over_seeds(rows, lambda row: among_attackers(row, "correlation"))
     gain = over_seeds(rows, lambda row: among_attackers(row, "correlation") - among_attackers(row, "correlation_clean"))
-    value = f"{told(after, plain)}, a rise of {told(gain, plain)} over clean; {_rank(rows)}"
+    value = f"{within(after, two_digits)}, a rise of {within(gain, two_digits)} over clean; {_rank(rows)}"
     return Evidence(name, value, both(above(after, 0.8), above(gain, 0.0)))
 
 
@@ -68,36 +68,39 @@ def _rank(rows: list[Row]) -> str:
     return f"mean rank of Omega {clean:.1f} clean, {attacked:.1f} attacked"
 
 
-def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
+def _entry(name: str, rows: list[Row]) -> Correlations:
     first = max(grouped(rows, lambda row: row["seed"]).values(), key=len)  # the first one in which no case failed
-    clean = {
-        "label": "clean", "targets": [], "attackers": [], "budget": 0.0,
-        "correlation": listed(_matrix(first[0], "correlation_clean")),
-        "spectrum": _spectrum(first[0], "spectrum_clean"),
-    }  # fmt: skip
+    matrix, spectrum = listed(_matrix(first[0], "correlation_clean")), _spectrum(first[0], "spectrum_clean")
+    clean = Map(label="clean", targets=[], attackers=[], budget=0.0, correlation=matrix, spectrum=spectrum)
     several = len({row["method"] for row in rows}) > 1
     cases = [_case(row, [other for other in rows if _is_same_case(row, other)], several) for row in first]
-    return {
-        "title": name, "settings": settings(rows), "tasks": first[0]["tasks"], "seed": first[0]["seed"],
-        "maps": [clean, *cases],
-    }  # fmt: skip
+    return Correlations(
+        title=name,
+        settings=settings(rows),
+        tasks=first[0]["tasks"],
+        seed=first[0]["seed"],
+        maps=[clean, *cases],
+    )
 
 
 def _is_same_case(row: Row, other: Row) -> bool:
     return all(row[name] == other[name] for name in ("pair", "method", "budget", "start"))
 
 
-def _case(row: Row, rows: list[Row], several: bool) -> dict[str, Any]:
+def _case(row: Row, rows: list[Row], several: bool) -> Moved:
     """The map of a row, and what that case shows over the rows of all seeds."""
-    return {
-        "label": f"case {row['pair']}" + (f", {AttackName.parse(row['method']).words}" if several else ""),
-        "targets": row["targets"], "attackers": row["attackers"], "budget": row["budget"],
-        "correlation": listed(_matrix(row, "correlation")), "spectrum": _spectrum(row, "spectrum"),
-        "flipped": over_seeds(rows, flipped),
-        "shift": over_seeds(rows, _shift),
-        "among_attackers": over_seeds(rows, lambda row: among_attackers(row, "correlation")),
-        "among_attackers_clean": over_seeds(rows, lambda row: among_attackers(row, "correlation_clean")),
-    }  # fmt: skip
+    return Moved(
+        label=f"case {row['pair']}" + (f", {AttackName.parse(row['method']).words}" if several else ""),
+        targets=row["targets"],
+        attackers=row["attackers"],
+        budget=row["budget"],
+        correlation=listed(_matrix(row, "correlation")),
+        spectrum=_spectrum(row, "spectrum"),
+        flipped=over_seeds(rows, flipped),
+        shift=over_seeds(rows, _shift),
+        among_attackers=over_seeds(rows, lambda row: among_attackers(row, "correlation")),
+        among_attackers_clean=over_seeds(rows, lambda row: among_attackers(row, "correlation_clean")),
+    )
 
 
 def _shift(row: Row) -> float:
@@ -105,7 +108,7 @@ def _shift(row: Row) -> float:
     return shift.mean_absolute_change
 
 
-def _spectrum(row: Row, name: str) -> list[float]:
+def _spectrum(row: Row, name: str) -> list[float | None]:
     """All m eigenvalues; the table holds those that are not 0."""
     return [*row[name], *[0.0] * (len(row["tasks"]) - len(row[name]))]
 

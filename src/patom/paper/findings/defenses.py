@@ -10,8 +10,12 @@ import numpy as np
 
 from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
-from patom.paper.findings.rows import CONFIDENCE, Interval, Row, experiments, grouped, number, over_seeds
-from patom.paper.findings.wording import percent, plain, told
+from patom.paper.findings.rows import CONFIDENCE, Row, experiments, grouped, number, over_seeds
+from patom.results.grid import Defended, DefenseCurves, DefenseLine, DefensePanel, Defenses, Faced
+from patom.results.grid import Row as TableRow
+from patom.results.methods import Reach
+from patom.results.parts import Interval, within
+from patom.wording import percent, two_digits
 
 NONE = "no defense"
 COLUMNS = (
@@ -29,7 +33,7 @@ COLUMNS = (
 _SETTINGS = ("data", "data_options", "loss", "lambda_1", "lambda_2", "constant")
 
 
-def defenses(rows: list[Row]) -> list[dict[str, Any]]:
+def defenses(rows: list[Row]) -> list[Defenses]:
     """For each data set and learner a table and a panel for each kind of attack and budget."""
     told_apart = grouped(
         chain.from_iterable(experiments(rows, "defenses").values()),
@@ -90,7 +94,7 @@ def loss(row: Row, when: str = "attacked") -> float:
     return value if row["metric"] == "NMSE" else 1.0 - value
 
 
-def _data_set(rows: list[Row]) -> dict[str, Any] | None:
+def _data_set(rows: list[Row]) -> Defenses | None:
     start = _shared([row["experiment"] for row in rows])
     kinds = grouped(rows, lambda row: (row["kind"], row["budget"]))
     found = {setting: _compared(part) for setting, part in kinds.items()}
@@ -98,18 +102,18 @@ def _data_set(rows: list[Row]) -> dict[str, Any] | None:
     if not found:
         return None
     metric = rows[0]["metric"]
-    return {
-        "title": start.rstrip(", ") or rows[0]["experiment"],
-        "settings": f"lambda {rows[0]['lambda_1']:g} without a defense",
-        "metric": metric,
-        "columns": [column.format(metric) for column in COLUMNS],
-        "groups": [[_heading(*setting), [_line(one) for one in part]] for setting, part in found.items()],
-        "panels": [{"title": _heading(*setting), "points": _points(part)} for setting, part in found.items()],
-        "curves": [curve for kind in dict.fromkeys(kind for kind, _ in found) if (curve := _curve(kind, found))],
-    }
+    return Defenses(
+        title=start.rstrip(", ") or rows[0]["experiment"],
+        settings=f"lambda {rows[0]['lambda_1']:g} without a defense",
+        metric=metric,
+        columns=[column.format(metric) for column in COLUMNS],
+        groups=[(str(_faced(*setting)), [_line(one) for one in part]) for setting, part in found.items()],
+        panels=[DefensePanel(title=_faced(*setting), points=_points(part)) for setting, part in found.items()],
+        curves=[curve for kind in dict.fromkeys(kind for kind, _ in found) if (curve := _curve(kind, found))],
+    )
 
 
-def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> dict[str, Any] | None:
+def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> DefenseCurves | None:
     """The metric under who knows a defense against budget, for those that met several; None where none did."""
     by_budget = {budget: part for (of, budget), part in sorted(found.items()) if of == kind}
     lines = []
@@ -117,15 +121,15 @@ def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> dict[st
         met = {budget: one for budget, part in by_budget.items() for one in part if one.label == label}
         if len(met) > 1:
             lines.append(
-                {
-                    "attack": label,
-                    "label": label,
-                    "budgets": list(met),
-                    "metric": [over_seeds(one.rows, _value("metric_attacked")) for one in met.values()],
-                    "clean": over_seeds(next(iter(met.values())).rows, _value("metric_clean")),
-                }
+                DefenseLine(
+                    attack=label,
+                    label=label,
+                    budgets=list(met),
+                    metric=[over_seeds(one.rows, _value("metric_attacked")) for one in met.values()],
+                    clean=over_seeds(next(iter(met.values())).rows, _value("metric_clean")),
+                )
             )
-    return {"title": kind, "lines": lines} if lines else None
+    return DefenseCurves(title=Reach(kind), lines=lines) if lines else None
 
 
 def _compared(rows: list[Row]) -> list[Compared]:
@@ -174,36 +178,36 @@ def _shared(names: Sequence[str]) -> str:
     return "".join(f"{same[0]}, " for same in takewhile(lambda same: len(set(same)) == 1, parts))
 
 
-def _heading(kind: str, budget: float) -> str:
-    return f"{kind}, {100 * budget:g} %"
+def _faced(kind: str, budget: float) -> Faced:
+    return Faced(Reach(kind), f"{100 * budget:g} %")
 
 
-def _line(one: Compared) -> list[str]:
+def _line(one: Compared) -> TableRow:
     off = [_told(one.kept_off(rows), percent) for rows in (one.rows, one.naive)]
-    cost = "" if one.label == NONE else told(one.cost, percent)
+    cost = "" if one.label == NONE else within(one.cost, percent)
     levels = [(one.rows, "metric_clean"), (one.rows, "metric_attacked"), (one.naive, "metric_attacked")]
     shares = [_told(over_seeds(one.rows, _value(name)), percent) for name in ("caught", "dropped")]
-    return [
-        one.label, *off, cost, *(_told(over_seeds(rows, _value(name)), plain) for rows, name in levels), *shares,
+    return TableRow.of(
+        one.label, *off, cost, *(_told(over_seeds(rows, _value(name)), two_digits) for rows, name in levels), *shares,
         f"{np.mean([number(row['seconds']) for row in one.rows]):.1f}",
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _told(found: Interval, write: Callable[[float], str]) -> str:
-    return "" if found["mean"] is None else told(found, write)
+    return "" if found.mean is None else within(found, write)
 
 
 def _value(name: str) -> Callable[[Row], float]:
     return lambda row: number(row[name])
 
 
-def _points(compared: Sequence[Compared]) -> list[dict[str, Any]]:
+def _points(compared: Sequence[Compared]) -> list[Defended]:
     return [
-        {
-            "label": one.label,
-            "clean": over_seeds(one.rows, _value("metric_clean")),
-            "known": over_seeds(one.rows, _value("metric_attacked")),
-            "naive": over_seeds(one.naive, _value("metric_attacked")),
-        }
+        Defended(
+            label=one.label,
+            clean=over_seeds(one.rows, _value("metric_clean")),
+            known=over_seeds(one.rows, _value("metric_attacked")),
+            naive=over_seeds(one.naive, _value("metric_attacked")),
+        )
         for one in compared
     ]

@@ -7,9 +7,9 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.intervals import interval
+from patom.results.parts import Interval
 
 Row = dict[str, Any]
-Interval = dict[str, float | None]
 CONFIDENCE = 0.95
 
 
@@ -81,12 +81,12 @@ def damage(row: Row) -> float:
 
 def above(found: Interval, bound: float) -> bool | None:
     """Whether the whole interval lies above a bound; None without an interval."""
-    return None if found["low"] is None else found["low"] > bound
+    return None if found.low is None else found.low > bound
 
 
 def below(found: Interval, bound: float) -> bool | None:
     """Whether the whole interval lies below a bound; None without an interval."""
-    return None if found["high"] is None else found["high"] < bound
+    return None if found.high is None else found.high < bound
 
 
 def both(*answers: bool | None) -> bool | None:

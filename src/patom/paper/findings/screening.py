@@ -9,7 +9,6 @@ from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses.screening import SCORES
 from patom.paper.findings.claim import Claim, Evidence
 from patom.paper.findings.rows import (
-    Interval,
     Row,
     above,
     both,
@@ -20,8 +19,11 @@ from patom.paper.findings.rows import (
     over_seeds,
     settings,
 )  # fmt: skip
-from patom.paper.findings.wording import percent, plain, told
+from patom.results.grid import RankingLine, RankingPanel, Screening
+from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName
+from patom.results.parts import Interval, within
+from patom.wording import percent, two_digits
 
 ALARM = 3.0  # robust standard deviations
 FOLLOW_UP = "next_to"
@@ -36,7 +38,7 @@ _SUSPICIONS = ("suspicion", "suspicion_trusted")
 _CLEAN = "_clean"  # the same column before the attack
 
 
-def screening(rows: list[Row]) -> list[dict[str, Any]]:
+def screening(rows: list[Row]) -> list[Screening]:
     """For each experiment a table of rankings an attack, and a panel of ROC AUC against budget a kind."""
     return [_entry(name, group) for name, group in experiments(rows, "screening").items()]
 
@@ -118,68 +120,71 @@ def _order(values: FloatArray, malicious: BoolArray) -> Any:
     return np.lexsort((malicious, -values))
 
 
-def _entry(name: str, rows: list[Row]) -> dict[str, Any]:
+def _entry(name: str, rows: list[Row]) -> Screening:
     budgets = sorted({float(row["budget"]) for row in rows})
     several = budgets if len(budgets) > 1 else []
     columns = ["Ranked by", "ROC AUC", "before the attack", "precision at k", "review effort saved"]
     columns += [f"honest tasks above {ALARM:g}", "before the attack"]
-    return {
-        "title": name,
-        "settings": settings(rows),
-        "columns": [*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
-        "groups": [
-            [_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS]]
+    return Screening(
+        title=name,
+        settings=settings(rows),
+        columns=[*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
+        groups=[
+            (_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS])
             for method, part in grouped(rows, lambda row: row["method"]).items()
         ],
-        "panels": [
-            {
-                "kind": kind,
-                "lines": _curves(part),
-                "clean": over_seeds(part, lambda row: _auc(row, f"suspicion{_CLEAN}")),
-            }
+        panels=[
+            RankingPanel(
+                kind=kind,
+                lines=_curves(part),
+                clean=over_seeds(part, lambda row: _auc(row, f"suspicion{_CLEAN}")),
+            )
             for kind, part in grouped(rows, lambda row: row["kind"]).items()
         ],
-    }
+    )
 
 
 def _heading(method: str, rows: list[Row]) -> str:
     """What escapes is of interest where it does harm."""
     words = AttackName.parse(method).words
-    return f"{words}; damage to the targets' test metric {told(over_seeds(rows, damage), percent)}"
+    return f"{words}; damage to the targets' test metric {within(over_seeds(rows, damage), percent)}"
 
 
-def _line(rows: list[Row], ranking: str, budgets: list[float]) -> list[str]:
+def _line(rows: list[Row], ranking: str, budgets: list[float]) -> TableRow:
     def mean(of: Callable[[FloatArray, BoolArray], float], by: str = ranking) -> Interval:
         return over_seeds(rows, lambda row: of(*ranked(row, by)))
 
     known = (ranking, f"{ranking}{_CLEAN}") if ranking in _SUSPICIONS else ()
-    alarmed = [told(over_seeds(rows, lambda row, by=by: alarms(row, by)), percent) for by in known]  # type: ignore[misc]
+    alarmed = [within(over_seeds(rows, lambda row, by=by: alarms(row, by)), percent) for by in known]  # type: ignore[misc]
     parts = [[row for row in rows if row["budget"] == budget] for budget in budgets]
-    return [
+    return TableRow.of(
         RANKINGS[ranking],
-        told(mean(roc_auc), plain),
-        told(mean(roc_auc, f"{ranking}{_CLEAN}"), plain),
-        told(mean(precision), percent),
-        told(mean(effort_saved), percent),
+        within(mean(roc_auc), two_digits),
+        within(mean(roc_auc, f"{ranking}{_CLEAN}"), two_digits),
+        within(mean(precision), percent),
+        within(mean(effort_saved), percent),
         *(alarmed or ["", ""]),
-        *(told(over_seeds(part, lambda row: _auc(row, ranking)), plain) for part in parts),
-    ]
+        *(within(over_seeds(part, lambda row: _auc(row, ranking)), two_digits) for part in parts),
+    )
 
 
-def _curves(rows: list[Row]) -> list[dict[str, Any]]:
+def _curves(rows: list[Row]) -> list[RankingLine]:
     """ROC AUC against budget: the suspicion under each attack, the scores under the others than random rows."""
     optimised = [row for row in rows if row["attack"] != "random"] or rows
-    lines = [(method, "suspicion", part) for method, part in grouped(rows, lambda row: row["method"]).items()]
-    lines += [("", ranking, optimised) for ranking in RANKINGS if ranking.startswith("score_")]
+    lines: list[tuple[AttackName | None, str, list[Row]]] = [
+        (AttackName.parse(method), "suspicion", part)
+        for method, part in grouped(rows, lambda row: row["method"]).items()
+    ]
+    lines += [(None, ranking, optimised) for ranking in RANKINGS if ranking.startswith("score_")]
     return [
-        {
-            "ranking": ranking,
-            "attack": method,
-            "label": f"{RANKINGS[ranking]}, {method.rpartition('-')[0]}" if method else RANKINGS[ranking],
-            "budgets": list(by_budget),
-            "auc": [over_seeds(at, lambda row, by=ranking: _auc(row, by)) for at in by_budget.values()],  # type: ignore[misc]
-        }
-        for method, ranking, part in lines
+        RankingLine(
+            ranking=ranking,
+            attack=name,
+            label=f"{RANKINGS[ranking]}, {name.method}" if name else RANKINGS[ranking],
+            budgets=list(by_budget),
+            auc=[over_seeds(at, lambda row, by=ranking: _auc(row, by)) for at in by_budget.values()],  # type: ignore[misc]
+        )
+        for name, ranking, part in lines
         for by_budget in [grouped(sorted(part, key=lambda row: float(row["budget"])), lambda row: row["budget"])]
     ]
 
@@ -188,7 +193,7 @@ def _told_by_correlations(setting: str, rows: list[Row]) -> Evidence:
     name = "score_correlation"
     found, clean = (over_seeds(rows, lambda row, by=by: _auc(row, by)) for by in (name, name + _CLEAN))  # type: ignore[misc]
     gain = over_seeds(rows, lambda row: _auc(row, name) - _auc(row, name + _CLEAN))
-    value = f"ROC AUC {told(found, plain)}, clean {told(clean, plain)}"
+    value = f"ROC AUC {within(found, two_digits)}, clean {within(clean, two_digits)}"
     return Evidence(setting, value, both(above(found, 0.5), above(gain, 0.0)))
 
 

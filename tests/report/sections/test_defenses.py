@@ -2,9 +2,13 @@
 
 import pytest
 
-from patom.report.attacks_table import attacks_table
-from patom.report.defenses import defense_multiples
-from patom.report.experiments_page import render_experiments
+from patom.report import render_experiments
+from patom.report.sections import attacks, defenses
+from patom.results.grid import Defenses
+
+
+def multiples(entry):
+    return defenses.multiples(Defenses.model_validate(entry))
 
 
 def at(mean, half=0.02):
@@ -31,18 +35,18 @@ def fixture_entry():
 
 
 def test_the_best_under_who_knows_it_is_on_top(entry):
-    (panel,) = defense_multiples(entry).panels
+    (panel,) = multiples(entry).panels
     axes = panel.picture().figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["clip & <shares>", "sphere", "no defense", "lost"]
     assert axes.get_ylim() == (3.5, -0.5)
     entry["metric"] = "NMSE"
-    (panel,) = defense_multiples(entry).panels
+    (panel,) = multiples(entry).panels
     first = panel.picture().figure.axes[0].get_yticklabels()[0].get_text()
     assert first == "no defense"
 
 
 def test_marks_are_where_the_numbers_are(entry):
-    axes = defense_multiples(entry).panels[0].picture().figure.axes[0]
+    axes = multiples(entry).panels[0].picture().figure.axes[0]
     marks = {(line.get_marker(), line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines}
     assert marks["D", 0] == pytest.approx(0.9)
     assert marks["o", 1] == pytest.approx(0.95)
@@ -52,7 +56,7 @@ def test_marks_are_where_the_numbers_are(entry):
 
 
 def test_a_row_tells_its_numbers(entry):
-    hovers = [hover.text.replace("\u00a0", " ") for hover in defense_multiples(entry).panels[0].picture().hovers]
+    hovers = [hover.text.replace("\u00a0", " ") for hover in multiples(entry).panels[0].picture().hovers]
     assert hovers[1].startswith("sphere: clean 0.970; attacked, defense not known 0.950 (0.930")
 
 
@@ -68,7 +72,7 @@ def test_curves_against_budget_have_a_panel_of_their_own(entry):
     entry["curves"] = [{"title": "direct", "lines": [base, line]}]
     few = {"title": "direct, 10 %", "points": entry["panels"][0]["points"][:2]}
     entry["panels"].append(few)
-    first, panel = defense_multiples(entry).panels
+    first, panel = multiples(entry).panels
     assert first.description.startswith("Direct, 20")
     assert panel.description.startswith(
         "Direct, against budget: AUC at the largest budget under who knows the defense: no"
@@ -84,4 +88,4 @@ def test_the_page_has_panel_and_table(entry):
     assert "Defenses, tested by who knows them" in page
     assert "clip &amp; &lt;shares&gt;" in page
     assert "44\u00a0%" in page or "44 %" in page
-    assert attacks_table(entry)["groups"][0][0] == "Direct, 20 %"
+    assert attacks.table(Defenses.model_validate(entry)).groups[0][0] == "Direct, 20 %"

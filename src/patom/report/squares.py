@@ -10,8 +10,8 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator
 
-from .labels import shorten, text_width
-from .style import INK, PAPER, SMALL, TEXT
+from patom.report.labels import shorten, text_width
+from patom.report.style import INK, PAPER, SMALL, TEXT
 
 PRINTED_UP_TO = 16
 """Values are printed into the cells up to this number of tasks."""
@@ -48,25 +48,8 @@ class Layout:
 
 
 def layout(tasks: Sequence[object], *, widest: float, limit: int) -> Layout:
-    """
-    Size of a map whose tasks are named at the left and above.
+    """Size of a map whose tasks are named at the left and above.
 
-    Parameters
-    ----------
-    tasks : sequence, m entries
-        Names of the tasks.
-    widest : float
-        Side that the map should have in inches, as far as cells neither too small nor too large allow it.
-    limit : int
-        Greatest number of characters of a name.
-
-    Returns
-    -------
-    Layout
-        Names above stand upright if one of them is wider than a cell.
-
-    Examples
-    --------
     >>> layout(["a", "b"], widest=3.0, limit=10).side
     1.2
     """
@@ -82,20 +65,7 @@ def _name_size(cell: float) -> float:
 
 
 def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, str]) -> None:
-    """
-    Draw a strip of the colours in use, evenly spaced in colour; ticks stand where the norm puts them.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where.
-    scale : Scale
-        The colours.
-    low : float
-        Value at the strip's left end; the right end is the norm's largest.
-    ticks : Mapping
-        What to write at which value.
-    """
+    """Draw a strip of the colours in use, evenly spaced in colour; ticks stand where the norm puts them."""
     first = float(scale.norm(low))
     edges = np.linspace(first, 1.0, 97)
     middles = (edges[1:] + edges[:-1]) / 2
@@ -109,22 +79,7 @@ def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, 
 
 
 def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, write: Callable[[float], str]) -> None:
-    """
-    Draw the coloured squares, what is written in them, and the tasks' names.
-
-    Parameters
-    ----------
-    axes : Axes
-        As large as the map.
-    values : ndarray, (m, m)
-        Row i, column j; NaN is drawn as a hatched square.
-    scale : Scale
-        The colours.
-    where : Layout
-        Names and size.
-    write : callable
-        Text for a value, used if the tasks are few enough.
-    """
+    """Draw the coloured squares, what is written in them, and the tasks' names."""
     size = len(where.names)
     axes.set_xlim(0, size)
     axes.set_ylim(size, 0)

@@ -12,11 +12,23 @@ from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.figure import Figure
 
 from patom.report import save_experiment_figures
-from patom.report.budgets import budget_multiples
-from patom.report.convergence import convergence_multiples
-from patom.report.correlations import correlation_multiples
+from patom.report.panels import Multiples
+from patom.report.sections import convergence, curves, relationships
+from patom.results.grid import Budgets, Convergence, Correlations
 
 Make = Callable[..., dict[str, Any]]
+
+
+def convergence_multiples(told: dict[str, Any]) -> Multiples:
+    return convergence.multiples(Convergence.model_validate(told))
+
+
+def budget_multiples(told: dict[str, Any]) -> Multiples:
+    return curves.multiples(Budgets.model_validate(told))
+
+
+def correlation_multiples(told: dict[str, Any]) -> Multiples:
+    return relationships.multiples(Correlations.model_validate(told))
 
 
 def lines(axes: Axes) -> dict[str, Any]:
@@ -122,7 +134,11 @@ def test_exploding_errors_get_a_logarithmic_axis_that_says_so(
 def test_names_at_line_ends_do_not_touch(rng: np.random.Generator, make_budgets: Make) -> None:
     told = make_budgets(rng, "a", ["1", "2"], clean=0.62, scale=0.01, pairs="A")
     told["panels"][0]["lines"] += [
-        line | {"attack": f"{line['attack']}-hybrid", "label": f"{line['label']} too"}
+        line
+        | {
+            "attack": line["attack"].replace("patom", "flip").replace("random", "at2fl"),
+            "label": f"{line['label']} too",
+        }
         for line in told["panels"][0]["lines"]
     ]
     axes = budget_multiples(told).panels[0].picture().figure.axes[0]
@@ -224,7 +240,7 @@ def test_a_figure_that_cannot_be_drawn_leaves_the_files_as_they_were(results: di
     old.write_text("old")
     results["convergence"] = results["convergence"][1:]
     del results["budgets"][0]["metric"]
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"budgets\[0\].metric: it is missing"):
         save_experiment_figures(results, tmp_path)
     assert list(tmp_path.iterdir()) == [old]
     assert old.read_text() == "old"

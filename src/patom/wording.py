@@ -1,4 +1,4 @@
-"""Names, values and numbers as messages and notes print them."""
+"""Names, values and numbers in words: for messages, notes, verdicts and tables. The pages typeset them."""
 
 from collections.abc import Sequence
 
@@ -51,22 +51,32 @@ def listed(names: Sequence[str], limit: int = 8, total: int | None = None) -> st
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
 
 
-def percent(share: float) -> str:
-    """A share as a percentage of two sensible digits.
+def percent_digits(share: float, largest: float | None = None) -> str:
+    """A share as a percentage without its sign: whole numbers from 10 % on, below 0.1 % two decimals.
 
-    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9)
-    ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %')
+    ``largest``: the share whose size sets the number of decimals, so that both ends of an interval agree.
+
+    >>> [percent_digits(share) for share in (50.0, 0.412, -0.0321, 0.0004, 0.0)]
+    ['5,000', '41', '-3.2', '0.04', '0']
+    """
+    size = abs(share if largest is None else largest)
+    text = f"{100 * share:,.{0 if size >= 0.0995 else 1 if size >= 0.00095 else 2}f}"
+    return "0" if float(text.replace(",", "")) == 0.0 else text
+
+
+def percent(share: float) -> str:
+    """A share as a percentage of two sensible digits, for a sentence.
+
+    >>> percent(0.4137), percent(0.0212), percent(12.3), percent(0.00042), percent(1e-9), percent(0.0)
+    ('41 %', '2.1 %', '1,230 %', '0.04 %', 'less than 0.01 %', '0.0 %')
     >>> percent(1.2e40)
     '1.2e+42 %'
     """
-    value = 100.0 * share
-    if 0.0 < value < 0.01:
+    if 0.0 < share < 0.0001:
         return "less than 0.01 %"
-    if abs(value) >= 1e9:
-        return f"{value:.1e} %"
-    if abs(value) >= 9.95:
-        return f"{value:,.0f} %"
-    return f"{value:.1f} %" if abs(value) >= 0.1 or value == 0.0 else f"{value:.1g} %"
+    if abs(share) >= 1e7:
+        return f"{100 * share:.1e} %"
+    return f"{percent_digits(share) if share else '0.0'} %"
 
 
 def as_asked(share: float) -> str:
@@ -76,4 +86,22 @@ def as_asked(share: float) -> str:
     ('5 %', '30 %', '12.5 %', '33.3 %', '1,200 %')
     """
     value = float(f"{100.0 * share:.3g}")
-    return f"{value:,.0f} %" if value >= 100.0 else f"{value:g} %"
+    return f"{value:,.0f} %" if abs(value) >= 100.0 else f"{value:g} %"
+
+
+def points(share: float) -> str:
+    """A difference of two percentages.
+
+    >>> points(0.034)
+    '3.4 points'
+    """
+    return percent(share).removesuffix(" %") + " points"
+
+
+def two_digits(value: float) -> str:
+    """A number with two digits after the point.
+
+    >>> two_digits(0.12345)
+    '0.12'
+    """
+    return f"{value:.2f}"

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from patom.report import render_page
-from patom.report.results import Results
+from patom.results.audit import Results
 from patom.shapes import require_shape
 
 

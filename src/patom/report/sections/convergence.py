@@ -1,10 +1,8 @@
 """The attack's aim after each iteration: single runs, their mean and its band, one panel a kind of attack."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,30 +10,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from . import numerals
-from .labels import shorten
-from .panels import HEAD, Multiples, Panel, head, row_of
-from .quantity import RISE, scale_axis
-from .style import FAINT, RULE, SMALL, TEXT, kind_colours, place
-from .svg import Hover
+from patom.report import numerals
+from patom.report.labels import shorten
+from patom.report.panels import HEAD, Multiples, Panel, Table, head, headed, row_of
+from patom.report.quantity import RISE, scale_axis
+from patom.report.style import FAINT, REACHES, RULE, SMALL, TEXT, place
+from patom.report.svg import Hover
+from patom.results.grid import Convergence, Converging
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.2, 3.0  # inches
 
 
 @dataclass(frozen=True)
 class Course:
-    """
-    One kind of attack: relative rises by iteration, NaN where not measurable.
-
-    Parameters
-    ----------
-    label : str
-        Name of the kind.
-    iterations, mean, low, high : ndarray, (t,)
-        Iterations, 0 first, and the mean over seeds with its interval.
-    runs : ndarray, (r, t)
-        Single runs.
-    """
+    """One kind of attack: relative rises by iteration, 0 first, NaN where not measurable; ``runs`` has a row a run."""
 
     label: str
     iterations: np.ndarray
@@ -45,13 +33,12 @@ class Course:
     runs: np.ndarray
 
     @classmethod
-    def of(cls, panel: Mapping[str, Any]) -> "Course":
-        """Take a panel of the results; runs of another length than the iterations are cut or filled with NaN."""
-        length = len(panel["iterations"])
-        mean, low, high = (_fit(row_of(panel.get(name)), length) for name in ("mean", "low", "high"))
-        runs = [_fit(row_of(run), length) for run in panel.get("runs") or ()]
-        single = np.array(runs).reshape(len(runs), length)
-        return cls(str(panel["label"]), row_of(panel["iterations"]), mean, low, high, single)
+    def of(cls, panel: Converging) -> "Course":
+        """Take a panel; runs of another length than the iterations are cut or filled with NaN."""
+        length = len(panel.iterations)
+        mean, low, high = (_fit(row_of(values), length) for values in (panel.mean, panel.low, panel.high))
+        single = np.array([_fit(row_of(run), length) for run in panel.runs]).reshape(len(panel.runs), length)
+        return cls(panel.label, row_of(panel.iterations), mean, low, high, single)
 
     @property
     def last(self) -> int:
@@ -69,38 +56,39 @@ def _fit(values: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([values[:length], np.full(max(length - values.size, 0), math.nan)])
 
 
-def convergence_multiples(experiment: Mapping[str, Any]) -> Multiples:
-    """
-    Show how the attacks of an experiment converge.
+def multiples(experiment: Convergence) -> Multiples:
+    """One panel a kind of attack, each with its own vertical axis: indirect effects are far smaller.
 
-    Parameters
-    ----------
-    experiment : Mapping
-        An entry of the results' ``convergence``.
-
-    Returns
-    -------
-    Multiples
-        One panel a kind of attack, each with its own vertical axis: indirect effects are far smaller.
-
-    Examples
-    --------
-    >>> panel = {"kind": "direct", "label": "direct", "iterations": [0, 1], "mean": [0.1, 0.4], "runs": []}
-    >>> shown = convergence_multiples({"title": "SARCOS", "settings": "lambda 0.1", "panels": [panel]})
+    >>> panel = Converging(kind="direct", label="direct", iterations=[0, 1], mean=[0.1, 0.4])
+    >>> shown = multiples(Convergence(title="SARCOS", settings="lambda 0.1", panels=[panel]))
     >>> shown.panels[0].description.replace(numerals.NBSP, " ")
     'direct: rise of the training loss over clean 40 % (no interval) at iteration 1.'
     """
-    colours = kind_colours(str(panel["kind"]) for panel in experiment["panels"])
     panels = []
-    for told in experiment["panels"]:
+    for told in experiment.panels:
         course = Course.of(told)
-        draw = partial(_draw_panel, course=course, colour=colours[str(told["kind"])])
+        draw = partial(_draw_panel, course=course, colour=REACHES[told.kind])
         panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(course)))
     caption = (
-        f"Relative rise of the {experiment.get('quantity') or 'training loss of the target tasks over clean'}, "
-        "by iteration. Thin: single runs; bold: their mean, with its band. Vertical axes differ."
+        f"Relative rise of the {experiment.quantity}, by iteration. Thin: single runs; bold: their mean, with its "
+        "band. Vertical axes differ."
     )
-    return Multiples(str(experiment["title"]), str(experiment.get("settings") or ""), caption, panels, columns=3)
+    return Multiples(experiment.title, experiment.settings, caption, panels, columns=3)
+
+
+def table(experiment: Convergence) -> Table:
+    """The means, a row an iteration and a column a kind of attack."""
+    courses = [Course.of(panel) for panel in experiment.panels]
+    steps = sorted({float(step) for course in courses for step in course.iterations})
+    rows = []
+    for step in steps:
+        row = [f"{step:.0f}"]
+        for course in courses:
+            at = [index for index, own in enumerate(course.iterations) if own == step]
+            measured = bool(at) and math.isfinite(course.mean[at[0]])
+            row.append(course.words(at[0]) if measured else numerals.MISSING)
+        rows.append(row)
+    return Table(["Iteration", *(course.label for course in courses)], [("", rows)])
 
 
 def _describe(course: Course) -> str:
@@ -116,8 +104,7 @@ def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colo
     _frame(axes, course)
     ends = np.concatenate([course.low, course.high, course.runs.ravel()])
     logarithmic = scale_axis(axes, RISE, np.append(course.mean, 0.0), ends)  # clean is always in sight
-    title = shorten(course.label[:1].upper() + course.label[1:], 32)
-    head(figure, left, top, title, RISE.title(logarithmic=logarithmic))
+    head(figure, left, top, shorten(headed(course.label), 32), RISE.title(logarithmic=logarithmic))
     if course.last < 0:
         axes.text(0.5, 0.5, "not measurable", transform=axes.transAxes, ha="center", color=FAINT)
         return []

@@ -9,9 +9,10 @@ import pytest
 from matplotlib.axes import Axes
 
 from patom.report import render_experiments, save_experiment_figures
-from patom.report.attacks import LINES, attack_multiples
 from patom.report.quantity import RISE
+from patom.report.sections.attacks import LINES, multiples
 from patom.report.style import DIRECT, FAINT, INDIRECT
+from patom.results.grid import Attacks
 
 Make = Callable[..., dict[str, Any]]
 NOTHING = {"mean": None, "low": None, "high": None}
@@ -23,7 +24,7 @@ def drawn(axes: Axes) -> dict[str, Any]:
 
 
 def panels(told: dict[str, Any]) -> list[Axes]:
-    return [panel.picture().figure.axes[0] for panel in attack_multiples(told).panels]
+    return [panel.picture().figure.axes[0] for panel in multiples(Attacks.model_validate(told)).panels]
 
 
 def words(axes: Axes) -> list[str]:
@@ -31,7 +32,7 @@ def words(axes: Axes) -> list[str]:
 
 
 def described(told: dict[str, Any]) -> list[str]:
-    return [panel.description for panel in attack_multiples(told).panels]
+    return [panel.description for panel in multiples(Attacks.model_validate(told)).panels]
 
 
 def test_lines_run_from_nothing_through_every_budget(rng: np.random.Generator, make_attacks: Make) -> None:
@@ -82,9 +83,9 @@ def test_six_lines_at_most_the_usual_ones_and_the_best_of_the_others(
     assert set(drawn(axes)) == {"random", "patom", "ascent, labels", "ascent"} | best
     ends = [text for text in words(axes) if text]
     assert len(ends) == LINES
-    caption = attack_multiples(told).caption
+    caption = multiples(Attacks.model_validate(told)).caption
     assert "Up to 6 of 11 attacks a panel" in caption
-    assert "Up to" not in attack_multiples(make_attacks(rng, "a", labels=ALWAYS)).caption
+    assert "Up to" not in multiples(Attacks.model_validate(make_attacks(rng, "a", labels=ALWAYS))).caption
 
 
 def test_others_fill_the_places_of_the_usual_ones(rng: np.random.Generator, make_attacks: Make) -> None:
@@ -111,7 +112,10 @@ def test_ends_are_named_in_few_words_and_never_touch(rng: np.random.Generator, m
 def test_every_point_says_its_whole_name_and_interval(rng: np.random.Generator, make_attacks: Make) -> None:
     told = make_attacks(rng, "a", labels=ALWAYS, kinds=["indirect"])
     told["panels"][0]["lines"][3]["rise"][1] = {"mean": 0.123, "low": 0.111, "high": 0.138}
-    hovers = [hover.text.replace("\u00a0", " ") for hover in attack_multiples(told).panels[0].picture().hovers]
+    hovers = [
+        hover.text.replace("\u00a0", " ")
+        for hover in multiples(Attacks.model_validate(told)).panels[0].picture().hovers
+    ]
     assert len(hovers) == 4 * 3
     assert "ascent, exact gradient, budget 20 %: 12 % (11 to 14 %)" in hovers
 
@@ -164,7 +168,7 @@ def test_one_seed_has_no_bands(rng: np.random.Generator, make_attacks: Make) -> 
     told = make_attacks(rng, "a", kinds=["direct"])
     for line in told["panels"][0]["lines"]:
         line["rise"] = [rise | {"low": None, "high": None} for rise in line["rise"]]
-    (panel,) = attack_multiples(told).panels
+    (panel,) = multiples(Attacks.model_validate(told)).panels
     picture = panel.picture()
     bands = [path for band in picture.figure.axes[0].collections for path in band.get_paths()]
     assert all(np.ptp(path.vertices[:, 0]) == 0 for path in bands)

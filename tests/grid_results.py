@@ -1,12 +1,10 @@
 """Results of a run of experiments, made up but shaped like real ones."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import page_reader
-import pytest
 
 LINES = {
     "random-direct": ("random, direct", 0.3),
@@ -32,11 +30,11 @@ ATTACKS = {
     "ascent, frozen covariance gradient": ("ascent", 2.25, 0.09),
     "ascent, exact gradient": ("ascent", 2.3, 0.18),
     "ascent, exact gradient, labels too": ("ascent", 3.1, 0.26),
-    "back-gradient": ("back_gradient", 2.0, 0.12),
+    "back-gradient": ("back-gradient", 2.0, 0.12),
     "influence": ("influence", 1.7, 0.11),
-    "label flips": ("label_flip", 0.9, 0.02),
+    "label flips": ("flip", 0.9, 0.02),
     "AT2FL": ("at2fl", 1.9, 0.14),
-    "loss difference": ("loss_difference", 1.1, -0.03),
+    "loss difference": ("model-targeted", 1.1, -0.03),
 }
 """Attacks by their labels: the method, and what a budget of 1 does directly and indirectly."""
 RISES = {"direct": 0.5, "indirect": 0.012, "hybrid": 0.42}
@@ -257,55 +255,3 @@ def build_results(*, seed: int = 0) -> dict[str, Any]:
             {"cell": "Landmine; seed 4; pair A; random, direct; budget 0.1", "error": "ValueError: no rows"},
         ],
     }
-
-
-@pytest.fixture(scope="session")
-def _built() -> dict[str, Any]:
-    return build_results()
-
-
-@pytest.fixture
-def results(_built: dict[str, Any]) -> dict[str, Any]:
-    """All parts; a copy that a test may change."""
-    return copy.deepcopy(_built)
-
-
-@pytest.fixture
-def bare(results: dict[str, Any]) -> dict[str, Any]:
-    """The same without anything to draw, for what does not depend on figures."""
-    return results | {"convergence": [], "budgets": [], "correlations": [], "attacks": [], "screening": []}
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(5)
-
-
-@pytest.fixture(scope="session")
-def make_convergence() -> Callable[..., dict[str, Any]]:
-    return convergence
-
-
-@pytest.fixture(scope="session")
-def make_budgets() -> Callable[..., dict[str, Any]]:
-    return budgets
-
-
-@pytest.fixture(scope="session")
-def make_correlations() -> Callable[..., dict[str, Any]]:
-    return correlations
-
-
-@pytest.fixture(scope="session")
-def read() -> Callable[[str], page_reader.Reader]:
-    return page_reader.read
-
-
-@pytest.fixture(scope="session")
-def make_attacks() -> Callable[..., dict[str, Any]]:
-    return attacks
-
-
-@pytest.fixture(scope="session")
-def make_screening() -> Callable[..., dict[str, Any]]:
-    return screening

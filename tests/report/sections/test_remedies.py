@@ -1,14 +1,20 @@
 """What the page says would help."""
 
-from patom.report.page import render_page
-from patom.report.remedies import remedies
+from patom.report import render_page
+from patom.report.sections.remedies import words
+from patom.results.audit import Results
+
+
+def remedies(report):
+    results = Results.model_validate(report)
+    return words(results.remedies, results.model.metric)
 
 
 def test_the_best_is_what_the_audit_recommends(helped):
     found = remedies(helped)
-    assert [row["best"] for row in found["rows"]] == [False, True, False]
-    assert found["best"] == {"label": "B & <B>", "code": "model = B & <B>"}
-    assert [value for value, _ in found["rows"][1]["cells"]][-1].replace("\u00a0", " ") == "70 %"
+    assert [row.best for row in found.rows] == [False, True, False]
+    assert (found.best.label, found.best.code) == ("B & <B>", "model = B & <B>")
+    assert [value for value, _ in found.rows[1].cells][-1].replace("\u00a0", " ") == "70 %"
     page = render_page(helped)
     assert "What would help" in page
     assert "goes from 0.950 to\n    0.200" in page
@@ -20,7 +26,7 @@ def test_the_best_is_what_the_audit_recommends(helped):
 def test_where_none_helps_no_lines_are_shown(helped):
     helped["remedies"] |= {"recommended": None, "reason": "None of the 3 can be recommended: for each, <chance>."}
     helped["remedies"]["remedies"][0]["objection"] = "the interval of what is kept off holds zero"
-    assert remedies(helped)["best"] is None
+    assert remedies(helped).best is None
     page = render_page(helped)
     assert "None of the 3 can be recommended: for each, &lt;chance&gt;." in page
     assert "<small>not recommended: the interval of what is kept off holds zero</small>" in page
@@ -33,7 +39,7 @@ def test_results_of_earlier_versions_recommend_nothing(helped):
         del helped["remedies"][name]
     for told in helped["remedies"]["remedies"]:
         del told["objection"]
-    assert remedies(helped)["best"] is None
+    assert remedies(helped).best is None
     assert "say of no defense whether it can be recommended: run the audit again." in render_page(helped)
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from patom.report import render_experiments
-from patom.report.attacks_table import Cell, attacks_table
+from patom.report.panels import Cell
+from patom.report.sections import attacks
+from patom.results.grid import Attacks
 
 Read = Callable[[str], Any]
 Make = Callable[..., dict[str, Any]]
@@ -20,10 +22,13 @@ def table(*groups: tuple[str, list[list[str]]], title: str = "SARCOS, lambda 0.0
     return {"title": title, "settings": "", "columns": columns, "groups": list(groups), "panels": []}
 
 
+def groups_of(told: dict[str, Any]) -> Any:
+    return attacks.table(Attacks.model_validate(told)).groups
+
+
 def cells(*rows: list[str]) -> list[list[Cell]]:
-    (group,) = attacks_table(table(("direct", list(rows))))["groups"]
-    found: list[list[Cell]] = group[1]
-    return found
+    (group,) = groups_of(table(("direct", list(rows))))
+    return group[1]
 
 
 def test_every_cell_is_on_the_page(bare: dict[str, Any], rng: np.random.Generator, make_attacks: Make) -> None:
@@ -33,7 +38,7 @@ def test_every_cell_is_on_the_page(bare: dict[str, Any], rng: np.random.Generato
     for number, experiment in enumerate(shown, start=1):
         body = page[page.index(f'id="attacks-{number}"') :]
         body = body[: body.index("</table>")]
-        expected = [row for _, rows in attacks_table(experiment)["groups"] for row in rows]
+        expected = [row for _, rows in groups_of(experiment) for row in rows]
         assert body.count("<td>") == sum(len(row) for row in expected) == 9 * len(expected)
         assert body.count("<small>") == sum(bool(cell.below) for row in expected for cell in row)
     assert "<td><bdi>random &lt;rows&gt;</bdi></td>" in page
@@ -91,7 +96,7 @@ def test_names_stay_as_they_are() -> None:
 def test_the_largest_rise_of_each_group_is_bold_with_its_name() -> None:
     direct = [["a", "990 % (1 % to 9 %)", "", ""], ["b", "1,002 % (1 % to 2 %)", "", ""], ["c", "1,002 %", "", ""]]
     indirect = [["a", "not measurable", "5 %", ""], ["b", "-2.0 %", "7 %", ""], ["c", "-0.5 %", "9 %", ""]]
-    groups = attacks_table(table(("direct", direct), ("indirect", indirect)))["groups"]
+    groups = groups_of(table(("direct", direct), ("indirect", indirect)))
     bold = [[cell.words for row in rows for cell in row if cell.best] for _, rows in groups]
     assert bold == [["b", "1,002 %", "c", "1,002 %"], ["c", "−0.5 %"]]
 

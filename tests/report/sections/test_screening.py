@@ -8,15 +8,16 @@ import pytest
 from matplotlib.axes import Axes
 
 from patom.report import render_experiments
-from patom.report.screening import screening_multiples
+from patom.report.sections import screening
 from patom.report.style import DIRECT, FAINT, INDIRECT
+from patom.results.grid import Screening
 
 Make = Callable[..., dict[str, Any]]
 NOTHING = {"mean": None, "low": None, "high": None}
 
 
 def panels(told: dict[str, Any]) -> list[Axes]:
-    return [panel.picture().figure.axes[0] for panel in screening_multiples(told).panels]
+    return [panel.picture().figure.axes[0] for panel in screening.multiples(Screening.model_validate(told)).panels]
 
 
 def drawn(axes: Axes) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def test_the_description_tells_the_best_ranking_first(
 ) -> None:
     told = make_screening(rng, "a", kinds=["direct"], points=points)
     told["panels"][0]["lines"][4]["auc"][-1] = {"mean": 0.991, "low": 0.98, "high": 1.0}
-    (panel,) = screening_multiples(told).panels
+    (panel,) = screening.multiples(Screening.model_validate(told)).panels
     assert panel.description.startswith("Direct: ROC AUC of malicious tasks at the largest budget: reach 0.991; ")
 
 
@@ -70,7 +71,7 @@ def test_what_was_not_measurable_is_said(bare: dict[str, Any], rng: np.random.Ge
     told = make_screening(rng, "a", kinds=["direct"], points=(0.2,))
     for line in told["panels"][0]["lines"]:
         line["auc"] = [NOTHING]
-    (panel,) = screening_multiples(told).panels
+    (panel,) = screening.multiples(Screening.model_validate(told)).panels
     assert panel.description == "Direct: nothing was measurable."
     page = render_experiments(bare | {"screening": [told]})
     assert "not measurable" in page
