@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
-from patom.attacks.transfer import SHARES, strongest_replay
+from patom.attacks.transfer import SHARES, strongest_transfer
 from patom.defenses import ARMULClassifier, Reweighted
 
 THREAT = ThreatModel([0], [0], 0.2)
@@ -30,8 +30,8 @@ def test_targets_nearer_to_what_is_predicted_get_past_a_redescending_loss(data):
         return float(np.mean((y[own] - model.predict(X[own], task=task[own])) ** 2))
 
     planned = plans(MTRLRegressor(0.01, 0.01), X, y, task)
-    plain = strongest_replay(planned, victim, X, y, task=task, harm=harm)
-    shaded = strongest_replay(planned, victim, X, y, task=task, harm=harm, shares=SHARES)
+    plain = strongest_transfer(planned, victim, X, y, task=task, harm=harm)
+    shaded = strongest_transfer(planned, victim, X, y, task=task, harm=harm, shares=SHARES)
     assert plain.harm == max(harm(plan.refit(victim, X, y, task=task)) for plan in planned)
     assert shaded.harm > 1.5 * plain.harm
     clean = Reweighted(MTRLRegressor(0.01, 0.01)).fit(X, y, task=task)
@@ -53,7 +53,7 @@ def test_classes_are_not_shaded(data):
     def harm(model):
         return -model.score(X, classes, task=task)
 
-    found = strongest_replay(planned, ARMULClassifier(), X, classes, task=task, harm=harm, shares=SHARES)
+    found = strongest_transfer(planned, ARMULClassifier(), X, classes, task=task, harm=harm, shares=SHARES)
     assert found.y is found.result.y
 
 
@@ -61,7 +61,7 @@ def test_a_harm_that_cannot_be_told_counts_as_none(data):
     X, y, task = data
     planned = plans(MTRLRegressor(0.01, 0.01), X, y, task)
     harms = iter([float("nan"), -5.0])
-    found = strongest_replay(planned, MTRLRegressor(), X, y, task=task, harm=lambda _: next(harms))
+    found = strongest_transfer(planned, MTRLRegressor(), X, y, task=task, harm=lambda _: next(harms))
     assert found.harm == -5.0
     assert found.result is planned[1]
 
@@ -69,5 +69,5 @@ def test_a_harm_that_cannot_be_told_counts_as_none(data):
 @pytest.mark.parametrize(("results", "shares"), [([], (1.0,)), ([None], ())])
 def test_nothing_to_try_is_refused(data, results, shares):
     X, y, task = data
-    with pytest.raises(ValueError, match="results and shares of strongest_replay must hold one at least"):
-        strongest_replay(results, MTRLRegressor(), X, y, task=task, harm=lambda _: 0.0, shares=shares)
+    with pytest.raises(ValueError, match="results and shares of strongest_transfer must hold one at least"):
+        strongest_transfer(results, MTRLRegressor(), X, y, task=task, harm=lambda _: 0.0, shares=shares)

@@ -102,10 +102,10 @@ class Attack(ABC):
         ----------
         model : MTRLRegressor, MTRLClassifier, LambdaSearch, Coupled or Sanitised
             The victim's settings; left untouched, fitted or not. A search plans with the lambdas that it has on clean
-            rows; a filter, and a rule for Omega, are known to the attacker. Weights that it was fitted with are no
-            setting: here its rows count alike, clean and injected ones.
+            rows; a filter, and a rule for Omega, are known to the attacker. Sample weights of an earlier fit are not
+            used: all rows, clean and injected, have equal weight.
         X, y, task
-            The clean training data, as for ``model.fit``; features within the threat's region, as a rule.
+            The clean training data, as for ``model.fit``; features should lie within the threat's region.
         threat : ThreatModel
         random_state : int, Generator or None
 

@@ -1,4 +1,4 @@
-"""Which tasks to attack: the best k accounts, by a greedy search on the exact gradient or by trying all subsets."""
+"""Which tasks to attack: the best k, by a greedy search on the exact gradient or by trying all subsets."""
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import astuple, dataclass, replace
@@ -119,7 +119,7 @@ def choose_attackers(
     with it the first-order effect of any row in any task (Koh and Liang 2017, see ``Influence``); each candidate's
     rows climb it to where they seem best, the most promising candidates are tried by a short ascent of their rows
     and the earlier ones together, and the best is kept. First-order effects alone choose badly where candidates are
-    close: they know nothing of how the model settles.
+    close: they ignore how the model reacts.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def choose_attackers(
     Raises
     ------
     ValueError
-        For unknown tasks, a k above the number of candidates whose budget comes to a row, or as ``PATOM.poison``.
+        For unknown tasks, a k above the number of candidates whose budget amounts to a row, or as ``PATOM.poison``.
 
     Examples
     --------
@@ -262,7 +262,7 @@ def _exhaustive(
     highest = -np.inf
     for attackers in combinations(candidates, k):
         result = poison(attackers)
-        # She ranks by what she sees: a grey-box attacker never meets the true victim before the attack.
+        # A grey-box attacker ranks by her surrogate: she does not know the true victim before the attack.
         utility = result.utility if result.threat.knowledge is None else result.expected_utility
         if utility > highest:
             best, highest = result, utility

@@ -1,6 +1,6 @@
 """Where an attack starts: injected rows drawn at random.
 
-The paper does not say how it draws labels; the choices here are the ones an attacker would think of first.
+The paper does not say how it draws labels; these are the simplest choices.
 """
 
 from dataclasses import replace
@@ -71,7 +71,7 @@ def slipping(program: Bilevel, injection: Injection, rng: np.random.Generator) -
 
 
 def _beyond(program: Bilevel, injection: Injection, ahead: FloatArray) -> FloatArray:
-    """Points outside the region in these directions, whatever its size; where it has no end, some way out."""
+    """Points outside the region in these directions; far points where the region is unbounded."""
     for power in range(1, _FURTHER + 1):
         points = injection.X + _FAR**power * ahead
         if not program.places.contains(points, injection.task_index, injection.y).any():

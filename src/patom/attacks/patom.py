@@ -39,7 +39,7 @@ from patom.results.methods import Method
 
 Callback = Callable[[int, FloatArray], None]
 _STRETCH = 16_384
-"""Samples held in memory at a time."""
+"""Samples that are held at a time."""
 _BLOCK = 32  # samples: fewer make narrow matrix products, more a long recurrence
 _TILE = 64  # injected rows handled together, side by side in memory
 _WIDTH = 8  # of which the processor takes so many at once
@@ -263,7 +263,7 @@ def _work(
     tiles: FloatArray, first: int, last: int, samples: FloatArray, pushes: FloatArray, group: IntArray,
     gains: FloatArray, limit: float, bounds: IntArray, grams: FloatArray,
 ) -> None:  # fmt: skip
-    """Some tiles' share: block after block, each for all tiles in turn, so that its samples stay at hand."""
+    """Some tiles' share: block after block, each for all tiles in turn, so that its samples stay in cache."""
     d = samples.shape[1]
     sums, dots, steps = np.empty(d * _TILE), np.empty(_BLOCK * _TILE), np.empty(_BLOCK * _TILE)
     for k in range(bounds.size - 1):

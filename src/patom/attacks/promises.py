@@ -23,7 +23,7 @@ _ROUNDING = 1e-9  # of a task's targets: low + high - y may leave the range by a
 def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, attack: str) -> None:
     """Refuse injected rows that the threat model does not allow; costs one pass over them.
 
-    Features must lie in the region, with whole numbers and one-hot groups where asked for; labels must be one of the
+    Features must lie in the region, and its whole numbers and one-hot groups must be such; labels must be one of the
     classes, or in the range of the threat model; and no task may have more rows than its budget.
 
     Raises

@@ -1,4 +1,4 @@
-"""Attack results as files: an archive without pickle, of which nothing is believed that it could not be saved with."""
+"""Attack results as files: an archive without pickle; a file is refused unless ``save`` could have written it."""
 
 import json
 from collections.abc import Mapping
@@ -141,12 +141,12 @@ def _notes(text: str) -> dict[str, Any]:
 
 
 def _threat(notes: dict[str, Any], arrays: Mapping[str, AnyArray]) -> ThreatModel:
-    told = notes["threat"]
-    if not isinstance(told, dict) or not set(told) <= set(_ASIDE):
+    described = notes["threat"]
+    if not isinstance(described, dict) or not set(described) <= set(_ASIDE):
         raise ValueError(f"its notes on the threat must be of {', '.join(_ASIDE)}")
     aside = {name: array for name, array in arrays.items() if name.startswith("array_")}
-    parts = {name: restore(part, aside, _STORED) for name, part in told.items()}
-    if sorted(mentioned(told)) != sorted(aside):
+    parts = {name: restore(part, aside, _STORED) for name, part in described.items()}
+    if sorted(mentioned(described)) != sorted(aside):
         raise ValueError("its arrays are not those of its notes, each once")
     try:
         return ThreatModel(
@@ -156,11 +156,12 @@ def _threat(notes: dict[str, Any], arrays: Mapping[str, AnyArray]) -> ThreatMode
         raise ValueError(f"its threat model is none: {error}") from None
 
 
-def _cost(told: Any) -> Tally:
+def _cost(counts: Any) -> Tally:
     names = {part.name for part in fields(Tally)}
-    if not isinstance(told, dict) or set(told) != names or not all(type(n) is int and n >= 0 for n in told.values()):
+    whole = isinstance(counts, dict) and all(type(n) is int and n >= 0 for n in counts.values())
+    if not whole or set(counts) != names:
         raise ValueError(f"its cost must be counts of {', '.join(sorted(names))}")
-    return Tally(**told)
+    return Tally(**counts)
 
 
 def _status(name: Any) -> AttackStatus:

@@ -1,4 +1,4 @@
-"""Attacks on models that cannot be differentiated: planned against others, the best of them kept."""
+"""Attacks on models that cannot be differentiated: planned against other models, and the best of them kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Transferred:
     harm: float
 
 
-def strongest_replay(
+def strongest_transfer(
     results: Sequence[AttackResult],
     victim: Any,
     X: npt.ArrayLike,
@@ -36,8 +36,8 @@ def strongest_replay(
 ) -> Transferred:
     """The attack that harms a victim the most, of some that were planned against other models.
 
-    What an attacker does who can fit the victim but not see through it: problem (1) with other lambdas, losses or
-    filters stands in, and the victim decides. A lower bound of what she could do.
+    For an attacker who can fit the victim but cannot differentiate it: she plans against problem (1) with other
+    lambdas, losses or filters, and keeps what harms the victim most. A lower bound of what she could do.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def strongest_replay(
         Of a fitted model, larger is worse; NaN counts as none.
     shares : sequence of float, default (1.0,)
         For regression: shares of the way from what the clean victim predicts for an injected row to its planned
-        target, each tried, as a loss that gives up on rows far off believes those nearer. ``SHARES`` are some.
+        target, each tried: a loss that ignores rows far from the fit may follow nearer ones. ``SHARES`` are some.
 
     Returns
     -------
@@ -72,12 +72,12 @@ def strongest_replay(
     >>> attack = ProjectedAscent(max_iter=5, n_starts=1)
     >>> plans = [attack.poison(MTRLRegressor(c, c), **data, threat=threat, random_state=0) for c in (0.1, 0.001)]
     >>> loss = lambda model: float(np.mean((X[:10, 0] - model.predict(X[:10], task=task[:10])) ** 2))
-    >>> best = strongest_replay(plans, ARMULRegressor(), **data, harm=loss)
+    >>> best = strongest_transfer(plans, ARMULRegressor(), **data, harm=loss)
     >>> best.harm == max(loss(plan.refit(ARMULRegressor(), **data)) for plan in plans)
     True
     """
     if not results or not shares:
-        raise ValueError("results and shares of strongest_replay must hold one at least.")
+        raise ValueError("results and shares of strongest_transfer must hold one at least.")
     tried = [_met(result, result.y, result.refit(victim, X, y, task=task), harm) for result in results]
     if is_classifier(victim) or set(shares) == {1.0}:
         return max(tried, key=lambda one: one.harm)

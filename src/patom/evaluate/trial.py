@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import AttackResult, AttackStatus, ThreatModel
-from patom.attacks.transfer import SHARES, strongest_replay
+from patom.attacks.transfer import SHARES, strongest_transfer
 from patom.core.arrays import AnyArray, FloatArray
 from patom.datasets.dataset import LongTable
 from patom.evaluate.defended import Victim
@@ -86,7 +86,7 @@ def attempt(
     Notes
     -----
     A victim that cannot be differentiated has stand-ins. Each of them is attacked, and the rows that raise the victim's
-    own loss most are kept (``strongest_replay``).
+    own loss most are kept (``strongest_transfer``).
     """
     believed = victim if planned is None else planned
     X, y, task = split.train
@@ -100,7 +100,7 @@ def attempt(
         else:
             harm = partial(target_loss, learner=victim.learner, split=split, targets=threat.targets)
             shares = SHARES if believed.stand_ins else (1.0,)
-            met = strongest_replay(results, victim.model, X, y, task=task, harm=harm, shares=shares)
+            met = strongest_transfer(results, victim.model, X, y, task=task, harm=harm, shares=shares)
             result, model = met.result, met.model
     return Trial(replace(result, model=None), model, decide(model, split.kind, split.test.X, split.test.task))
 

@@ -1,1 +1,1 @@
-"""What the attacker wants (``objectives``, ``aim``), knows (``knowledge``) and may do (``places``): the ``threat``."""
+"""The ``threat`` model: what she wants (``objectives``, ``aim``), ``knowledge``, and ``places`` of her rows."""

@@ -1,4 +1,4 @@
-"""Rows that an attacker names herself, of an objective or of a sample of her own: checked once, kept read-only."""
+"""Rows that are given with an objective or with a grey-box attacker: checked once and kept read-only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def keep_rows(holder: Any) -> None:
 
 
 def labels_of(holder: Any) -> AnyArray:
-    """The rows' task labels as an array, shape (q,); task 0 for all where none were named."""
+    """The rows' task labels as an array, shape (q,); task 0 for all where none are given."""
     return as_labels(None if holder.task is None else list(holder.task), holder.X.shape[0])
 
 

@@ -1,4 +1,4 @@
-"""What an attacker knows. White-box, she knows all; grey-box, she plans on a surrogate and meets the true victim."""
+"""What an attacker knows: everything (white box), or a surrogate on which she plans (grey box)."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -20,21 +20,21 @@ from patom.models.settings import require_at_least
 class GreyBox(ByValue):
     """An attacker who has a sample of the data, or data of her own, and may guess the lambdas wrong.
 
-    She knows the model's form, a given Omega included, and how many rows each task has; her rows are repeated up to
-    that number, or thinned out to it, so that the injected ones weigh what they will. Those are chosen on the
-    surrogate and measured on the true victim.
+    She knows the model's form, a given Omega included, and how many rows each task has. Her rows are repeated or
+    thinned out to that number, so that an injected row has the weight that it will have at the victim. Injected rows
+    are chosen on the surrogate and measured on the true victim.
 
     Parameters
     ----------
     share : float, default 0.5
         Part of each task's clean rows that she has seen, drawn at random, at least one row a task; in (0, 1].
-        Takes no part where she has rows of her own.
+        Not used where she has rows of her own.
     lambda_1, lambda_2 : float, optional
-        What she takes them for; None for the true ones.
+        Her guesses; None for the true values.
     X, y, task : arrays of shape (q, d), (q,) and (q,), optional
         Rows of her own. They must hold the attackers and the targets; of tasks that they don't hold she knows nothing.
     seed : int, default 0
-        Of the draw.
+        Seed of the draw.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What an attacker may want; each answers with its ``Aim`` on a given problem.
+"""What an attacker may want; every objective makes an ``Aim`` from a given problem.
 
 The paper's is ``Availability``, the target tasks' training loss. All are maximised.
 """
@@ -33,7 +33,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Availability(ByValue):
-    """Raise the target tasks' loss: on their clean training rows (paper, eq. 2), or on rows of one's own.
+    """Raise the target tasks' loss: on their clean training rows (paper, eq. 2), or on rows that are given here.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class Targeted(ByValue):
 class Sparing:
     """Another objective, less ``weight`` times the mean training loss of the tasks that are not targets.
 
-    A stealthy attacker's: harm to tasks that she doesn't aim at would give her away.
+    For an attacker who wants to stay unnoticed: harm to other tasks would give her away.
 
     Parameters
     ----------

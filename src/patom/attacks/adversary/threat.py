@@ -40,7 +40,7 @@ class ThreatModel:
         ``Sparing`` the other tasks.
     label_range : pair of floats, optional
         Smallest and largest target of an injected row, for regression; None for those of the task's clean rows.
-        Classes are never others than the two.
+        A classifier's injected rows have one of its two classes.
     columns : Columns, optional
         Columns of whole numbers and one-hot groups. Attacks ignore them on the way and round at the end.
     knowledge : GreyBox, optional
@@ -114,7 +114,7 @@ class ThreatModel:
         >>> ThreatModel(targets=[0], attackers=[0, 1], budget=0.3).injected_counts(np.array([10, 3]))
         array([3, 0])
         """
-        # 0.3 * 10 is 3 in every reading but float64's: the margin keeps such products whole.
+        # A product such as 0.29 * 100 is below 29 in float64; the margin keeps it whole.
         counts = np.floor(self.budget * clean_counts + 1e-9).astype(np.int64)
         if not counts.any():
             raise ValueError(

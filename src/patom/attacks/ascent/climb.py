@@ -1,4 +1,4 @@
-"""One ascent: spectral projected steps with a memory, stretch by stretch, and flips of classes in between."""
+"""One ascent: stretches of spectral projected steps, with flips of classes between them."""
 
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ from patom.attacks.records import AttackStatus
 from patom.core.arrays import FloatArray
 from patom.core.solvers.solution import Solution
 
-_MEMORY = 5  # iterates, above the lowest of which a move must rise (Grippo, Lampariello and Lucidi 1986)
-_STRETCHES = (5, 15, 20)  # moves with one kind of scales before the other has its turn; the last length stays
-_FEWEST = 0.1  # share of the flips that promise something, below which they are given up
+_RECENT = 5  # iterates, above the lowest of which a move must rise (Grippo, Lampariello and Lucidi 1986)
+_STRETCHES = (5, 15, 20)  # moves with one kind of scales before the other is used; the last length is repeated
+_FEWEST = 0.1  # share of the promising flips below which flipping is given up
 _SHORTEST = 1e-4  # of a move, before it is given up
 _SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
 _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
@@ -26,7 +26,7 @@ _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
 
 @dataclass
 class Spot:
-    """Injected rows, the optimum under them, the utility there and, once asked for, its derivatives."""
+    """Injected rows, the optimum under them, the utility there and, once computed, its derivatives."""
 
     injection: Injection
     solution: Solution
@@ -75,20 +75,20 @@ class Climb:
 
     def _stretch(self, best: Spot, record: Run, length: int, *, per_row: bool) -> Spot:
         """Steps with one kind of scales, from the best spot known to the best one met."""
-        coordinates, here, memory = self.coordinates, best, deque([best.utility], maxlen=_MEMORY)
+        coordinates, here, recent = self.coordinates, best, deque([best.utility], maxlen=_RECENT)
         slopes = self._slopes(here)
         scales, last = first_scales(slopes, coordinates.size, per_row=per_row), self.tried + length
         while self.tried < min(last, self.max_iter) and slopes.any():
             Z = coordinates.of(here.injection)
             move = coordinates.project(here.injection, Z + scales * slopes) - Z
-            ahead = self._search(here, move, float(np.vdot(slopes, move)), min(memory))
+            ahead = self._search(here, move, float(np.vdot(slopes, move)), min(recent))
             if ahead is None:
                 break
             fallen, slopes = slopes, self._slopes(ahead)
             made = coordinates.of(ahead.injection) - Z
             scales = next_scales(scales, made, fallen - slopes, slopes, coordinates.size, per_row=per_row)
             here = ahead
-            memory.append(here.utility)
+            recent.append(here.utility)
             best = self._kept(here, best, record)
         return best
 

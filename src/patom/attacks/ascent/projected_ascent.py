@@ -22,24 +22,24 @@ _FURTHER_STARTS = ("corners", "clusters", "resampled", "uniform")
 class ProjectedAscent(Attack):
     """Move all injected rows along the gradient at once, in spectral projected steps that need no tuning.
 
-    Steps have the length of Barzilai and Borwein, for each row its own or for all rows one, whichever gets on, and
-    are shortened until the utility is above the lowest of the last five (Birgin, Martinez and Raydan 2000). So the
-    scales of losses, targets and lambdas drop out. The iterates that are kept are those that reach a new highest
-    utility: it never falls from one to the next, and the last is the best. ``history`` has a row for the start and one
-    for each of these, numbered as it was tried.
+    Steps have the length of Barzilai and Borwein, in turn one length for each row and one for all rows, and are
+    shortened until the utility is above the lowest of the last five (Birgin, Martinez and Raydan 2000). So they do
+    not depend on the scales of losses, targets and lambdas. The iterates that are kept are those that reach a new
+    highest utility: it never falls from one to the next, and the last is the best. ``history`` has a row for the start
+    and one for each of these, numbered as it was tried.
 
     Parameters
     ----------
     gradient : {"exact", "frozen_covariance", "paper"}, default "exact"
         See ``patom.attacks.gradients``. The paper's is the cheapest and, for indirect attacks, poor.
     max_iter : int, default 40
-        Moves tried in each start, each with one solve of (1) from the optimum before; every move that is made costs a
-        linear system besides, but for the paper's gradient.
+        Moves tried in each start, each with one solve of (1) from the optimum before; every move that is made also
+        costs a linear system, except with the paper's gradient.
     optimise_labels : bool, default False
         Move targets too: within the threat's range of labels together with the features; classes flip where the
         gradient says that flipping pays, the most promising first. Otherwise they stay as drawn.
     features, labels : str, default "uniform" and "resampled"
-        How the injected rows of the first start are drawn, see ``patom.attacks.draws.draw``; it is the random attack's.
+        How the injected rows of the first start are drawn, as in ``RandomAttack``: see ``patom.attacks.draws.draw``.
     n_starts : int, default 3
         Starts, of which the one with the highest utility is kept: an ascent ends in a local optimum, and with few rows
         to inject they differ. After the first come rows in far corners of the region, in clusters there, and clean

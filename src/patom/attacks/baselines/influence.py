@@ -31,7 +31,7 @@ class Influence(OneShot):
     where g_i, the gradient of the task's mean loss, is the same for every row: the first part decides where they go.
     Section 5.2 moves pixels of training images along this score's slope; here injected rows climb it, each by
     itself. All see the same v and W: what one row does to the effect of the next is ignored, and rows of a task tend
-    to the same few places. That is the price of one shot.
+    to the same few places. That is the price of placing all rows at once.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Influence(OneShot):
     climb_steps : int, default 100
         Most steps of the climb; none needs a fit.
     features, labels : str, default "uniform" and "resampled"
-        How the rows are drawn from which they climb, see ``patom.attacks.draws.draw``; they are the random attack's.
+        How the rows are drawn from which they climb, as in ``RandomAttack``: see ``patom.attacks.draws.draw``.
 
     Notes
     -----
@@ -78,14 +78,14 @@ class Influence(OneShot):
         start = draw(program, self.features, self.labels, rng)
         size = typical_distance(program, start, rng)
         v = adjoint(program, None, W, accuracy=Accuracy(factored=True))[0].v
-        # Both versions together count as twice the rows of a task, which scales its heights alike.
+        # With both versions each row of a task counts twice, which scales all its heights by the same factor.
         versions = stacked(with_either_label(program, start)) if self.optimise_labels else start
         climbed = most_effective(program, W, v, versions, size, self.climb_steps)
         return highest(climbed, start.y.size, partial(effects, program, W, v))
 
 
 def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
-    """Each row's first-order effect, shape (r,), but for what is the same for all rows of its task."""
+    """Each row's first-order effect, shape (r,), without the part that is the same for all rows of its task."""
     along = np.einsum("rp,rp->r", append_constant(injection.X), v[injection.task_index])
     return np.asarray(program.lower.duals(injection, W) * along)
 

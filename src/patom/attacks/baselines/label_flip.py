@@ -1,4 +1,4 @@
-"""Label flipping: clean rows of the attacking tasks once more, with labels as wrong as the threat model allows."""
+"""Label flipping: copies of clean rows of the attacking tasks, with labels as wrong as the threat model allows."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
@@ -23,7 +23,7 @@ class LabelFlip(OneShot):
     The literature flips labels of training rows in place; here flipped copies join the clean rows, so that all attacks
     share one threat model. Rows are ranked once, under the model fitted on clean data; the searches over sets of
     flips of Xiao, Xiao and Eckert (2012) and Paudice, Munoz-Gonzalez and Lupu (2018) are left out. The
-    targets play no part: an indirect attack flips the attackers' labels and hopes.
+    targets are not used: whether flips in the attacking tasks affect them depends on the coupling.
 
     A regression's target moves to the end of its allowed range that is further from it. To first order a row's effect
     is a multiple of its slope l', which never rises with the label: no label in between, the mirrored one included,

@@ -27,7 +27,7 @@ _LOOSE = 1e-4  # relative gap of a fit on the way, or of a decoy's
 _SHARES = (0.1, 0.5, 1.0)  # of a task's rows, those of the highest loss, which a decoy turns
 _REPEATS = (1, 2, 4)  # of the turned rows
 _FAR, _STEPS = 1e3, 30  # of the climbs of "online": the distance of a far start, beyond any region of the data's scale
-_MEMORY = 5  # steps of "kkt", below the highest of which a step must fall (Grippo, Lampariello and Lucidi 1986)
+_RECENT = 5  # steps of "kkt", below the highest of which a step must fall (Grippo, Lampariello and Lucidi 1986)
 _SHORTEST, _SUFFICIENT = 1e-4, 1e-4
 _RIDGE = 1e-10  # of the lambdas: makes R* differentiable where lambda_1 = 0
 
@@ -52,10 +52,10 @@ class ModelTargeted(Attack):
     max_iter : int, default 200
         Moves tried for each decoy by "kkt".
     optimise_labels : bool, default False
-        Choose the class, or one of the two extreme targets, that speaks most for the decoy, as both papers choose
+        Choose the class, or one of the two extreme targets, that favours the decoy most, as both papers choose
         labels; "kkt" does so once, at the rows drawn. Otherwise labels stay as drawn.
     features, labels : str, default "uniform" and "resampled"
-        How the injected rows are drawn at the start, see ``patom.attacks.draws.draw``; it is the random attack's.
+        How the injected rows are drawn at the start, as in ``RandomAttack``: see ``patom.attacks.draws.draw``.
     n_starts : int, default 1
         Independent starts; the one with the highest utility is kept.
 
@@ -206,7 +206,7 @@ class LossDifference:
         return np.asarray(ahead - loss.slope(there, rows.y)[:, None] * self.decoy[task, :-1])
 
     def labelled(self, rows: Injection) -> Injection:
-        """The rows, each with the class or the extreme target that speaks more for the decoy."""
+        """The rows, each with the class or the extreme target that favours the decoy more."""
         return highest(stacked(with_either_label(self.program, rows)), rows.y.size, self.values)
 
     def largest(self, rows: Injection, size: float, *, labels: bool) -> Injection:
@@ -286,7 +286,7 @@ def settle(merit: Stationarity, injection: Injection, coordinates: Coordinates, 
     """
     best = here = injection
     value = lowest = merit.gap(here)
-    memory, tried, slopes = deque([value], maxlen=_MEMORY), 0, -merit.slopes(here)
+    recent, tried, slopes = deque([value], maxlen=_RECENT), 0, -merit.slopes(here)
     scales = first_scales(slopes, coordinates.size, per_row=False)
     while tried < max_iter and slopes.any():
         Z = coordinates.of(here)
@@ -297,7 +297,7 @@ def settle(merit: Stationarity, injection: Injection, coordinates: Coordinates, 
         while length >= _SHORTEST and tried < max_iter:
             ahead = coordinates.injection(here, Z + length * move)
             fallen, tried = merit.gap(ahead), tried + 1
-            if fallen <= max(memory) - _SUFFICIENT * length * slope:
+            if fallen <= max(recent) - _SUFFICIENT * length * slope:
                 break
             length = shortened(length, value - fallen, slope)
         else:
@@ -306,7 +306,7 @@ def settle(merit: Stationarity, injection: Injection, coordinates: Coordinates, 
         made = coordinates.of(ahead) - Z
         scales = next_scales(scales, made, before - slopes, slopes, coordinates.size, per_row=False)
         here, value = ahead, fallen
-        memory.append(value)
+        recent.append(value)
         if value < lowest:
             best, lowest = here, value
     return best

@@ -1,4 +1,4 @@
-"""Rows that are placed each by itself: uphill on a function of one row, from several starts and with either label."""
+"""Rows that are placed one by one: each climbs a function of that row alone, from several starts, with either label."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -21,10 +21,10 @@ from patom.results.methods import Method
 class SingleTask(Attack):
     """Gradient ascent on linear learners that share nothing (Xiao et al. 2015; Jagielski et al. 2018).
 
-    Each attacking task counts as a learner of its own with a ridge of lambda_1 + lambda_2, which is what (1) is for
-    one task, and the rows climb the exact gradient of that surrogate (Xiao et al., section 3; Jagielski et al.,
-    section IV). Only the final rows meet the coupled victim: what she loses against ``ProjectedAscent`` is what
-    ignoring the coupling costs.
+    Each attacking task counts as a learner of its own with a ridge of lambda_1 + lambda_2, which is (1) for one task,
+    and the rows climb the exact gradient of that surrogate (Xiao et al., section 3; Jagielski et al., section IV). Only
+    the final rows are tried on the coupled victim: the difference to ``ProjectedAscent`` is the cost of ignoring the
+    coupling.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class SingleTask(Attack):
         Move targets too, as in ``ProjectedAscent``. Jagielski et al.'s OptP is this from ``features="resampled",
         labels="flipped"``.
     features, labels : str, default "uniform" and "resampled"
-        How the injected rows are drawn at the start, see ``patom.attacks.draws.draw``; it is the random attack's.
+        How the injected rows are drawn at the start, as in ``RandomAttack``: see ``patom.attacks.draws.draw``.
     n_starts : int, default 1
         Starts, of which the one that hurts the coupled victim most is kept.
 
@@ -46,7 +46,7 @@ class SingleTask(Attack):
     here: the penalties of (1) are smooth for one task.
 
     Without coupling, an attacking task that is not a target reaches no target. Its rows then raise its own training
-    loss, in the hope that the harm spreads; ``Sparing`` counts on, so it holds that harm against her.
+    loss, in the hope that the harm spreads; ``Sparing`` still counts that harm against her.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class SingleTask(Attack):
 
 
 def uncoupled(program: Bilevel) -> Bilevel:
-    """The program of one who takes each task for a learner of its own; its cost counts in the program's tally.
+    """The program of an attacker who takes each task for a separate learner; its cost counts in the same tally.
 
     Attacking tasks that are not targets add the mean training loss of their rows to the aim, as they reach nothing
     else.

@@ -41,7 +41,7 @@ class LossBound:
     W : array of shape (m, d + 1)
         The weights, bias last, that witness the bound.
     objective, objective_lower : float
-        G at ``W``, and a lower bound on its minimum over all W: how far the search for W might still come down.
+        G at ``W``, and a lower bound on its minimum over all W: how much lower the search for W could still get.
     factor : float
         1/t, see ``loss_bound``.
     X, y, task : arrays of shape (r, d), (r,) and (r,)
@@ -80,7 +80,7 @@ def loss_bound(
         Clean training rows, as for ``fit``.
     threat : ThreatModel
         With ``Availability()`` as its objective, and a ``Ball``, a bounded ``Box`` or an ``Ellipsoid``, one for all or
-        one a task (``ByTask``, ``OwnData`` of such a kind). The attacker's knowledge plays no part.
+        one a task (``ByTask``, ``OwnData`` of such a kind). The attacker's knowledge is ignored.
     max_iter : int, default 300
         Steps of the game, a fit each.
     tol : float, default 1e-2
@@ -144,7 +144,7 @@ def loss_bound(
 
 @dataclass(frozen=True)
 class Game:
-    """How far both sides came."""
+    """Bounds on the value of the game from both sides."""
 
     upper: float  # min over W of the objective with the worst rows is at most this, reached at ``W``
     lower: float  # and at least this, by the attacker's mixture of rows
