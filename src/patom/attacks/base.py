@@ -141,8 +141,54 @@ class Attack(ABC):
         with one_blas_thread():
             clean = program.solve(None)
             runs = choose(program, clean.W, rngs)
-        settings = {"name": type(self).__name__, **asdict(self)}
-        return _assembled(program, threat, settings, clean, runs, data, model)
+        return self._result(program, threat, clean, runs, data, model)
+
+    def _result(
+        self,
+        program: Bilevel,
+        threat: ThreatModel,
+        clean: Solution,
+        runs: list[Run],
+        data: tuple[Any, Any, Any],
+        model: Any,
+    ) -> AttackResult:
+        """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
+
+        Every attack's rows pass here, and are refused with a RuntimeError where the threat model does not allow them.
+        """
+        best = max(runs, key=lambda run: run.utility)
+        truth = program.truth
+        injection = _rounded(truth, threat, program.truly(best.injection))
+        require_kept(truth, threat, injection, type(self).__name__)
+        require_features(injection.X, name="X of the injected rows")
+        with one_blas_thread():
+            before = clean if truth is program else truth.solve(None)
+        y, task = truth.in_labels(injection)
+        result = AttackResult(
+            X=injection.X,
+            y=y,
+            task=task,
+            utility=best.utility,
+            clean_utility=truth.utility(before.W),
+            task_losses=np.recarray(truth.problem.tasks.size, TASK_LOSSES),
+            tasks=truth.problem.tasks,
+            history=np.array(best.records, dtype=HISTORY).view(np.recarray),
+            start_utilities=np.array([run.utility for run in runs]),
+            threat=threat,
+            attack={"name": type(self).__name__, **asdict(self)},
+            cost=replace(program.tally),
+            status=best.status,
+        )
+        fitted = result.refit(model, *data)
+        loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
+        W = np.column_stack([fitted.coef_, fitted.intercept_])
+        return replace(
+            result,
+            model=fitted,
+            utility=truth.utility(W),
+            task_losses=_task_losses(truth, before.W, W),
+            status=AttackStatus.UNCERTIFIED if loose else best.status,
+        )
 
 
 class OneShot(Attack):
@@ -157,54 +203,6 @@ class OneShot(Attack):
         for run in runs:
             run.fit(program, 0, W)
         return runs
-
-
-def _assembled(
-    program: Bilevel,
-    threat: ThreatModel,
-    settings: dict[str, Any],
-    clean: Solution,
-    runs: list[Run],
-    data: tuple[Any, Any, Any],
-    model: Any,
-) -> AttackResult:
-    """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
-
-    Every attack's rows pass here, and are refused with a RuntimeError where the threat model does not allow them.
-    """
-    best = max(runs, key=lambda run: run.utility)
-    truth = program.truth
-    injection = _rounded(truth, threat, program.truly(best.injection))
-    require_kept(truth, threat, injection, settings["name"])
-    require_features(injection.X, name="X of the injected rows")
-    with one_blas_thread():
-        before = clean if truth is program else truth.solve(None)
-    classes = getattr(truth.victim, "classes_", None)
-    result = AttackResult(
-        X=injection.X,
-        y=injection.y if classes is None else classes[(injection.y > 0.0).astype(int)],
-        task=truth.problem.tasks[injection.task_index],
-        utility=best.utility,
-        clean_utility=truth.utility(before.W),
-        task_losses=np.recarray(truth.problem.tasks.size, TASK_LOSSES),
-        tasks=truth.problem.tasks,
-        history=np.array(best.records, dtype=HISTORY).view(np.recarray),
-        start_utilities=np.array([run.utility for run in runs]),
-        threat=threat,
-        attack=settings,
-        cost=replace(program.tally),
-        status=best.status,
-    )
-    fitted = result.refit(model, *data)
-    loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
-    W = np.column_stack([fitted.coef_, fitted.intercept_])
-    return replace(
-        result,
-        model=fitted,
-        utility=truth.utility(W),
-        task_losses=_task_losses(truth, before.W, W),
-        status=AttackStatus.UNCERTIFIED if loose else best.status,
-    )
 
 
 def _rounded(program: Bilevel, threat: ThreatModel, injection: Injection) -> Injection:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import astuple, dataclass, replace
 from itertools import combinations
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,9 @@ from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.ascent.climb import Climb
-from patom.attacks.ascent.coordinates import typical_distance
+from patom.attacks.ascent.climb import Climb, typical_distance
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
-from patom.attacks.base import Run
+from patom.attacks.base import Attack, Run
 from patom.attacks.baselines.influence import effects, most_effective
 from patom.attacks.draws import draw
 from patom.attacks.gradients import ROUGH, adjoint
@@ -36,22 +35,6 @@ Method = Literal["greedy", "exhaustive"]
 _OWNER = "choose_attackers"
 _MOVES = 8  # of a trial's ascent
 _STEPS = 30  # of the climb to where rows seem best, which needs no fit
-
-
-class Attack(Protocol):
-    """Any attack of this package."""
-
-    def poison(
-        self,
-        model: Any,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        task: Any = None,
-        threat: ThreatModel,
-        random_state: int | np.random.Generator | None = None,
-    ) -> AttackResult:
-        """Compute the rows to inject."""
 
 
 class Tried(NamedTuple):

@@ -13,7 +13,7 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.injection import Injection
 from patom.attacks.lower_level import LowerLevel, lower_level
 from patom.attacks.records import Tally
-from patom.core.arrays import FloatArray, IntArray
+from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import positions
 from patom.core.regions import Region
 from patom.core.solvers.solution import Solution
@@ -72,6 +72,11 @@ class Bilevel:
         """Smallest and largest target that rows of these tasks may have."""
         low, high = self.label_bounds
         return low[task_index], high[task_index]
+
+    def in_labels(self, injection: Injection) -> tuple[AnyArray, AnyArray]:
+        """Targets and tasks of the rows, in the labels of the data."""
+        classes, task = getattr(self.victim, "classes_", None), self.problem.tasks[injection.task_index]
+        return (injection.y if classes is None else classes[(injection.y > 0.0).astype(int)]), task
 
     def project(self, X: FloatArray, injection: Injection) -> FloatArray:
         """The nearest allowed features for rows of the injection's tasks and labels."""

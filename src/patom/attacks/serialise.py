@@ -26,23 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Of the archives that are written. The first, of version 0.2.0, was the same without this number."""
-_STORED = known(
-    [
-        Availability,
-        Ball,
-        Box,
-        ByTask,
-        Columns,
-        Ellipsoid,
-        Fixed,
-        GreyBox,
-        Intersection,
-        OwnData,
-        Slab,
-        Sparing,
-        Targeted,
-    ]
-)
+_STORED = known([
+    Availability, Ball, Box, ByTask, Columns, Ellipsoid, Fixed, GreyBox, Intersection, OwnData, Slab, Sparing, Targeted,
+])  # fmt: skip
 _ASIDE = ("region", "objective", "label_range", "columns", "knowledge")  # of the threat model, stored by ``describe``
 _FLOATS = np.dtype(np.float64)
 _LAYOUTS = {

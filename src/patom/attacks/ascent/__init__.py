@@ -1,1 +1,1 @@
-"""Projected gradient ascent: the ``coordinates`` that move, the steps' lengths (``spectral_steps``), one ``climb``."""
+"""Projected gradient ascent: lengths of steps (``spectral_steps``), a ``climb`` from one start, and the attack."""

@@ -5,8 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.attacks.ascent.climb import Climb
-from patom.attacks.ascent.coordinates import typical_distance
+from patom.attacks.ascent.climb import Climb, typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw, slipping
 from patom.attacks.gradients import GRADIENTS, Gradient

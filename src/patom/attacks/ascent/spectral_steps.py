@@ -25,24 +25,11 @@ def first_scales(slopes: FloatArray, size: float, *, per_row: bool) -> FloatArra
 def next_scales(
     scales: FloatArray, move: FloatArray, fall: FloatArray, slopes: FloatArray, size: float, *, per_row: bool
 ) -> FloatArray:
-    """Factors for the next step: <move, move> / <move, fall>, the inverse curvature along the last move.
+    """Factors for the next step: <move, move> / <move, fall>, the inverse curvature along the last move; shape (r, 1).
 
-    Parameters
-    ----------
-    scales : array of shape (r, 1)
-        The last factors.
-    move, fall : arrays of shape (r, d)
-        The last move, and by how much the slopes fell along it.
-    slopes : array of shape (r, d)
-        The new slopes.
-    size : float
-        Of the region: no step is much longer, or next to nothing.
-    per_row : bool
-        A factor for each row by its own curvature, or one for all.
-
-    Returns
-    -------
-    array of shape (r, 1)
+    ``scales`` are the last factors, ``fall`` is by how much the slopes fell along the last ``move``, and ``slopes`` are
+    the new ones, all by row. No step is much longer than ``size``, that of the region, or next to nothing. With
+    ``per_row`` each row has a factor by its own curvature, else all rows have one.
     """
     squares, bends = (move**2).sum(axis=1, keepdims=True), (move * fall).sum(axis=1, keepdims=True)
     if not per_row:

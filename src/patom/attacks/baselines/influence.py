@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.attacks.ascent.coordinates import typical_distance
+from patom.attacks.ascent.climb import typical_distance
 from patom.attacks.base import OneShot
 from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
 from patom.attacks.draws import draw

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from patom.attacks.ascent.coordinates import Coordinates, typical_distance
+from patom.attacks.ascent.climb import Coordinates, typical_distance
 from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
 from patom.attacks.base import Attack, Run
 from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
@@ -183,11 +183,6 @@ class LossDifference:
 
     Convex in x by the first term and concave by the second, so it has local maxima. In the y of a regression it is
     monotone, as the slope of a convex function of y - z is, so that its largest value is at an extreme label.
-
-    Parameters
-    ----------
-    program : Bilevel
-    W, decoy : arrays of shape (m, p)
     """
 
     program: Bilevel
@@ -242,11 +237,6 @@ class Stationarity:
     lambda_2 ||W||_*. The gap R(W) + R*(V) - <W, V> allows for all that: it is 0 where W is optimal and only there, and
     bounds how far (1) at W is above its optimum. Its gradient in V is argmax_U {<U, V> - R(U)} - W.
     For independent tasks it is ||grad F(W)||^2 over twice the ridge, which is what Koh, Steinhardt and Liang minimise.
-
-    Parameters
-    ----------
-    program : Bilevel
-    W : array of shape (m, p)
     """
 
     program: Bilevel

@@ -19,14 +19,8 @@ _NONE = 1e-150  # a slope that counts as none
 def climb(program: Bilevel, start: Injection, heights: OfRows, slopes: OfRows, size: float, steps: int) -> Injection:
     """Projected steps uphill, each row's length its own: longer after a rise, shorter after none; labels stay.
 
-    Parameters
-    ----------
-    heights, slopes : callables (rows) -> array of shape (r,) and (r, d)
-        What each row climbs, and its gradient in the features.
-    size : float
-        Of the region: the first step's length.
-    steps : int
-        At most; each costs a projection of the rows.
+    Each row climbs ``heights`` along ``slopes``, its gradient in the features. ``size``, that of the region, is the
+    first step's length. Costs a projection of the rows for each of at most ``steps`` steps.
     """
     here, height = start, heights(start)
     length = np.full(height.size, size)

@@ -135,11 +135,10 @@ def loss_bound(
         value, t = _best_factor(program, game.upper + program.problem.tol, clean.W)
         rows = rounded(program, game)
         reached = program.utility(program.solve(rows, clean.W).W)
-    classes = getattr(program.victim, "classes_", None)
+    clean_loss = program.utility(clean.W)
     return LossBound(
-        value, reached, program.utility(clean.W), game.W, game.upper, game.lower, 1.0 / t, rows.X,
-        rows.y if classes is None else classes[(rows.y > 0.0).astype(int)], program.problem.tasks[rows.task_index],
-    )  # fmt: skip
+        value, reached, clean_loss, game.W, game.upper, game.lower, 1.0 / t, rows.X, *program.in_labels(rows)
+    )
 
 
 @dataclass(frozen=True)

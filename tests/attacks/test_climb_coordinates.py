@@ -5,7 +5,7 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ThreatModel
 from patom.attacks import ByTask
-from patom.attacks.ascent.coordinates import Coordinates, typical_distance
+from patom.attacks.ascent.climb import Coordinates, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
