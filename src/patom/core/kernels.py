@@ -3,7 +3,7 @@
 Every sum runs over one task's rows in order, whatever the number of threads, so results do not depend on it. Row ``j``
 of a pass is row ``order[j]`` of X, or ``j`` where ``order`` is empty. Features may be float32; where they have a column
 less than the weights, the constant is implied. Sums take two rows at a time, which hide each other's latency, and rows
-of weight 0 too: it costs less than to guess which they are.
+of weight 0 too, which costs less than a branch.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
 from patom.core.jit import compiled, compiled_serial
 
 AS_THEY_LIE: IntArray = read_only(np.empty(0, dtype=np.int64))
-"""The order of rows that lie task by task."""
+"""The order of rows that are sorted by task already."""
 
 
 @compiled

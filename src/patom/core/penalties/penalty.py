@@ -1,4 +1,4 @@
-"""What the solver asks of a penalty; for problem (1) ``spectral`` (Omega learned) and ``quadratic`` (given) answer."""
+"""What the solvers ask of a penalty R(W)."""
 
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class Model(Protocol):
         """Orthogonal projection onto the tangent space."""
 
     def curvature(self, V: FloatArray) -> FloatArray:
-        """The penalty's second derivative K along the manifold, applied to a tangent V (design: H + K)."""
+        """The penalty's second derivative K along the manifold at a tangent V; Newton's system is the data term's H + K."""
 
     def retract(self, V: FloatArray) -> FloatArray:
         """The point of the manifold next to W + V."""
@@ -52,7 +52,7 @@ class Regulariser(Protocol):
         """The second-order model at W, given the data term's gradient there."""
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
-        """W one simpler, by a rank (the nearest such matrix) or a group; None where that is not to be had."""
+        """The nearest W with one rank or group less; None where there is none."""
 
     def scaled(self, factor: float) -> "Regulariser":
         """R times ``factor``, for the solver's path from strong to weak penalties."""
@@ -83,7 +83,7 @@ def fenchel_gap(penalty: Regulariser, W: FloatArray, gradient: FloatArray, own: 
 
     f(W) + f*(-V) = -<W, V> holds exactly at V = -grad f(W), so the data term drops out. Only rounding can make the
     sum negative; its size then says how far the certificate can be trusted, so it counts as a gap. ``own``: R(W),
-    where it is at hand.
+    where it is known.
     """
     own = penalty.value(W) if own is None else own
     return abs(own + penalty.conjugate(-gradient) + float((W * gradient).sum()))

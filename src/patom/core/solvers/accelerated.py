@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,14 +10,14 @@ from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm
 from patom.core.jit import interruptible
 from patom.core.penalties.penalty import Regulariser
-from patom.core.rounding import Rounding
 from patom.core.solvers.compiled.oracle import compiled_oracle
+from patom.core.solvers.goal import Goal
 from patom.core.solvers.oracle import ArrayOracle, Oracle, Point
 from patom.core.solvers.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
 _PATIENCE = 10
-"""Stretches that the gap may take to halve, where rounding may be what keeps it."""
+"""Stretches without halving the gap after which rounding may be the reason."""
 _NEWTON_LENGTHS = tuple(0.25**k for k in range(6))
 
 
@@ -36,16 +37,16 @@ def solve(
     term : DataTerm
         f, see ``data_term.data_term``.
     penalty : Regulariser
-        R, see ``spectral`` (Omega learned) and ``quadratic`` (Omega given).
+        R, see ``core.penalties``.
     tol : float
         The gap aimed at: ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that
-        small targets are not solved sloppily.
+        small targets are solved as precisely.
     max_iter : int
         Bound on proximal-gradient and Newton steps together.
     start : array of shape (m, p), optional
         Warm start; zeros by default.
     polish : int, default 2
-        Newton steps past the gap aimed at. After two W, too, is as good as rounding allows, for about a third of a warm
+        Newton steps past the gap aimed at. Two make W as precise as rounding allows, for about a third of a warm
         start's time; None takes one where the gap is barely reached.
 
     Notes
@@ -60,20 +61,21 @@ def solve(
 def consult(
     oracle: Oracle, *, tol: float, max_iter: int, start: FloatArray | None = None, polish: int | None = 2
 ) -> Solution:
-    """Minimise what an oracle stands for, as ``solve`` does.
+    """Minimise the objective of an oracle, as ``solve`` does.
 
-    Without a warm start, at small lambdas, the oracle's own way to the optimum goes first, if it has one. Else the
+    Without a warm start, at small lambdas, the oracle's own approach to the optimum goes first, if it has one. Else the
     lambdas fall by tens from the data's scale to their values, each solve starting from the last: the rank then
-    grows from below, which is quick, instead of shrinking from above, which takes first-order steps beyond count.
+    grows from below, which is quick; to shrink from above it takes very many first-order steps.
     """
     scale, L, steps, W, near = oracle.scale, oracle.smoothness, 0, oracle.start(start), None
-    goal = _Goal(oracle, tol, 1.0, scale, L)
+    goal: Goal[Point] = Goal(tol, partial(oracle.rounding, scale=scale, L=L))
     falling = _falling(0.1 * L / sum(oracle.weights)) if start is None else []
     if falling:
         near, steps = _approach(oracle, L, max_iter, goal)
     for factor in falling if near is None else []:
         easier = oracle.scaled(factor)
-        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, _Goal(easier, 1e-2, np.inf, scale, L))
+        rough: Goal[Point] = Goal(1e-2, partial(easier.rounding, scale=scale, L=L), np.inf)
+        step = _descend(easier, easier.evaluate(W), L, max_iter - steps, rough)
         W, L, steps = step.point.W, step.L, steps + step.steps
     last = _descend(oracle, oracle.evaluate(W) if near is None else near, L, max_iter - steps, goal)
     point, steps = last.point, steps + last.steps
@@ -84,50 +86,25 @@ def consult(
     return _ended(oracle, oracle.certify(point), steps, goal, last.exhausted)
 
 
-def _as_good(point: Point, goal: "_Goal", exhausted: bool) -> Callable[[Point], bool] | None:
-    """Whether another point has the status of this one; None where that is not worth polishing."""
+def _as_good(point: Point, goal: Goal[Point], exhausted: bool) -> Callable[[Point], bool] | None:
+    """A test of whether another point has the status of this one; None where this one is not worth polishing."""
     if goal.reached(point):
         return goal.reached
     wrong = goal.rounding(point)
-    status = goal.status(point, wrong, exhausted)
-    return None if status is Status.MAX_ITER else lambda ahead: goal.status(ahead, wrong, exhausted) is status
+    status = goal.status(point, exhausted=exhausted, rounding=wrong)
+    if status is Status.MAX_ITER:
+        return None
+    return lambda ahead: goal.status(ahead, exhausted=exhausted, rounding=wrong) is status
 
 
-def _ended(oracle: Oracle, point: Point, steps: int, goal: "_Goal", exhausted: bool) -> Solution:
-    """What is said of a solve that ended at a point, or at W = 0 where the point is no better than that."""
+def _ended(oracle: Oracle, point: Point, steps: int, goal: Goal[Point], exhausted: bool) -> Solution:
+    """The solution at the point where a solve ended, or at W = 0 where the point is no better."""
     wrong = goal.rounding(point)
     if wrong.lost(point.objective):
         point = oracle.evaluate(oracle.start(None))
         wrong = goal.rounding(point)
-    gap, status = wrong.told(point.gap, goal.gap(point)), goal.status(point, wrong, exhausted)
-    return Solution(oracle.array(point.W), point.objective, gap, steps, status)
-
-
-@dataclass(frozen=True)
-class _Goal:
-    """A gap of ``tol`` times the objective, which counts as ``ceiling`` at most."""
-
-    oracle: Oracle
-    tol: float
-    ceiling: float
-    scale: float
-    L: float
-
-    def reached(self, point: Point) -> bool:
-        return point.gap <= self.gap(point)
-
-    def well_within(self, point: Point) -> bool:
-        """Whether the gap is so far below the goal that W, too, is good to some digits more than its square root."""
-        return point.gap <= 1e-4 * self.gap(point)
-
-    def gap(self, point: Point) -> float:
-        return self.tol * min(self.ceiling, point.objective)
-
-    def status(self, point: Point, wrong: Rounding, exhausted: bool) -> Status:
-        return wrong.status(point.gap, self.gap(point), exhausted=exhausted)
-
-    def rounding(self, point: Point) -> Rounding:
-        return self.oracle.rounding(point, self.scale, self.L)
+    gap, status = wrong.reported(point.gap, goal.gap(point)), goal.status(point, exhausted=exhausted, rounding=wrong)
+    return Solution(point.W, point.objective, gap, steps, status)
 
 
 @dataclass(frozen=True)
@@ -145,8 +122,8 @@ def _falling(largest: float) -> list[float]:
     return [10.0**k for k in range(int(np.log10(max(largest, 1.0))), 0, -1)]
 
 
-def _approach(oracle: Oracle, L: float, max_iter: int, goal: _Goal) -> tuple[Point | None, int]:
-    """A point near the optimum by the oracle's own way there and Newton's steps, None where that leads nowhere."""
+def _approach(oracle: Oracle, L: float, max_iter: int, goal: Goal[Point]) -> tuple[Point | None, int]:
+    """A point near the optimum by the oracle's own approach and Newton's steps; None where it is not near."""
     W, steps = oracle.approach(max_iter)
     if W is None:
         return None, steps
@@ -154,7 +131,7 @@ def _approach(oracle: Oracle, L: float, max_iter: int, goal: _Goal) -> tuple[Poi
     return (point if point.gap <= 1e-2 * point.objective else None), steps + taken
 
 
-def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: _Goal) -> _Descent:
+def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: Goal[Point]) -> _Descent:
     """Stretches of accelerated steps and Newton steps in turn; a stretch doubles where Newton did not help."""
     steps, stretch, last = 0, _FIRST_STRETCH, np.inf
     best, least, since = point, np.inf, 0
@@ -175,15 +152,15 @@ def _descend(oracle: Oracle, point: Point, L: float, max_iter: int, goal: _Goal)
 
 
 def _accelerate(oracle: Oracle, point: Point, L: float, length: int) -> tuple[Point, float]:
-    """The point so many accelerated steps ahead, unless it is worse; L doubled where that is because of L."""
+    """The point after so many accelerated steps, unless it is worse; L is doubled if it is too small."""
     ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
     if ahead.objective <= point.objective or ahead.gap < point.gap:
         return ahead, L
     return point, 2.0 * L if _overshoots(oracle, point, L) else L
 
 
-def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
-    """Newton steps at the rank of W and, where they get nowhere, one rank lower.
+def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: Goal[Point]) -> tuple[Point, int]:
+    """Newton steps at the rank of W and, where they gain nothing, one rank lower.
 
     A surplus singular value falls to zero at a rate of lambda_2 ||W||_*/L a first-order step, and a step along
     the matrices of W's rank cannot end there.
@@ -200,8 +177,8 @@ def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> 
     return point, taken
 
 
-def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: _Goal) -> tuple[Point, int]:
-    """Newton steps for as long as each does much; a proximal step before or after each lets the rank change."""
+def _newton(oracle: Oracle, point: Point, L: float, limit: int, goal: Goal[Point]) -> tuple[Point, int]:
+    """Newton steps for as long as each gains much; a proximal step before or after each lets the rank change."""
     taken, go_on = 0, True
     while go_on and taken < limit and not goal.reached(point):
         step, taken = oracle.newton(point, L, tolerance=1e-3), taken + 1
@@ -233,8 +210,8 @@ def _polish(oracle: Oracle, point: Point, L: float, steps: int, as_good: Callabl
     return point
 
 
-def _gains(point: Point, ahead: Point, goal: _Goal) -> bool:
-    """Whether a step was worth a Newton system: never uphill, and well on towards the optimum."""
+def _gains(point: Point, ahead: Point, goal: Goal[Point]) -> bool:
+    """Whether a step gained enough for a Newton system: it did not go uphill, and came well closer to the optimum."""
     descent = point.objective - ahead.objective
     if descent > 0.1 * point.gap:
         return True

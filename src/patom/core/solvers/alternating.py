@@ -1,22 +1,25 @@
 """The textbook alternation between W and Omega (Zhang and Yeung 2010), kept for fidelity to the literature.
 
 W's range never leaves Omega's, so once Omega is singular (after one sweep if there are more tasks than columns)
-the alternation can freeze short of the optimum, and it crawls before that. The gap tells.
+the alternation can stop moving short of the optimum, and it is slow before that. The gap shows it.
 """
+
+from functools import partial
 
 import numpy as np
 
-from patom.core.data_term import DataTerm, column_sizes
+from patom.core.data_term import DataTerm
 from patom.core.penalties.given import QuadraticPenalty
 from patom.core.penalties.independent import ridge
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.penalties.penalty import Regulariser, fenchel_gap
-from patom.core.rounding import rounding
+from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers.accelerated import solve
+from patom.core.solvers.goal import Goal
+from patom.core.solvers.oracle import ArrayOracle, Point
 from patom.core.solvers.solution import Solution, Status
 
 _A_SWEEP, _MOST = 50, 2000
-"""Steps for W given Omega: so many a sweep in the mean, and in one sweep. If they do not do, more will hardly."""
+"""Steps for W given Omega, at most: on average over the sweeps, and in one sweep. More would hardly help."""
 
 
 def alternate(
@@ -29,9 +32,9 @@ def alternate(
     term : DataTerm
     lambda_1, lambda_2 : float
     tol : float
-        Duality gap of the whole problem to stop at, as in ``solver.solve``.
+        Duality gap of the whole problem to stop at, as in ``accelerated.solve``.
     max_iter : int
-        Bound on the number of sweeps. Those that take very many steps end the alternation before.
+        Bound on the number of sweeps; sweeps of very many steps end the alternation earlier.
 
     Returns
     -------
@@ -39,23 +42,22 @@ def alternate(
         With status STALLED where a sweep no longer lowers the objective in float64 and the gap is above ``tol``.
     """
     learned = SpectralPenalty(lambda_1, lambda_2)
+    oracle = ArrayOracle(term, learned)
     penalty: Regulariser = ridge(term.shape[0], lambda_1 + lambda_2 * term.shape[0])  # Omega = I/m
-    W, objective, gap, status = np.zeros(term.shape), np.inf, np.inf, Status.MAX_ITER
-    scale, goal, sweep = term.value_and_gradient(W)[0], 0.0, 0
+    point, last, status, sweep = oracle.evaluate(np.zeros(term.shape)), np.inf, Status.MAX_ITER, 0
+    goal: Goal[Point] = Goal(tol, partial(oracle.rounding, scale=point.objective, L=0.0))
     left, solved = _A_SWEEP * max_iter + _MOST, True
     while solved and sweep < max_iter and status is Status.MAX_ITER:
-        found = solve(term, penalty, tol=min(tol, 1e-10), max_iter=min(_MOST, left), start=W)
-        W, left, solved = found.W, left - found.n_iter, found.status is not Status.MAX_ITER and left > found.n_iter
-        if W.any():
-            penalty = QuadraticPenalty(learned.relationship(W))
-        value, gradient = term.value_and_gradient(W)
-        last, objective = objective, value + learned.value(W)
-        gap, goal, sweep = fenchel_gap(learned, W, gradient), tol * min(1.0, objective), sweep + 1
-        if gap <= goal:
+        found = solve(term, penalty, tol=min(tol, 1e-10), max_iter=min(_MOST, left), start=point.W)
+        left, solved = left - found.n_iter, found.status is not Status.MAX_ITER and left > found.n_iter
+        if found.W.any():
+            penalty = QuadraticPenalty(learned.relationship(found.W))
+        point, sweep = oracle.evaluate(found.W), sweep + 1
+        if goal.reached(point):
             status = Status.CONVERGED
-        elif last - objective <= 1e-14 * objective:
+        elif last - point.objective <= 1e-14 * point.objective:
             status = Status.STALLED
-    wrong = rounding(column_sizes(term), W, scale=scale, steps=scale, strength=lambda_1 + lambda_2)
+        last = point.objective
     if status is Status.CONVERGED:
-        status = wrong.status(gap, goal, exhausted=False)
-    return Solution(W, objective, wrong.told(gap, goal), sweep, status)
+        status = goal.status(point, exhausted=False)
+    return Solution(point.W, point.objective, goal.reported(point), sweep, status)

@@ -56,18 +56,18 @@ def solve_tangent(
 ) -> LinearSolution:
     """Solve P (H + K) v = g for a tangent g by conjugate gradients, to a relative residual of ``tolerance``.
 
-    ``inverse``: about the inverse on the tangent space, to go by (``compact.adjoint.tangent_inverse``).
+    ``inverse``: an approximate inverse on the tangent space as preconditioner (``compiled.adjoint.tangent_inverse``).
     """
 
     def system(V: FloatArray) -> FloatArray:
         return model.project(hessian(V)) + model.curvature(V)
 
-    def guided(R: FloatArray) -> FloatArray:
+    def preconditioned(R: FloatArray) -> FloatArray:
         return R if inverse is None else inverse(R)
 
     residual, positive, products = g, True, 0
     v, norm, start = np.zeros_like(g), float(np.linalg.norm(g)), float(np.linalg.norm(g))
-    direction = guided(residual) if start > 0.0 else g
+    direction = preconditioned(residual) if start > 0.0 else g
     square = float(np.vdot(residual, direction))
     while norm > tolerance * start and products < min(max_products, 2 * residual.size):
         image = system(direction)
@@ -78,7 +78,7 @@ def solve_tangent(
         step = square / bend
         v = v + step * direction
         residual = residual - step * image
-        norm, next_one = float(np.linalg.norm(residual)), guided(residual)
+        norm, next_one = float(np.linalg.norm(residual)), preconditioned(residual)
         last, square = square, float(np.vdot(residual, next_one))
         direction = next_one + (square / last) * direction
     return LinearSolution(v, norm / start if start > 0.0 else 0.0, products, positive)

@@ -1,40 +1,29 @@
-"""What the solver asks about problem (1): values with certificates, first-order steps, Newton steps.
+"""What the accelerated solver asks about problem (1): values with certificates, first-order steps, Newton steps.
 
-The solver reads numbers only; W and its gradient are the oracle's own affair, so that one algorithm serves arrays in
-memory, compiled loops, and tasks spread over many machines.
+``ArrayOracle`` answers for any data term and regulariser, ``compiled.oracle`` for small problems with Omega learned.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, column_sizes
 from patom.core.penalties.penalty import Model, Regulariser, fenchel_gap, strength
-from patom.core.rounding import Rounding, rounding
+from patom.core.solvers.goal import Rounding, rounding
 from patom.core.solvers.newton import newton_direction
 
 
 @dataclass(frozen=True)
 class Point:
-    """W and what is known there.
+    """Weights and what is known there."""
 
-    Parameters
-    ----------
-    W, gradient : (m, p)
-        The weights, and the data term's gradient; arrays, or whatever the oracle keeps in their place.
-    objective, gap : float
-        Value of (1) and the Fenchel gap.
-    square : float
-        ||W||_F^2.
-    """
-
-    W: Any
-    gradient: Any
+    W: FloatArray  # (m, p)
+    gradient: FloatArray  # (m, p), of the data term
     objective: float
-    gap: float
-    square: float
+    gap: float  # Fenchel's
+    square: float  # ||W||_F^2
 
 
 class Step(Protocol):
@@ -42,7 +31,7 @@ class Step(Protocol):
 
     @property
     def base(self) -> Point:
-        """Where it starts: at the point asked about, or a proximal step from there."""
+        """Where it starts: at the given point, or a proximal step from there."""
 
     @property
     def slope(self) -> float:
@@ -72,33 +61,30 @@ class Oracle(Protocol):
 
     @property
     def patient(self) -> bool:
-        """Whether a Newton step that had to be shortened and did little is followed by another all the same."""
+        """Whether another Newton step follows even one that had to be shortened and gained little."""
 
     def scaled(self, factor: float) -> Self:
         """The same with the penalty times ``factor``."""
 
-    def start(self, W: FloatArray | None) -> Any:
-        """A (m, p) array, or zeros, as the oracle keeps weights."""
+    def start(self, W: FloatArray | None) -> FloatArray:
+        """The weights to start from: W as the oracle needs it in memory, or zeros."""
 
-    def array(self, W: Any) -> FloatArray:
-        """Weights as a (m, p) array."""
+    def approach(self, limit: int) -> tuple[FloatArray | None, int]:
+        """A W near the optimum from a cold start, or None, and the steps taken, ``limit`` at most."""
 
-    def approach(self, limit: int) -> tuple[Any | None, int]:
-        """A W near the optimum, from nothing in at most ``limit`` steps, and how many; None where it has no way."""
-
-    def evaluate(self, W: Any) -> Point:
+    def evaluate(self, W: FloatArray) -> Point:
         """Value, gradient and certificate at W."""
 
     def certify(self, point: Point) -> Point:
-        """The point once more, by the plain formulas: what a fit reports."""
+        """The point evaluated again by the plain formulas, which is what a fit reports."""
 
     def rounding(self, point: Point, scale: float, L: float) -> Rounding:
         """What rounding does to the point's gap; ``scale``: f(0), and L the smoothness."""
 
-    def accelerate(self, W: Any, L: float, steps: int) -> Any:
+    def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
         """The W after so many accelerated proximal steps of length 1/L."""
 
-    def proximal(self, W: Any, L: float) -> Any:
+    def proximal(self, W: FloatArray, L: float) -> FloatArray:
         """The W after one plain proximal step."""
 
     def residual(self, point: Point, L: float) -> float:
@@ -107,8 +93,8 @@ class Oracle(Protocol):
     def newton(self, point: Point, L: float, tolerance: float) -> Step:
         """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
 
-    def lower_rank(self, W: Any) -> Any | None:
-        """W one simpler, by a rank or a group; None where that is not to be had."""
+    def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        """The nearest W with one rank or group less; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +146,6 @@ class ArrayOracle:
 
     def start(self, W: FloatArray | None) -> FloatArray:
         return np.zeros(self.term.shape) if W is None else W
-
-    def array(self, W: FloatArray) -> FloatArray:
-        return W
 
     def approach(self, limit: int) -> tuple[None, int]:  # noqa: ARG002  (accelerated and Newton steps do it all)
         return None, 0

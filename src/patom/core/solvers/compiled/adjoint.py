@@ -1,4 +1,4 @@
-"""The second derivative at an optimum, factored: what makes its linear systems a matter of one product."""
+"""The second derivative at an optimum, factored, so that each of its linear systems takes one product."""
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs

@@ -1,4 +1,4 @@
-"""The data term of problem (1) for compiled loops: second moments for a quadratic loss, rows for the others."""
+"""The data term of problem (1) for compiled loops, by second moments or by rows as ``data_term`` has it."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Data(NamedTuple):
 
 
 def as_data(term: DataTerm) -> Data | None:
-    """The term's arrays; None for a term that is neither."""
+    """The arrays of a ``MomentTerm`` or ``RowTerm``; None for another term."""
     if type(term) is MomentTerm:
         return Data(term.A, term.b, term.constant, _NO_ROWS, AS_THEY_LIE, _NOTHING, _NOTHING, AS_THEY_LIE, 0, 0.0)
     if type(term) is RowTerm:

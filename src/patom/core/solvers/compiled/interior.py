@@ -68,17 +68,9 @@ class Direction(NamedTuple):
 def approach(
     data: Data, lambda_1: float, lambda_2: float, tolerance: float, limit: int
 ) -> tuple[FloatArray, int, bool]:
-    """W within about ``tolerance`` times the objective, the steps that it took, and whether it got there.
+    """W within about ``tolerance`` times the objective, the steps that it took, and whether it converged.
 
-    Parameters
-    ----------
-    data : Data
-        Of p = k features, as few as may be: a step costs O(m k^3 + m k^4 / 4 + k^6 / 24).
-    lambda_1, lambda_2 : float
-        lambda_2 > 0.
-    tolerance : float
-    limit : int
-        Bound on the steps.
+    A step costs O(m k^3 + m k^4 / 4 + k^6 / 24) for k columns; lambda_2 > 0; ``limit`` bounds the steps.
     """
     at = _start(data, lambda_1, lambda_2)
     W, residual = times(at.Y, at.S), np.empty(at.Y.shape)
@@ -139,7 +131,7 @@ def _complement(at: Iterate, lambda_2: float) -> FloatArray:
 def _step(
     at: Iterate, scaling: Scaling, blocks: FloatArray, residual: FloatArray, lambda_1: float, lambda_2: float
 ) -> Iterate:
-    """Mehrotra's: how far a step to mu = 0 would come says how much to centre, and what it would miss is corrected."""
+    """Mehrotra's: a trial step to mu = 0 says how much to centre, and its second-order error is corrected."""
     d, k = scaling.d, scaling.d.size
     answers = _responses(at, scaling, blocks, residual, lambda_1, lambda_2)
     factor, _ = cholesky(coupled(answers.M, answers.y, lambda_2))
@@ -262,22 +254,15 @@ def _complementarity(d: FloatArray, step: Direction, length: float) -> float:
 
 
 _FLOOR = 1e-6
-"""Singular value over the largest at which Omega is held up: Gram matrices know smaller ones badly."""
+"""Singular values of Omega are raised to this share of the largest: Gram matrices give smaller ones badly."""
 
 
 @called_exactly
 def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> FloatArray:
     """An orthonormal basis, shape (m, p), of the rows of W after ``sweeps`` of the alternation on f's model at 0.
 
-    Each sets Omega from W, then each task's weights in turn to what the other tasks' call for (Gauss and Seidel). The
-    first Omega is I/m.
-
-    Parameters
-    ----------
-    data : Data
-        Of m < p tasks.
-    lambda_1, lambda_2 : float
-    sweeps : int
+    Each sets Omega from W, then each task's weights in turn to their optimum given the other tasks' (Gauss and Seidel).
+    The first Omega is I/m. There must be fewer tasks than columns.
     """
     m, p = data.b.shape
     gradient, W = np.empty((m, p)), np.zeros((m, p))
@@ -291,7 +276,7 @@ def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> Floa
 
 @called_exactly
 def _precision(W: FloatArray) -> FloatArray:
-    """Omega^-1 for Omega = (W W')^1/2 / ||W||_*, its singular values held up."""
+    """Omega^-1 for Omega = (W W')^1/2 / ||W||_*, small singular values raised."""
     squares, U = spectrum(np.dot(W, W.T))
     s = np.sqrt(np.maximum(squares, _FLOOR**2 * squares[-1]))
     return np.dot(U * (s.sum() / s), U.T)

@@ -35,7 +35,7 @@ def frame(
     data: Data, W: FloatArray, gradient: FloatArray, L: float, lambda_1: float, lambda_2: float, full: bool
 ) -> Frame:
     """A proximal step, and the bases of its tangent space; ``full`` ones are square."""
-    # Made here: compiled code makes a named tuple by a call of Python, and a signal's exception there is fatal to it.
+    # Compiled code makes a named tuple by a call of Python, and would not survive the exception of a signal there.
     return Frame(*_frame(data, W, gradient, L, lambda_1, lambda_2, full))
 
 
@@ -91,9 +91,9 @@ def arrive(
 
 @called_exactly
 def retract(U: FloatArray, Qt: FloatArray, k: int, ahead: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The matrix of rank k, or less, next to ``ahead``, a step away from one with these bases; its singular values.
+    """The matrix of rank k or less next to ``ahead``, a step away from one with these bases, and its singular values.
 
-    One that the step takes through zero comes back with vectors at odds: it is to vanish, not to bounce.
+    One that the step takes through zero comes back positive, with vectors of opposite signs, and is set to 0.
     """
     u, s, vt = np.linalg.svd(ahead, full_matrices=False)
     left, right = np.dot(np.ascontiguousarray(U[:, :k]).T, u), np.dot(np.ascontiguousarray(Qt[:k]), vt.T)
@@ -116,17 +116,8 @@ def newton_step(
 ) -> tuple[FloatArray, float]:
     """V with P (H + K) V = -gradient on the tangent space at U diag(x) Q', shape (m, p), and V's slope.
 
-    Parameters
-    ----------
-    blocks : array of shape (m, p, p)
-    U, x, Qt : arrays of shape (m, k), (k,) and (k, p)
-    off : array of shape (m, p)
-        E, -grad f off the support.
-    gradient : array of shape (m, p)
-        Of f at U diag(x) Q'.
-    weights : (lambda_1, lambda_2)
-    tolerance : float
-        Bound on the residual's norm over the gradient's.
+    ``U``, ``x`` and ``Qt`` have shapes (m, k), (k,) and (k, p); ``off``, shape (m, p), is -grad f off the support, E in
+    ``FixedRankModel``; ``gradient`` is that of f; ``tolerance`` bounds the residual's norm over the gradient's.
     """
     lambda_1, lambda_2 = weights
     UG, GQ = np.dot(U.T, gradient), np.dot(gradient, Qt.T)
@@ -159,7 +150,7 @@ def _product(
     lambda_1: float,
     lambda_2: float,
 ) -> FloatArray:
-    """P (H + K) V for a tangent V: see ``core.spectral.FixedRankModel``."""
+    """P (H + K) V for a tangent V: see ``penalties.learned.FixedRankModel``."""
     HV = np.empty(V.shape)
     for i in range(V.shape[0]):
         np.dot(blocks[i], V[i], HV[i])

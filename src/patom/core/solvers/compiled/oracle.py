@@ -1,4 +1,4 @@
-"""The oracle of small problems: each of the solver's questions is a compiled call or two."""
+"""The oracle of small problems with Omega learned: each answer is one or two compiled calls."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,6 @@ from patom.core.compiled_losses import HUBER
 from patom.core.data_term import DataTerm
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
-from patom.core.rounding import Rounding
 from patom.core.solvers import choose
 from patom.core.solvers.choose import Approach
 from patom.core.solvers.compiled import interior, steps
@@ -19,22 +18,23 @@ from patom.core.solvers.compiled.interior import row_space, within
 from patom.core.solvers.compiled.newton import Frame, arrive, by_conjugate_gradients, frame, system
 from patom.core.solvers.compiled.steps import prox
 from patom.core.solvers.compiled.tangent import tangent_matrix
+from patom.core.solvers.goal import Rounding
 from patom.core.solvers.oracle import ArrayOracle, Point
 
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
-"""Length of a Newton step's proximal step over 1/L: the optimum is a fixed point at any length, and a long one finds
-its rank; where f is quadratic, Newton makes up for any harm that it does to the objective."""
+"""Length of the proximal step before a Newton step, over 1/L. The optimum is a fixed point at any length, and a long
+step finds its rank; where f is quadratic, Newton's step makes up for any rise of the objective."""
 _NEAR, _NEARBY = 1e-8, 1e-2
-"""How near it comes, over the objective: in all of W, and within a row space that is not quite the optimum's."""
+"""Relative gap at which the interior-point method ends: on all columns, and in a row space near the optimum's."""
 _STEPS = 12
-"""Interior-point steps after which it is not for this problem: curvature comes and goes, say, as rows cross margins."""
+"""Interior-point steps after which it gives up: curvature may come and go, say, as rows cross margins."""
 _SWEEPS = 3
 """Sweeps of the alternation that look for that row space."""
 
 
 @dataclass(frozen=True)
 class CompiledStep:
-    """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the point asked about."""
+    """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the given point."""
 
     oracle: "CompiledOracle"
     base: Point
@@ -52,7 +52,7 @@ class CompiledStep:
 
 @dataclass(frozen=True)
 class CompiledOracle:
-    """Problem (1) with Omega learned, on compiled code; see ``core.oracle.Oracle``."""
+    """Problem (1) with Omega learned, on compiled code; see ``core.solvers.oracle.Oracle``."""
 
     term: DataTerm
     data: Data
@@ -83,9 +83,6 @@ class CompiledOracle:
 
     def start(self, W: FloatArray | None) -> FloatArray:
         return np.zeros(self.data.b.shape) if W is None else np.ascontiguousarray(W)
-
-    def array(self, W: FloatArray) -> FloatArray:
-        return W
 
     def approach(self, limit: int) -> tuple[FloatArray | None, int]:
         m, p = self.data.b.shape
@@ -131,7 +128,7 @@ class CompiledOracle:
         return CompiledStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
 
     def factored(self, at: Frame) -> tuple[FloatArray, float]:
-        """Newton's step in coordinates and its slope, the system damped as much as it must be to be definite."""
+        """Newton's step in coordinates and its slope; the system is damped until it is positive definite."""
         matrix, g = system(self.data, at, *self.weights)
         if g.size == 0:
             return g, 0.0

@@ -135,7 +135,7 @@ def pack(A: FloatArray) -> FloatArray:
 
 @called_exactly
 def unpack(v: FloatArray, k: int) -> FloatArray:
-    """The symmetric matrix of shape (k, k) that ``pack`` gives v for."""
+    """The symmetric matrix of shape (k, k) that ``pack`` turns into v."""
     A, at = np.empty((k, k)), 0
     for i in range(k):
         for j in range(i + 1):
@@ -158,15 +158,7 @@ def places(k: int) -> tuple[IntArray, IntArray]:
 
 @called_exactly
 def coupled(M: FloatArray, y: FloatArray, weight: float) -> FloatArray:
-    """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i) on packed D: its lower triangle.
-
-    Parameters
-    ----------
-    M : array of shape (m, k, k)
-        Symmetric.
-    y : array of shape (m, k)
-    weight : float
-    """
+    """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i) for symmetric M_i, packed: the lower triangle."""
     m, k = y.shape
     pairs, entry = places(k)
     n = pairs.shape[0]

@@ -1,4 +1,4 @@
-"""First-order steps and certificates for ``SpectralPenalty``, compiled: prox, value, conjugate by singular values."""
+"""First-order steps and certificates for ``SpectralPenalty``, compiled: prox, value and conjugate of the spectrum."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from patom.core.jit import called_exactly
 from patom.core.solvers.compiled.data import Data, value_and_gradient
 
 _ROUNDED = 1e-7
-"""Threshold over largest singular value below which the square of a singular value is not good enough."""
+"""Threshold over the largest singular value below which squares of singular values are not precise enough."""
 
 
 @called_exactly
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
-    """As in ``core.spectral``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
+    """As in ``penalties.learned``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
     x, falls, k = np.zeros(s.size), 0.0, 0
     for i in range(s.size):
         further = falls if i == 0 else falls + i * (s[i - 1] - s[i])
@@ -35,7 +35,7 @@ def thin_gram(Z: FloatArray) -> FloatArray:
 def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """The proximal step from Z, shape (m, p), with ridge = 1 + lambda_1/L and nuclear = lambda_2/L.
 
-    Decomposes the Gram matrix of the thin side; where the threshold is so low that squares round it away, Z itself.
+    Decomposes the Gram matrix of the thin side, or Z itself where the threshold is so low that squares round it away.
     """
     if nuclear == 0.0:
         return Z / ridge
@@ -83,10 +83,10 @@ def evaluate(data: Data, W: FloatArray, lambda_1: float, lambda_2: float) -> tup
 def certify(
     data: Data, W: FloatArray, s: FloatArray, lambda_1: float, lambda_2: float
 ) -> tuple[FloatArray, float, float, float]:
-    """The same with W's singular values at hand.
+    """The same with W's singular values given.
 
-    The conjugate takes the gradient's singular values from their squares. It has all of its digits all the same: it
-    counts none below its threshold, which is at least lambda_2 times what it makes of the largest.
+    The conjugate takes the gradient's singular values from their squares and still has all of its digits: it uses none
+    below its threshold, which is at least lambda_2 times its x for the largest.
     """
     gradient = np.empty(W.shape)
     value = value_and_gradient(data, W, gradient)

@@ -1,7 +1,9 @@
-"""Newton's system in coordinates: V = U X Q' with X zero off the first k rows and columns (design, section 4).
+"""Newton's system in coordinates: V = U X Q' with X zero off the first k rows and columns.
 
-U and Q are full orthogonal bases that hold the singular vectors of P = U diag(x) Q', of rank k. Coordinates are the
-entries of X, row by row: p of each of the first k rows, then k of each other row, k (m + p - k) in all.
+U and Q are full orthogonal bases that hold the singular vectors of P = U[:, :k] diag(x) Q[:, :k]', of rank k. The
+matrices of rank k near P are P + U X Q' to first order, where X vanishes in the lower right block: a change there would
+raise the rank. So the coordinates of a tangent are the other entries of X, row by row: p of each of the first k rows,
+then k of each other row, k (m + p - k) in all.
 """
 
 import numpy as np
@@ -14,19 +16,11 @@ from patom.core.jit import called_exactly
 def tangent_system(
     blocks: FloatArray, U: FloatArray, x: FloatArray, Qt: FloatArray, off: FloatArray, lambda_1: float, lambda_2: float
 ) -> FloatArray:
-    """H + K in coordinates, shape (n, n): the upper triangle, the rest is not to be read.
+    """H + K in coordinates, shape (n, n): the upper triangle; the rest holds no values.
 
     Transposed, it is the lower triangle in LAPACK's order of storage, which it factors a fifth faster than the upper.
-
-    Parameters
-    ----------
-    blocks : array of shape (m, p, p)
-        H, block by block.
-    U, x, Qt : arrays of shape (m, m), (k,) and (p, p)
-        P = U[:, :k] diag(x) Qt[:k].
-    off : array of shape (min(m, p) - k,)
-        Singular values of -grad f off the support, rho_j <= lambda_2 ||P||_*, along the pairs of U and Q that follow.
-    lambda_1, lambda_2 : float
+    ``blocks``, shape (m, p, p), are H's; ``off``, shape (min(m, p) - k,), are the singular values of -grad f off the
+    support, rho_j <= lambda_2 ||P||_*, along the columns of U and Q after the first k.
     """
     m, p, k = U.shape[0], Qt.shape[0], x.size
     turned = np.empty((m, p, p))

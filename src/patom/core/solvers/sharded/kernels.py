@@ -1,8 +1,9 @@
 """Compiled passes over borrowed rows: one stream over the features, all work on a task done while it is in cache.
 
-The constant feature is implied: the last entry of w_i meets a 1 that is stored nowhere. ``order`` lists the rows
-task by task; where it is empty they lie so already. A kernel treats the tasks ``first`` to ``last - 1`` and reads and
-writes their rows of (m, p) arrays; sums over these tasks go to ``sums``. Features may be float32, sums are float64.
+The constant feature is implied: the last entry of w_i is multiplied by a 1 that is not in memory. ``order`` lists the
+rows task by task; where it is empty they are in that order already. A kernel treats the tasks ``first`` to ``last - 1``
+and reads and writes their rows of (m, p) arrays; sums over these tasks go to ``sums``. Features may be float32, sums
+are float64.
 """
 
 import numpy as np
@@ -63,7 +64,7 @@ def _gradient(
         if valued:
             value += loss_at(kind, delta, z, y[row])[0]
             value += 0.0 if alone else loss_at(kind, delta, z_other, y[other])[0]
-        _add(X, row, other, share * slope, share * slope_other, gradient)  # of nothing, too: no branch to guess
+        _add(X, row, other, share * slope, share * slope_other, gradient)  # also with weight 0: no branch to predict
     return share * value
 
 
@@ -188,7 +189,7 @@ def largest_curvature(
 def _raise_to_squares(
     X: AnyArray, order: IntArray, start: int, stop: int, sums: FloatArray, squares: FloatArray
 ) -> None:
-    """Raise ``squares`` to one task's mean squares where these are larger; ``sums``: room for them."""
+    """Raise ``squares`` to one task's mean squares where these are larger; ``sums`` is overwritten."""
     d = X.shape[1]
     sums[:] = 0.0
     for j in range(start, stop):
@@ -216,7 +217,7 @@ def value_without_weights(
 
 @compiled_serial
 def predict(X: AnyArray, offsets: IntArray, W: FloatArray, z: FloatArray) -> None:
-    """Predictions w_i'x_ij for rows that lie task by task."""
+    """Predictions w_i'x_ij for rows that are in the order of their tasks."""
     for i in range(offsets.size - 1):
         for j in range(offsets[i], offsets[i + 1], 2):
             other = j if j + 1 == offsets[i + 1] else j + 1
@@ -225,7 +226,7 @@ def predict(X: AnyArray, offsets: IntArray, W: FloatArray, z: FloatArray) -> Non
 
 @compiled_serial
 def collect(X: AnyArray, offsets: IntArray, weight: FloatArray, out: FloatArray) -> None:
-    """Sums of weighted rows, task by task, of rows that lie so; ``out`` has shape (m, p)."""
+    """Sums of weighted rows, task by task, of rows in that order; ``out`` has shape (m, p)."""
     for i in range(offsets.size - 1):
         out[i, :] = 0.0
         for j in range(offsets[i], offsets[i + 1], 2):

@@ -14,7 +14,7 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.penalties.learned import SpectralPenalty, maximise_on_spectrum
-from patom.core.rounding import Rounding, rounding
+from patom.core.solvers.goal import Rounding, rounding
 from patom.core.solvers.sharded.shard import Shards, Sums, total
 
 CUT = 1e-7
@@ -60,7 +60,7 @@ def spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def shrink(gram: FloatArray, ridge: float, nuclear: float) -> Factors:
-    """The prox of ``spectral.SpectralPenalty`` at A, given A'A; ridge = 1 + lambda_1/L, nuclear = lambda_2/L.
+    """The prox of ``SpectralPenalty`` at A, given A'A; ridge = 1 + lambda_1/L, nuclear = lambda_2/L.
 
     >>> shrink(np.diag([1.0, 9.0]), 1.0, 1.0).s
     array([1.5])

@@ -1,4 +1,4 @@
-"""Each task's own optimum, given what the others have settled: a ridge problem in k coordinates, solved exactly.
+"""Each task's own optimum for a given D: a ridge problem in k coordinates, solved exactly.
 
 A task's weights are A a with A of shape (p, k) shared by all, and a minimises sum_j l(f_j'a, y_j)/n_i + ||a||^2/2 with
 f_j = A'x_j. Newton's equations are solved by Cholesky factors in the task's rows or in the k coordinates, whichever
@@ -44,7 +44,7 @@ def _cross_products(F: FloatArray, K: FloatArray) -> None:
 def _factor(M: FloatArray, size: int) -> None:
     """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time.
 
-    M is I and something positive semi-definite, so no pivot is below 1: where one is, it is for rounding.
+    M is I plus a positive semi-definite matrix, so a pivot below 1 is rounding.
     """
     for i in range(0, size, 4):
         last = min(i + 4, size)
@@ -178,7 +178,7 @@ def _shorten(
 
 @called
 def _moved(last: FloatArray, ahead: FloatArray) -> bool:
-    """Whether predictions moved more than a quadratically convergent step may move at its end; they are taken over."""
+    """Copy the predictions, and say whether they moved by more than the last step of quadratic convergence may."""
     step, size = 0.0, 0.0
     for j in range(ahead.size):
         step, size = max(step, abs(ahead[j] - last[j])), max(size, abs(ahead[j]))
@@ -203,7 +203,7 @@ def _settle(
         else:
             _step_by_columns(F, g, s, M, b_ahead)
         _predict(S, b_ahead, ahead)
-        if step > 0:  # the first starts where no coefficients belong to the predictions
+        if step > 0:  # the first predictions belong to no coefficients
             before, cancels = _climb(kind, delta, y, z, ahead, b, b_ahead, 0.0)
             after, _ = _climb(kind, delta, y, z, ahead, b, b_ahead, 1.0)
             if after > max(0.5 * abs(before), _ROUNDING * cancels):
@@ -254,17 +254,9 @@ def settle(
 ) -> None:
     """Settle every task of a block; ``sums[0]`` is the sum of their mean losses.
 
-    Parameters
-    ----------
-    F : array of shape (n, k)
-        The rows' coordinates, grouped by ``offsets``, shape (m + 1,), which start at 0.
-    y : array of shape (n,)
-    predictions : array of shape (n,)
-        Where Newton's steps start, and the settled ones.
-    coordinates : array of shape (m, k)
-        The settled a.
-    duals : array of shape (n,)
-        -l'(z_j, y_j)/n_i there.
+    ``F``, shape (n, k), holds the rows' coordinates, grouped by ``offsets``, shape (m + 1,), which start at 0.
+    ``predictions``, shape (n,), is where Newton's steps start, and receives the settled ones; ``coordinates``, shape
+    (m, k), receives the settled a and ``duals``, shape (n,), -l'(z_j, y_j)/n_i there.
     """
     k = F.shape[1]
     most = 0

@@ -6,10 +6,17 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.solvers import choose
+from patom.core.solvers.goal import Goal
 from patom.core.solvers.sharded.problem import Certified, Factors, ShardedProblem, shrink
 from patom.core.solvers.sharded.sweeps import Sweeps
 from patom.core.solvers.solution import Solution, Status
 
+_STRETCH, _PATIENCE = 10, 15
+_POLISHING, _STILL = 20, 1e-10
+_IDLE = 4
+"""Turns without halving the gap after which rounding may be the reason."""
+_DIVERGED = 1e6
+"""Multiple of the objective before, or of f(0), above which steps count as diverged."""
 W, Y, Z = range(3)
 """The slots: the last step's W, the point ahead of it, and the gradient step from there."""
 
@@ -63,14 +70,6 @@ class Momentum:
         return shrink(self._gram, 1.0 + penalty.lambda_1 / self.L, penalty.lambda_2 / self.L)
 
 
-_STRETCH, _PATIENCE = 10, 15
-_POLISHING, _STILL = 20, 1e-10
-_IDLE = 4
-"""Turns that the gap may take to halve, where rounding may be what keeps it."""
-_ASTRAY = 1e6
-"""How often more than before, or than without weights, the objective may be after steps that lead anywhere."""
-
-
 def solve_sharded(
     problem: ShardedProblem,
     *,
@@ -80,12 +79,12 @@ def solve_sharded(
     polish: bool = True,
     sweeps_only: bool = False,
 ) -> Solution:
-    """Minimise (1) to a certified gap; arguments and answer are those of ``core.solver.solve``.
+    """Minimise (1) to a certified gap; arguments and result are those of ``accelerated.solve``.
 
-    ``sweeps_only`` leaves accelerated steps out: what shards hold between messages then only saves time.
+    ``sweeps_only`` leaves accelerated steps out: the result then does not depend on what shards keep between messages.
 
     Accelerated steps go first, unless the smoothness over the lambdas says that they will be very many, and for as
-    long as they promise to be done before sweeps would be. Sweeps do the rest, and polish.
+    long as they promise to end before sweeps would. Sweeps do the rest, and polish.
 
     Notes
     -----
@@ -93,13 +92,14 @@ def solve_sharded(
     done in cache. Three arrays of shape (m, p) are alive at most, and no copy of the rows.
     """
     problem.shards.write(W, start)
-    goal, found, steps = _Goal(tol, problem), problem.evaluate(W, problem.factors(W)), 0
+    goal: Goal[Certified] = Goal(tol, problem.rounding)
+    found, steps = problem.evaluate(W, problem.factors(W)), 0
     engine: _Accelerating | _Sweeping = _Sweeping(problem)
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
     if not sweeps_only and choose.begins_with_steps(expected, _exchange(problem)):
         engine = _Accelerating(problem)
     broken, least, idle = False, np.inf, 0
-    while not goal.met(found) and steps < max_iter:
+    while not _met(goal, found) and steps < max_iter:
         found, taken, bounded = _advance(engine, found, max_iter - steps, goal)
         steps, broken = steps + taken, broken or not bounded
         least, idle = (found.gap, 0) if found.gap <= 0.5 * least else (least, idle + 1)
@@ -107,54 +107,37 @@ def solve_sharded(
             break
         if idle >= _IDLE and found.gap <= problem.rounding(found).perhaps:
             break
-        if not goal.met(found):
+        if not _met(goal, found):
             accelerates = broken or not (sweeps_only or isinstance(engine, _Accelerating))
             engine = _Accelerating(problem) if accelerates else _Sweeping(problem)
     exhausted = steps >= max_iter
-    if polish and goal.status(found, exhausted) in (Status.CONVERGED, Status.PRECISION):
+    if polish and goal.status(found, exhausted=exhausted) in (Status.CONVERGED, Status.PRECISION):
         found = (engine if isinstance(engine, _Sweeping) else _Sweeping(problem)).polish(found, goal)
     if problem.rounding(found).lost(found.objective):
         found = _nothing(problem)
-    return Solution(problem.shards.read(W), found.objective, goal.told(found), steps, goal.status(found, exhausted))
+    return Solution(
+        problem.shards.read(W), found.objective, goal.reported(found), steps, goal.status(found, exhausted=exhausted)
+    )
 
 
-@dataclass(frozen=True)
-class _Goal:
-    """A gap of ``tol`` times the objective, which counts as 1 at most."""
-
-    tol: float
-    problem: ShardedProblem
-
-    def met(self, found: Certified) -> bool:
-        return self.status(found, exhausted=True) is not Status.MAX_ITER
-
-    def status(self, found: Certified, exhausted: bool) -> Status:
-        return self.problem.rounding(found).status(found.gap, self._gap(found), exhausted=exhausted)
-
-    def told(self, found: Certified) -> float:
-        return self.problem.rounding(found).told(found.gap, self._gap(found))
-
-    def left(self, found: Certified) -> float:
-        """How often the gap has to fall by a factor of e still."""
-        return float(np.log(max(found.gap / max(self._gap(found), float(np.finfo(float).tiny)), 1.0)))
-
-    def _gap(self, found: Certified) -> float:
-        return self.tol * min(1.0, found.objective)
+def _met(goal: Goal[Certified], found: Certified) -> bool:
+    """Whether steps need not go on: the goal is reached, or rounding keeps the gap above it."""
+    return goal.status(found, exhausted=True) is not Status.MAX_ITER
 
 
 def _advance(
-    engine: "_Accelerating | _Sweeping", found: Certified, limit: int, goal: _Goal
+    engine: "_Accelerating | _Sweeping", found: Certified, limit: int, goal: Goal[Certified]
 ) -> tuple[Certified, int, bool]:
-    """Run an engine: where it ended, its steps, and whether numbers stayed in bounds; if not, it ends at W = 0."""
+    """Run an engine: its end, its steps, and whether numbers stayed in bounds; if not, the end is W = 0."""
     try:
-        most = _ASTRAY * max(goal.problem.scale, found.objective)
+        most = _DIVERGED * max(engine.problem.scale, found.objective)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             found, taken = engine.run(found, limit, goal)
         if found.objective <= most and np.isfinite(found.gap):
             return found, taken, True
     except np.linalg.LinAlgError:  # of NaN
         taken = 0
-    return _nothing(goal.problem), taken, False
+    return _nothing(engine.problem), taken, False
 
 
 def _nothing(problem: ShardedProblem) -> Certified:
@@ -175,10 +158,10 @@ class _Accelerating:
 
     problem: ShardedProblem
 
-    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+    def run(self, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
         """Steps until the goal is met, the limit reached or sweeps promise to be faster; how many they were."""
         steps, L, momentum = 0, self.problem.smoothness, Momentum(self.problem, self.problem.smoothness)
-        while steps < limit and not goal.met(found):
+        while steps < limit and not _met(goal, found):
             length, last = min(_STRETCH, limit - steps), found
             momentum.advance(length)
             found, steps = momentum.certify(), steps + length
@@ -186,7 +169,7 @@ class _Accelerating:
                 momentum.finish()
                 L *= 2.0
                 momentum = Momentum(self.problem, L)
-            elif self._slower(length, goal.left(last), goal.left(found)):
+            elif self._slower(length, goal.folds(last), goal.folds(found)):
                 break
         return momentum.finish(), steps
 
@@ -202,21 +185,21 @@ class _Sweeping:
     problem: ShardedProblem
     _sweeps: Sweeps | None = None
 
-    def run(self, found: Certified, limit: int, goal: _Goal) -> tuple[Certified, int]:
+    def run(self, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
         """Sweeps until the goal is met, the limit reached or the gap no longer halves; how many they were."""
         self._sweeps = Sweeps(self.problem, W, found.D)
         taken, since, least = 0, 0, np.inf
-        while taken < limit and since < _PATIENCE and not goal.met(found):
+        while taken < limit and since < _PATIENCE and not _met(goal, found):
             found, taken, since = self._sweeps.advance(), taken + 1, since + 1
             if found.gap <= 0.5 * least:
                 least, since = found.gap, 0
         return found, taken
 
-    def polish(self, found: Certified, goal: _Goal) -> Certified:
+    def polish(self, found: Certified, goal: Goal[Certified]) -> Certified:
         """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
         sweeps = self._sweeps or Sweeps(self.problem, W, found.D)
         for _ in range(_POLISHING):
-            if sweeps.move <= _STILL and goal.met(found):
+            if sweeps.move <= _STILL and _met(goal, found):
                 break
             found = sweeps.advance()
         return found
