@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 
-from patom.core.archive import LABELS, RATIO, SPARE, Archive, Layout, packed
+from patom.core.serialise import LABELS, RATIO, SPARE, Archive, Layout, packed
 
 FLOATS = Layout(np.dtype(float), (1, 2))
 PAIRS = np.dtype([("a", "i8"), ("b", "?")])

@@ -14,11 +14,10 @@ from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.promises import require_sound
 from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus, Tally
-from patom.core.archive import LABELS, Archive, Layout, Member, packed
 from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
-from patom.core.serialise import DEPTH, describe, known, mentioned, restore
+from patom.core.serialise import DEPTH, LABELS, Archive, Layout, Member, describe, known, mentioned, packed, restore
 from patom.plain_json import read_json
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from patom.core.labels import encode
 
 
 def independent_covariance(n_tasks: int) -> FloatArray:
-    """Tasks learned apart, Omega = I/m: ridge of strength lambda_1 + m lambda_2 on each task.
+    """Independent tasks, Omega = I/m: ridge of strength lambda_1 + m lambda_2 on each task.
 
     >>> independent_covariance(2)
     array([[0.5, 0. ],

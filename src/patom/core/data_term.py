@@ -1,7 +1,7 @@
 """The data term of problem (1), f(W) = sum_i 1/n_i sum_j l(w_i'x_ij, y_ij): value, gradient, Hessian.
 
-Two forms of the same function: by second moments for a quadratic loss on many rows (after one pass nothing
-depends on n), by rows otherwise.
+Two forms of the same function: by second moments for a quadratic loss on many rows, whose cost does not depend on n
+after one pass, and by rows otherwise.
 """
 
 from collections.abc import Callable
@@ -41,19 +41,11 @@ class DataTerm(Protocol):
 
 @dataclass(frozen=True)
 class Expansion:
-    """f around some W, to second order.
+    """f around some W, to second order."""
 
-    Parameters
-    ----------
-    gradient : array of shape (m, p)
-    hessian : Operator
-    corner : float
-        How close the nearest row is to a jump of the curvature; 1 for a smooth loss.
-    """
-
-    gradient: FloatArray
+    gradient: FloatArray  # (m, p)
     hessian: Operator
-    corner: float = 1.0
+    corner: float = 1.0  # how close the nearest row is to a jump of the curvature; 1 for a smooth loss
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ class RowTerm:
 
 
 def column_sizes(term: DataTerm) -> FloatArray:
-    """A term's ``columns``; for one that does not know them the bound that its smoothness is on each."""
+    """A term's ``columns``; for a term without them its smoothness, which bounds each."""
     known: FloatArray | None = getattr(term, "columns", None)
     return np.full(term.shape, np.sqrt(term.smoothness)) if known is None else known
 

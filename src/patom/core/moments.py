@@ -1,4 +1,4 @@
-"""Second moments of each task's rows: all that a squared loss needs to know of them."""
+"""Second moments of each task's rows, which are all that a squared loss needs."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,29 +12,17 @@ from patom.core.solvers.choose import BLOCK_ROWS
 
 @dataclass(frozen=True)
 class Moments:
-    """Means over each task's rows, weighted where rows have shares of their own.
+    """Means over each task's rows, weighted where rows have shares of their own."""
 
-    Parameters
-    ----------
-    A : array of shape (m, p, p)
-        2 X_i'X_i/n_i.
-    b : array of shape (m, p)
-        2 X_i'y_i/n_i.
-    square : array of shape (m,)
-        y_i'y_i/n_i.
-    counts : array of shape (m,)
-        The n_i.
-    """
-
-    A: FloatArray
-    b: FloatArray
-    square: FloatArray
-    counts: IntArray
+    A: FloatArray  # 2 X_i'X_i/n_i, shape (m, p, p)
+    b: FloatArray  # 2 X_i'y_i/n_i, shape (m, p)
+    square: FloatArray  # y_i'y_i/n_i, shape (m,)
+    counts: IntArray  # n_i, shape (m,)
 
     def joined(self, X: FloatArray, y: FloatArray, task_index: IntArray) -> "Moments":
-        """With some rows more, ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,).
+        """With more rows, ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,).
 
-        Costs a copy, and r p^2 for the rows: blocks of tasks without any stay to the last bit.
+        Costs a copy, and r p^2 for the rows; blocks of tasks without new rows keep their bits.
 
         >>> from patom.core.rows import TaskRows
         >>> rows = TaskRows(np.eye(2), np.ones(2), np.array([0, 1, 2]))

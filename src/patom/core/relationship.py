@@ -43,23 +43,13 @@ def free_memory() -> float:
 class Relationship:
     """Omega = U diag(spectrum) U' on its range, together with the two weights of problem (1).
 
-    Parameters
-    ----------
-    vectors : array of shape (m, k)
-        Orthonormal columns U.
-    spectrum : array of shape (k,)
-        Positive eigenvalues of Omega, descending.
-    lambda_1, lambda_2 : float
-
-    Examples
-    --------
     >>> Relationship(np.array([[0.6], [0.8]]), np.ones(1), 0.1, 0.1).correlation()
     array([[1., 1.],
            [1., 1.]])
     """
 
-    vectors: FloatArray
-    spectrum: FloatArray
+    vectors: FloatArray  # U, orthonormal columns, shape (m, k)
+    spectrum: FloatArray  # positive eigenvalues, descending, shape (k,)
     lambda_1: float
     lambda_2: float
 
@@ -130,16 +120,7 @@ def _cut(n_rows: int, width: int) -> Iterator[slice]:
 
 
 class RelationshipOfWeights(Relationship):
-    """Omega of W = U diag(s) Q' for very many tasks: U = W T is made where it is asked for, and of the tasks asked for.
-
-    Parameters
-    ----------
-    W : array of shape (m, p)
-    T : array of shape (p, k)
-        Q diag(1/s).
-    spectrum : array of shape (k,)
-    lambda_1, lambda_2 : float
-    """
+    """Omega of W = U diag(s) Q' for very many tasks; U = W T, T = Q diag(1/s), is made on request, for some tasks."""
 
     _W: FloatArray
     _T: FloatArray
@@ -161,7 +142,7 @@ class RelationshipOfWeights(Relationship):
 
 
 class UniformRelationship(Relationship):
-    """Omega = I/m: what (1) starts from, and what stands for Omega where W = 0 leaves it open.
+    """Omega = I/m, which (1) starts from, and which stands for Omega where W = 0 leaves it open.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The one data structure: rows grouped by task; and rows that stay where they are."""
+"""Rows grouped by task, either copied or left where they are."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,12 +21,8 @@ from patom.core.kernels import (
 class Rows:
     """Rows of all tasks, as a data term sees them: by place, the places of one task side by side.
 
-    Parameters
-    ----------
-    X, y, offsets
-        As the two kinds of rows have them.
-    shares : array of shape (n,), optional
-        What each row's loss counts for in its task's, by place, at least 0; None for 1/n_i, as problem (1) has it.
+    ``shares``, shape (n,), are the weights of the rows' losses in their task's, by place, at least 0; None for 1/n_i,
+    as in problem (1).
     """
 
     X: AnyArray
@@ -84,17 +80,10 @@ class Rows:
 class TaskRows(Rows):
     """Rows of all tasks, those of one task side by side.
 
-    Parameters
-    ----------
-    X : array of shape (n, p)
-        Features with the constant 1 in the last column, C-contiguous.
-    y : array of shape (n,)
-        Targets; -1 and +1 for a margin loss.
-    offsets : array of shape (m + 1,)
-        Task ``i`` owns the rows ``offsets[i]:offsets[i + 1]``; every task owns at least one.
+    ``X``, shape (n, p): features with the constant 1 in the last column, C-contiguous; ``y``, shape (n,): targets, -1
+    and +1 for a margin loss; ``offsets``, shape (m + 1,): task ``i`` owns the rows ``offsets[i]:offsets[i + 1]``, at
+    least one.
 
-    Examples
-    --------
     >>> rows = group_rows(np.array([[1.0], [2.0], [3.0]]), np.zeros(3), np.array([1, 0, 1]), n_tasks=2)
     >>> rows.X[:, 0], rows.offsets
     (array([2., 1., 3.]), array([0, 1, 3]))
@@ -112,19 +101,10 @@ class TaskRows(Rows):
 class BorrowedRows(Rows):
     """Rows that stay as and where they are.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-        Features, float64 or float32, C-contiguous; the constant is implied, p = d + 1.
-    y : array of shape (n,)
-        Targets by place.
-    offsets : array of shape (m + 1,)
-        Task ``i`` owns the places ``offsets[i]:offsets[i + 1]``.
-    order : array of shape (n,), optional
-        The row of ``X`` at each place; None where rows are in their places.
+    ``X``, shape (n, d): features, float64 or float32, C-contiguous, the constant implied, so p = d + 1; ``y`` and
+    ``offsets`` by place, as in ``TaskRows``; ``order``, shape (n,): the row of ``X`` at each place, None where rows are
+    in their places.
 
-    Examples
-    --------
     >>> rows = BorrowedRows(np.array([[1.0], [2.0], [3.0]]), np.zeros(3), np.array([0, 1, 3]), np.array([1, 0, 2]))
     >>> rows.products(np.array([[1.0, 0.5], [10.0, 0.0]]))
     array([ 2.5, 10. , 30. ])
@@ -146,21 +126,13 @@ class BorrowedRows(Rows):
 
 @dataclass(frozen=True)
 class Grouping:
-    """Where each task's rows are.
+    """Where each task's rows are: task ``i`` owns the rows ``order[offsets[i]:offsets[i + 1]]``."""
 
-    Parameters
-    ----------
-    order : array of shape (n,), optional
-        The rows, task by task, those of a task in the order they come in; None where they lie so already.
-    offsets : array of shape (m + 1,)
-        Task ``i`` owns the rows ``order[offsets[i]:offsets[i + 1]]``.
-    """
-
-    order: IntArray | None
-    offsets: IntArray
+    order: IntArray | None  # (n,); None where rows are in the order of their tasks already
+    offsets: IntArray  # (m + 1,)
 
     def arrange(self, values: AnyArray) -> AnyArray:
-        """Values of rows, task by task: a copy, unless they lie so already."""
+        """Values of rows, task by task: a copy, unless they are in that order already."""
         return values if self.order is None else values[self.order]
 
 
@@ -189,12 +161,7 @@ def append_constant(X: FloatArray) -> FloatArray:
 def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int) -> TaskRows:
     """Append the constant and group the rows by task; within a task they keep their order.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-    y : array of shape (n,)
-    task_index : array of shape (n,)
-        Position of each row's task, 0 to ``n_tasks - 1``; every task must occur.
+    ``X``: (n, d), ``y``: (n,), ``task_index``: (n,), the position of each row's task; every task must occur.
     """
     groups = grouping(task_index, n_tasks)
     targets = y.copy() if groups.order is None else groups.arrange(y)

@@ -5,11 +5,13 @@ special cases of (1). Written with Omega's eigenvectors: Omega^-1 is never forme
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
+from patom.core.penalties.penalty import FlatModel
 from patom.core.relationship import Relationship
 
 
@@ -40,8 +42,9 @@ class QuadraticPenalty:
     def conjugate(self, V: FloatArray) -> float:
         return 0.5 * float((1.0 / self.stiffness) @ ((self.omega.vectors.T @ V) ** 2).sum(axis=1))
 
-    def model(self, W: FloatArray, gradient: FloatArray) -> "RangeModel":
-        return RangeModel(self, W, gradient)
+    def model(self, W: FloatArray, gradient: FloatArray) -> FlatModel:
+        U = self.omega.vectors
+        return FlatModel(W, gradient, lambda V: U @ (U.T @ V), partial(self._scale, factors=self.stiffness))
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:  # noqa: ARG002  (smooth whatever the rank)
         return None
@@ -55,33 +58,6 @@ class QuadraticPenalty:
 
     def _scale(self, V: FloatArray, factors: FloatArray) -> FloatArray:
         return self.omega.vectors @ (factors[:, None] * (self.omega.vectors.T @ V))
-
-
-@dataclass(frozen=True)
-class RangeModel:
-    """F = f + R on the matrices whose columns lie in Omega's range: flat, so the model is exact."""
-
-    penalty: QuadraticPenalty
-    W: FloatArray
-    data_gradient: FloatArray
-
-    @property
-    def gradient(self) -> FloatArray:
-        return self.project(self.data_gradient) + self.curvature(self.W)
-
-    @property
-    def rank_margin(self) -> float:
-        return 1.0
-
-    def project(self, V: FloatArray) -> FloatArray:
-        U = self.penalty.omega.vectors
-        return U @ (U.T @ V)
-
-    def curvature(self, V: FloatArray) -> FloatArray:
-        return self.penalty._scale(V, self.penalty.stiffness)
-
-    def retract(self, V: FloatArray) -> FloatArray:
-        return self.W + V
 
 
 def fixed_covariance(omega: FloatArray, lambda_1: float, lambda_2: float) -> QuadraticPenalty:

@@ -1,6 +1,6 @@
-"""Tasks apart: a ridge of its own on each, R(W) = sum_i stiffness_i/2 ||w_i||^2.
+"""Independent tasks: a ridge of its own on each, R(W) = sum_i stiffness_i/2 ||w_i||^2.
 
-What ``quadratic`` is for a diagonal Omega, and (1) without a relationship term, in O(m p) time and memory.
+That is problem (1) with a diagonal Omega (``given``) or without a relationship term, in O(m p) time and memory.
 """
 
 from dataclasses import dataclass
@@ -9,26 +9,20 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
+from patom.core.penalties.penalty import FlatModel
 from patom.core.relationship import Relationship, uniform_relationship
 
 
 @dataclass(frozen=True)
 class IndependentPenalty:
-    """The ridges, as a penalty of problem (1).
+    """The ridges, as a penalty of problem (1); lambda_1 is each task's where (1) has no relationship term.
 
-    Parameters
-    ----------
-    stiffness : array of shape (m,)
-        Above 0; lambda_1 in every place where (1) has no relationship term.
-
-    Examples
-    --------
     >>> IndependentPenalty(np.array([1.0, 3.0])).prox(np.ones((2, 1)), 1.0)
     array([[0.5 ],
            [0.25]])
     """
 
-    stiffness: FloatArray
+    stiffness: FloatArray  # above 0, shape (m,)
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -46,8 +40,8 @@ class IndependentPenalty:
     def conjugate(self, V: FloatArray) -> float:
         return 0.5 * float((1.0 / self.stiffness) @ (V**2).sum(axis=1))
 
-    def model(self, W: FloatArray, gradient: FloatArray) -> "IndependentModel":
-        return IndependentModel(self.stiffness[:, None], W, gradient)
+    def model(self, W: FloatArray, gradient: FloatArray) -> FlatModel:
+        return FlatModel(W, gradient, lambda V: V, lambda V: self.stiffness[:, None] * V)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:  # noqa: ARG002  (smooth whatever the rank)
         return None
@@ -59,32 +53,6 @@ class IndependentPenalty:
         return uniform_relationship(W.shape[0], *self.weights)
 
 
-@dataclass(frozen=True)
-class IndependentModel:
-    """F = f + R on all matrices: flat, so the model is exact."""
-
-    stiffness: FloatArray  # (m, 1)
-    W: FloatArray
-    data_gradient: FloatArray
-
-    @property
-    def gradient(self) -> FloatArray:
-        return self.data_gradient + self.stiffness * self.W
-
-    @property
-    def rank_margin(self) -> float:
-        return 1.0
-
-    def project(self, V: FloatArray) -> FloatArray:
-        return V
-
-    def curvature(self, V: FloatArray) -> FloatArray:
-        return self.stiffness * V
-
-    def retract(self, V: FloatArray) -> FloatArray:
-        return self.W + V
-
-
 def ridge(n_tasks: int, strength: float) -> IndependentPenalty:
-    """One ridge for all, strength/2 ||W||_F^2: tasks that share nothing."""
+    """One ridge for all tasks, strength/2 ||W||_F^2."""
     return IndependentPenalty(np.full(n_tasks, strength))

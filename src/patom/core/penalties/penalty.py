@@ -1,5 +1,6 @@
 """What the solvers ask of a penalty R(W)."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from patom.core.arrays import FloatArray
@@ -18,7 +19,7 @@ class Model(Protocol):
         """Orthogonal projection onto the tangent space."""
 
     def curvature(self, V: FloatArray) -> FloatArray:
-        """The penalty's second derivative K along the manifold at a tangent V; Newton's system is the data term's H + K."""
+        """The penalty's second derivative K along the manifold at a tangent V; Newton's system has H + K."""
 
     def retract(self, V: FloatArray) -> FloatArray:
         """The point of the manifold next to W + V."""
@@ -30,6 +31,27 @@ class RankedModel(Model, Protocol):
     @property
     def rank_margin(self) -> float:
         """How far, relatively, W is from a change of rank, where the model would be another; at most 1."""
+
+
+@dataclass(frozen=True)
+class FlatModel:
+    """F = f + R for a quadratic R on a linear space of matrices: exact, whatever the rank."""
+
+    W: FloatArray
+    data_gradient: FloatArray
+    project: Operator
+    curvature: Operator
+
+    @property
+    def gradient(self) -> FloatArray:
+        return self.project(self.data_gradient) + self.curvature(self.W)
+
+    @property
+    def rank_margin(self) -> float:
+        return 1.0
+
+    def retract(self, V: FloatArray) -> FloatArray:
+        return self.W + V
 
 
 class Regulariser(Protocol):

@@ -15,23 +15,12 @@ from patom.core.penalties.penalty import Model
 
 @dataclass(frozen=True)
 class LinearSolution:
-    """A solution of (H + K) v = g on the tangent space.
+    """A solution of (H + K) v = g on the tangent space."""
 
-    Parameters
-    ----------
-    v : array of shape (m, p)
-    residual : float
-        Norm of what is left of the equation over the norm of g.
-    products : int
-        Products with the operator.
-    positive : bool
-        Whether no direction of non-positive curvature was met.
-    """
-
-    v: FloatArray
-    residual: float
-    products: int
-    positive: bool
+    v: FloatArray  # (m, p)
+    residual: float  # its norm over the norm of g
+    products: int  # with the operator
+    positive: bool  # whether no direction of non-positive curvature was met
 
 
 def newton_direction(

@@ -22,21 +22,12 @@ class Status(Enum):
 class Solution:
     """Optimum of problem (1), or the best that was reached.
 
-    Parameters
-    ----------
-    W : array of shape (m, p)
-        One row a task (the transpose of the paper's W), the bias last.
-    objective : float
-        Value of (1).
-    duality_gap : float
-        Fenchel gap: the objective is at most this far above the optimum.
-    n_iter : int
-        Proximal-gradient and Newton steps taken, or sweeps of the alternation.
-    status : Status
+    ``W`` has one row a task (the transpose of the paper's W), the bias last. Where tasks are spread over the workers of
+    a cluster it stays there, and ``W`` is what ``Shards.read`` returns in its place.
     """
 
-    W: FloatArray
+    W: FloatArray  # (m, p)
     objective: float
-    duality_gap: float
-    n_iter: int
+    duality_gap: float  # Fenchel's: the objective is at most this far above the optimum
+    n_iter: int  # proximal-gradient and Newton steps, or sweeps
     status: Status

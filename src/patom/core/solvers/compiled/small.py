@@ -158,7 +158,7 @@ def places(k: int) -> tuple[IntArray, IntArray]:
 
 @called_exactly
 def coupled(M: FloatArray, y: FloatArray, weight: float) -> FloatArray:
-    """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i) for symmetric M_i, packed: the lower triangle."""
+    """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i), M_i symmetric, packed: its lower triangle."""
     m, k = y.shape
     pairs, entry = places(k)
     n = pairs.shape[0]

@@ -22,21 +22,11 @@ CUT = 1e-7
 
 @dataclass(frozen=True)
 class Factors:
-    """A matrix U diag(s) Q' with U = A T, for some known array A of shape (m, p).
+    """A matrix U diag(s) Q' with U = A T, for some known array A of shape (m, p)."""
 
-    Parameters
-    ----------
-    T : array of shape (p, k)
-        A T has orthonormal columns, nearly.
-    s : array of shape (k,)
-        Positive, descending.
-    Q : array of shape (p, k)
-        Orthonormal columns.
-    """
-
-    T: FloatArray
-    s: FloatArray
-    Q: FloatArray
+    T: FloatArray  # (p, k): the columns of A T are orthonormal, nearly
+    s: FloatArray  # (k,): positive, descending
+    Q: FloatArray  # (p, k): orthonormal columns
 
     @property
     def right(self) -> FloatArray:
@@ -82,22 +72,12 @@ def singular(gram: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class Certified:
-    """What is known at some W.
-
-    Parameters
-    ----------
-    objective, gap : float
-        Value of (1) and the Fenchel gap.
-    s : array of shape (k,)
-        Singular values of W, descending.
-    Q : array of shape (p, k)
-        Its right singular vectors.
-    """
+    """What is known at some W."""
 
     objective: float
-    gap: float
-    s: FloatArray
-    Q: FloatArray
+    gap: float  # Fenchel's
+    s: FloatArray  # singular values of W, descending, shape (k,)
+    Q: FloatArray  # its right singular vectors, shape (p, k)
 
     @property
     def D(self) -> FloatArray:  # noqa: N802  (a matrix)
@@ -108,19 +88,11 @@ class Certified:
 
 @dataclass(frozen=True)
 class ShardedProblem:
-    """The data term on tasks in shards, and the penalty.
-
-    Parameters
-    ----------
-    shards : Shards
-    penalty : SpectralPenalty
-    curvature_bound : float
-        The loss's.
-    """
+    """The data term on tasks in shards, and the penalty."""
 
     shards: Shards
     penalty: SpectralPenalty
-    curvature_bound: float
+    curvature_bound: float  # the loss's
 
     @cached_property
     def scale(self) -> float:
@@ -144,7 +116,7 @@ class ShardedProblem:
         return tuple(np.max(part, axis=0) for part in zip(*self.shards.reduce("largest_curvature"), strict=True))
 
     def factors(self, slot: int) -> Factors:
-        """What a slot holds, of whatever rank."""
+        """The factors of a slot, of any rank."""
         (gram,) = self.sum("gram", slot)
         return shrink(gram, 1.0, 0.0)
 

@@ -28,21 +28,11 @@ Sums = tuple[FloatArray, ...]
 class Shard:
     """Tasks, their rows and their slots.
 
-    Parameters
-    ----------
-    features : array of shape (n, d)
-        float64 or float32, C-contiguous, borrowed: never copied, never written to. The constant is implied: p = d + 1.
-    y : array of shape (n,)
-        Targets, in the order of ``features``; -1 and +1 for a margin loss.
-    offsets : array of shape (m + 1,)
-        Task ``i`` owns the rows at the places ``offsets[i]:offsets[i + 1]`` of ``order``; at least one.
-    order : array of shape (n,), optional
-        The rows, task by task; None where they lie so already.
-    loss : tuple of int and float
-        As ``compiled_losses.loss_code`` names it.
+    ``features``, shape (n, d), are float64 or float32, C-contiguous, and borrowed: never copied or written to; the
+    constant is implied, p = d + 1. ``y`` is in their order. Task ``i`` owns the rows at the places
+    ``offsets[i]:offsets[i + 1]`` of ``order``, which is None where rows are in the order of their tasks already.
+    ``loss`` is what ``compiled_losses.loss_code`` returns.
 
-    Notes
-    -----
     A pass is cut into chunks of tasks by the number of rows alone, and chunks are summed in their order, so no answer
     depends on the number of threads. A slot costs 8 m p bytes once it is used.
     """
@@ -98,7 +88,7 @@ class Shard:
         def work(first: int, last: int) -> Sums:
             U, value = from_[first:last] @ T, np.zeros(1)
             here = U @ B if kept is None else np.matmul(U, B, out=kept[first:last])
-            G = here if kept is None else np.empty(here.shape)  # in its place, where W is not asked for
+            G = here if kept is None else np.empty(here.shape)  # in place of W, where no slot keeps it
             kernels.differentiate(*self._rows(first, last), here, G, value)
             return value, U.T @ U, U.T @ G, G.T @ G
 
@@ -159,7 +149,7 @@ class Shard:
         return self._slot(slot)
 
     def drop(self, slot: int) -> Sums:
-        """Give a slot's memory back."""
+        """Free a slot's memory."""
         self._slots.pop(slot, None)
         return ()
 
@@ -203,7 +193,7 @@ class Shard:
 
     def _map(self, work: Callable[[int, int], Sums]) -> Iterator[Sums]:
         def quiet(first: int, last: int) -> Sums:
-            with np.errstate(over="ignore", invalid="ignore"):  # the solver sees to what is not finite
+            with np.errstate(over="ignore", invalid="ignore"):  # the solver handles what is not finite
                 return work(first, last)
 
         firsts, lasts = self._chunks[:-1].tolist(), self._chunks[1:].tolist()
@@ -260,7 +250,7 @@ class Shards(Protocol):
         """Fill a slot of every shard from the rows of W, shape (m, p), or with zeros."""
 
     def read(self, slot: int) -> FloatArray:
-        """A slot of all shards, shape (m, p)."""
+        """A slot of all shards, shape (m, p), or what stands for one that stays in other processes."""
 
 
 @dataclass(frozen=True)

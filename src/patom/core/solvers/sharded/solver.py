@@ -25,18 +25,12 @@ W, Y, Z = range(3)
 class Momentum:
     """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test, one step late to save a pass.
 
-    A step sends a shard one (p, p) matrix and two numbers and gets a (p, p) matrix and a number back.
-
-    Parameters
-    ----------
-    problem : ShardedProblem
-        Its slot ``W`` is where the steps start.
-    L : float
-        One over their length.
+    Steps stream once over the rows each, with three slots and no more, and start from slot ``W``. A step sends a shard
+    one (p, p) matrix and two numbers and gets a (p, p) matrix and a number back.
     """
 
     problem: ShardedProblem
-    L: float
+    L: float  # one over the steps' length
     _momentum: float = field(default=1.0, init=False)
     _gram: FloatArray | None = field(default=None, init=False)
 

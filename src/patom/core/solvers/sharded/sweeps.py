@@ -26,29 +26,19 @@ _MOST_STEPS, _FLOOR, _DROWNED = 150, 1e-12, 1e-14
 
 @dataclass(frozen=True)
 class Settled:
-    """What a sweep tells of the settled weights W = a A', shape (m, p), and of V = -grad f(W), whose A'V is a.
+    """Sums over the tasks after a sweep: of the settled W = a A', shape (m, p), and of V = -grad f(W), where A'V is a.
 
-    Parameters
-    ----------
-    A : array of shape (p, k)
-        Orthogonal columns.
-    N : array of shape (p, p - k)
-        Orthonormal columns that complete them.
-    aa, aV, VV : arrays of shapes (k, k), (k, p) and (p, p)
-        a'a, a'V and V'V.
-    resolvent : array of shape (k, k)
-        Mean over tasks of (I + A'H_i A)^-1, H_i the data term's second derivative.
-    bound : array of shape (p, p)
-        A bound on the mean of H_i.
+    Of (m, p) arrays only such products are known. W and V are both combinations E M of p orthonormal columns E, which
+    are never formed: singular values and inner products of E M are those of M, shape (p, p).
     """
 
-    A: FloatArray
-    N: FloatArray
-    aa: FloatArray
-    aV: FloatArray  # noqa: N815  (a'V)
-    VV: FloatArray
-    resolvent: FloatArray
-    bound: FloatArray
+    A: FloatArray  # (p, k): orthogonal columns
+    N: FloatArray  # (p, p - k): orthonormal columns that complete them
+    aa: FloatArray  # a'a, (k, k)
+    aV: FloatArray  # noqa: N815  (a'V, of shape (k, p))
+    VV: FloatArray  # V'V, (p, p)
+    resolvent: FloatArray  # (k, k): mean over tasks of (I + A'H_i A)^-1, H_i the data term's second derivative
+    bound: FloatArray  # (p, p): a bound on the mean of H_i
 
     def curvature(self) -> FloatArray:
         """The H that tasks would share if their mean resolvent were theirs, shape (p, p); off A's range the bound."""
@@ -102,20 +92,11 @@ def model_step(
 
 @dataclass
 class Sweeps:
-    """Sweeps from some D on.
-
-    Parameters
-    ----------
-    problem : ShardedProblem
-    slot : int
-        Where the weights are, shape (m, p): those to start Newton's steps from, and those of the last sweep.
-    D : array of shape (p, p)
-        Positive semi-definite, of trace 1.
-    """
+    """Sweeps from some D on."""
 
     problem: ShardedProblem
-    slot: int
-    D: FloatArray
+    slot: int  # holds the weights, shape (m, p): the start of Newton's steps, then those of the last sweep
+    D: FloatArray  # (p, p), positive semi-definite, of trace 1
     _tried: list[FloatArray] = field(default_factory=list, init=False)
     _moves: list[FloatArray] = field(default_factory=list, init=False)
     _best: tuple[float, Settled] | None = field(default=None, init=False)
