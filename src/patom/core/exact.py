@@ -1,4 +1,4 @@
-"""Values as given, as an array: objects where one of numpy's plain types would change a value."""
+"""Arrays that hold the values as given: objects where one of numpy's plain types would change a value."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -16,18 +16,8 @@ def exact_array(values: Any) -> AnyArray:
     text, and drops null characters at the end of text. Such values stay objects. Rows of several values, of a data
     frame too, become tuples. Costs a pass over a list, which numpy makes as well, and over objects.
 
-    Parameters
-    ----------
-    values : array-like of shape (n,) or (n, k), or data frame
-        Masks are not looked at: see ``hidden``.
+    The result has shape (n,), or none for a single value. Masks are ignored: see ``hidden``.
 
-    Returns
-    -------
-    array of shape (n,)
-        Of no dimension for a single value.
-
-    Examples
-    --------
     >>> exact_array([1, 0.5]), exact_array([2**53 + 1, 0.5]), exact_array([1, "1"])
     (array([1. , 0.5]), array([9007199254740993, 0.5], dtype=object), array([1, '1'], dtype=object))
     >>> exact_array([["a", 1], ["b", 2]]).tolist()
@@ -82,7 +72,7 @@ def objects(values: Sequence[Any]) -> AnyArray:
 
 
 def values_of(array: AnyArray) -> list[Any]:
-    """Python's values of an array that can be told apart and looked up; dates and times stay numpy's.
+    """An array's values as Python's, which can be compared and looked up; dates and times stay numpy's.
 
     >>> values_of(np.array([1, 2])), str(values_of(np.array(["2020-01-01"], dtype="datetime64[ns]"))[0])
     ([1, 2], '2020-01-01T00:00:00.000000000')
@@ -105,13 +95,9 @@ def joined(*arrays: AnyArray) -> AnyArray:
 def hidden(values: Any) -> BoolArray | None:
     """Where masked arrays, also those in lists or among objects, hide values; None where none does.
 
-    Returns
-    -------
-    array of the shape of ``values``, or None
-        Of the shape (n,) for n entries of different shapes. Costs a pass over the types of a list's values.
+    The result has the shape of ``values``, or (n,) for n entries of different shapes. Costs a pass over the types of a
+    list's values.
 
-    Examples
-    --------
     >>> hidden(list(np.ma.masked_array([[1, 2], [3, 4]], mask=[[0, 0], [0, 1]])))
     array([[False, False],
            [False,  True]])

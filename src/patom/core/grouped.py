@@ -1,4 +1,4 @@
-"""Statistics of many groups of rows: what a loop over the groups gives, one step for all groups of a size."""
+"""Statistics of many groups of rows, in one step for all groups of a size."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,24 +12,17 @@ def over_groups(
 ) -> FloatArray:
     """A statistic of each group's rows, shape (g, ...).
 
-    Parameters
-    ----------
-    statistic : callable (k, size, ...) -> (k, ...)
-        Of k groups of one size.
-    values : array of shape (n, ...)
-    groups : sequence of g arrays of positions
-        At least one; none is empty.
+    ``statistic`` maps the values of k groups of one size, shape (k, size, ...), to shape (k, ...); ``groups`` are g
+    arrays of positions in ``values``, at least one, none of them empty.
 
-    Examples
-    --------
     >>> over_groups(lambda parts: parts.mean(axis=1), np.array([1.0, 2.0, 4.0]), [np.array([0, 2]), np.array([1])])
     array([2.5, 2. ])
     """
     found: FloatArray | None = None
     for which in _of_one_size(np.array([group.size for group in groups])):
-        told = statistic(values[np.stack([groups[i] for i in which])])
-        found = np.empty((len(groups), *told.shape[1:])) if found is None else found
-        found[which] = told
+        part = statistic(values[np.stack([groups[i] for i in which])])
+        found = np.empty((len(groups), *part.shape[1:])) if found is None else found
+        found[which] = part
     if found is None:
         raise ValueError("groups of over_groups must hold one group at least; got none.")
     return found
@@ -54,15 +47,9 @@ def places_within(counts: IntArray) -> IntArray:
 def grouped_nmse(y: FloatArray, z: FloatArray, starts: IntArray) -> FloatArray:
     """Mean squared error over the variance of the targets, shape (g,); NaN where a group's are constant.
 
-    Parameters
-    ----------
-    y, z : arrays of shape (n,)
-        Targets and predictions, the rows of a group side by side.
-    starts : array of shape (g,)
-        Where each group begins; none is empty.
+    ``y`` and ``z``, shape (n,), are targets and predictions, the rows of a group side by side; ``starts``, shape (g,),
+    says where each group begins; none is empty.
 
-    Examples
-    --------
     >>> grouped_nmse(np.array([0.0, 2.0, 5.0]), np.array([1.0, 1.0, 5.0]), np.array([0, 2]))
     array([ 1., nan])
     """
@@ -80,18 +67,9 @@ def grouped_nmse(y: FloatArray, z: FloatArray, starts: IntArray) -> FloatArray:
 def grouped_auc(code: IntArray, score: FloatArray, starts: IntArray) -> FloatArray:
     """Area under the ROC curve, ties counted half, shape (g,); NaN where a group has one class.
 
-    Parameters
-    ----------
-    code : array of shape (n,)
-        Whole numbers, two of them in a group at most, of which the larger stands for the positive class; the rows of a
-        group side by side.
-    score : array of shape (n,)
-        No NaN.
-    starts : array of shape (g,)
-        As for ``grouped_nmse``.
+    ``code``, shape (n,): whole numbers, at most two of them in a group, of which the larger stands for the positive
+    class; ``score``, shape (n,): no NaN. Groups as for ``grouped_nmse``.
 
-    Examples
-    --------
     >>> grouped_auc(np.array([0, 1, 0, 1, 1]), np.array([0.1, 0.4, 0.4, 0.8, 0.2]), np.array([0, 4]))
     array([0.875,   nan])
     """

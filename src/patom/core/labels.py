@@ -14,10 +14,7 @@ from patom.core.exact import exact_array, hidden, objects, same_moments, values_
 def as_labels(task: Any, n_rows: int) -> AnyArray:
     """One label a row as a one-dimensional array; ``None`` puts every row into task 0.
 
-    Raises
-    ------
-    ValueError
-        Where the number of labels is not ``n_rows`` or a label is missing (None or NaN).
+    A wrong number of labels, or a missing one (None or NaN), is a ValueError.
     """
     if task is None:
         return np.zeros(n_rows, dtype=np.int64)
@@ -102,7 +99,7 @@ def places(labels: AnyArray, tasks: AnyArray) -> IntArray:
 
 
 def require_new(labels: AnyArray, known: AnyArray, *, argument: str, kind: str = "task") -> None:
-    """Refuse labels that are none of the known ones, but look like one: their types differ, which is no intention.
+    """Refuse labels that differ from a known one in type only, which is a mistake.
 
     >>> require_new(np.array(["7", "0"]), np.array([0, 1]), argument="task")
     Traceback (most recent call last):

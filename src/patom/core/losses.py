@@ -16,38 +16,23 @@ _Pointwise = Callable[[FloatArray, FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class Loss:
-    """A convex, once differentiable loss; all functions work element by element.
+    """A convex, once differentiable loss l(z, y); all functions work element by element.
 
-    Parameters
-    ----------
-    name : str
-    value, slope, curvature : callables (z, y) -> array
-        l(z, y) and its first and (generalised) second derivative in z.
-    cross : callable (z, y) -> array
-        Derivative of the slope in y. A margin loss at a y between -1 and +1 stands for a row of both classes in
-        proportion, so there it is half the difference of the two slopes.
-    curvature_bound : float
-        Largest value of ``curvature``.
-    quadratic : bool
-        Whether l is (y - z)^2, so that second moments of the rows are all that matters.
-    margin : bool
-        Whether y must be -1 or +1.
-    corner_distance : callable (z, y) -> float
-        How close the nearest row is to a jump of the curvature; 1 for a smooth loss.
-    delta : float
-        Huber's threshold, 0 for the others.
+    ``cross`` is the derivative of the slope in y. A margin loss at a y between -1 and +1 stands for a row of both
+    classes in proportion, so there it is half the difference of the two slopes.
     """
 
     name: str
     value: _Pointwise
-    slope: _Pointwise
-    curvature: _Pointwise
+    slope: _Pointwise  # in z
+    curvature: _Pointwise  # in z, generalised
     cross: _Pointwise
-    curvature_bound: float
-    quadratic: bool = False
-    margin: bool = False
+    curvature_bound: float  # largest value of ``curvature``
+    quadratic: bool = False  # whether l is (y - z)^2, so that second moments of the rows suffice
+    margin: bool = False  # whether y must be -1 or +1
     corner_distance: Callable[[FloatArray, FloatArray], float] = lambda _z, _y: 1.0
-    delta: float = 0.0
+    """How close the nearest row is to a jump of the curvature; 1 for a smooth loss."""
+    delta: float = 0.0  # Huber's threshold
 
 
 def _between_classes(slope: _Pointwise) -> _Pointwise:

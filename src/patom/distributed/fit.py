@@ -177,7 +177,7 @@ def fit_distributed(
 
     Notes
     -----
-    ``core.tall.solver`` does the work. A step sends each partition one (p, p) matrix, p = d + 1, or its factors, and
+    ``core.solvers.sharded`` solves it. A step sends each partition one (p, p) matrix, p = d + 1, or its factors, and
     two numbers, and gets one such matrix, or of a sweep two to five, and a number back, whatever the tasks and rows. A
     worker that dies costs the loading of its partitions and the passes over them so far, which the worker in its place
     repeats; the weights are the same to the bit where its processor runs the same BLAS kernels.

@@ -87,7 +87,7 @@ class Stored:
 
 
 class DaskShards:
-    """Shards in worker processes; see ``core.tall.shards.Shards``.
+    """Shards in worker processes; see ``core.solvers.sharded.shard.Shards``.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""How problem (1) is solved: ``accelerated`` first-order steps with Newton's, and the textbook's ``alternating``.
+"""How problem (1) is solved; ``choose`` says which algorithm serves which problem.
 
-The solvers ask an ``oracle``; ``compiled`` answers for small second moments, ``sharded`` for very many tasks.
+``accelerated`` takes first-order and Newton steps and asks an ``oracle``; ``compiled`` has one for small second moments.
+``sharded`` is for very many tasks, and ``alternating`` is the textbook's.
 """
