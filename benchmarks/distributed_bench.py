@@ -24,8 +24,7 @@ from patom.core.compiled_losses import loss_code
 from patom.core.losses import squared_error
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.solver import Momentum
-from patom.core.solvers.sharded.sweeps import Sweeps
+from patom.core.solvers.sharded.solver import Momentum, Sweeps
 from patom.datasets import LongTable, read_parquet
 from patom.distributed import fit_distributed
 from patom.distributed.shards import DaskShards

@@ -14,8 +14,7 @@ from patom.core import losses
 from patom.core.compiled_losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.solver import Momentum
-from patom.core.solvers.sharded.sweeps import Sweeps
+from patom.core.solvers.sharded.solver import Momentum, Sweeps
 from patom.distributed import fit_distributed, held
 from patom.distributed.shards import DaskShards
 

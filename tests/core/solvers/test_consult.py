@@ -8,7 +8,7 @@ from patom.core.data_term import data_term
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import consult, solve
-from patom.core.solvers.oracle import ArrayOracle
+from patom.core.solvers.oracle import Oracle
 from patom.core.solvers.solution import Status
 
 
@@ -19,7 +19,7 @@ def term_of(loss):
     return data_term(group_rows(X, np.sign(y) if loss.margin else y, index, 4), loss)
 
 
-class Misled(ArrayOracle):
+class Misled(Oracle):
     """Knows a way to somewhere else."""
 
     def approach(self, limit):

@@ -12,7 +12,7 @@ from patom.core.jit import interruptible
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers.compiled.oracle import compiled_oracle
 from patom.core.solvers.goal import Goal
-from patom.core.solvers.oracle import ArrayOracle, Oracle, Point
+from patom.core.solvers.oracle import Oracle, Point
 from patom.core.solvers.solution import Solution, Status
 
 _FIRST_STRETCH, _LONGEST_STRETCH = 10, 160
@@ -53,7 +53,7 @@ def solve(
     -----
     Costs one gradient and one thin singular value decomposition a step.
     """
-    oracle = compiled_oracle(term, penalty) or ArrayOracle(term, penalty)
+    oracle = compiled_oracle(term, penalty) or Oracle(term, penalty)
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
 
 

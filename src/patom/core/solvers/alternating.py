@@ -15,7 +15,7 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.goal import Goal
-from patom.core.solvers.oracle import ArrayOracle, Point
+from patom.core.solvers.oracle import Oracle, Point
 from patom.core.solvers.solution import Solution, Status
 
 _A_SWEEP, _MOST = 50, 2000
@@ -42,7 +42,7 @@ def alternate(
         With status STALLED where a sweep no longer lowers the objective in float64 and the gap is above ``tol``.
     """
     learned = SpectralPenalty(lambda_1, lambda_2)
-    oracle = ArrayOracle(term, learned)
+    oracle = Oracle(term, learned)
     penalty: Regulariser = ridge(term.shape[0], lambda_1 + lambda_2 * term.shape[0])  # Omega = I/m
     point, last, status, sweep = oracle.evaluate(np.zeros(term.shape)), np.inf, Status.MAX_ITER, 0
     goal: Goal[Point] = Goal(tol, partial(oracle.rounding, scale=point.objective, L=0.0))

@@ -7,7 +7,7 @@ Problem (1) has m tasks, n rows and p columns, the constant among them. A fit de
    large table is borrowed, in its own order and type, and a small one is copied, task by task, with the constant.
 3. ``by_moments``: a quadratic loss needs second moments only, where these are fewer than the rows' own numbers.
 4. ``is_compiled``: with Omega learned and small second moments each question of the solver is one compiled call
-   (``compiled``). A given Omega and the penalties of other learners are solved on plain arrays (``ArrayOracle``).
+   (``compiled``). A given Omega and the penalties of other learners are solved on plain arrays (``oracle``).
 5. ``approach``: a cold start at small lambdas begins with an interior-point method, where it has few coordinates.
 6. ``is_factored``: few weights have Newton's system factored; more of them take conjugate gradients.
 7. ``parallel``: a loop over the rows starts threads only where there is much to do.

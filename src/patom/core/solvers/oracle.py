@@ -1,9 +1,10 @@
 """What the accelerated solver asks about problem (1): values with certificates, first-order steps, Newton steps.
 
-``ArrayOracle`` answers for any data term and regulariser, ``compiled.oracle`` for small problems with Omega learned.
+``Oracle`` answers for any data term and regulariser; ``compiled.oracle`` overrides it for small problems with Omega
+learned.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -44,64 +45,11 @@ class Step(Protocol):
         """The point at the end of the whole step, without any proximal step."""
 
 
-class Oracle(Protocol):
-    """Problem (1) as the solver sees it."""
-
-    @property
-    def scale(self) -> float:
-        """f(0), the data term without any weights."""
-
-    @property
-    def smoothness(self) -> float:
-        """Lipschitz constant of grad f, up to a few per cent."""
-
-    @property
-    def weights(self) -> tuple[float, float]:
-        """(lambda_1, lambda_2)."""
-
-    @property
-    def patient(self) -> bool:
-        """Whether another Newton step follows even one that had to be shortened and gained little."""
-
-    def scaled(self, factor: float) -> Self:
-        """The same with the penalty times ``factor``."""
-
-    def start(self, W: FloatArray | None) -> FloatArray:
-        """The weights to start from: W as the oracle needs it in memory, or zeros."""
-
-    def approach(self, limit: int) -> tuple[FloatArray | None, int]:
-        """A W near the optimum from a cold start, or None, and the steps taken, ``limit`` at most."""
-
-    def evaluate(self, W: FloatArray) -> Point:
-        """Value, gradient and certificate at W."""
-
-    def certify(self, point: Point) -> Point:
-        """The point evaluated again by the plain formulas, which is what a fit reports."""
-
-    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
-        """What rounding does to the point's gap; ``scale``: f(0), and L the smoothness."""
-
-    def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
-        """The W after so many accelerated proximal steps of length 1/L."""
-
-    def proximal(self, W: FloatArray, L: float) -> FloatArray:
-        """The W after one plain proximal step."""
-
-    def residual(self, point: Point, L: float) -> float:
-        """How far one plain proximal step moves: 0 at the optimum."""
-
-    def newton(self, point: Point, L: float, tolerance: float) -> Step:
-        """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
-
-    def lower_rank(self, W: FloatArray) -> FloatArray | None:
-        """The nearest W with one rank or group less; None where there is none."""
-
-
 @dataclass(frozen=True)
 class ModelStep:
     """A Newton step in a penalty's model at ``base``."""
 
-    oracle: "ArrayOracle"
+    oracle: "Oracle"
     base: Point
     L: float
     model: Model
@@ -119,51 +67,64 @@ class ModelStep:
 
 
 @dataclass(frozen=True)
-class ArrayOracle:
-    """Any data term with any regulariser, on arrays in memory."""
+class Oracle:
+    """The answers about any data term with any regulariser, on arrays in memory."""
 
     term: DataTerm
     penalty: Regulariser
 
     @property
     def scale(self) -> float:
+        """f(0), the data term without any weights."""
         return self.term.value_and_gradient(np.zeros(self.term.shape))[0]
 
     @property
     def smoothness(self) -> float:
+        """Lipschitz constant of grad f, up to a few per cent."""
         return self.term.smoothness
 
     @property
     def weights(self) -> tuple[float, float]:
+        """(lambda_1, lambda_2)."""
         return self.penalty.weights
 
     @property
     def patient(self) -> bool:
+        """Whether another Newton step follows even one that had to be shortened and gained little."""
         return True  # each ends with a proximal step
 
-    def scaled(self, factor: float) -> "ArrayOracle":
-        return ArrayOracle(self.term, self.penalty.scaled(factor))
+    def scaled(self, factor: float) -> Self:
+        """The same with the penalty times ``factor``."""
+        return replace(self, penalty=self.penalty.scaled(factor))
 
     def start(self, W: FloatArray | None) -> FloatArray:
+        """The weights to start from: W as the oracle needs it in memory, or zeros."""
         return np.zeros(self.term.shape) if W is None else W
 
-    def approach(self, limit: int) -> tuple[None, int]:  # noqa: ARG002  (accelerated and Newton steps do it all)
+    def approach(self, limit: int) -> tuple[FloatArray | None, int]:  # noqa: ARG002  (this one has no way)
+        """A W near the optimum from a cold start, or None, and the steps taken, ``limit`` at most."""
         return None, 0
 
     def evaluate(self, W: FloatArray) -> Point:
+        """Value, gradient and certificate at W."""
         value, gradient = self.term.value_and_gradient(W)
         own = self.penalty.value(W)
         return Point(W, gradient, value + own, fenchel_gap(self.penalty, W, gradient, own), float(np.vdot(W, W)))
 
     def certify(self, point: Point) -> Point:
+        """The point evaluated by the plain formulas, which is what a fit reports."""
         return point
 
     def rounding(self, point: Point, scale: float, L: float) -> Rounding:
+        """What rounding does to the point's gap; ``scale``: f(0), and L the smoothness."""
         columns, steps = column_sizes(self.term), scale + L * point.square
         return rounding(columns, point.W, scale=scale, steps=steps, strength=strength(self.penalty))
 
     def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
-        """Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test."""
+        """The W after so many accelerated proximal steps of length 1/L.
+
+        Beck and Teboulle 2009, restarted by O'Donoghue and Candes's gradient test.
+        """
         Y, momentum = W, 1.0
         for _ in range(steps):
             ahead = self.proximal(Y, L)
@@ -175,15 +136,19 @@ class ArrayOracle:
         return W
 
     def proximal(self, W: FloatArray, L: float) -> FloatArray:
+        """The W after one plain proximal step."""
         return self.penalty.prox(W - self.term.value_and_gradient(W)[1] / L, L)
 
     def residual(self, point: Point, L: float) -> float:
+        """How far one plain proximal step moves: 0 at the optimum."""
         return float(np.linalg.norm(point.W - self.penalty.prox(point.W - point.gradient / L, L)))
 
-    def newton(self, point: Point, L: float, tolerance: float) -> ModelStep:
+    def newton(self, point: Point, L: float, tolerance: float) -> Step:
+        """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
         model = self.penalty.model(point.W, point.gradient)
         direction = newton_direction(model, self.term.hessian(point.W), tolerance=tolerance)
         return ModelStep(self, point, L, model, direction)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
+        """The nearest W with one rank or group less; None where there is none."""
         return self.penalty.lower_rank(W)

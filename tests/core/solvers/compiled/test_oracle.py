@@ -11,7 +11,7 @@ from patom.core.penalties.learned import maximise_on_spectrum as plain_maximise
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import consult, solve
 from patom.core.solvers.compiled import data, newton, oracle, steps, tangent
-from patom.core.solvers.oracle import ArrayOracle
+from patom.core.solvers.oracle import Oracle
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.5)]
 SHAPES = {"fewer tasks": (4, 6, 12), "fewer features": (7, 2, 9), "one task": (1, 4, 20), "one row a task": (6, 3, 1)}
@@ -30,7 +30,7 @@ def rows_of(loss, shape, seed=0):
 
 def pair(loss, shape, lambda_1=0.02, lambda_2=0.03):
     term, penalty = data_term(rows_of(loss, shape), loss), SpectralPenalty(lambda_1, lambda_2)
-    return ArrayOracle(term, penalty), oracle.compiled_oracle(term, penalty)
+    return Oracle(term, penalty), oracle.compiled_oracle(term, penalty)
 
 
 @every_loss

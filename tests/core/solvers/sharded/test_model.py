@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.solvers.sharded.sweeps import Settled, model_step
+from patom.core.solvers.sharded.solver import Settled, model_step
 
 M, P = 40, 5
 

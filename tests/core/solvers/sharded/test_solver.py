@@ -10,8 +10,7 @@ from patom.core.penalties.penalty import fenchel_gap
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.sharded.problem import ShardedProblem
 from patom.core.solvers.sharded.shard import OneShard
-from patom.core.solvers.sharded.solver import Momentum, solve_sharded
-from patom.core.solvers.sharded.sweeps import Sweeps
+from patom.core.solvers.sharded.solver import Momentum, Sweeps, solve_sharded
 from patom.core.solvers.solution import Status
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)

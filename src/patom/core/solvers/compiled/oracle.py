@@ -1,6 +1,6 @@
 """The oracle of small problems with Omega learned: each answer is one or two compiled calls."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg.lapack import dposv
@@ -12,14 +12,14 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers import choose
 from patom.core.solvers.choose import Approach
-from patom.core.solvers.compiled import interior, steps
+from patom.core.solvers.compiled import interior
+from patom.core.solvers.compiled import steps as first_order
 from patom.core.solvers.compiled.data import Data, as_data, largest_curvature, value_and_gradient
 from patom.core.solvers.compiled.interior import row_space, within
 from patom.core.solvers.compiled.newton import Frame, arrive, by_conjugate_gradients, frame, system
 from patom.core.solvers.compiled.steps import prox
 from patom.core.solvers.compiled.tangent import tangent_matrix
-from patom.core.solvers.goal import Rounding
-from patom.core.solvers.oracle import ArrayOracle, Point
+from patom.core.solvers.oracle import Oracle, Point
 
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
 """Length of the proximal step before a Newton step, over 1/L. The optimum is a fixed point at any length, and a long
@@ -51,12 +51,11 @@ class CompiledStep:
 
 
 @dataclass(frozen=True)
-class CompiledOracle:
-    """Problem (1) with Omega learned, on compiled code; see ``core.solvers.oracle.Oracle``."""
+class CompiledOracle(Oracle):
+    """Problem (1) with Omega learned, on compiled code."""
 
-    term: DataTerm
-    data: Data
     penalty: SpectralPenalty
+    data: Data
 
     @property
     def scale(self) -> float:
@@ -71,15 +70,8 @@ class CompiledOracle:
         return 1.05 * float(largest_curvature(self.data, start))
 
     @property
-    def weights(self) -> tuple[float, float]:
-        return self.penalty.weights
-
-    @property
     def patient(self) -> bool:
         return False  # accelerated steps cost so little
-
-    def scaled(self, factor: float) -> "CompiledOracle":
-        return replace(self, penalty=self.penalty.scaled(factor))
 
     def start(self, W: FloatArray | None) -> FloatArray:
         return np.zeros(self.data.b.shape) if W is None else np.ascontiguousarray(W)
@@ -97,19 +89,16 @@ class CompiledOracle:
         return V @ Qt if there else None, steps
 
     def evaluate(self, W: FloatArray) -> Point:
-        return Point(W, *steps.evaluate(self.data, W, *self.weights))
+        return Point(W, *first_order.evaluate(self.data, W, *self.weights))
 
     def certify(self, point: Point) -> Point:
-        return ArrayOracle(self.term, self.penalty).evaluate(point.W)
+        return super().evaluate(point.W)
 
-    def rounding(self, point: Point, scale: float, L: float) -> Rounding:
-        return ArrayOracle(self.term, self.penalty).rounding(point, scale, L)
-
-    def accelerate(self, W: FloatArray, L: float, count: int) -> FloatArray:
-        return np.asarray(steps.accelerate(self.data, W, L, count, *self.weights))
+    def accelerate(self, W: FloatArray, L: float, steps: int) -> FloatArray:
+        return np.asarray(first_order.accelerate(self.data, W, L, steps, *self.weights))
 
     def proximal(self, W: FloatArray, L: float) -> FloatArray:
-        return np.asarray(steps.proximal_step(self.data, W, L, *self.weights))
+        return np.asarray(first_order.proximal_step(self.data, W, L, *self.weights))
 
     def residual(self, point: Point, L: float) -> float:
         lambda_1, lambda_2 = self.weights
@@ -152,4 +141,4 @@ def compiled_oracle(term: DataTerm, penalty: Regulariser) -> CompiledOracle | No
         return None
     data = as_data(term)
     lambda_1, lambda_2 = map(float, penalty.weights)  # compiled for no other type of number
-    return None if data is None else CompiledOracle(term, data, SpectralPenalty(lambda_1, lambda_2))
+    return None if data is None else CompiledOracle(term, SpectralPenalty(lambda_1, lambda_2), data)

@@ -106,7 +106,7 @@ def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2
 
 @called_exactly
 def accelerate(data: Data, W: FloatArray, L: float, steps: int, lambda_1: float, lambda_2: float) -> FloatArray:
-    """As ``ArrayOracle.accelerate``."""
+    """As ``Oracle.accelerate``."""
     Y, momentum = W, 1.0
     for _ in range(steps):
         ahead = proximal_step(data, Y, L, lambda_1, lambda_2)
