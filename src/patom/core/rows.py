@@ -171,8 +171,8 @@ def group_rows(X: FloatArray, y: FloatArray, task_index: IntArray, n_tasks: int)
 def inject_rows(rows: TaskRows, X: FloatArray, y: FloatArray, task_index: IntArray) -> TaskRows:
     """Clean rows and injected ones together; an injected row comes after its task's clean rows.
 
-    ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,). Costs one copy of all rows: whoever holds the
-    clean ones, or those of an earlier injection, keeps them as they are.
+    ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,). Costs one copy of all rows: the
+    clean ones, and those of an earlier injection, are not changed.
     """
     added = grouping(task_index, rows.n_tasks)
     return TaskRows(

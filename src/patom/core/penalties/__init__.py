@@ -1,4 +1,4 @@
 """The penalties R(W) of problem (1): Omega ``learned``, Omega ``given``, tasks ``independent``.
 
-``penalty`` says what the solvers ask of each.
+``penalty`` has their common protocol.
 """

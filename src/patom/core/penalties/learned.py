@@ -1,7 +1,7 @@
 """Omega learned: the penalty is lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2.
 
-For fixed W the best Omega of problem (1) is (W'W)^(1/2) / tr (W'W)^(1/2) (Zhang and Yeung 2010); put back, it
-leaves the squared nuclear norm. Everything here acts on singular values.
+For fixed W the best Omega of problem (1) is (W'W)^(1/2) / tr (W'W)^(1/2) (Zhang and Yeung 2010); inserted, it
+leaves the squared nuclear norm. All formulas here act on singular values.
 """
 
 from dataclasses import dataclass
@@ -186,7 +186,7 @@ def _range(W: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _relationship_of_many(W: FloatArray, lambda_1: float, lambda_2: float) -> Relationship:
-    """By W'W, without a copy of W; what is below 1e-7 of the largest singular value drowns there, and is left out."""
+    """By W'W, without a copy of W; singular values below 1e-7 of the largest are lost in rounding, and left out."""
     values, Q = np.linalg.eigh(W.T @ W)
     kept = values > 1e-14 * values[-1]
     if not kept.any():

@@ -1,4 +1,4 @@
-"""What the solvers ask of a penalty R(W)."""
+"""The methods of a penalty R(W) that solvers and attacks use."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -12,14 +12,14 @@ from patom.core.regions.values import SLACK, ByValue, coordinates, positive, req
 class Ball(ByValue):
     """The l2 ball; around 0 it is the paper's feasible region (section 4.2).
 
-    The paper speaks of the diameter r, but its projection formula uses r as the radius; so do we.
+    The paper calls r the diameter, but its projection formula uses r as the radius, as this class does.
 
     Parameters
     ----------
     radius : float
         In the units of X; above 0.
     centre : float or array of shape (d,), default 0.0
-        A single number stands for that number in every feature.
+        A single number is used for every feature.
 
     Examples
     --------

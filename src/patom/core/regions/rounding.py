@@ -1,4 +1,4 @@
-"""Whole numbers and one-hot groups: the nearest rows of a region that have them."""
+"""Whole numbers and one-hot groups: the nearest rows of a region with such columns."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence

@@ -133,5 +133,5 @@ class ShardedProblem:
         return Certified(value + R, abs(R + dual - WV), s, Q)
 
     def sum(self, method: str, *arguments: Any) -> Sums:
-        """The sums over all tasks that a method of ``Shard`` returns for the tasks of one."""
+        """Sums over all tasks of what a method of ``Shard`` returns for its own tasks."""
         return total(self.shards.reduce(method, *arguments))

@@ -185,7 +185,7 @@ class _Accelerating:
         return momentum.finish(), steps
 
     def _slower(self, length: int, before: float, now: float) -> bool:
-        """Whether what is left takes longer by steps at the rate of the last ``length`` than by sweeps."""
+        """Whether the rest takes longer by steps, at the rate of the last ``length`` of them, than by sweeps."""
         return choose.sweeps_are_faster(now, max(before - now, 0.0), length, _exchange(self.problem))
 
 
@@ -244,9 +244,7 @@ class Settled:
     def coordinates(self) -> tuple[FloatArray, FloatArray]:
         """W and V as E M, the two M of shape (p, p)."""
         k, off = self.A.shape[1], self.N.T @ self.VV @ self.N
-        seen = np.diag(off) > _DROWNED * np.trace(
-            self.VV
-        )  # V vanishes along a column of zeros: what is left is rounding
+        seen = np.diag(off) > _DROWNED * np.trace(self.VV)  # V vanishes along a column of zeros, but for rounding
         across, off = self.aV @ self.N * seen, off * np.outer(seen, seen)
         root = _root(np.block([[self.aa, across], [across.T, off]]))
         return root[:, :k] @ self.A.T, root[:, :k] @ self._pull.T + root[:, k:] @ self.N.T
