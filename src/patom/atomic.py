@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Files are written completely or not at all."""
 
 import io
 import os
@@ -15,15 +15,15 @@ from typing import IO
 Write = Callable[[IO[bytes]], object]
 
 PATIENCE = 2.0
-"""Seconds in which somebody must have opened the other end of a pipe."""
-_LONGEST = 230  # bytes of a name that has room for what makes it a hidden one
+"""Seconds within which the other end of a pipe must be opened."""
+_LONGEST = 230  # bytes of a name to which the parts of a hidden name can be added
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial")
 
 
 def write_atomically(path: Path, write: Write) -> None:
     """Let ``write`` fill a hidden file beside ``path``, then rename it to ``path``.
 
-    A crash, a full disk or Ctrl-C on the way leaves an earlier file at ``path`` as it was.
+    After a crash, a full disk or Ctrl-C an earlier file at ``path`` is unchanged.
     """
     write_together({path: write})
 
@@ -31,16 +31,16 @@ def write_atomically(path: Path, write: Write) -> None:
 def write_together(writes: Mapping[Path, Write]) -> None:
     """Fill a hidden file beside every path, then rename them all.
 
-    No file is replaced before all are whole: what fails, fails with the earlier files in place. Hidden files are
-    named ``.NAME.*.partial``; only a process that is killed leaves any. A symbolic link stays one: what it points to is
-    replaced. A pipe or a terminal gets the whole content at the end, as there is nothing to replace.
+    No file is replaced before all are complete: after a failure the earlier files are still there. Hidden files have
+    names ``.NAME.*.partial``; only a killed process leaves any. A symbolic link stays: its target is replaced. A pipe
+    or a terminal gets the whole content at the end, since it cannot be replaced.
 
     Raises
     ------
     OSError
-        What the system says of a folder or disk, with the path as it was given; and for a path at a folder, a disk or
-        a socket, which no result belongs on, links that lead nowhere but to each other, and a pipe that nobody has
-        opened for reading within two seconds.
+        The system's errors about a folder or disk, with the path as it was given. Also for a path of a folder, a disk
+        or a socket, for links that lead only to each other, and for a pipe that nobody opens for reading within two
+        seconds.
     """
     streams = {path for path in writes if _is_stream(path)}
     targets = {path: Path(os.path.realpath(path)) for path in writes if path not in streams}
@@ -65,7 +65,7 @@ def write_together(writes: Mapping[Path, Write]) -> None:
 
 
 def require_place(path: Path) -> None:
-    """Refuse before the work, with the same errors, a path that ``write_atomically`` could not write to after it."""
+    """Refuse a path that ``write_atomically`` cannot write to, with the same errors, before the work begins."""
     if not _is_stream(path):
         probe = hidden_name(Path(os.path.realpath(path)))
         with _named(path):
@@ -74,13 +74,13 @@ def require_place(path: Path) -> None:
 
 
 def hidden_name(path: Path) -> Path:
-    """Where a file is filled before it is renamed to ``path``."""
+    """The hidden file that is filled and then renamed to ``path``."""
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
     return path.with_name(f".{name}.{secrets.token_hex(4)}.partial")
 
 
 def left_behind(folder: Path, names: Iterable[str] | None = None) -> Iterator[Path]:
-    """Hidden files in a folder that a killed process left, of the named files or of all; nobody else's."""
+    """Hidden files of ours that a killed process left in a folder, of the named files or of all."""
     chosen = None if names is None else set(names)
     for path in folder.iterdir():
         ours = _HIDDEN.fullmatch(path.name)
@@ -89,13 +89,13 @@ def left_behind(folder: Path, names: Iterable[str] | None = None) -> Iterator[Pa
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a path leads to something that takes bytes and keeps no file, such as ``/dev/stdout`` or a pipe."""
+    """Whether a path takes bytes but keeps no file, such as ``/dev/stdout`` or a pipe."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
         if error.errno in (ELOOP, ENAMETOOLONG):
             raise
-        return False  # not there yet, or said when it is opened
+        return False  # it does not exist yet, or opening it raises the error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
@@ -104,14 +104,14 @@ def _is_stream(path: Path) -> bool:
 
 
 def _send(path: Path, content: bytes) -> None:
-    """Give all bytes to a device, or to a pipe as soon as somebody reads it."""
+    """Write all bytes to a device, or to a pipe as soon as it has a reader."""
     if not path.is_fifo():
         path.write_bytes(content)
         return
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # or it would wait for a reader for ever
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # otherwise it would wait for a reader for ever
             break
         except OSError as error:
             if error.errno != ENXIO:
@@ -126,11 +126,11 @@ def _send(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Errors of the system speak of the path, not of a hidden file."""
+    """Let the system's errors name the path, not the hidden file."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.strerror is None:  # a sentence of its own
+        if error.errno is None or error.strerror is None:  # it has its own sentence
             raise
         raise type(error)(error.errno, error.strerror, str(path)) from error
 

@@ -1,4 +1,4 @@
-"""Work on a dask cluster that never waits for ever: neither for a scheduler that is gone, nor for its last worker."""
+"""Work on a dask cluster with bounded waits, for a scheduler that is gone and for a cluster without workers."""
 
 import time
 from asyncio import CancelledError as TaskCancelled
@@ -14,30 +14,22 @@ from distributed.comm import CommClosedError, connect
 ANSWER_SECONDS = 30.0
 """How long a scheduler may take to say which workers it has."""
 WORKER_SECONDS = 60.0
-"""How long a cluster may be without any worker: time enough to start one in the place of one that died."""
+"""How long a cluster may be without any worker: enough time to start one in place of one that died."""
 PATIENCE = 0.5
-"""Seconds to wait for answers before the first look whether the cluster still lives."""
+"""Seconds to wait for answers before the first check that the cluster is alive."""
 MOST_PATIENCE = 10.0
-"""Seconds between two looks at most."""
+"""Seconds between two checks at most."""
 AHEAD = 2
 """Jobs that are sent to the cluster for each of its threads."""
 LOST = (CancelledError, TaskCancelled, CommClosedError)
-"""What dask raises of work that it has given up, as when the scheduler is gone, was restarted, or went meanwhile."""
+"""Errors of dask for work that it has given up, because the scheduler stopped, was restarted or cannot be reached."""
 
 
 class Watch:
-    """Tells who waits for a cluster whether there is still somebody to wait for.
+    """Checks, for callers that wait for a cluster, that its scheduler answers and that it has workers.
 
-    Parameters
-    ----------
-    client : distributed.Client
-    seconds : float, optional
-        How long the cluster may be without any worker; ``WORKER_SECONDS`` by default.
-
-    Raises
-    ------
-    ConnectionError
-        Where the client is closed.
+    The cluster may be without any worker for ``seconds``, by default ``WORKER_SECONDS``. A closed client is a
+    ConnectionError.
     """
 
     def __init__(self, client: Client, seconds: float | None = None) -> None:
@@ -48,12 +40,9 @@ class Watch:
         self._without_since: float | None = None
 
     def threads(self) -> dict[str, int]:
-        """Threads of each worker that is there, by address; none where there was a worker lately.
+        """Threads of each worker, by address; empty where the last worker was lost a short time ago.
 
-        Raises
-        ------
-        ConnectionError
-            The scheduler does not answer, or has had no worker for too long.
+        A scheduler that does not answer, or has had no worker for too long, is a ConnectionError.
         """
         try:
             found: dict[str, int] = self._client.sync(self._client.scheduler.ncores, callback_timeout=ANSWER_SECONDS)
@@ -78,7 +67,7 @@ class Watch:
         return found
 
     def lost(self, why: str) -> ConnectionError:
-        """The error for a scheduler that has given up the work, or does not answer."""
+        """The error for a scheduler that gave up the work, or does not answer."""
         return ConnectionError(
             f"The dask scheduler at {self.address!r} no longer answers for the work it was given ({why}): it has "
             "stopped, was restarted, or cannot be reached; start again when it runs."
@@ -86,12 +75,10 @@ class Watch:
 
 
 def require_scheduler(address: str, seconds: float) -> None:
-    """Wait so long for a scheduler at an address; dask's client would wait for ever where somebody listens in silence.
+    """Wait ``seconds`` for a scheduler at an address; dask's client waits for ever where a listener does not answer.
 
-    Raises
-    ------
-    OSError, ValueError, TypeError, RuntimeError
-        Nobody answers, the address is none, or it asks for TLS that is not configured.
+    It raises an OSError, ValueError, TypeError or RuntimeError if nothing answers, if the address is not valid, or if
+    it needs TLS that is not configured.
     """
 
     async def greet() -> None:
@@ -108,18 +95,14 @@ def require_scheduler(address: str, seconds: float) -> None:
 def results(client: Client, jobs: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> Iterator[Any]:
     """Results of joblib's delayed calls on the workers of a cluster, each as soon as it is done, in any order.
 
-    Parameters
-    ----------
-    client : distributed.Client
-    jobs : iterable of joblib.delayed calls
-        Taken as the workers get on: ``AHEAD`` calls for each of their threads are under way.
+    ``AHEAD`` calls for each of the workers' threads are submitted at a time.
 
     Raises
     ------
     ConnectionError
         The scheduler is gone, or has had no worker for ``WORKER_SECONDS``.
     distributed.KilledWorker
-        Workers died time and again on one call.
+        Several workers in turn died on one call.
     """
     watch, waiting, running = Watch(client), iter(jobs), set[Future]()
     while True:
@@ -138,7 +121,7 @@ def _call(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> A
 
 
 def _finished(watch: Watch, running: set[Future]) -> set[Future]:
-    """Those that are done, one at least."""
+    """Those that are done, at least one."""
     while True:
         try:
             done: set[Future] = wait(running, timeout=MOST_PATIENCE, return_when="FIRST_COMPLETED").done
@@ -151,7 +134,7 @@ def _finished(watch: Watch, running: set[Future]) -> set[Future]:
 
 
 def _result(watch: Watch, future: Future) -> Any:
-    """What a finished call returned; it is called again where its worker took the answer along."""
+    """The result of a finished call; dask runs it again if the worker with the result is gone."""
     while True:
         try:
             return future.result(timeout=MOST_PATIENCE)

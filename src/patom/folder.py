@@ -1,4 +1,4 @@
-"""A folder to write results to: locked while work is under way, left as it was found when nothing came of it."""
+"""A folder for results: locked during the work, and left as it was before if nothing was written."""
 
 import os
 import platform
@@ -14,29 +14,20 @@ from filelock import FileLock, Timeout
 
 from patom.atomic import hidden_name, left_behind
 
-LOCK, PROBE = ".patom.lock", ".patom.probe"  # the latter is no file of its own, but the name of a hidden one
+LOCK, PROBE = ".patom.lock", ".patom.probe"  # the probe is the name of a hidden file
 _SIGNED = re.compile(r"(?P<work>[a-z]{1,20}) (?P<pid>[1-9][0-9]{0,9}) (?P<host>[\w.-]{1,255})\n", re.ASCII)
-_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a lock is no link to a file, and no pipe
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # the lock must be neither a link nor a pipe
 
 
 class OutputFolder:
-    """A folder that one process at a time writes to, and whose lock says which.
+    """A folder that one process at a time writes to; its lock names the process.
 
-    Entering creates it (and its parents) and makes sure that it can be written; leaving removes what entering
-    created, should it be empty. A lock or hidden files that a killed process left are no hindrance.
+    Entering creates it (and its parents) and checks that it can be written; leaving removes the folders that entering
+    created, if they are empty. A lock or hidden files of a killed process do not prevent entering.
 
-    Parameters
-    ----------
-    path : str or Path
-    work : str
-        What writes to it, for errors: "audit", "run".
-    files : sequence of str
-        Names of what will be written.
-
-    Raises
-    ------
-    OSError
-        Where the folder cannot be created or written, or another process holds it; the message is one sentence.
+    ``work`` is the work that writes to it, for errors ("audit", "run"), and ``files`` are the names of the files that
+    will be written. A folder that cannot be created or written, or that another process holds, is an OSError whose
+    message is one sentence.
     """
 
     def __init__(self, path: str | Path, work: str, files: Sequence[str]) -> None:
@@ -46,7 +37,7 @@ class OutputFolder:
         self._created: list[Path] = []
 
     def __enter__(self) -> Self:
-        before = _holder(self.path / LOCK)  # some versions of filelock empty the file in trying
+        before = _holder(self.path / LOCK)  # some versions of filelock empty the file when they try
         try:
             self._created = [folder for folder in (self.path, *self.path.parents) if not os.path.exists(folder)]
             self.path.mkdir(parents=True, exist_ok=True)
@@ -54,7 +45,7 @@ class OutputFolder:
             _sign(self.path / LOCK, self._work)
             self._clear_the_way()
         except Timeout:
-            who, process = self._told(_holder(self.path / LOCK) or before)
+            who, process = self._described(_holder(self.path / LOCK) or before)
             raise OSError(f"{who} is writing to {self.path}; wait for it or choose another folder{process}.") from None
         except OSError as error:
             self._leave()
@@ -68,7 +59,7 @@ class OutputFolder:
         self._leave()
 
     def _why(self, error: OSError) -> str:
-        """What stands in the way, where that is the lock: a link could empty another file, so none is followed."""
+        """The reason, also if it is the lock: a link could empty another file, so none is followed."""
         lock = self.path / LOCK
         if error.errno == ELOOP and lock.is_symlink():
             return f"{LOCK} in it is a link to another file; remove it"
@@ -76,8 +67,8 @@ class OutputFolder:
             return f"{LOCK} in it is a folder; remove it"
         return error.strerror or str(error)
 
-    def _told(self, holder: "Holder | None") -> tuple[str, str]:
-        """Who holds the lock, in words, and in which process; no more than is known."""
+    def _described(self, holder: "Holder | None") -> tuple[str, str]:
+        """The work that holds the lock, and its process, in words, as far as known."""
         if holder is None:
             return "Another process", ""
         article = "Another" if holder.work == self._work else "An" if holder.work[0] in "aeiou" else "A"
@@ -85,7 +76,7 @@ class OutputFolder:
         return f"{article} {holder.work}", f" (it is process {holder.pid}{elsewhere})"
 
     def _clear_the_way(self) -> None:
-        """Take away what a killed process left, and refuse now what could only fail at the end."""
+        """Remove what a killed process left, and refuse now what would fail at the end."""
         for left in left_behind(self.path, (*self._files, PROBE)):
             left.unlink()
         for name in self._files:
@@ -96,9 +87,9 @@ class OutputFolder:
         probe.unlink()
 
     def _leave(self) -> None:
-        """Unlock, and remove the folders that were created, should nothing be in them."""
+        """Unlock, and remove the folders that were created, if they are empty."""
         if self._lock.is_locked:
-            with suppress(OSError):  # while it is held, so that nobody else's is taken away
+            with suppress(OSError):  # while it is held, so that no other process's lock is removed
                 (self.path / LOCK).unlink()
             self._lock.release()
         for folder in self._created:
@@ -107,7 +98,7 @@ class OutputFolder:
 
 
 class Holder(NamedTuple):
-    """Who says that it holds a lock."""
+    """The work, process and host that a lock names."""
 
     work: str
     pid: int
@@ -115,7 +106,7 @@ class Holder(NamedTuple):
 
 
 def _sign(lock: Path, work: str) -> None:
-    """Write into a lock that is held whose it is; anything that is not such words is left alone."""
+    """Write the holder into a lock that is held; a file with other contents is not changed."""
     with suppress(OSError), os.fdopen(os.open(lock, os.O_RDWR | _AS_IT_IS), "r+b") as file:
         if not (left := file.read(300)) or _SIGNED.fullmatch(left.decode("latin-1")):  # of a process that was killed
             file.seek(0)
@@ -124,11 +115,11 @@ def _sign(lock: Path, work: str) -> None:
 
 
 def _holder(lock: Path) -> Holder | None:
-    """Who signed a lock, if that is still running as far as can be seen from here."""
+    """The holder that a lock names, if it still runs as far as this host can tell."""
     try:
         with os.fdopen(os.open(lock, os.O_RDONLY | _AS_IT_IS), "rb") as file:
             signed = _SIGNED.fullmatch(file.read(300).decode("latin-1"))
-    except OSError:  # none there, or held so that others cannot read it, as on Windows
+    except OSError:  # no lock, or one that others cannot read while it is held, as on Windows
         return None
     if signed is None:
         return None
@@ -143,6 +134,6 @@ def _runs(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         return True
     return True

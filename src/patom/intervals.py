@@ -1,4 +1,4 @@
-"""Means over seeds, and how sure they are."""
+"""Means over seeds, with intervals."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,10 +22,10 @@ def interval(values: Iterable[float], confidence: float) -> Interval:
 
 
 def varied_interval(values: Iterable[float], confidence: float) -> Interval:
-    """As ``interval``, but none where all values are exactly the same, which says nothing of how they vary.
+    """As ``interval``, but without bounds if all values are exactly the same, which does not show how values vary.
 
-    So it is with a metric that is at its end, as on few test rows or separable classes: an interval of width zero
-    would call that certain.
+    This happens if a metric is at its best value, as on few test rows or separable classes: an interval of width zero
+    would be wrong then.
 
     >>> varied_interval([0.0, 0.0, 0.0], 0.95)
     Interval(mean=0.0, low=None, high=None)
@@ -35,10 +35,10 @@ def varied_interval(values: Iterable[float], confidence: float) -> Interval:
 
 
 def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False) -> Interval:
-    """The share of a damage that a defense keeps off, 1 - mean(left)/mean(all), paired by seed.
+    """The share of the damage that a defense prevents, 1 - mean(left)/mean(all), paired by seed.
 
-    A ratio of means, since a seed's own ratio has no mean where its damage may be near 0; the interval is Student's of
-    the linearised ratio. None where there is no damage to keep off. ``varied``: by ``varied_interval``.
+    It is a ratio of means, since the ratio of a single seed has no mean if its damage may be near 0; the interval is
+    Student's for the linearised ratio. None if there is no damage to prevent. ``varied``: by ``varied_interval``.
 
     >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95).mean
     0.75

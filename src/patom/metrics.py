@@ -1,7 +1,7 @@
-"""How good predictions are, how much an attack hurt them, and how far task correlations moved.
+"""Metrics of predictions, the damage of an attack, and the change of task correlations.
 
 Pure functions on arrays. A metric that has no value for its rows (one class only, constant targets) is NaN,
-never an error: with many small tasks some will be like that, and `mean_over_tasks` leaves them out.
+never an error: among many small tasks there are some of these, and `mean_over_tasks` leaves them out.
 """
 
 from collections.abc import Callable
@@ -191,7 +191,7 @@ def mean_over_tasks(values: npt.ArrayLike | TaskScores) -> float:
 
 
 def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"]) -> float:
-    """How much worse a model became, relative to the clean one; positive is worse.
+    """How much worse than the clean model a model is, relatively; positive is worse.
 
     NMSE is better when small, (attacked - clean) / clean; AUC is better when large, (clean - attacked) /
     clean.
@@ -211,7 +211,7 @@ def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"
     Raises
     ------
     ValueError
-        Another metric, or a negative value, as from a scorer whose sign is turned.
+        Another metric, or a negative value, as from a scorer with the opposite sign.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"
 
 @dataclass(frozen=True)
 class CorrelationShift:
-    """How far the correlations between tasks moved; pairs are unordered, i < j.
+    """How much the correlations between tasks changed; pairs are unordered, i < j.
 
     Parameters
     ----------
@@ -324,7 +324,7 @@ def _pair(first: npt.ArrayLike, second: npt.ArrayLike, name: str) -> tuple[AnyAr
 
 
 def _at_once(metric: Metric, targets: AnyArray, predictions: FloatArray, starts: IntArray) -> FloatArray | None:
-    """The metric of all groups together; None where a loop over the groups has to look."""
+    """The metric of all groups at once; None if it needs a loop over the groups."""
     if metric is nmse and starts.size and targets.dtype.kind in "iuf":
         return grouped_nmse(targets, predictions, starts)
     if metric is not auc or np.isnan(predictions).any():  # another metric's targets may have no order

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What the target is; auto looks at it."""
+    """The kind of target; auto decides by its values."""
 
     auto = "auto"
     regression = "regression"
@@ -65,7 +65,7 @@ Targets = Annotated[
 Attackers = Annotated[
     list[str] | None,
     typer.Option(
-        help="Tasks the indirect attacks go through, as --targets. [default: all but the targets]", show_default=False
+        help="Tasks that indirect attacks go through, as --targets. [default: all but the targets]", show_default=False
     ),
 ]
 Lambda = Annotated[float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")]
@@ -75,7 +75,7 @@ AttackOption = Annotated[
 KeepLabels = Annotated[bool, typer.Option("--keep-labels", help="Injected rows keep the targets they were drawn with.")]
 RegionOption = Annotated[
     Region,
-    typer.Option(help="Where injected rows may lie: the ball of all rows, or where they look like their task's."),
+    typer.Option(help="Where injected rows may lie: in the ball of all rows, or where they look like their task's."),
 ]
 Iterations = Annotated[int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")]
 StepSize = Annotated[
@@ -83,7 +83,7 @@ StepSize = Annotated[
 ]
 FailAbove = Annotated[
     float | None,
-    typer.Option(help="Exit with status 1 if the worst relative damage is above this, with 3 if that cannot be said."),
+    typer.Option(help="Exit with status 1 if the worst relative damage is above this, with 3 if the audit cannot say."),
 ]
 
 
@@ -118,12 +118,12 @@ def audit(
 ) -> None:
     """Measure how much damage injected training rows can do to a multi-task model.
 
-    Says what would help, too: defenses, tried against an attacker who knows them. Writes report.html (self-contained),
-    report.json, curves.parquet and injected.parquet (the rows of the most harmful attack found).
+    It also tries defenses, against an attacker who knows them. Writes report.html (self-contained), report.json,
+    curves.parquet and injected.parquet (the rows of the most harmful attack found).
 
-    The risk is called high, moderate or low only where the intervals over seeds say so; otherwise it cannot be said.
-    The same holds for --fail-above: the status is 1 where some attack's whole interval is above it, 0 where all
-    intervals end at or below it, and 3 otherwise, as with a single seed or a model no better than predicting the mean.
+    The risk is called high, moderate or low only if the intervals over seeds support it; otherwise the audit cannot
+    say. With --fail-above the status is 1 if some attack's whole interval is above it, 0 if all intervals end at or
+    below it, and 3 otherwise, for example with a single seed or a model that is no better than predicting the mean.
     """
     from patom.audit import AuditSettings
 
@@ -164,7 +164,7 @@ def _read(
 def _aimed(
     settings: "AuditSettings", read: "ReadTable | None", targets: list[str] | None, attackers: list[str] | None
 ) -> "AuditSettings":
-    """The settings with the tasks that were typed, which are known by their names once the table is read."""
+    """The settings with the typed tasks, whose names are known once the table is read."""
     known = set(map(str, range(10) if read is None else set(read.task.tolist())))
     aims, through = (tuple(names(typed, known)) if typed else None for typed in (targets, attackers))
     return replace(settings, targets=aims, attackers=through)
@@ -206,7 +206,7 @@ def _run(
 
 
 def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -> None:
-    """The plan at once; how long it takes once a fit was timed."""
+    """Show the plan at once, and its duration once a fit was timed."""
     if seconds is not None:
         show.plan(f"about {roughly(seconds)} in all.")
         return
@@ -233,6 +233,6 @@ def _tell(report: dict[str, Any], out: Path) -> None:
 
 
 def _helping(report: dict[str, Any]) -> list[str]:
-    """What the audit recommends, or why nothing."""
+    """The defense that the audit recommends, or why it recommends none."""
     remedies = report.get("remedies")
     return [] if remedies is None else [remedies["reason"]]

@@ -1,4 +1,4 @@
-"""``patom data``: what data sets there are, fetch them, check what is there."""
+"""``patom data``: list, fetch and check the public data sets."""
 
 import shutil
 import sys
@@ -50,7 +50,7 @@ def list_sets(*, data_home: Home = None) -> None:
 
 @data_app.command()
 def fetch(sets: Sets = None, *, data_home: Home = None) -> None:
-    """Fetch what is missing or wrong; files that are there and right are left alone."""
+    """Fetch files that are missing or wrong; correct files are not fetched again."""
     from patom import datasets
 
     home = datasets.data_home(data_home)
@@ -88,7 +88,7 @@ def _chosen(names: list[str] | None) -> "list[Source]":
 
 
 def _fetch_one(file: "RemoteFile", home: Path) -> str:
-    """Fetch a file unless it is there; say which of the two."""
+    """Fetch a file unless it is there; the sentence names the case."""
     from patom.datasets import require
 
     asked = False
@@ -113,7 +113,7 @@ def _megabytes(size: int) -> str:
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
-    """Fold to the terminal; into a pipe a line stays one, and an address is never broken."""
+    """Wrapped to the terminal's width; in a pipe lines are not wrapped, and an address is never broken."""
     if not sys.stdout.isatty():
         return [indent + text]
     width = max(shutil.get_terminal_size().columns, 30)

@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, and elsewhere a line every ten seconds; the plan before it."""
+"""Progress of long work: a bar on a terminal, elsewhere a line every ten seconds, and the plan before it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Show:
-    """What long work calls on its way.
+    """What long work calls to show its progress.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Show:
 
 @contextmanager
 def progress(what: str, *, size: bool = False) -> Iterator[Show]:
-    """Show how far the block has come, in steps, or in bytes where ``size`` says so."""
+    """Show the progress of the block, in steps, or in bytes if ``size``."""
     from rich import progress as parts
     from rich.console import Console
 
@@ -60,7 +60,7 @@ def progress(what: str, *, size: bool = False) -> Iterator[Show]:
 
 @contextmanager
 def _lines(what: str, printed: Callable[[int], str]) -> Iterator[Show]:
-    """Lines in a log: the plan or the number of steps, then how far they came, also while a step takes long."""
+    """Lines in a log: the plan or the number of steps, then the progress, also during a long step."""
     came, planned = Came(monotonic()), False
     ended = threading.Event()
 
@@ -91,7 +91,7 @@ def _lines(what: str, printed: Callable[[int], str]) -> Iterator[Show]:
 
 @dataclass(frozen=True)
 class Came:
-    """How far work has come: when it began, steps done of all, and those that were done when it began."""
+    """Progress of work: when it began, steps done, all steps, and steps that were done when it began."""
 
     began: float
     done: int = 0
@@ -100,7 +100,7 @@ class Came:
 
 
 def how_far(came: Came, now: float, printed: Callable[[int], str] = str) -> str:
-    """Steps done, the time that they took, and the time that the others will take if they are like these.
+    """Steps done, their time, and an estimate of the time for the others.
 
     >>> how_far(Came(0.0), 12.0), how_far(Came(0.0, 30, 120), 61.0), how_far(Came(0.0, 30, 120, 20), 61.0)
     ('12 s so far', '30 of 120, 1 min 1 s so far, about 3 min left', '30 of 120, 1 min 1 s so far, about 9 min left')

@@ -1,4 +1,4 @@
-"""``patom report``: the page of a run, or of an audit, from its files."""
+"""``patom report``: the page of a run or of an audit, from its files."""
 
 import json
 import shlex

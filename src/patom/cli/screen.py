@@ -53,10 +53,10 @@ def screen(
 ) -> None:
     """Rank the tasks of a table for review, the most suspicious first.
 
-    Suspicious is a task whose rows are predicted badly, without which the others are predicted better, whose rows lie
-    far out or, with --trusted, whose weights have changed: the number is by how many robust standard deviations it
-    exceeds the median task in the worst of these. With --resamples the p says how often an honest task of as many rows
-    would be as suspicious; without, mind that tasks of few rows (*) stand out by chance. It ranks, and accuses nobody.
+    A task is suspicious if its rows are predicted badly, if the others are predicted better without it, if its rows lie
+    far out or, with --trusted, if its weights have changed. The number is how many robust standard deviations it is
+    above the median task in the worst of these. With --resamples the p is how often an honest task with as many rows
+    would be as suspicious; without, tasks of few rows (*) may stand out by chance. It ranks tasks, and accuses nobody.
     """
     from patom.atomic import require_place, write_atomically
     from patom.audit import read_table

@@ -1,4 +1,4 @@
-"""What is printed: cleaned of all that a terminal would act on, to streams that never end a command."""
+"""Printing: text without terminal control, to streams whose failure never ends a command."""
 
 import io
 import os
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters that Python calls printable, and nobody sees: ignorable marks, fillers, the empty Braille cell."""
+"""Characters that Python calls printable but that are invisible: ignorable marks, fillers, the empty Braille cell."""
 
 
 def printable(text: str) -> str:
-    r"""A line of text in which labels, names and paths cannot move the cursor, hide, or begin a line of their own.
+    r"""A line of text in which labels, names and paths cannot move the cursor, hide, or begin a new line.
 
-    Control characters, line breaks, zero-width characters, fillers that show nothing, those that turn the direction of
-    writing and what is no character at all are written as escapes.
+    Control characters, line breaks, zero-width characters, invisible fillers, characters that change the direction of
+    writing, and invalid characters are written as escapes.
 
     >>> print(printable("north\x1b[2J\u202e\n\ttab"), printable("größe ²"))
     north\x1b[2J\u202e\n\ttab größe ²
@@ -26,7 +26,7 @@ def printable(text: str) -> str:
 
 
 def say(lines: Sequence[str]) -> None:
-    """Print lines on standard output; if nobody reads, as before ``| head``, work and status stay the same."""
+    """Print lines on standard output; without a reader, as with ``| head``, work and status stay the same."""
     _write(sys.stdout, lines)
 
 
@@ -36,12 +36,12 @@ def tell(sentence: str) -> None:
 
 
 def tell_all(text: str) -> None:
-    """Print lines on standard error as they are, such as those that say where a fault is."""
+    """Print lines on standard error as they are, such as a traceback."""
     _write(sys.stderr, text.splitlines())
 
 
 def prepare() -> None:
-    """Let no character that a terminal's encoding lacks raise an error; warnings are a line each."""
+    """Let characters that the terminal's encoding lacks raise no error; print each warning in one line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -58,7 +58,7 @@ def _write(stream: TextIO | None, lines: Sequence[str]) -> None:
     try:
         stream.write("".join(f"{printable(line)}\n" for line in lines))
         stream.flush()
-    except OSError:  # nobody reads, or a full disk: the exit of Python would complain once more
+    except OSError:  # no reader, or a full disk: otherwise Python would report it again at exit
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
 

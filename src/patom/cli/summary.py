@@ -1,11 +1,11 @@
-"""What a command worked on, in a few lines: rows, tasks, the columns used, and what was decided for the user."""
+"""The data of a command in a few lines: rows, tasks, the columns used, and choices made for the user."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from patom.wording import counted, listed
 
-_NAMED = 5  # columns, before the rest are only counted
+_NAMED = 5  # columns; the others are only counted
 
 
 def audited(data: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reading what was typed, and writing down what to type again."""
+"""Parsing of typed options, and the command that gives the same report again."""
 
 import shlex
 from collections.abc import Collection, Sequence
@@ -7,7 +7,7 @@ import typer
 
 
 def command_again(context: typer.Context) -> str:
-    """The command that gives the same report again: what differs from the defaults, and the seed."""
+    """The command that gives the same report again, with the seed and the options that differ from the defaults."""
     from patom.wording import readable
 
     first = ("table", "task", "target", "seed")
@@ -24,7 +24,7 @@ def command_again(context: typer.Context) -> str:
 
 
 def names(typed: Sequence[str], known: Collection[str]) -> list[str]:
-    """Names as they were typed: an option's value is split at commas, but not within a known name.
+    """Typed names: an option's value is split at commas, but not within a known name.
 
     >>> names(["Paris, TX", "Rome,Oslo"], {"Paris, TX", "Rome", "Oslo"})
     ['Paris, TX', 'Rome', 'Oslo']
@@ -35,7 +35,7 @@ def names(typed: Sequence[str], known: Collection[str]) -> list[str]:
 
 
 def _split(value: str, known: Collection[str]) -> list[str]:
-    """The longest known names first, from the left; what is none of them, up to the next comma."""
+    """From the left, the longest known name; text that is no known name, up to the next comma."""
     if value in known:  # as it is, blanks at its ends too
         return [value]
     parts, found = value.split(","), []
@@ -53,7 +53,7 @@ def words(text: str) -> list[str]:
 
 
 def numbers(text: str, option: str) -> list[float]:
-    """Split at commas; one sentence for what is no number."""
+    """Numbers separated by commas; other text is refused with one sentence."""
     try:
         return [float(word) for word in words(text)]
     except ValueError:

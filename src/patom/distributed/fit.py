@@ -22,7 +22,8 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
 from patom.core.solvers.sharded.solver import solve_sharded
 from patom.core.solvers.solution import Solution, Status
-from patom.distributed.shards import DaskShards, Partition, Traffic
+from patom.distributed.held import About
+from patom.distributed.shards import DaskShards, Traffic
 from patom.models.linear import warn_of_gap
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.settings import encode_classes
@@ -43,7 +44,7 @@ class DistributedFit:
     tasks : array of shape (m,)
         Task labels, partition by partition.
     objective, duality_gap, n_iter, status
-        As ``MTRLRegressor`` has them after ``fit``.
+        As in ``MTRLRegressor`` after ``fit``.
     task_spectrum : array of shape (k,)
         Non-zero eigenvalues of the task covariance, descending.
     traffic : Traffic
@@ -95,7 +96,7 @@ class DistributedFit:
         return self._shards.predict(self._slot, [_source(self._shards.client, each) for each in partitions])
 
     def close(self) -> None:
-        """Let the workers forget rows and weights, and leave the cluster if the fit was given its address."""
+        """Let the workers forget rows and weights; disconnect from the cluster if the fit got its address."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -117,7 +118,7 @@ class DistributedFit:
 
     def _named(self, tasks: AnyArray, W: FloatArray) -> Any:
         """The estimator with these tasks and their weights."""
-        estimator, about = clone(self._estimator), self._shards.partitions[0].here
+        estimator, about = clone(self._estimator), self._shards.abouts[0]
         estimator.tasks_, index = encode(tasks)
         estimator.n_features_in_ = about.n_features
         if about.names is not None:
@@ -144,31 +145,31 @@ def fit_distributed(
     model : MTRLRegressor or MTRLClassifier
         The settings, Omega learned; left untouched.
     partitions : sequence
-        Each gives (X, y, task), as ``fit`` takes them, for some of the tasks; a task must not be split over two. A
-        callable without arguments is called on a worker, and again on another if that one dies; of a dask Delayed or
-        Future dask keeps the rows. A tuple of arrays is sent. One a worker is best.
+        Each gives (X, y, task), as ``fit`` takes them, for some of the tasks; all rows of a task must be in one. A
+        callable without arguments is called on a worker, and again on another if that one dies. A dask Delayed or
+        Future leaves the rows with dask. A tuple of arrays is sent. One partition a worker is best.
     client : distributed.Client, or the address of a scheduler
-        For a cluster that speaks TLS only, a Client made with ``security=``, or an address that begins with ``tls://``
-        and dask's own configuration.
+        For a cluster that accepts only TLS, a Client made with ``security=``, or an address that begins with
+        ``tls://`` together with dask's own configuration.
     worker_timeout : float
         Seconds to wait for a worker while the cluster has none; 60 by default.
 
     Returns
     -------
     DistributedFit
-        The same weights as those of ``fit`` on all rows, but for rounding, with the same certificate.
+        The same weights as those of ``fit`` on all rows, except for rounding, with the same certificate.
 
     Raises
     ------
     ValueError
-        For settings or rows that ``fit`` refuses, an Omega that is given, a task in two partitions. What is wrong with
-        rows names the partition by its number, from 0 on.
+        For settings or rows that ``fit`` refuses, a given Omega, or a task in two partitions. An error about rows names
+        the partition by its number, from 0 on.
     ConnectionError
         Where the scheduler does not answer, or has no worker for ``worker_timeout`` seconds, now or later.
     ChildProcessError
         Where four workers in turn died with one partition, which is named.
     Exception
-        What a partition's own callable raises comes through, with a note that names the partition.
+        Errors of a partition's own callable are raised here too, with a note that names the partition.
 
     Warns
     -----
@@ -177,13 +178,13 @@ def fit_distributed(
 
     Notes
     -----
-    ``core.solvers.sharded`` solves it. A step sends each partition one (p, p) matrix, p = d + 1, or its factors, and
-    two numbers, and gets one such matrix, or of a sweep two to five, and a number back, whatever the tasks and rows. A
-    worker that dies costs the loading of its partitions and the passes over them so far, which the worker in its place
-    repeats; the weights are the same to the bit where its processor runs the same BLAS kernels.
+    The solver is ``core.solvers.sharded``. A step sends each partition one (p, p) matrix, p = d + 1, or its
+    factors, and two numbers; the answer is one such matrix (two to five for a sweep) and a number, independent of the
+    numbers of tasks and rows. If a worker dies, another loads its partitions and repeats the passes over them so far;
+    the weights are the same to the bit where its processor runs the same BLAS kernels.
 
-    Messages of dask are pickles: whoever can reach the scheduler or a worker can run code on it, and on the driver.
-    ``docs/distributed.md`` says how TLS keeps others out.
+    Messages of dask are pickles: anyone who can reach the scheduler or a worker can run code on it, and on the driver.
+    ``docs/distributed.md`` shows how TLS keeps others out.
 
     Examples
     --------
@@ -204,8 +205,8 @@ def fit_distributed(
         connected = stack.enter_context(dask_client(client)) if isinstance(client, str) else _synchronous(client)
         shards = DaskShards(connected, [_source(connected, partition) for partition in partitions], worker_timeout)
         stack.callback(shards.release)
-        tasks, loss = _labels(shards.partitions), estimator._loss()
-        shards.start = (_classes(estimator, shards.partitions), loss_code(loss))
+        tasks, loss = _labels(shards.abouts), estimator._loss()
+        shards.start = (_classes(estimator, shards.abouts), loss_code(loss))
         problem = ShardedProblem(shards, penalty, loss.curvature_bound)
         with one_blas_thread():
             solution = solve_sharded(problem, tol=model.tol, max_iter=model.max_iter)
@@ -254,9 +255,8 @@ def _given(rows: Any) -> Any:
     return rows
 
 
-def _labels(partitions: Sequence[Partition]) -> AnyArray:
+def _labels(abouts: Sequence[About]) -> AnyArray:
     """All tasks; refused where partitions do not fit together."""
-    abouts = [partition.here for partition in partitions]
     for k, about in enumerate(abouts):
         if (about.n_features, about.names) != (abouts[0].n_features, abouts[0].names):
             raise ValueError(
@@ -276,9 +276,9 @@ def _labels(partitions: Sequence[Partition]) -> AnyArray:
     return labels
 
 
-def _classes(estimator: Any, partitions: Sequence[Partition]) -> AnyArray | None:
+def _classes(estimator: Any, abouts: Sequence[About]) -> AnyArray | None:
     """The two classes, which the estimator learns too; None for a regression."""
-    values = [partition.here.values for partition in partitions]
+    values = [about.values for about in abouts]
     kinds = ["number" if part.dtype.kind in "biuf" else part.dtype.kind for part in values]
     if isinstance(estimator, MTRLRegressor):
         for k, kind in enumerate(kinds):

@@ -1,7 +1,7 @@
-"""What a worker holds of a fit: its partitions' rows and shards, in its own memory, addressed by key.
+"""A worker's part of a fit: its partitions' rows and shards, in its own memory, addressed by key.
 
-Every request names the number of messages that went before it. A worker that has not seen them all, since it is new in
-the place of one that died, says so and is sent them again: a shard's answers follow from rows and messages alone.
+Every request names the number of messages before it. A worker that replaces a dead one has not seen them all: it
+answers so, and gets them again. A shard's answers depend on its rows and on these messages alone.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from patom.models.settings import (
 )
 from patom.models.threads import one_blas_thread
 
-_MOST_THREADS = numba.get_num_threads()  # at the start: all that there are
+_MOST_THREADS = numba.get_num_threads()  # at the start: all threads of the process
 Message = tuple[str, tuple[Any, ...]]
 """A method of ``Shard`` and its arguments."""
 
@@ -52,7 +52,7 @@ class About:
 
 @dataclass(frozen=True)
 class Behind:
-    """An answer that is none: the worker has seen ``seen`` messages only, -1 where it does not hold the partition."""
+    """In place of an answer: the worker has seen only ``seen`` messages, -1 where it does not hold the partition."""
 
     seen: int
 
@@ -75,9 +75,9 @@ _HELD: dict[str, Held] = {}
 
 
 class Lease:
-    """The partition for as long as dask keeps this object, which is as long as the fit holds its future.
+    """Holds the partition while dask keeps this object, which is while the fit holds its future.
 
-    A copy that dask makes, on another worker or on disk, is the description only; the rows stay, until ``release``.
+    A copy that dask makes, on another worker or on disk, is only the description; the rows stay until ``release``.
     """
 
     def __init__(self, about: About) -> None:
@@ -96,7 +96,7 @@ def _copy(about: About) -> Lease:
 
 
 def load(key: str, source: Any) -> Lease:
-    """Read a partition on this worker: from a callable, or from the rows themselves where these live here."""
+    """Read a partition on this worker: from a callable, or from the rows themselves if they are here."""
     rows = source() if callable(source) else source
     if not isinstance(rows, tuple | list) or len(rows) != 3:
         raise TypeError(f"a partition must give (X, y, task); got {type(rows).__name__}.")
@@ -149,18 +149,10 @@ def about(lease: Lease) -> About:
 def serve(
     key: str, seen: int, start: tuple[Any, ...], messages: Sequence[Message], *, changes: bool = True
 ) -> Sums | Behind | None:
-    """The last message's answer.
+    """The last message's answer; ``seen`` is the number of messages before these.
 
-    Parameters
-    ----------
-    key : str
-    seen : int
-        Messages before these.
-    start : tuple
-        The arguments of ``_begin``, by which the shard is made where there is none yet.
-    messages : sequence of Message
-    changes : bool
-        Whether these write slots, and so count.
+    ``start`` are the arguments of ``_begin``, which makes the shard at the first request; ``changes`` says whether the
+    messages write slots, and so are counted.
     """
     held = _HELD.get(key)
     if held is None:
@@ -171,7 +163,7 @@ def serve(
         if held.shard is None:
             held.shard = _begin(held, *start)
         _share_threads()
-        for method, arguments in messages[held.seen - seen :]:  # dask may ask again where an answer was lost
+        for method, arguments in messages[held.seen - seen :]:  # dask may repeat a request whose answer was lost
             held.answer = getattr(held.shard, method)(*arguments)
             held.seen += changes
         return held.answer
@@ -188,7 +180,7 @@ def _begin(held: Held, classes: AnyArray | None, loss: tuple[int, float]) -> Sha
 
 
 def _share_threads() -> None:
-    """As many threads as the worker was given, shared among the partitions that it holds."""
+    """The worker's threads, shared among the partitions that it holds."""
     numba.set_num_threads(min(_MOST_THREADS, max(1, get_worker().state.nthreads // len(_HELD))))
 
 

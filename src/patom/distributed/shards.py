@@ -1,26 +1,25 @@
-"""The shards of a fit on the workers of a dask cluster, as the oracle addresses them."""
+"""The shards of a fit on the workers of a dask cluster, and the errors of a partition that fails there."""
 
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from distributed import Client, Future, wait
+from distributed import Client, Future, KilledWorker, wait
 
 from patom.cluster import LOST, MOST_PATIENCE, PATIENCE, Watch
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.solvers.sharded.shard import Sums
 from patom.distributed import held
-from patom.distributed.faults import died, refuse_failed
 from patom.distributed.held import About, Behind, Message
 
 _FETCHING = 120.0
-"""How much longer than the wait for answers the fetching of finished ones may take."""
+"""The fetching of finished answers may take so many times the wait for them."""
 _FORGETTING = 10.0
-"""Seconds to wait for the workers to forget; one that does not answer forgets when it is asked for memory."""
+"""Seconds to wait until the workers have forgotten the rows; one that does not answer keeps them for longer."""
 _DEATHS = 4
 """Workers that a partition may cost in turn, without an answer in between; dask allows as many for a task."""
 _PRIORITY = 10
@@ -30,7 +29,7 @@ _UNCHANGING = ("value_without_weights", "largest_curvature", "mean_square", "gra
 
 @dataclass
 class Traffic:
-    """What went over the wire, as the bytes of the pickled messages.
+    """The traffic of a fit, as the bytes of the pickled messages.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ class Traffic:
 
 @dataclass
 class Partition:
-    """One shard as the driver knows it: its source, where it was to be and is, and every message that changed it.
+    """One shard as the driver knows it: its source, its planned and its real place, and every message that changed it.
 
     ``deaths`` counts the workers that were lost with it since its last answer.
     """
@@ -89,27 +88,15 @@ class Stored:
 class DaskShards:
     """Shards in worker processes; see ``core.solvers.sharded.shard.Shards``.
 
-    Parameters
-    ----------
-    client : distributed.Client
-    sources : sequence
-        Of each partition's rows: a callable, or a future of (X, y, task).
-    worker_timeout : float, optional
-        Seconds to wait for a worker while there is none; those of ``cluster.WORKER_SECONDS`` by default.
+    Each of the ``sources`` gives a partition's rows: a callable, or a future of (X, y, task). ``worker_timeout`` is how
+    many seconds to wait for a worker while there is none, by default ``cluster.WORKER_SECONDS``. Every request may
+    raise a ConnectionError, if the scheduler is gone or has no worker for too long, or a ChildProcessError, if several
+    workers in turn died with one partition.
 
-    Raises
-    ------
-    ConnectionError
-        The scheduler is gone, or has no worker for too long; also of every request.
-    ChildProcessError
-        Workers died time and again with one partition; also of every request.
-
-    Notes
-    -----
-    A request is a task that is bound to the worker which holds the shard. Where that worker is gone, or has forgotten,
-    the rows are loaded again, wherever dask puts them, and the shard is sent all messages since the start, which
-    brings it to the same bits on a processor of the same kind. A message is of the size of a few (p, p) matrices at
-    most, and so is an answer.
+    A request is a dask task that is bound to the worker that holds the shard. If that worker is gone, or has forgotten
+    the shard, the rows are loaded again, on a worker that dask chooses, and the shard gets all messages since the
+    start, which gives the same bits on a processor of the same kind. Messages and answers have the size of a few (p, p)
+    matrices at most.
     """
 
     def __init__(self, client: Client, sources: Sequence[Any], worker_timeout: float | None = None) -> None:
@@ -126,20 +113,24 @@ class DaskShards:
         self._settle(range(len(self.partitions)))
 
     @property
+    def abouts(self) -> list[About]:
+        """What each partition holds, in their order."""
+        return [partition.here for partition in self.partitions]
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(m, p) of all tasks together."""
-        abouts = [partition.here for partition in self.partitions]
-        return sum(about.tasks.size for about in abouts), abouts[0].n_features + 1
+        return sum(about.tasks.size for about in self.abouts), self.abouts[0].n_features + 1
 
     @property
     def n_rows(self) -> int:
         """Rows of all tasks together."""
-        return sum(partition.here.n_rows for partition in self.partitions)
+        return sum(about.n_rows for about in self.abouts)
 
     @property
     def bounds(self) -> IntArray:
         """Where each shard's tasks begin among all, and m."""
-        return np.concatenate([[0], np.cumsum([partition.here.tasks.size for partition in self.partitions])])
+        return np.concatenate([[0], np.cumsum([about.tasks.size for about in self.abouts])])
 
     def reduce(self, method: str, *arguments: Any) -> list[Sums]:
         """What the method of that name of ``Shard`` returns for each shard, in their order."""
@@ -170,7 +161,7 @@ class DaskShards:
             self.client.submit(
                 held.predict, k, partition.here.key, slot, source,
                 workers=[partition.here.address], pure=False, priority=_PRIORITY,
-                allow_other_workers=True,  # so that somebody says that the one with the weights is gone
+                allow_other_workers=True,  # so that another worker can report that the one with the weights is gone
             )
             for k, (partition, source) in enumerate(zip(self.partitions, sources, strict=True))
         ]  # fmt: skip
@@ -181,7 +172,7 @@ class DaskShards:
         self._open = False
         for partition in self.partitions:
             partition.lease = None
-        with suppress(Exception, *LOST):  # what dask has copied or spilled it does not let go by itself
+        with suppress(Exception, *LOST):  # dask does not release by itself what it has copied or spilled
             self.client.run(held.release, keys, on_error="ignore", callback_timeout=_FORGETTING)
 
     def _send(self, messages: Sequence[Message]) -> list[Any]:
@@ -200,7 +191,7 @@ class DaskShards:
     def _submit(
         self, k: int, function: Callable[..., Any], *arguments: Any, seen: int | None = None, **named: Any
     ) -> Future:
-        """A request to the worker that holds a shard, which tells it how many messages there were before."""
+        """A request to the worker that holds a shard; it names the number of messages before it."""
         partition = self.partitions[k]
         before = len(partition.log) if seen is None else seen
         return self.client.submit(
@@ -209,7 +200,7 @@ class DaskShards:
         )  # fmt: skip
 
     def _answers(self, ask: Callable[[int], Future], which: Iterable[int]) -> list[Any]:
-        """The shards' answers; those of lost ones from where they come back."""
+        """The shards' answers; lost shards are first loaded again."""
         if not self._open:
             raise ValueError("The fit is closed, and the workers have forgotten it; ask before it is closed.")
         answers = self._asked(ask, which)
@@ -225,7 +216,7 @@ class DaskShards:
             except TimeoutError:
                 alive, answers = self._watch.threads(), {}
                 lost = {k: -1 for k in asked if self.partitions[k].here.address not in alive}
-                patience = min(2.0 * patience, MOST_PATIENCE)  # a long pass is asked about less and less often
+                patience = min(2.0 * patience, MOST_PATIENCE)  # during a long pass the checks become rarer
             else:
                 lost = {k: answer.seen for k, answer in answers.items() if isinstance(answer, Behind)}
             if not lost and answers:
@@ -236,13 +227,13 @@ class DaskShards:
                 asked[k], patience = ask(k), PATIENCE
 
     def _recover(self, k: int, seen: int) -> None:
-        """Bring a shard back to where it was."""
+        """Bring a shard back to its last state."""
         partition = self.partitions[k]
         if seen < 0:
             before = partition.here
             partition.deaths += 1
             if partition.deaths >= _DEATHS:
-                raise died(k, _DEATHS)
+                raise _died(k, _DEATHS)
             self._load(k, None)
             self._settle([k])
             if not np.array_equal(partition.here.tasks, before.tasks) or partition.here.n_rows != before.n_rows:
@@ -255,7 +246,7 @@ class DaskShards:
             self._asked(lambda k: self._submit(k, held.serve, self.start, partition.log[past:], seen=past), [k])
 
     def _load(self, k: int, place: str | None) -> None:
-        """Have it loaded under a new name, at a place or wherever dask likes."""
+        """Have it loaded under a new name, on a given worker or on one that dask chooses."""
         self._number += 1
         partition, workers = self.partitions[k], None if place is None else [place]
         partition.place = place
@@ -267,13 +258,13 @@ class DaskShards:
     def _settle(self, which: Iterable[int]) -> None:
         """Wait until they are loaded.
 
-        A task whose one worker is gone stays without any, though others were allowed: it is asked for again.
+        A dask task whose only worker is gone is not run on another, though others are allowed: it is submitted again.
         """
         patience, partitions = PATIENCE, {k: self.partitions[k] for k in which}
         while True:
-            told = {k: self.client.submit(held.about, each.lease, pure=False) for k, each in partitions.items()}
+            asked = {k: self.client.submit(held.about, each.lease, pure=False) for k, each in partitions.items()}
             try:
-                abouts = self._gathered(told, patience)
+                abouts = self._gathered(asked, patience)
             except TimeoutError:
                 alive, patience = self._watch.threads(), min(2.0 * patience, MOST_PATIENCE)
                 for k, partition in partitions.items():
@@ -293,19 +284,46 @@ class DaskShards:
 
         try:
             wait(futures, timeout=patience)
-            # An answer may be lost on its way; to bring all weights here takes long.
+            # A limit, since an answer may be lost on its way; a long one, since fetching all weights takes long.
             answers = list(self.client.sync(gather, callback_timeout=_FETCHING * patience))
         except LOST as error:
-            refuse_failed({k: self.partitions[k].lease for k in asked})
+            _refuse_failed({k: self.partitions[k].lease for k in asked})
             raise self._watch.lost(type(error).__name__) from None
-        refuse_failed(asked)
+        _refuse_failed(asked)
         return dict(zip(asked, answers, strict=True))
 
 
 def _changes(method: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether a request writes a slot: others need no answer again where a shard comes back."""
+    """Whether a request writes a slot; a shard that is loaded again does not need the other requests."""
     return method not in _UNCHANGING and not (method == "evaluate" and arguments[-1] is None)
 
 
 def _size(value: Any) -> int:
     return len(pickle.dumps(value, protocol=5))
+
+
+def _refuse_failed(asked: Mapping[int, Future | None]) -> None:
+    """Raise the error of the first partition whose request failed, if there is one."""
+    for k, future in asked.items():
+        if future is not None and future.status == "error":
+            raise _named(k, future.exception())
+
+
+def _died(k: int, workers: int) -> ChildProcessError:
+    """The error for a partition with which so many workers died in turn."""
+    return ChildProcessError(
+        f"Partition {k}: {workers} workers in turn were ended from outside while they held it, as happens when memory "
+        "runs out; smaller partitions, or workers with more memory, help."
+    )
+
+
+def _named(k: int, error: BaseException) -> BaseException:
+    """The error with its partition: in its sentence if it is about the rows, otherwise in a note below it."""
+    if isinstance(error, KilledWorker):
+        return _died(k, error.allowed_failures + 1)
+    if type(error) in (ValueError, TypeError, ChildProcessError):
+        named: BaseException = type(error)(f"Partition {k}: {error}")
+        named.__cause__ = error
+        return named
+    error.add_note(f"Raised for partition {k} of fit_distributed.")
+    return error

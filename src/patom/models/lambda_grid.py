@@ -54,15 +54,9 @@ def strongest_near_best(gains: FloatArray, *, errors: float = 1.0) -> int:
     Where gains hardly differ, the largest of them is a matter of chance (Breiman, Friedman, Olshen and Stone
     1984, section 3.4.3).
 
-    Parameters
-    ----------
-    gains : array of shape (k, n_folds)
-        Candidates from the strongest penalties on; higher is better, NaN where a fold could not be scored.
-    errors : float, default 1.0
-        0 takes the best, and of equal ones the stronger. The result is 0 where no candidate has a gain.
+    ``gains``, shape (k, n_folds), are of candidates from the strongest penalties on; higher is better, NaN where a fold
+    could not be scored. Without ``errors`` it is the best, and of equal ones the strongest; 0 where none has a gain.
 
-    Examples
-    --------
     >>> gains = np.array([[0.7, 0.7, 0.7], [0.8, 0.8, 0.8], [0.7, 0.8, 1.0]])
     >>> strongest_near_best(gains), strongest_near_best(gains, errors=0.0)
     (1, 2)
@@ -86,24 +80,11 @@ def search(
     however strong.) Neither happens with less than ``WORTH`` left to gain. Other lambdas than ``GRID`` stay as they
     are, and by the same rule the result names the edges at which they should grow.
 
-    Parameters
-    ----------
-    score : callable
-        Of a list of pairs, to scores of shape (len(pairs), n_folds). Called once more for each growth, with new pairs.
-    lambdas : sequence of float
-        Values of either lambda.
-    guess, perfect : float
-        Score of a model that guesses, and of a perfect one; the latter may be the higher or the lower.
-    errors : float, default 1.0
-        As for ``strongest_near_best``.
+    ``score`` maps a list of pairs to scores of shape (len(pairs), n_folds), and is called again with the new pairs at
+    each growth: 25 pairs in all where ``GRID`` suffices, 81 at most. ``lambdas`` are the values of either lambda;
+    ``guess`` and ``perfect`` are the scores of a model that guesses and of a perfect one, of which either may be the
+    higher; ``errors`` is that of ``strongest_near_best``.
 
-    Returns
-    -------
-    Searched
-        Of 25 pairs where ``GRID`` suffices, of 81 at most.
-
-    Examples
-    --------
     >>> found = search(lambda pairs: [[abs(np.log10(a / 1e-6)) + b] for a, b in pairs], GRID,
     ...                guess=1.0, perfect=0.0)
     >>> found.pairs[found.chosen], len(found.pairs)

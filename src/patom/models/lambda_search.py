@@ -32,24 +32,9 @@ _STANDARD_ERRORS = {"one_standard_error": 1.0, "best": 0.0}
 def folds(task_index: IntArray, positive: BoolArray | None, n_folds: int, rng: np.random.Generator) -> IntArray:
     """A fold for each row, spread evenly within each task and class; a group's first row stays in.
 
-    A task of one row would otherwise be absent from some fits; -1 keeps it in all of them.
+    A task of one row would otherwise be absent from some fits; -1 keeps it in all of them. ``positive``, shape (n,),
+    marks the rows of the positive class; None for a regression.
 
-    Parameters
-    ----------
-    task_index : array of shape (n,)
-        Position of each row's task.
-    positive : array of shape (n,), optional
-        The rows of the positive class; None for a regression.
-    n_folds : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    array of shape (n,)
-        From 0 to ``n_folds - 1``, or -1 for a row that is never held out.
-
-    Examples
-    --------
     >>> fold = folds(np.array([0, 0, 0, 0, 1]), None, 3, np.random.default_rng(0))
     >>> np.sort(fold[:4]), fold[4]
     (array([-1,  0,  1,  2]), np.int64(-1))

@@ -242,12 +242,8 @@ def request_task(estimator: Any) -> Any:
 
     Parts without a task, such as a scaler, take no weights unless they ask for them, as outside of metadata routing.
     The parts are clones that belong to `TaskColumn`, so nothing of the user's changes. Requests can only be
-    set while routing is enabled; they have no effect where it is not.
-
-    Raises
-    ------
-    TypeError
-        Where no part's ``fit`` takes ``task``, or it cannot reach ``predict``, as inside of a search.
+    set while routing is enabled; they have no effect where it is not. A
+    TypeError says that no part's ``fit`` takes ``task``, or that it cannot reach ``predict``, as inside of a search.
     """
     takes_task = False
     for part in _parts(estimator):
@@ -278,10 +274,7 @@ def request_task(estimator: Any) -> Any:
 def require_weighted(estimator: Any) -> None:
     """Refuse weights where the fit that they are meant for takes none; a fit may decline them by its own request.
 
-    Raises
-    ------
-    TypeError
-        With the name of the estimator, the last step of a pipeline.
+    The TypeError names the estimator, the last step of a pipeline.
     """
     last = _last_step(estimator)
     with config_context(enable_metadata_routing=True):

@@ -77,20 +77,7 @@ class Coupled(Delegating):
         self.rule.check()
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Choose Omega and fit.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n, d)
-        y : array of shape (n,)
-        task : array of shape (n,), optional
-            As in ``MTRLRegressor.fit``.
-
-        Raises
-        ------
-        ValueError
-            For values or settings that cannot be used, with the argument's name.
-        """
+        """Choose Omega and fit; arguments and errors as in ``MTRLRegressor.fit``."""
         self.check()
         learner = with_lambdas(self.estimator, X, y, task)
         with one_blas_thread():

@@ -46,17 +46,9 @@ class CouplingRule(BaseEstimator, ABC):
     """Chooses the task covariance from the training rows, which may be poisoned."""
 
     def covariance(self, problem: Problem) -> FloatArray:
-        """Omega, shape (m, m), positive semi-definite and of trace 1.
+        """Omega, shape (m, m), positive semi-definite and of trace 1, for a problem whose Omega is learned.
 
-        Parameters
-        ----------
-        problem : Problem
-            On the training rows, its Omega learned.
-
-        Raises
-        ------
-        ValueError
-            For settings that cannot be used.
+        Settings that cannot be used are a ValueError.
         """
         self.check()
         return self.couple(problem).omega

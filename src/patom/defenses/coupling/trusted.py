@@ -66,19 +66,9 @@ class TrustedMTRL(Delegating):
         self.share = share
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Fit the trusted tasks, then the others; without ``sample_weight``, all rows of a task count alike.
+        """Fit the trusted tasks, then the others; arguments and errors as in ``MTRLRegressor.fit``.
 
-        Parameters
-        ----------
-        X : array or data frame of shape (n, d)
-        y : array of shape (n,)
-        task : array of shape (n,), optional
-            As in ``MTRLRegressor.fit``.
-
-        Raises
-        ------
-        ValueError
-            For values or settings that cannot be used, with the argument's name.
+        There is no ``sample_weight``: all rows of a task count alike.
         """
         require_learner("TrustedMTRL", self.estimator)
         require_at_least("TrustedMTRL", 0.0, share=self.share)

@@ -232,18 +232,8 @@ class ARMULClassifier(LinearClassifier, _ARMUL):
     """Adaptive and robust multi-task learning for two classes.
 
     The problem of ``ARMULRegressor`` with the squared hinge max(0, 1 - y w'x)^2, y = -1 or +1.
-
-    Parameters
-    ----------
-    lambda_1, rank, tol, max_iter
-        As in ``ARMULRegressor``.
-
-    Attributes
-    ----------
-    classes_ : array of shape (2,)
-        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
-    tasks_, coef_, intercept_ and the rest
-        As in ``ARMULRegressor``.
+    Parameters and attributes are those of ``ARMULRegressor``, and ``classes_``, the two labels of y, sorted; the
+    second is the positive class. A single task may hold one class only.
 
     Examples
     --------

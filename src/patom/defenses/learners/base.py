@@ -42,25 +42,9 @@ class Learner(LinearTasks):
     max_iter: int
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
-        """Learn the tasks' models; without ``sample_weight``, all rows of a task count alike.
+        """Learn the tasks' models; arguments, errors and the ConvergenceWarning are those of ``MTRLRegressor.fit``.
 
-        Parameters
-        ----------
-        X : array or data frame of shape (n, d)
-            Finite numbers. Scale them: penalties treat all features alike.
-        y : array of shape (n,)
-        task : array of shape (n,), optional
-            Each row's task, any hashable labels in any order; None puts all rows into one task.
-
-        Raises
-        ------
-        ValueError
-            For values or settings that cannot be used, with the argument's name.
-
-        Warns
-        -----
-        ConvergenceWarning
-            Where ``tol`` was not reached; ``status_`` says why.
+        There is no ``sample_weight``: all rows of a task count alike. Scale X: penalties treat all features alike.
         """
         require_at_least(type(self).__name__, 0.0, strict=True, tol=self.tol)
         require_at_least(type(self).__name__, 1, whole=True, max_iter=self.max_iter)

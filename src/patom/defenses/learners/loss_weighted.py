@@ -171,18 +171,8 @@ class LossWeightedClassifier(LinearClassifier, _LossWeighted):
     """Byzantine resilient multi-task learning for two classes.
 
     As ``LossWeightedRegressor`` with the squared hinge max(0, 1 - y w'x)^2, y = -1 or +1.
-
-    Parameters
-    ----------
-    lambda_1, rounds, tol, max_iter
-        As in ``LossWeightedRegressor``.
-
-    Attributes
-    ----------
-    classes_ : array of shape (2,)
-        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
-    tasks_, coef_, intercept_ and the rest
-        As in ``LossWeightedRegressor``.
+    Parameters and attributes are those of ``LossWeightedRegressor``, and ``classes_``, the two labels of y, sorted; the
+    second is the positive class. A single task may hold one class only.
 
     Examples
     --------

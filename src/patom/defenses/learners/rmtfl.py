@@ -110,18 +110,8 @@ class RMTFLClassifier(LinearClassifier, _RMTFL):
     """Robust multi-task feature learning for two classes.
 
     The problem of ``RMTFLRegressor`` with the squared hinge max(0, 1 - y w'x)^2, y = -1 or +1.
-
-    Parameters
-    ----------
-    lambda_1, lambda_2, tol, max_iter
-        As in ``RMTFLRegressor``.
-
-    Attributes
-    ----------
-    classes_ : array of shape (2,)
-        The labels of y, sorted; the second is the positive class. A single task may hold one class only.
-    tasks_, coef_, intercept_ and the rest
-        As in ``RMTFLRegressor``.
+    Parameters and attributes are those of ``RMTFLRegressor``, and ``classes_``, the two labels of y, sorted; the
+    second is the positive class. A single task may hold one class only.
 
     Examples
     --------

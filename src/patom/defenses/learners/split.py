@@ -91,14 +91,9 @@ class Part(Protocol):
 class Groups:
     """R(Z) = sum_g strength_g ||Z_g||_2 over the rows of Z (``axis=1``) or its columns (``axis=0``).
 
-    Parameters
-    ----------
-    strength : array of shape (m, 1) for rows, (1, p) for columns
-        Above 0.
-    axis : int
-    bound : float
-        An upper bound on R at the optimum. f(0) is one, as R is at most the objective and 0 is feasible. It makes the
-        conjugate finite: ``bound`` times how far, relatively, a group is outside the dual ball.
+    ``strength``, above 0, has the shape (m, 1) for rows and (1, p) for columns. ``bound`` is an upper bound on R at the
+    optimum, such as f(0): R is at most the objective, and 0 is feasible. It makes the conjugate finite: ``bound`` times
+    how far, relatively, a group is outside the dual ball.
 
     Examples
     --------

@@ -47,20 +47,10 @@ def score_tasks(
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> Scored:
-    """Score the tasks of a problem.
+    """Score the tasks of a problem with this penalty; ``fold``, shape (n,), is from ``folds``.
 
-    Parameters
-    ----------
-    problem : Problem
-    penalty : SpectralPenalty
-        The problem's.
-    fold : array of shape (n,)
-        From ``folds``.
-    n_folds : int
-    trusted : array of shape (m, p), optional
-        Weights of the reference, NaN for tasks that it does not know.
-    progress : callable
-        Called m + 2 times.
+    ``trusted``, shape (m, p), are the reference's weights, NaN for tasks that it does not have; ``progress`` is called
+    m + 2 times.
     """
     rows, scores = problem.rows, np.recarray(problem.rows.n_tasks, SCORES)
     W = problem.solve().W
