@@ -3,7 +3,7 @@
 from itertools import combinations, product
 
 import pytest
-from pairwise import pairwise, quick_in_pairs
+from pairwise import covering, pairwise
 
 
 @pytest.mark.parametrize("sizes", [(16, 3, 5), (2, 2, 2, 2, 2), (9, 4), (1, 3)])
@@ -21,9 +21,20 @@ def test_it_is_about_as_small_as_can_be():
     assert len(pairwise(*[range(2)] * 5)) <= 8
 
 
-def test_what_is_left_out_is_slow():
-    factors = "abcd", range(3), "xy"
-    params = quick_in_pairs(*factors)
-    assert [each.values for each in params] == list(product(*factors))
-    assert [each.values for each in params if not each.marks] == pairwise(*factors)
-    assert {mark.name for each in params for mark in each.marks} == {"slow"}
+def test_only_pairs_that_some_combination_holds_are_asked_for():
+    together = [(i, i, j) for i in range(4) for j in range(3)]  # two names that take their values together
+    assert covering(together) == together
+    assert len(covering([(*each, k) for each in together for k in range(2)])) == len(together)
+
+
+@pytest.mark.in_pairs
+@pytest.mark.parametrize("a", range(3))
+@pytest.mark.parametrize(("b", "c"), [("x", 0), ("y", 1)])
+@pytest.mark.parametrize("d", range(2))
+def test_marked_tests_run_each_pair_among_the_quick_ones(request, a, b, c, d):  # noqa: ARG001
+    family = [item for item in request.session.items if item.nodeid.startswith(request.node.nodeid.partition("[")[0])]
+    quick = [item.callspec.params for item in family if not item.get_closest_marker("slow")]
+    if len(family) in (6, 12):  # else a part of them was chosen by name
+        assert len(quick) == 6
+        assert {(each["a"], each["d"]) for each in quick} == set(product(range(3), range(2)))
+        assert {(each["a"], each["b"]) for each in quick} == set(product(range(3), "xy"))

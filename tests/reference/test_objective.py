@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pairwise import quick_in_pairs
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.core.solvers.solution import Status
@@ -43,10 +42,13 @@ def require_certified(model):
     assert 0.0 <= model.duality_gap_ <= 1e-8 * min(1.0, model.objective_)
 
 
-@pytest.mark.parametrize(("shape", "lambdas", "loss"), quick_in_pairs(SHAPES, LAMBDAS, LOSSES))
-def test_learned_omega(interior_point, objective_at, shape, lambdas, loss):
+@pytest.mark.in_pairs
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("lambda_1", "lambda_2"), LAMBDAS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_learned_omega(interior_point, objective_at, shape, lambda_1, lambda_2, loss):
     problem = data(SHAPES[shape], loss)
-    settings = {"loss": loss, "lambda_1": lambdas[0], "lambda_2": lambdas[1]}
+    settings = {"loss": loss, "lambda_1": lambda_1, "lambda_2": lambda_2}
     model, reference = fitted(*problem, **settings), interior_point(*problem, **settings)
     require_certified(model)
     assert model.objective_ == pytest.approx(reference.objective, rel=1e-6)
@@ -114,13 +116,13 @@ OMEGAS = {
 }
 
 
-GIVEN = [(0.1, 0.1), (0, 1e-2), (1e-4, 1e-4), (10, 1e-2)]
-
-
-@pytest.mark.parametrize(("omega", "lambdas", "loss"), quick_in_pairs(OMEGAS, GIVEN, LOSSES))
-def test_given_omega(interior_point_given_omega, omega, lambdas, loss):
+@pytest.mark.in_pairs
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("lambda_1", "lambda_2"), [(0.1, 0.1), (0, 1e-2), (1e-4, 1e-4), (10, 1e-2)])
+@pytest.mark.parametrize("omega", OMEGAS)
+def test_given_omega(interior_point_given_omega, omega, lambda_1, lambda_2, loss):
     problem = data(SHAPES["unbalanced"], loss)
-    settings = {"loss": loss, "lambda_1": lambdas[0], "lambda_2": lambdas[1]}
+    settings = {"loss": loss, "lambda_1": lambda_1, "lambda_2": lambda_2}
     model = fitted(*problem, **settings, task_covariance=OMEGAS[omega])
     reference = interior_point_given_omega(*problem, **settings, omega=OMEGAS[omega])
     require_certified(model)
