@@ -112,6 +112,7 @@ def test_greedy_is_exhaustive_for_one_task_where_all_are_tried(classes, candidat
     assert greedy.result.X.tobytes() == best.result.X.tobytes()
 
 
+@pytest.mark.slow
 def test_greedy_comes_near_the_best_pair():
     """Nine tenths of the best pair's rise each time, where pairs at random come to half of it."""
     attack, means = ProjectedAscent(max_iter=20), []

@@ -134,6 +134,7 @@ def _squares(X):
     return 2.0 * np.outer(mean, mean)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
 @pytest.mark.parametrize("shuffled", [False, True])

@@ -90,6 +90,7 @@ for model, target in ((MTRLRegressor(1e-3, 1e-2), y), (MTRLClassifier(1e-3, 1e-2
 """
 
 
+@pytest.mark.slow
 def test_fits_agree_to_rounding_whatever_the_blas_kernels():
     """Their bytes do not: that holds for one kind of processor."""
     found = []

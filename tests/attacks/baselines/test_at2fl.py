@@ -65,6 +65,7 @@ def test_rounds_reach_the_optimum_for_a_given_covariance(make_program, loss):
     np.testing.assert_allclose(again.W, learning.W, atol=1e-5 * np.abs(wanted.W).max())
 
 
+@pytest.mark.slow
 def test_rounds_come_near_the_optimum_where_omega_is_learned(make_program):
     program, injection = make_program("squared_error")
     wanted, learning = program.solve(injection), untrained(program)
@@ -129,6 +130,7 @@ def test_the_attack_is_the_transcription(make_tasks):
     np.testing.assert_array_equal(result.y, start.y)
 
 
+@pytest.mark.slow
 def test_small_steps_climb(make_tasks):
     X, y, task = make_tasks("squared_error", n_rows=30)
     threat = ThreatModel(["a", "b"], ["a", "b"], 0.2)

@@ -79,6 +79,7 @@ def test_finite_differences_at_other_penalties(make_program, kind, omega, weight
         assert_reverse_mode_is_the_derivative(program, rows, start * W, 20)
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("omega", OMEGAS)
 @every_kind
 @every_loss
@@ -124,6 +125,7 @@ def test_every_row_moves_as_far(make_run):
     assert moves[1][0] == pytest.approx(2.0 * moves[0][0])
 
 
+@pytest.mark.slow
 @every_kind
 @every_loss
 def test_it_harms_more_than_random_rows(make_run, loss, kind):

@@ -192,6 +192,7 @@ def test_the_first_block_speaks_for_the_decoy_against_the_clean_fit(make_program
     assert np.abs(found.X[[2, 3]] - best.X[[2, 3]]).max() > 1e-6  # after another fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["online", "kkt"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_direct_attacks_do_much_more_harm_than_random_rows(make_tasks, make_victim, method, loss):

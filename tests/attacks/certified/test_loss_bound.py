@@ -37,6 +37,7 @@ REGIONS = {
 }
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(5))
@@ -239,6 +240,7 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(change, error, said):
         loss_bound(given.pop("model"), given.pop("X"), given.pop("y"), **given)
 
 
+@pytest.mark.slow
 def test_against_the_paper(make_tasks):
     X, y, task = make_tasks("squared_hinge", seed=7)
     victim = MTRLClassifier(0.01, 0.01)
