@@ -30,6 +30,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_memory_of_an_attack_is_far_below_one_number_a_pair_of_tasks(data, case):
     attack, targets, attackers = CASES[case]

@@ -68,6 +68,7 @@ def test_wherever_it_comes_in(size):
         LambdaSearch(MTRLRegressor()).fit(framed(X), y, task=task)
 
 
+@pytest.mark.in_pairs
 @every_loss
 @pytest.mark.parametrize("size", [1e6, 1e12, 1e20, 1e30, 1e39])
 @pytest.mark.parametrize("solver", ["accelerated", "alternating"])

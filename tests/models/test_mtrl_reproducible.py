@@ -68,6 +68,7 @@ def printed(threads):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_number_of_threads():
     one, two = printed("1"), printed("2")
     assert len(one) == 10

@@ -18,6 +18,7 @@ def many_tasks(m, rows_each=3, d=4):
     return X, X @ shared + 0.5 * rng.standard_normal(task.size), task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [MTRLRegressor, MTRLClassifier])
 def test_thirty_thousand_tasks_without_an_array_over_pairs_of_tasks(estimator):
     m = 30_000
