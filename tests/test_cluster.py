@@ -78,6 +78,7 @@ def test_names_of_arguments_are_the_jobs(shared):
     assert list(as_they_finish([delayed(dict)(key=1, workers=2)], 1, dask=shared)) == [{"key": 1, "workers": 2}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["killed", "stopped", "no workers"])
 def test_nobody_left_to_wait_for(processes, fault):
     running, at = processes()
@@ -103,6 +104,7 @@ def test_somebody_who_listens_in_silence(monkeypatch):
             list(as_they_finish([], 1, dask=at))
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_workers(processes):
     _, at = processes(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
 

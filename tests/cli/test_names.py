@@ -36,6 +36,7 @@ def audited(run, tmp_path):
     return audit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "targets"),
     [

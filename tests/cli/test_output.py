@@ -33,6 +33,7 @@ def test_json_is_strict(audit, tmp_path):
     json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"), parse_constant=refuse)
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_the_seed_and_on_nothing_else(audit, tmp_path):
     audit(out="first")
     audit("--jobs", "2", out="deep/second")

@@ -50,6 +50,7 @@ def test_the_package_is_the_command():
     assert (done.returncode, done.stdout, done.stderr) == (0, f"patom {__version__}\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["audit"], ["run", "fig1"]], ids=["audit", "run"])
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no process to cores")
 def test_no_more_processes_than_cores_that_it_may_use(arguments, tmp_path):

@@ -24,6 +24,8 @@ from command_line import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow  # commands with workers, interrupted
+
 LONG = ("--seeds", "300", "--lambda-1", "0.01", "--lambda-2", "0.01")
 
 

@@ -15,6 +15,8 @@ from patom import MTRLClassifier, MTRLRegressor, cluster
 from patom.distributed import fit_distributed, shards
 from patom.distributed.shards import DaskShards
 
+pytestmark = pytest.mark.slow  # clusters that break
+
 MODEL = MTRLRegressor(1e-3, 1e-3)
 X, Y, TASK = rows(1)
 CLASSES = np.where(Y > 0.0, "yes", "no")

@@ -150,6 +150,7 @@ run_grid(read_grid(sys.argv[1]), sys.argv[2], n_jobs=int(sys.argv[3]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system cannot kill -9")
 def test_ten_kills_do_not_change_the_table(tmp_path, table):
     """Kill -9 after some cells and a moment more, which may fall into a cell, a write or a rename."""

@@ -46,6 +46,7 @@ print(stopped)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no timer signals")
 def test_thousands_of_interrupts():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, timeout=300)
