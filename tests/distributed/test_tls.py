@@ -15,7 +15,10 @@ from partitions import rows, together
 from patom import MTRLRegressor, workers
 from patom.distributed import fit_distributed
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+pytestmark = [  # a cluster of its own for each test
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl"),
+]
 
 
 @pytest.fixture(scope="module")
