@@ -23,6 +23,7 @@ def threat(kind, budget=0.2):
     return ThreatModel([0, 1, 2], [0, 1, 2] if kind == "direct" else [3, 4, 5, 6], budget)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["direct", "indirect"])
 @pytest.mark.parametrize("weight", [0.1, 0.01, 0.001])
 @pytest.mark.parametrize("classes", [False, True])

@@ -44,6 +44,7 @@ def test_two_runs_give_the_same_bytes(make_tasks, make_victim, attack, loss):
     assert not np.array_equal(other.X, runs[0].X)
 
 
+@pytest.mark.slow
 def test_neither_threads_nor_hash_seed_matter():
     running = [
         subprocess.Popen(

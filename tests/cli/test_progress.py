@@ -64,6 +64,7 @@ def test_quick_work_says_its_plan_or_its_steps(capsys):
     assert capsys.readouterr().err == "patom: Computing: 2 of 3, 0 s so far\n"
 
 
+@pytest.mark.slow
 def test_an_audit_says_its_plan_first(table, tmp_path):
     process = start(
         "audit", table, "--task", "site", "--target", "y", "--seeds", "2", "--iterations", "2", "--budgets", "0.3",

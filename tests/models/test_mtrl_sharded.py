@@ -196,6 +196,7 @@ def test_too_many_tasks_for_a_matrix(monkeypatch):
     assert model.task_correlation_of([0, 1]).shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_memory_beyond_the_data_is_a_few_arrays_of_weights():
     child = Path(__file__).with_name("sharded_memory.py")
     told = subprocess.run([sys.executable, str(child)], capture_output=True, text=True, check=True).stdout.split()

@@ -93,11 +93,13 @@ def run(layer, script):
     assert done.stdout == f"{layer}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["workqueue", "omp"])
 def test_fits_in_several_threads_give_the_same_bytes(layer):
     run(layer, THREADS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 @pytest.mark.parametrize("layer", ["workqueue", "omp"])
 @pytest.mark.parametrize("script", [FORK, FORK_MEANWHILE], ids=["after a fit", "beside a thread"])
