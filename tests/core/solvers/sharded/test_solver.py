@@ -14,7 +14,10 @@ from patom.core.solvers.sharded.solver import Momentum, Sweeps, solve_sharded
 from patom.core.solvers.solution import Status
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-LAMBDAS = [(1.0, 1.0), (0.1, 0.1), (1e-2, 1e-2), (1e-3, 1e-3), (1e-4, 1e-4), (0.0, 0.1), (0.1, 0.0), (1e-3, 10.0)]
+LAMBDAS = [
+    *((1.0, 1.0), (1e-2, 1e-2), (0.0, 0.1), (0.1, 0.0)),
+    *(pytest.param(pair, marks=pytest.mark.slow) for pair in [(0.1, 0.1), (1e-3, 1e-3), (1e-4, 1e-4), (1e-3, 10.0)]),
+]
 
 
 def certificate(rows, loss, lambdas, W):
