@@ -1,19 +1,25 @@
-"""Tests marked ``in_pairs``: the parameters that ``make test`` runs hold each pair of values, the others are slow."""
+"""Tests marked ``in_pairs`` or ``in_turn``: parameters that hold each pair of values, or each value, are quick.
+
+The other combinations of their parameters are slow, which ``make test`` leaves out and ``make test-slow`` runs.
+"""
 
 from collections import defaultdict
 
 import pytest
 from pairwise import covering
 
+TOGETHER = {"in_pairs": 2, "in_turn": 1}
+
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
 def pytest_collection_modifyitems(items):
     families = defaultdict(dict)
     for item in items:
-        if item.get_closest_marker("in_pairs"):
-            params = item.callspec.params
-            values = tuple(id(params[name]) for name in sorted(params))  # the values themselves may not be hashable
-            families[item.nodeid.partition("[")[0]][values] = item
-    for family in families.values():
-        for values in set(family).difference(covering(list(family))):
+        for marker in item.iter_markers():
+            if marker.name in TOGETHER:
+                params = item.callspec.params
+                values = tuple(id(params[name]) for name in sorted(params))  # the values may not be hashable
+                families[item.nodeid.partition("[")[0], marker.name][values] = item
+    for (_, name), family in families.items():
+        for values in set(family).difference(covering(list(family), TOGETHER[name])):
             family[values].add_marker("slow")

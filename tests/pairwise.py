@@ -13,15 +13,16 @@ def pairwise(*factors):
     return [tuple(values[k] for values, k in zip(factors, chosen, strict=True)) for chosen in covering(every)]
 
 
-def covering(every):
-    """Some of these combinations, in their order, which together hold every pair of values that all of them hold.
+def covering(every, together=2):
+    """Some of these combinations, in their order, which hold every pair of values that all of them hold.
 
-    The greedy choice: the combination that holds most of the pairs that are still missing, the first of them.
+    ``together``: 1 for every single value in place of every pair. The greedy choice: the combination that holds most
+    of what is still missing, the first of them.
     """
-    pairs = {chosen: set(combinations(enumerate(chosen), 2)) for chosen in every}
-    missing, found = set().union(*pairs.values()), set()
+    held = {chosen: set(combinations(enumerate(chosen), together)) for chosen in every}
+    missing, found = set().union(*held.values()), set()
     while missing:
-        best = max(every, key=lambda chosen: len(pairs[chosen] & missing))
-        missing -= pairs[best]
+        best = max(every, key=lambda chosen: len(held[chosen] & missing))
+        missing -= held[best]
         found.add(best)
     return [chosen for chosen in every if chosen in found]

@@ -27,6 +27,12 @@ def test_only_pairs_that_some_combination_holds_are_asked_for():
     assert len(covering([(*each, k) for each in together for k in range(2)])) == len(together)
 
 
+def test_every_value_alone():
+    found = covering(list(product("abc", range(5), "xy")), together=1)
+    assert len(found) == 5
+    assert [sorted(set(values)) for values in zip(*found, strict=True)] == [list("abc"), list(range(5)), list("xy")]
+
+
 @pytest.mark.in_pairs
 @pytest.mark.parametrize("a", range(3))
 @pytest.mark.parametrize(("b", "c"), [("x", 0), ("y", 1)])

@@ -102,6 +102,7 @@ def test_first_order_rises_are_slopes_towards_the_poisoned_problem(loss, chosen)
         assert found[task] == pytest.approx(slope, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("candidates", [None, [1, 2, 3, 4, 5]])
 @pytest.mark.parametrize("classes", [False, True])
 def test_greedy_is_exhaustive_for_one_task_where_all_are_tried(classes, candidates):

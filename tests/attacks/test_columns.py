@@ -54,6 +54,7 @@ def problem(request, make_tasks, make_victim):
     return make_tasks(request.param), make_victim(request.param, lambda_1=0.01, lambda_2=0.01)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("region", REGIONS.values(), ids=REGIONS.keys())
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_columns_hold_in_the_region_and_the_utility_is_measured_with_them(attack, region, problem):

@@ -237,6 +237,7 @@ def test_labels_of_several_types_in_another_order(case):
     assert found[0].expected_utility == pytest.approx(found[1].expected_utility, rel=0.5)
 
 
+@pytest.mark.in_turn
 @pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")  # a grid of a few ends at an edge
 @pytest.mark.parametrize("knowledge", [None, GreyBox(share=0.6), GreyBox(share=1.0, lambda_1=1.0)])
 @pytest.mark.parametrize("name", ["labels", "random"])

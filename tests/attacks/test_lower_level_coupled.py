@@ -74,6 +74,7 @@ def differences(program, injection, W, n_rows=3):
     return np.array([[(utility(i, c, 1e-5) - utility(i, c, -1e-5)) / 2e-5 for c in range(d)] for i in range(n_rows)])
 
 
+@pytest.mark.in_turn
 def test_the_gradient_follows_omega_through_the_rule(rule, data):
     X, y, task, learner = data
     program = bilevel(Coupled(learner, rule), X, y, task, replace(THREAT, targets=(0, 1), attackers=(1, 2)))
@@ -126,6 +127,7 @@ def test_the_damage_is_that_to_the_victim_with_its_rule(rule, data):
     np.testing.assert_array_equal(again.coef_, result.model.coef_)
 
 
+@pytest.mark.in_turn
 def test_the_ascent_climbs_the_utility_on_the_victim_with_its_rule(rule, data):
     X, y, task, learner = data
     victim, threat = Coupled(learner, rule), replace(THREAT, targets=(0, 1), attackers=(1, 2))

@@ -119,6 +119,7 @@ def test_utility_and_gradient_at_any_weights(aimed, loss):
         np.testing.assert_allclose(program.aim.gradient(W), differences, atol=1e-7 * np.abs(differences).max())
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "squared_hinge", "logistic"])
 def test_hypergradients_are_finite_differences_of_the_whole_problem(aimed, loss, kind):

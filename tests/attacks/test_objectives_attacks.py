@@ -84,6 +84,7 @@ def asked(request, case):
     return case.objectives()[request.param]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_utility_is_the_objective_on_the_poisoned_victim(case, asked, name):
     objective, utility = asked

@@ -69,6 +69,7 @@ def test_compiled_and_generic_sweeps_agree(seed, rows, samples, columns, force, 
     assert Ball(radius).contains(compiled).all()
 
 
+@pytest.mark.slow
 def test_parallel_and_serial_sweeps_agree(monkeypatch):
     arguments = drawn(3, rows=7)
     serial = sweep(*arguments, Ball())

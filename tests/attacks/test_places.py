@@ -81,6 +81,7 @@ def run(attack, data, region, model=None, budget=0.4, **threat):
     return attack.poison(model, X, y, task=task, threat=threat, random_state=0)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("defense", DEFENSES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_rows_look_like_their_task_and_class(attack, loss, defense, make_tasks):
@@ -176,6 +177,7 @@ def one_class_twice_over(X, y, mine):
     return X, y
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("change", [one_of_a_class, one_class_only, one_class_twice_over])
 @pytest.mark.parametrize("defense", DEFENSES)
 def test_a_class_without_a_set_of_its_own_takes_the_tasks(attack, defense, change, make_tasks):

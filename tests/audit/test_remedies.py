@@ -107,6 +107,7 @@ def test_lambdas_are_chosen_on_the_clipped_rows(data):
     assert model.estimator.lambda_1 in (*WEAKER, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardise", [True, False])
 @pytest.mark.parametrize("kind", ["regression", "classification"])
 def test_the_lines_run_as_pasted_on_raw_rows_and_give_the_reports_clean_metric(make_table, kind, standardise):

@@ -21,6 +21,7 @@ def fixture_data(request, make_table):
     return drawn(table_data(make_table(request.param, sizes=(30, 34, 38), noise=1.0)), SETTINGS)
 
 
+@pytest.mark.slow
 def test_it_is_the_worst_attack_of_the_curves_with_lambdas_from_the_poisoned_rows(data):
     report = run_audit(data, SETTINGS).report
     again, worst = report["retuned"], report["verdict"]["worst"]

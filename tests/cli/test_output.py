@@ -43,6 +43,7 @@ def test_bytes_depend_on_the_seed_and_on_nothing_else(audit, tmp_path):
     assert all(first[name] != third[name] for name in FILES)
 
 
+@pytest.mark.slow
 def test_the_command_in_the_report_gives_the_same_report(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "my sites.csv", linear_tasks(sizes=(20, 20, 20)))
@@ -176,6 +177,7 @@ def test_an_audit_says_what_it_was_made_from(run, tmp_path):
     assert "Audited: a random sample of 50 of 120 rows, 2 tasks, 25 rows a task." in lines
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_plays_no_part(run, tmp_path, monkeypatch):
     columns = linear_tasks(sizes=(30, 34, 38))
     mixed = np.random.default_rng(0).permutation(102)

@@ -85,6 +85,7 @@ def test_an_error_ends_the_lines(monkeypatch):
     assert module.threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_a_killed_audit_leaves_how_far_it_came(table, tmp_path):
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); import patom.cli.progress as p; "

@@ -121,6 +121,7 @@ def test_an_error_in_a_worker_process_is_one_sentence_too(audit, tmp_path):
     assert os.listdir(tmp_path) == ["sites.csv"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_earlier_report(audit, tmp_path, monkeypatch):
     audit()
     before = contents(tmp_path / "audit")

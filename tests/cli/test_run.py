@@ -119,6 +119,7 @@ def test_a_read_only_folder_is_one_sentence(run, grid, tmp_path):
     assert "cannot be written: Permission denied" in one_line(err)
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -140,6 +140,7 @@ class TestAgainstTheTranscription:
         np.testing.assert_array_equal(search.estimator_.coef_, last.coef_)
         np.testing.assert_array_equal(search.predict(X, task=task), last.predict(X, task=task))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(6))
     def test_over_data_and_folds(self, seed):
         X, y, task = make(noise=3.0, seed=seed)

@@ -57,6 +57,7 @@ def test_large_targets_and_small_lambdas_end_without_a_warning(loss, lambdas, sh
     assert model.n_iter_ <= 1000
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("lambdas", [(0.0, 1e-4), (1e-4, 0.0), (1e-4, 1e-4)])
 @pytest.mark.parametrize("shape", [(10, 1, 4), (4, 6, 40), (200, 2, 3), (6, 15, 5)])
 @pytest.mark.parametrize("loss", ["squared_hinge", "unclipped_hinge", "logistic"])

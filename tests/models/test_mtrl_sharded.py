@@ -44,6 +44,7 @@ def both(estimator, X, y, task, monkeypatch):
     return one, estimator().fit(X, y, task=task)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3), (0.0, 0.1), (0.1, 0.0)])
 def test_the_same_model(loss, lambdas, monkeypatch):
@@ -67,6 +68,7 @@ LABELS = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.usefixtures("solved")
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("mixed", [False, True], ids=["sorted", "mixed"])
@@ -152,6 +154,7 @@ def test_not_finite(value):
         MTRLRegressor().fit(X, y, task=task)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("large", [False, True])
 def test_float32_rows(loss, large, monkeypatch):

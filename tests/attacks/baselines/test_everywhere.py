@@ -37,6 +37,7 @@ THREATS = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
 @pytest.mark.parametrize("threat", THREATS)
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())

@@ -47,6 +47,7 @@ def make_run(make_tasks, make_victim):
     return make
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("attackers", [("a",), ("a", "b"), ("b", "c", "d")])
 def test_weights_that_were_learned_from_k_rows_need_no_more(make_run, loss, attackers):

@@ -59,6 +59,7 @@ def test_honest_where_it_does_not(shape, lambdas, max_iter, status):
     assert solution.objective > best * (1 + 1e-7)  # it is indeed not there
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "loss", [losses.squared_error, losses.squared_hinge, losses.huber(1.0)], ids=lambda loss: loss.name
 )

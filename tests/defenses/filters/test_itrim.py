@@ -23,6 +23,7 @@ def tasks(seed, poison, n=60):
     return X, y, task, off
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("poison", [(0, 0), (6, 0), (0, 9), (3, 12)])
 def test_it_finds_each_tasks_share_and_rows(seed, poison):
