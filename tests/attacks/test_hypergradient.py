@@ -172,6 +172,7 @@ def unrolled(attack, steps):
     return (wide[: attack.y.size][clean].T @ slope(loss, z[: attack.y.size], attack.y)[clean] @ D).reshape(shape)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("shape", [{"n_tasks": 4, "d": 2}, {"n_tasks": 3, "d": 3}], ids=["d < m", "d = m"])
 @pytest.mark.parametrize("kind", ["direct", "indirect"])
 @pytest.mark.parametrize("loss", ["squared_error", "logistic"])

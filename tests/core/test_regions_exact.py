@@ -145,6 +145,7 @@ def test_regions_without_a_common_point_are_refused(regions):
             Intersection(*regions).sample(3, 2, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_rows_of_a_thin_intersection_are_drawn_from_all_of_it():
     # In 40 features hardly a row of the ball lies in the box or the other way round: the walk takes over.
     region = Intersection(Ball(1.0), Box(-0.02, 0.9), Fixed([3], 0.4))

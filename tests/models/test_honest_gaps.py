@@ -33,6 +33,7 @@ def fitted(X, y, task, loss, **settings):
     return model, model.tol * min(1.0, model.objective_), certificate(drawn, model)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("size", [1e9, 1e15, 1e22, 1e28])
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "squared_hinge", "logistic"])
 @pytest.mark.parametrize("solver", ["accelerated", "alternating"])

@@ -109,6 +109,7 @@ def test_the_term_of_both_parts_is_the_term_of_their_sum(make_rows, loss, rng):
     assert eigenvalue <= split.smoothness * np.sqrt(8.0)
 
 
+@pytest.mark.slow
 def test_the_gap_is_above_what_a_minimiser_gains(make_rows, loss, rng):
     term = SplitTerm(data_term(make_rows(), loss))
     bound = term.value_and_gradient(np.zeros(term.shape))[0]

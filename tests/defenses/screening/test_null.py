@@ -33,6 +33,7 @@ def p_values(X, y, task, kind="regression", n_resamples=9, **settings):
     return screen(MODELS[kind], X, y, task=task, n_folds=2, n_resamples=n_resamples, **settings).p_values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "classification"])
 def test_honest_tasks_have_uniform_p_values(kind):
     """Tasks of one table depend on each other: the spread of the means is taken over tables."""
