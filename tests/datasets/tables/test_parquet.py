@@ -201,6 +201,7 @@ READ = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", READ)
 def test_a_large_file_stands_in_memory_once(large, how):
     work, copies = READ[how]
