@@ -185,6 +185,7 @@ def test_the_seed_decides(method):
     assert one.result.X.tobytes() != drawn.result.X.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     "names",

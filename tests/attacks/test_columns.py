@@ -162,6 +162,7 @@ def test_a_broken_column_is_caught(change, problem, monkeypatch):
         run(good, data, model, region=Ball(5.0))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("region", "columns"),
     [

@@ -56,6 +56,7 @@ def target_loss(model, data):
     return np.mean(np.maximum(0.0, 1.0 - y[own] * model.decision_function(X[own], task=task[own])) ** 2)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("attack", [RandomAttack(), ProjectedAscent(max_iter=6, n_starts=2), PATOM(max_iter=2)])
 def test_the_damage_is_that_to_the_victim_with_its_filter(attack, data, filter_):
     X, y, task, learner = data

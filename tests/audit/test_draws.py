@@ -79,6 +79,7 @@ def test_splits_that_cannot_be_scaled_are_drawn_again(data):
     assert len(found.splits) == 3
 
 
+@pytest.mark.slow
 def test_no_interval_comes_from_the_same_rows_seen_twice(make_table, quick):
     """Three tasks have three halves: more seeds than those, on one split, used to repeat them to a width of zero."""
     data = table_data(make_table(sizes=(40, 40, 40)))

@@ -100,6 +100,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
         assert entry["kept_off"] == pytest.approx(expected.as_dict())
 
 
+@pytest.mark.slow
 def test_lambdas_are_chosen_on_the_clipped_rows(data):
     given = replace(SETTINGS, lambda_1=None, lambda_2=None, budgets=(0.2,), n_seeds=1)
     (first, *_) = run_audit(data, given).report["remedies"]["remedies"]
@@ -129,6 +130,7 @@ def test_the_lines_run_as_pasted_on_raw_rows_and_give_the_reports_clean_metric(m
         assert entry["clean"]["mean"] == pytest.approx(np.mean(scores), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("no", "yes"), (0, 1), (False, True)])
 def test_the_lines_take_classes_as_the_user_has_them(make_table, names):
     data = drawn(table_data(make_table("classification", sizes=(30, 34, 38), noise=1.0)), SETTINGS)

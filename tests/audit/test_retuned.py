@@ -61,6 +61,7 @@ def _outcomes(data, worst):
     return [run_cell(data.of_seed(cell.replicate), SETTINGS, model, cell, ()) for cell in cells]
 
 
+@pytest.mark.slow
 def test_given_lambdas_are_not_chosen_again(data):
     steps = []
     given = replace(SETTINGS, lambda_1=0.1, lambda_2=0.1, budgets=(0.2,))

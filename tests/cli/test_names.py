@@ -81,6 +81,7 @@ def test_screening_takes_them_too(run, tmp_path):
 class TestBytesThatAreNoText:
     NAME = os.fsdecode(b"sales\xff.parquet")
 
+    @pytest.mark.slow
     def test_an_audit_is_not_lost_at_its_end(self, run, tmp_path):
         path = towns(tmp_path / self.NAME)
         out = tmp_path / os.fsdecode(b"out\xfe")

@@ -130,6 +130,7 @@ def test_damage_that_could_not_be_measured_does_not_pass(run, tmp_path, monkeypa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [(), ("--fail-above", "0.25")])
 def test_a_table_with_nothing_to_learn_gets_no_level_and_status_3(run, tmp_path, threshold):
     columns = linear_tasks(sizes=(30, 30, 30))
@@ -158,6 +159,7 @@ def test_one_seed_cannot_pass_or_fail_a_build(audit):
         assert "A single draw has no interval" in one_line(err)
 
 
+@pytest.mark.slow
 def test_an_audit_says_what_it_was_made_from(run, tmp_path):
     columns = linear_tasks(sizes=(60, 60))
     columns |= {"name": ["x"] * 120, "flat": [3] * 120}

@@ -98,6 +98,7 @@ def table(path):
     return write_csv(path, {"site": np.repeat(["東京", "south"], 20), "a": a, "y": a + rng.normal(size=40)})
 
 
+@pytest.mark.slow
 def test_an_encoding_without_the_labels_letters(tmp_path):
     arguments = (
         "screen",

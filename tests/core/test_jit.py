@@ -151,6 +151,7 @@ def test_a_folder_that_is_gone_is_made_again(source):
     assert found(again)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="limits on files are Unix's")
 def test_no_process_is_stopped_by_a_full_disk_and_none_that_is_killed_stops_another(source):
     full = in_a_process(source, "full")

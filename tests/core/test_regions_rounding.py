@@ -56,6 +56,7 @@ def test_a_rounding_that_the_region_excludes_gives_way_to_the_next():
     )
 
 
+@pytest.mark.slow
 def test_an_ellipsoid_takes_rounding_too():
     region = Ellipsoid([[2.0, 0.5], [0.5, 1.0]])
     rounded, _ = round_features(region.sample(3, 2, np.random.default_rng(0)), region, integer=[1])

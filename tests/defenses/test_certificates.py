@@ -257,6 +257,7 @@ def changed_medians(votes, changed):
     return np.array(values)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("n_votes", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("abstaining", [0, 1, 2])

@@ -215,6 +215,7 @@ def test_absent_section_cannot_be_drawn(report: dict[str, Any], section: str) ->
         draw(report | {section: None})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_saved_figures_are_the_same_bytes(make_report: Any, tmp_path: Path, name: str, suffix: str) -> None:

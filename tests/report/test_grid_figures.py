@@ -229,6 +229,7 @@ def test_files_stand_alone(results: dict[str, Any], tmp_path: Path) -> None:
     assert "<b> & $x_1$ 東京" in titles
 
 
+@pytest.mark.slow
 def test_files_are_the_same_bytes(results: dict[str, Any], tmp_path: Path) -> None:
     results |= {"convergence": results["convergence"][:1], "budgets": results["budgets"][1:]}
     first, second = (save_experiment_figures(results, tmp_path / run) for run in ("a", "b"))

@@ -206,6 +206,7 @@ def test_text_from_the_results_is_escaped(
     assert '" onload="x' in reader.text("text")
 
 
+@pytest.mark.slow
 def test_thirty_experiments_fold_and_are_listed(
     bare: dict[str, Any], rng: np.random.Generator, make_convergence: Make, read: Read
 ) -> None:

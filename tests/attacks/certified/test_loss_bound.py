@@ -60,6 +60,7 @@ def test_no_attack_gets_above_it(loss, kind, seed, make_tasks, make_victim):
     assert bound.clean <= bound.value * (1.0 + 1e-9)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("region", REGIONS.values(), ids=REGIONS.keys())
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
 def test_other_regions(region, loss, make_tasks, make_victim):

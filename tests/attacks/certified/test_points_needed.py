@@ -135,6 +135,7 @@ def test_fewest_at_its_ends():
     assert fewest(1.0, np.array([-1.0, 2.0]), np.array([1.0, 10.0])) == pytest.approx(10.0)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_largest_difference_is_above_every_row(make_run, loss, region):

@@ -68,6 +68,7 @@ def test_read_parquet_reads_a_pipe(piped):
     assert read_parquet(piped(as_parquet()), task="t", target="y").task.tolist() == ["a", "b", "a"]
 
 
+@pytest.mark.slow
 def test_standard_input():
     program = "from patom.audit import read_table; print(read_table('/dev/stdin', task='t', target='y').y.size)"
     out = subprocess.run([sys.executable, "-c", program], input=CSV, capture_output=True, timeout=60, check=True)

@@ -22,6 +22,7 @@ def tasks(seed, sizes=(5, 6), classes=False):
     return X, (np.where(y > 0.0, 1.0, -1.0) if classes else y), task
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("classes", [False, True])
 def test_it_finds_the_best_of_all_parts(seed, classes):

@@ -220,6 +220,7 @@ def test_a_logarithmic_axis_goes_no_further_down_than_it_must(
     assert foot < panels(told)[0].get_ylim()[0] < lowest
 
 
+@pytest.mark.slow
 def test_page_and_files_are_the_same_bytes_twice(
     bare: dict[str, Any], rng: np.random.Generator, make_attacks: Make, tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_singular_value_taken_through_zero_vanishes():
     np.testing.assert_array_equal(newton.retract(U, Qt, 2, ahead)[0], ahead)
 
 
+@pytest.mark.in_turn
 @every_loss
 @every_shape
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-4), (0.0, 0.1), (0.1, 0.0)])
