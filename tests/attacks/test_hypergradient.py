@@ -23,6 +23,7 @@ def assert_features_agree(attack):
     assert_derivative(attack, found.features)
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 @pytest.mark.parametrize("weight", [1e-1, 1e-2, 1e-3])
 @pytest.mark.parametrize("kind", ["direct", "indirect"])

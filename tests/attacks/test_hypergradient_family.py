@@ -157,6 +157,7 @@ class Mixture:
         return VALUE[self.loss](self.margins(W)[: self.aimed.size])[self.aimed].sum()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", MARGIN)
 def test_a_classifiers_labels_stand_for_mixtures_of_the_two_classes(loss, kind):

@@ -118,6 +118,7 @@ def test_an_omega_that_does_not_depend_on_the_rows(data, gradient):
     np.testing.assert_allclose(found, slopes, atol=1e-5 * np.abs(slopes).max())
 
 
+@pytest.mark.in_turn
 def test_the_damage_is_that_to_the_victim_with_its_rule(rule, data):
     X, y, task, learner = data
     victim = Coupled(learner, rule)

@@ -101,6 +101,7 @@ def aimed(request):
     return CASES[request.param]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", LOSSES)
 def test_utility_and_gradient_at_any_weights(aimed, loss):
     attack = attack_on(loss, "indirect")
@@ -129,6 +130,7 @@ def test_hypergradients_are_finite_differences_of_the_whole_problem(aimed, loss,
     assert_derivative(attack, found.features, aimed.measure(attack))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("weight", "settings"), [(0.001, {}), (0.1, {"task_covariance": np.diag([0.4, 0.3, 0.2, 0.1]) + 0.1})]
 )

@@ -75,6 +75,7 @@ def frozen(values):
     return values
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def test_the_form_of_the_data_does_not_matter(case, form, make_tasks):
     data = make_tasks("squared_error")
@@ -84,6 +85,7 @@ def test_the_form_of_the_data_does_not_matter(case, form, make_tasks):
     assert other.utility == plain.utility
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("names", [["z", "y", "x", "w"], ["10", "9", "8", "7"], [3, 1, 2, 0], ["b", 1, ("a", 2), 0.5]])
 def test_tasks_may_be_named_anything_in_any_order(case, names, make_tasks):
     X, y, task = make_tasks("squared_error")
@@ -118,6 +120,7 @@ SPOILED = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED.keys())
 def test_degenerate_data_are_attacked(case, spoil, make_tasks):
     X, y, task = spoil(*make_tasks("squared_error"))

@@ -334,6 +334,7 @@ def test_only_a_threat_model_is_a_threat(make_tasks, make_victim):
         poison(PATOM(), make_victim("huber"), make_tasks("huber"), {"targets": ["a"]})
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
 @pytest.mark.parametrize(("step_size", "ahead"), [(100.0, 1.5), (1.0, 3.0)])
 def test_direct_attacks_beat_random_rows(make_tasks, make_victim, loss, step_size, ahead):

@@ -127,6 +127,7 @@ def cold(monkeypatch):
     monkeypatch.setattr(Bilevel, "solve", lambda program, injection, start=None: solve(program, injection, None))  # noqa: ARG005
 
 
+@pytest.mark.in_turn
 @pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", FORMS)

@@ -142,6 +142,7 @@ def test_the_sets_are_the_defenses_ones(loss, defense, quantile, make_tasks):
 QUICK = (PATOM(max_iter=1, batch_ratio=0.2), ProjectedAscent(max_iter=3, n_starts=1), RandomAttack(features="corners"))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("defense", "within"),
     [("sphere", Ball(0.8)), ("sphere", Box(-0.5, 0.5)), ("sphere_and_slab", Ball(0.8)), ("mahalanobis", Ball(0.6))],
@@ -234,6 +235,7 @@ def test_duplicate_rows_are_rows(make_tasks):
 BY_TASK = {"c": Box(-0.2, 0.1), "a": Ball(0.3, [1.0, 0.0, 0.0, 0.0]), "b": Intersection(Ball(2.0), Box(0.0, np.inf))}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("loss", LOSSES)
 def test_each_task_has_its_region(attack, loss, make_tasks):
     result = run(attack, make_tasks(loss), ByTask(BY_TASK))

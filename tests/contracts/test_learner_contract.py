@@ -42,6 +42,7 @@ def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter")  # plain gradient steps on features around 100
 @parametrize_with_checks([clone(LEARNERS[name]) for name in SLOW])
 def test_scikit_learns_own_checks_stopped_early(estimator, check):

@@ -116,6 +116,7 @@ class TestChoice:
 
 
 class TestAgainstTheTranscription:
+    @pytest.mark.in_turn
     @pytest.mark.parametrize("choice", ["one_standard_error", "best"])
     @pytest.mark.parametrize(
         "estimator",

@@ -101,6 +101,7 @@ AWKWARD = {
 }
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("kind", AWKWARD)
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (0.0, 0.1), (1e-2, 0.0)])
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "squared_hinge", "logistic", "unclipped_hinge"])

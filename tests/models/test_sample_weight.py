@@ -91,6 +91,7 @@ def test_weights_count_within_a_task_only(kind, data):
     np.testing.assert_allclose(MODELS[kind].fit(X, y, task=task, sample_weight=scaled).coef_, first, atol=1e-9)
 
 
+@pytest.mark.in_pairs
 @MODEL
 @pytest.mark.parametrize("weight", [np.ones(48), 7, [0.1] * 48, np.full(48, 1e300)])
 def test_equal_weights_are_no_weights(kind, weight, data):

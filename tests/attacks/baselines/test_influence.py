@@ -135,6 +135,7 @@ def test_a_task_of_one_class_may_get_the_other(make_run):
     assert "no" in result.y[result.task == "a"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "threat",
     [

@@ -65,6 +65,7 @@ def test_it_is_close_to_what_a_strong_attack_uses(make_run, loss):
     assert 0.7 * result.y.size < points_needed(**run, decoy=result.model) <= result.y.size
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
 def test_it_holds_for_every_region(make_run, region, loss):

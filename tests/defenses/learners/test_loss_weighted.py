@@ -69,6 +69,7 @@ def test_a_round_is_a_gradient_step_and_a_mean(make_rows, loss):
     assert (second.n_iter, second.status) == (2, IterationStatus.ROUNDS)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("ridge", [1e-3, 0.1])
 def test_no_tasks_risk_ever_rises(make_rows, loss, ridge):
     found = cooperate(make_rows(), loss, ridge, max_iter=50_000)

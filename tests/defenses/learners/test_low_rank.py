@@ -18,6 +18,7 @@ def objective(rows, loss, strength, W):
     return float(rows.weights @ loss.value(z, rows.y) + strength @ np.linalg.norm(V, axis=1))
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("rank", [1, 2])
 @pytest.mark.parametrize("size", [0.01, 0.3])
 def test_the_objective_never_rises(make_rows, loss, rank, size):

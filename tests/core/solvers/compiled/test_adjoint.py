@@ -25,6 +25,7 @@ def term_of(loss, m, d, n):
     return data_term(group_rows(X, np.sign(y) if loss.margin else y, index, m), loss)
 
 
+@pytest.mark.in_pairs
 @every_loss
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-2), (0.0, 1e-3)])

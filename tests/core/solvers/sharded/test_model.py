@@ -49,6 +49,7 @@ def test_one_step_is_the_proximal_step(k, lambdas):
     np.testing.assert_allclose((Q * x**2) @ Q.T, expected.T @ expected, atol=1e-10)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("k", [2, P])
 @pytest.mark.parametrize("lambdas", [(0.1, 0.3), (0.1, 3.0)])
 def test_many_steps_minimise_the_model(k, lambdas):

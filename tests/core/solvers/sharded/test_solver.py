@@ -148,6 +148,7 @@ AWKWARD = {
 }
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("kind", AWKWARD)
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3), (0.0, 0.1), (1e-2, 0.0)])
 @every_loss
@@ -193,6 +194,7 @@ class Several:
         return np.concatenate([shard.read(slot) for shard in self.shards])
 
 
+@pytest.mark.in_turn
 @every_loss
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3)])
 def test_several_shards_lead_to_the_same_weights(loss, lambdas):
