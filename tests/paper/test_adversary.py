@@ -54,6 +54,7 @@ def fixture_outcome(cell, random_attack):
     return run
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("adversary", "threat"),
     [
