@@ -1,4 +1,4 @@
-"""Dataclasses as notes and arrays and back, through JSON; archives, whose sizes are checked before they cost anything."""
+"""Dataclasses as notes and arrays and back, through JSON; archives, whose sizes are checked before memory is spent."""
 
 import io
 import json
