@@ -1,6 +1,5 @@
 """What all results consist of: numbers that a page can show, intervals, names of attacks."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
@@ -49,20 +48,6 @@ class Interval(Part):
 UNMEASURED = Interval.of(None)
 Measured = Annotated[Interval, BeforeValidator(lambda found: UNMEASURED if found is None else found)]
 """An interval; a file may hold a null in its place."""
-
-
-def within(found: Interval, write: Callable[[float], str]) -> str:
-    """A mean with its interval.
-
-    >>> from patom.wording import percent
-    >>> within(Interval.of(0.5, 0.25, 0.75), percent), within(Interval.of(0.5), percent)
-    ('50 % (25 % to 75 %)', '50 % (one seed)')
-    """
-    if found.mean is None:
-        return "not measurable"
-    if found.low is None or found.high is None:
-        return f"{write(found.mean)} (one seed)"
-    return f"{write(found.mean)} ({write(found.low)} to {write(found.high)})"
 
 
 def _attack(found: Any) -> AttackName:

@@ -7,11 +7,10 @@ import numpy as np
 
 from patom.metrics import relative_damage
 from patom.paper.findings.convergence import rise
-from patom.paper.findings.rows import Row, damage, experiments, grouped, lead, number, over_seeds, settings
+from patom.paper.findings.rows import Row, damage, experiments, grouped, lead, number, over_seeds, settings, within
 from patom.results.grid import Attacks, RiseLine, RisePanel, Variant
 from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName, Method, Reach
-from patom.results.parts import within
 from patom.wording import percent, points
 
 SAME = ("pair", "budget", "start", "kind")

@@ -17,10 +17,10 @@ from patom.paper.findings.rows import (
     number,
     over_seeds,
     settings,
+    within,
 )
 from patom.results.grid import BudgetLine, Budgets, Pair
 from patom.results.methods import AttackName
-from patom.results.parts import within
 from patom.wording import percent, points
 
 PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (

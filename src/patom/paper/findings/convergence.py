@@ -17,10 +17,10 @@ from patom.paper.findings.rows import (
     number,
     over_seeds,
     settings,
+    within,
 )
 from patom.results.grid import Convergence, Converging
 from patom.results.methods import Reach
-from patom.results.parts import within
 from patom.wording import percent
 
 STILL = 0.1

@@ -5,10 +5,9 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.metrics import correlation_shift
 from patom.paper.findings.claim import Claim, Evidence
-from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings
+from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings, within
 from patom.results.grid import Correlations, Map, Moved
 from patom.results.methods import AttackName
-from patom.results.parts import within
 from patom.wording import percent, two_digits
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
-from patom.paper.findings.rows import CONFIDENCE, Row, experiments, grouped, number, over_seeds
+from patom.paper.findings.rows import CONFIDENCE, Row, experiments, grouped, number, over_seeds, within
 from patom.results.grid import Defended, DefenseCurves, DefenseLine, DefensePanel, Defenses, Faced
 from patom.results.grid import Row as TableRow
 from patom.results.methods import Reach
-from patom.results.parts import Interval, within
+from patom.results.parts import Interval
 from patom.wording import percent, two_digits
 
 NONE = "no defense"

@@ -100,6 +100,20 @@ def both(*answers: bool | None) -> bool | None:
     return None if any(answer is None for answer in answers) else True
 
 
+def within(found: Interval, write: Callable[[float], str]) -> str:
+    """A mean with its interval.
+
+    >>> from patom.wording import percent
+    >>> within(Interval.of(0.5, 0.25, 0.75), percent), within(Interval.of(0.5), percent)
+    ('50 % (25 % to 75 %)', '50 % (one seed)')
+    """
+    if found.mean is None:
+        return "not measurable"
+    if found.low is None or found.high is None:
+        return f"{write(found.mean)} (one seed)"
+    return f"{write(found.mean)} ({write(found.low)} to {write(found.high)})"
+
+
 def settings(rows: Sequence[Row], *, steps: bool = True) -> str:
     """What an experiment's rows have in common, in a phrase; PATOM's step size only if there is one."""
     patom = next((row for row in rows if row["attack"] == "patom"), None)

@@ -18,11 +18,12 @@ from patom.paper.findings.rows import (
     number,
     over_seeds,
     settings,
+    within,
 )  # fmt: skip
 from patom.results.grid import RankingLine, RankingPanel, Screening
 from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName
-from patom.results.parts import Interval, within
+from patom.results.parts import Interval
 from patom.wording import percent, two_digits
 
 ALARM = 3.0  # robust standard deviations
