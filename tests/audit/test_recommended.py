@@ -2,7 +2,7 @@
 
 import pytest
 
-from patom.audit.recommended import COST_LIMIT, Recommendation, objection, recommended
+from patom.audit.levels import COST_LIMIT, Recommendation, objection, recommended
 from patom.results.audit import Remedy
 from patom.results.parts import Interval
 

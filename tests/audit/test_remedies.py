@@ -10,8 +10,8 @@ from patom import Ball, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.cells import Cell
 from patom.audit.draws import drawn
+from patom.audit.levels import COST_LIMIT, Recommendation, objection, recommended
 from patom.audit.plan import plan
-from patom.audit.recommended import COST_LIMIT, Recommendation, objection, recommended
 from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
 from patom.defenses import Clip
 from patom.intervals import kept_off

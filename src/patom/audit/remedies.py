@@ -12,7 +12,7 @@ from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, vict
 from patom.audit.code import written
 from patom.audit.data import AuditData
 from patom.audit.draws import by_seed
-from patom.audit.recommended import COST_LIMIT, objection, recommended
+from patom.audit.levels import COST_LIMIT, objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import BoolArray, FloatArray

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 import patom
 from patom.attacks.program import MTRL
-from patom.audit import about, summary
+from patom.audit import summary
 from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
 from patom.audit.coverage import coverage, reaches
 from patom.audit.data import AuditData
@@ -100,15 +100,15 @@ def run_audit(
     worst = worst_of(curves)
     again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
     remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
-    model_told = about.model_section(data, fitted, selection, clean, settings)
+    model_told = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(reaches(data, settings, budgets(data, settings)))
     results = Results(
         schema=SCHEMA,
         patom_version=patom.__version__,
         seed=settings.seed,
-        data=about.data_section(data, settings, selection, clean[0], asked),
+        data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_told,
-        setting=about.setting_section(data, settings, outcomes, step_sizes),
+        setting=summary.setting_section(data, settings, outcomes, step_sizes),
         curves=curves,
         coverage=covered,
         exposure=exposure,
@@ -117,7 +117,7 @@ def run_audit(
         remedies=remedies,
         verdict=verdict(
             curves, exposure, again, settings.attack,
-            metric=data.metric, aim=about.aim(data, settings), clean_by_seed=model_told.clean_targets_by_seed,
+            metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_told.clean_targets_by_seed,
             coverage=covered,
         ),
     )  # fmt: skip

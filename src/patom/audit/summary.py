@@ -1,19 +1,27 @@
-"""From the outcomes of attacks to curves with confidence bands, the exposure map and the relationships."""
+"""The sections of a report: data, model and settings; curves with their intervals, exposure map, relationships."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from patom.attacks.program import MTRL
 from patom.audit.cells import Outcome
+from patom.audit.coverage import injected
 from patom.audit.data import AuditData
-from patom.audit.draws import by_seed
-from patom.core.arrays import FloatArray
+from patom.audit.draws import by_seed, task_sets
+from patom.audit.plan import attacking_counts, budget_notes, budgets
+from patom.audit.selection import Selection
+from patom.audit.settings import AuditSettings
+from patom.audit.verdict import Aim
+from patom.core.arrays import BoolArray, FloatArray
+from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
-from patom.results.audit import Exposure, Moment, Point, Relationships
+from patom.results.audit import Data, Exposure, Model, Moment, Point, Relationships, Setting, Task, Tuned
 from patom.results.methods import AttackName, Method, Reach
+from patom.wording import counted, listed, quoted
 
 
 def label(attack: AttackName) -> str:
@@ -157,3 +165,149 @@ def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any
 def names(data: AuditData, places: Iterable[int]) -> list[str]:
     """Task labels as text."""
     return [str(data.tasks[place]) for place in places]
+
+
+def data_section(
+    data: AuditData, settings: AuditSettings, selection: Selection, clean: FloatArray, planned: int
+) -> Data:
+    """What was audited, task by task on the first seed's split, with notes on all that was decided for the user.
+
+    ``clean``: (n_test,), predictions or margins of that split's test rows without an attack. ``planned``: the seeds of
+    the user's settings.
+    """
+    scores, held_out = data.score_tasks(clean), np.bincount(data.task_test, minlength=data.tasks.size)
+    tasks = [
+        Task(task=str(task), n_train=int(n), n_test=int(k), clean=_finite(score))
+        for task, n, k, score in zip(data.tasks, data.counts, held_out, scores, strict=True)
+    ]
+    notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings), *budget_notes(data, settings)]
+    if planned > settings.n_seeds:
+        notes.append(
+            f"There are no more than {counted(settings.n_seeds, 'draw')} of targets and test rows that differ, so that "
+            f"{settings.n_seeds} of {counted(planned, 'seed')} were run."
+        )
+    if selection.edges:
+        notes.append(
+            f"The lambdas chosen lie where the grid ends: {' and '.join(selection.edges)} may do better still, so set "
+            "them yourself if you know better ones."
+        )
+    classes = data.about["classes"]
+    return Data(**data.about | {"classes": classes and list(classes), "tasks": tasks, "notes": notes})
+
+
+def _measured(data: AuditData) -> list[str]:
+    """How several tasks make one figure, where that is not the plain mean over all of them."""
+    lost, m = int((~data.measurable).sum()), data.tasks.size
+    if data.pooled and data.kind == "regression":
+        return [
+            f"Some tasks have fewer than {FEW_TEST_ROWS} test rows, so tasks are measured together: the squared errors "
+            "of all test rows over those of predicting the mean. A task counts by its rows and how far they spread."
+        ]
+    if data.pooled:
+        without = f" ({lost:,} of {m:,} have rows of one class only and count in nothing)" if lost else ""
+        return [
+            f"Some tasks have fewer than {FEW_OF_A_CLASS} test rows of a class, so tasks are measured together: the "
+            f"mean of their AUC, weighted by their pairs of rows of both classes over their rows{without}."
+        ]
+    if lost:
+        return [f"Tasks that count in no mean, as their test rows are too few or of one value: {lost:,} of {m:,}."]
+    return []
+
+
+def _too_small(data: AuditData, settings: AuditSettings) -> list[str]:
+    counts = attacking_counts(data, settings)
+    spared = int((injected(counts, budgets(data, settings)[-1]) == 0).sum())
+    if not spared:
+        return []
+    return [
+        f"Even the largest budget comes to no row in {spared:,} of {counted(counts.size, 'attacking task')}, "
+        "as it is rounded down."
+    ]
+
+
+def model_section(
+    data: AuditData, fitted: MTRL, selection: Selection, clean: Sequence[FloatArray], settings: AuditSettings
+) -> Model:
+    """The model under audit, as fitted on the first seed's split, and how good it is without an attack.
+
+    ``clean``: predictions or margins without an attack, of each seed's test rows.
+    """
+    targets = [
+        data.of_seed(replicate).score(decision, _mask(data, task_sets(data, settings, replicate)[0]))
+        for replicate, decision in enumerate(clean)
+    ]
+    once = ", once for all seeds on the first one's training rows" if len(clean) > 1 and selection.scores else ""
+    return Model(
+        estimator=type(fitted).__name__,
+        loss=fitted.loss,
+        lambda_1=selection.lambda_1,
+        lambda_2=selection.lambda_2,
+        lambdas_chosen_by=selection.chosen_by + once,
+        cross_validation=[Tuned(lambda_1=a, lambda_2=b, score=_finite(score)) for a, b, score in selection.scores],
+        metric=data.metric,
+        measured="tasks together" if data.pooled else "mean over tasks",
+        clean=_finite(data.score(clean[0])),
+        clean_targets=varied_interval(targets, settings.confidence),
+        clean_targets_by_seed=[_finite(value) for value in targets],
+        objective=fitted.objective_,
+        duality_gap=fitted.duality_gap_,
+        status=fitted.status_.value,
+    )
+
+
+def _mask(data: AuditData, places: Sequence[int]) -> BoolArray:
+    return np.isin(np.arange(data.tasks.size), places)
+
+
+def setting_section(
+    data: AuditData, settings: AuditSettings, outcomes: Sequence[Outcome], step_sizes: Mapping[str, float]
+) -> Setting:
+    """How it was audited."""
+    if settings.targets is None:
+        targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
+    else:
+        targets = ", ".join(map(str, settings.targets))
+    others = "the other tasks" if settings.attackers is None else ", ".join(map(str, settings.attackers))
+    through = f"indirect: {others}" if task_sets(data, settings, 0)[1] else "no other task for indirect attacks"
+    return Setting(
+        budgets=list(budgets(data, settings)),
+        n_seeds=settings.n_seeds,
+        attack=Method(settings.attack),
+        keep_labels=settings.keep_labels or settings.attack == "patom",
+        region=settings.region,
+        iterations=outcomes[-1].result.attack["max_iter"],
+        step_size=settings.step_size,
+        step_sizes={AttackName.parse(str(attack)): size for attack, size in step_sizes.items()},
+        confidence=settings.confidence,
+        splits="each seed holds out its own test rows" if any(data.numbers) else "one split",
+        targets=targets,
+        attackers=f"direct: the targets themselves; {through}",
+        injected_norm=1.0,
+        attacks_run=len(outcomes),
+        attacks_uncertified=sum(not outcome.certified for outcome in outcomes),
+    )
+
+
+def aim(data: AuditData, settings: AuditSettings) -> Aim:
+    """Whom the attacks aim at and where the indirect ones come in, in words."""
+    m = data.tasks.size
+    half = (m + 1) // 2
+    through = "the other tasks" if settings.attackers is None else _named(settings.attackers)
+    if settings.targets is not None:
+        return Aim(_named(settings.targets), through, several=len(set(settings.targets)) > 1)
+    if m == 1:
+        return Aim("the only task", several=False)
+    if m == 2:
+        return Aim("one of the two tasks", "the other task", several=False)
+    return Aim("half of the tasks" if 2 * half == m else f"{half} of the {m} tasks")
+
+
+def _named(tasks: Sequence[Hashable], most: int = 3) -> str:
+    names = list(dict.fromkeys(map(str, tasks)))
+    if len(names) > most:
+        return f"{len(names)} named tasks"
+    return f"the tasks {listed(names)}" if len(names) > 1 else f"task {quoted(names[0])}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

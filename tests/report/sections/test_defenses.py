@@ -75,7 +75,7 @@ def test_curves_against_budget_have_a_panel_of_their_own(entry):
     first, panel = multiples(entry).panels
     assert first.description.startswith("Direct, 20")
     assert panel.description.startswith(
-        "Direct, against budget: AUC at the largest budget under who knows the defense: no"
+        "Direct, against budget: AUC at the largest budget under an attacker who knows the defense: no"
     )
     ends = sorted(line.get_ydata()[-1] for line in panel.picture().figure.axes[0].lines if len(line.get_ydata()) == 3)
     assert ends == pytest.approx([0.3, 0.6])
@@ -85,7 +85,7 @@ def test_the_page_has_panel_and_table(entry):
     page = render_experiments(
         {"schema": 1, "kind": "experiments", "title": "T", "patom_version": "1", "n_seeds": 2, "defenses": [entry]}
     )
-    assert "Defenses, tested by who knows them" in page
+    assert "Defenses under attackers who know them" in page
     assert "clip &amp; &lt;shares&gt;" in page
     assert "44\u00a0%" in page or "44 %" in page
     assert attacks.table(Defenses.model_validate(entry)).groups[0][0] == "Direct, 20 %"

@@ -38,7 +38,7 @@ def multiples(experiment: Defenses) -> Multiples:
     >>> point = Defended(label="no defense", clean=at, known=at, naive=None)
     >>> panel = DefensePanel(title="direct, 20 %", points=[point])
     >>> multiples(Defenses(title="SARCOS", metric="NMSE", panels=[panel])).panels[0].description.replace("\u00a0", " ")
-    'Direct, 20 %: NMSE behind each defense, clean and attacked by who knows it: no defense 0.500 and 0.500.'
+    'Direct, 20 %: NMSE behind each defense, clean and attacked with knowledge of it: no defense 0.500 and 0.500.'
     """
     metric = experiment.metric
     drawn = {curves.title for curves in experiment.curves}
@@ -49,9 +49,10 @@ def multiples(experiment: Defenses) -> Multiples:
     ]
     panels += [_curves(told, metric) for told in experiment.curves]
     caption = (
-        f"{metric} of the target tasks on clean test rows: a bar where no attack was, a ring behind who does not know "
-        "the defense, a diamond behind who does; lines are intervals of the mean over seeds. The grey lines are the "
-        "model without a defense, clean and attacked. Lines against budget are under who knows the defense."
+        f"{metric} of the target tasks on clean test rows: a bar without an attack, a ring under an attacker who does "
+        "not know the defense, a diamond under one who does; lines are intervals of the mean over seeds. Grey lines "
+        "are the model without a defense, clean and attacked. Lines against budget are under an attacker who knows the "
+        "defense."
     )
     return Multiples(experiment.title, experiment.settings, caption, panels, columns=2)
 
@@ -67,7 +68,7 @@ def _curves(told: DefenseCurves, metric: Metric) -> Panel:
     title, quantity = f"{headed(told.title)}, against budget", Quantity("metric", metric, clean)
     return curve_panel(
         title,
-        f"{title}: {metric} at the largest budget under who knows the defense: {ends(curves, quantity)}.",
+        f"{title}: {metric} at the largest budget under an attacker who knows the defense: {ends(curves, quantity)}.",
         curves,
         among=curves,
         quantity=quantity,
@@ -155,4 +156,4 @@ def _describe(title: str, points: Sequence[Defended], metric: Metric) -> str:
         f"{point.label} {numerals.metric(point.clean.mean, metric)} and {numerals.metric(point.known.mean, metric)}"
         for point in points
     )
-    return f"{title}: {metric} behind each defense, clean and attacked by who knows it: {said}."
+    return f"{title}: {metric} behind each defense, clean and attacked with knowledge of it: {said}."
