@@ -3,8 +3,8 @@
 ``sample`` takes rows of a table,
 ``data`` holds it and ``measure`` says how good a model of it is; ``draws`` is what each seed draws; ``selection`` picks
 the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one, ``run`` all of them;
-``remedies`` tries defenses, ``code`` writes them down; ``summary`` makes the sections of the report, ``levels`` judges by
-their intervals, ``verdict`` says it in words, ``output`` writes it to files; ``screened`` ranks a table's tasks.
+``remedies`` tries defenses, ``code`` writes them down; ``summary`` makes the sections of the report, ``levels`` judges
+by their intervals, ``verdict`` says it in words, ``output`` writes it to files; ``screened`` ranks a table's tasks.
 """
 
 from patom.audit.data import AuditData, digits_data, table_data

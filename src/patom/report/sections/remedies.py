@@ -27,13 +27,10 @@ class RemedyRow:
 class Words:
     """What the section says. ``undefended``: the metric clean and attacked; ``limit``: on the cost, if there is one."""
 
-    attack: str
-    budget: str
     rows: list[RemedyRow]
     undefended: tuple[str, str]
     best: Remedy | None
     reason: str
-    notes: list[str]
     limit: str
 
 
@@ -43,13 +40,10 @@ def words(told: Remedies | None, metric: Metric) -> Words | None:
         return None
     best = next((one for one in told.remedies if told.recommended is not None and one.label == told.recommended), None)
     return Words(
-        attack=told.label,
-        budget=numerals.budget(told.budget),
         rows=[_row(one, metric, best=one is best) for one in told.remedies],
         undefended=(numerals.metric(told.clean.mean, metric), numerals.metric(told.attacked.mean, metric)),
         best=best,
         reason=told.reason or _UNJUDGED,
-        notes=told.notes,
         limit=numerals.percent(told.cost_limit) if told.cost_limit else "",
     )
 

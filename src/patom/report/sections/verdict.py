@@ -53,16 +53,13 @@ class GateWords:
 
 @dataclass(frozen=True)
 class Words:
-    """The verdict: risk, headline, the number with its interval, and whether the build fails.
+    """The risk and its tone, the number with its interval and its attack, and whether the build fails.
 
     ``tone`` is low, moderate, high or, where nothing can be said, plain.
     """
 
     risk: str
     tone: str
-    headline: str
-    reason: str
-    sentences: list[str]
     number: str
     interval: str
     no_interval: str
@@ -78,9 +75,6 @@ def words(report: Results) -> Words:
     return Words(
         risk=risk,
         tone=_TONES.get(risk, "plain"),
-        headline=told.headline,
-        reason=told.reason,
-        sentences=told.sentences,
         number=numerals.percent(told.worst_damage),
         interval="" if interval == numerals.MISSING else interval,
         no_interval="all seeds give the same" if report.n_seeds_of(worst) > 1 else "too few seeds",
