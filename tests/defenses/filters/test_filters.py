@@ -1,9 +1,13 @@
 """Scores of the filters against what they say they are, and the cut."""
 
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.covariance import EmpiricalCovariance
 
+import patom
 from patom.defenses import Leverage, Neighbours, Slab, Sphere
 from patom.defenses.filters.sanitiser import cut
 
@@ -87,3 +91,9 @@ def test_the_cut_rounds_down_and_leaves_one(fraction, expected):
 
 def test_ties_at_the_cut_stay():
     assert np.sum(np.array([1.0, 2.0, 2.0, 2.0]) > cut(np.array([1.0, 2.0, 2.0, 2.0]), 0.5)) == 0
+
+
+def test_the_slab_filter_and_the_region_are_two_classes_that_users_know_by_one_name():
+    copies = (pickle.loads(pickle.dumps(Slab(0.2))), clone(Slab(0.2)))
+    assert all(type(copy) is Slab is not patom.Slab for copy in copies)
+    assert [repr(copy) for copy in copies] == ["Slab(fraction=0.2)"] * 2
