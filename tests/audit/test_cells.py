@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audit_cells import answers_of, cell_of
 
 from patom import MTRLClassifier, MTRLRegressor
 from patom.attacks import PATOM, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, table_data
-from patom.audit.cells import Cell, decide, fit_quietly, relationships, run_cell, victim
+from patom.audit.cells import clean_decision, correlations, run_cell, victim
+from patom.evaluate.defended import Victim
+from patom.evaluate.trial import fit_quietly
 
 KINDS = ("regression", "classification")
 ATTACKS = {
@@ -27,13 +30,16 @@ def fixture_data(request, make_table):
     return table_data(make_table(request.param, sizes=(30, 40, 50)))
 
 
+def attack_with(data, settings, cell):
+    model = victim(data, settings, 0.01, 0.01)
+    return run_cell(data, settings, Victim(model, model), cell)
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_injected_rows_stay_within_budget_tasks_and_ball(data, quick, attack):
     targets, attackers = ATTACKS[attack]
-    outcome = run_cell(
-        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", attack, targets, attackers, 0.25, 0), ()
-    )
-    result = outcome.result
+    trial = attack_with(data, quick, cell_of("curve", attack, targets, attackers, 0.25, 0))
+    result = trial.result
     counts = np.bincount(result.task, minlength=3)
     expected = np.zeros(3, dtype=int)
     expected[list(attackers)] = np.floor(0.25 * data.counts[list(attackers)])
@@ -45,35 +51,32 @@ def test_injected_rows_stay_within_budget_tasks_and_ball(data, quick, attack):
         assert injected.max() <= own.max()
     if data.kind == "classification" or not attack.startswith("ascent"):
         assert set(result.y) <= set(data.y_train)
-    assert result.model is None
-    assert outcome.certified
-    assert outcome.correlation is outcome.spectrum is None
+    assert result.model is trial.model is None
+    assert trial.certified
 
 
 def test_an_attack_never_sees_the_held_out_rows(data, quick):
-    cell, model = Cell("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 1), victim(data, quick, 0.01, 0.01)
-    seen = run_cell(data, quick, model, cell, ())
-    blind = run_cell(replace(data, y_test=-data.y_test), quick, model, cell, ())
+    cell = cell_of("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 1)
+    seen = attack_with(data, quick, cell)
+    blind = attack_with(replace(data, y_test=-data.y_test), quick, cell)
     np.testing.assert_array_equal(seen.result.X, blind.result.X)
     np.testing.assert_array_equal(seen.decision, blind.decision)
 
 
 def test_the_victim_is_fitted_on_training_and_injected_rows(data, quick):
-    outcome = run_cell(
-        data, quick, victim(data, quick, 0.01, 0.01), Cell("curve", "ascent-direct", (0,), (0,), 0.3, 0), ()
-    )
-    poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
+    trial = attack_with(data, quick, cell_of("curve", "ascent-direct", (0,), (0,), 0.3, 0))
+    poisoned = trial.result.combine(data.X_train, data.y_train, data.task_train)
     again = victim(data, quick, 0.01, 0.01).fit(poisoned.X, poisoned.y, task=poisoned.task)
-    np.testing.assert_allclose(outcome.decision, decide(again, data), atol=1e-6)
+    np.testing.assert_allclose(trial.decision, answers_of(again, data), atol=1e-6)
 
 
 def test_step_size_and_iterations_reach_patom(data):
     settings = AuditSettings(seed=5, attack="patom", iterations=3)
     model, cell = (
         victim(data, settings, 0.01, 0.01),
-        Cell("curve", "patom-indirect", (0,), (1, 2), 0.2, 4, step_size=2.5),
+        cell_of("curve", "patom-indirect", (0,), (1, 2), 0.2, 4, step_size=2.5),
     )
-    result = run_cell(data, settings, model, cell, ()).result
+    result = attack_with(data, settings, cell).result
     expected = PATOM(step_size=2.5, max_iter=3).poison(
         model, data.X_train, data.y_train, task=data.task_train,
         threat=ThreatModel((0,), (1, 2), 0.2), random_state=cell.rng(5),
@@ -86,7 +89,7 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
     settings = AuditSettings(seed=5, keep_labels=True)
     model = victim(data, settings, 0.01, 0.01)
     random, ascent = (
-        run_cell(data, settings, model, Cell("curve", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4), ())
+        attack_with(data, settings, cell_of("curve", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4))
         for method in ("random", "ascent")
     )
     assert ascent.result.history.utility[0] == pytest.approx(random.result.utility, rel=1e-12)
@@ -95,7 +98,7 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
     np.testing.assert_array_equal(ascent.result.task, random.result.task)
     start = ProjectedAscent(max_iter=0, n_starts=1).poison(
         model, data.X_train, data.y_train, task=data.task_train, threat=ascent.result.threat,
-        random_state=ascent.cell.rng(5),
+        random_state=cell_of("curve", f"ascent-{reach}", *ATTACKS[f"ascent-{reach}"], 0.2, 4).rng(5),
     )  # fmt: skip
     np.testing.assert_array_equal(start.X, random.result.X)
     assert np.abs(ascent.result.X - random.result.X).max() > 0.01
@@ -113,24 +116,25 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
 def test_iterations_left_out_are_the_attacks_own(make_table, attack, iterations, expected):
     data = table_data(make_table(sizes=(20, 20)))
     settings = AuditSettings(attack=attack, iterations=iterations)
-    cell = Cell("curve", f"{attack}-direct", (0,), (0,), 0.1, 0, step_size=2.5)
-    ran = run_cell(data, settings, victim(data, settings, 0.01, 0.01), cell, ()).result.attack
+    cell = cell_of("curve", f"{attack}-direct", (0,), (0,), 0.1, 0, step_size=2.5)
+    ran = attack_with(data, settings, cell).result.attack
     assert ran == {"name": type(expected).__name__, **vars(expected)}
 
 
 def test_relationships_are_those_of_the_attacked_model(data, quick):
     model = victim(data, quick, 0.01, 0.01)
-    outcome = run_cell(data, quick, model, Cell("relationships", "ascent-hybrid", (0,), (0, 1, 2), 0.3, 0), (0, 2))
-    poisoned = outcome.result.combine(data.X_train, data.y_train, data.task_train)
+    trial = attack_with(data, quick, cell_of("relationships", "ascent-hybrid", (0,), (0, 1, 2), 0.3, 0))
+    found, found_spectrum = correlations(trial.model, (0, 2))
+    poisoned = trial.result.combine(data.X_train, data.y_train, data.task_train)
     again = model.fit(poisoned.X, poisoned.y, task=poisoned.task)
-    np.testing.assert_allclose(outcome.correlation, again.task_correlation_[np.ix_([0, 2], [0, 2])], atol=1e-5)
-    np.testing.assert_allclose(outcome.spectrum, again.task_spectrum_, atol=1e-6)
-    assert outcome.spectrum.sum() == pytest.approx(1.0)
-    assert (np.diff(outcome.spectrum) <= 0).all()
-    assert np.diag(outcome.correlation).tolist() == [1.0, 1.0]
-    correlation, spectrum = relationships(again, (0, 2))
-    np.testing.assert_allclose(correlation, outcome.correlation, atol=1e-5)
-    np.testing.assert_allclose(spectrum, outcome.spectrum, atol=1e-6)
+    np.testing.assert_allclose(found, again.task_correlation_[np.ix_([0, 2], [0, 2])], atol=1e-5)
+    np.testing.assert_allclose(found_spectrum, again.task_spectrum_, atol=1e-6)
+    assert found_spectrum.sum() == pytest.approx(1.0)
+    assert (np.diff(found_spectrum) <= 0).all()
+    assert np.diag(found).tolist() == [1.0, 1.0]
+    correlation, spectrum = correlations(again, (0, 2))
+    np.testing.assert_allclose(correlation, found, atol=1e-5)
+    np.testing.assert_allclose(spectrum, found_spectrum, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "loss", "estimator"), [
@@ -148,7 +152,7 @@ def test_tasks_unknown_to_a_model_get_a_blank_decision(make_table, quick):
     data = table_data(make_table(sizes=(30, 30)))
     mine = data.task_train == 0
     model = victim(data, quick, 0.01, 0.01).fit(data.X_train[mine], data.y_train[mine], task=data.task_train[mine])
-    decision = decide(model, data)
+    decision = answers_of(model, data)
     assert (decision[data.task_test == 1] == 0.0).all()
     assert (decision[data.task_test == 0] != 0.0).all()
 
@@ -157,15 +161,16 @@ def test_a_fit_above_its_tolerance_warns_nobody(make_table):
     data = table_data(make_table())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit_quietly(MTRLRegressor(max_iter=1, tol=1e-14), data.X_train, data.y_train, data.task_train)
+        fit_quietly(MTRLRegressor(max_iter=1, tol=1e-14), data.train)
+        clean_decision(data, MTRLRegressor(max_iter=1, tol=1e-14))
     assert not caught
 
 
 def test_rows_that_look_like_the_tasks_own_do_less_harm_than_any_in_the_ball(data):
     settings = AuditSettings(seed=2)
-    model, cell = victim(data, settings, 0.01, 0.01), Cell("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 0)
+    cell = cell_of("curve", "ascent-direct", (0, 1), (0, 1), 0.3, 0)
     anywhere, own = (
-        run_cell(data, replace(settings, region=region), model, cell, ()).result for region in ("ball", "own_data")
+        attack_with(data, replace(settings, region=region), cell).result for region in ("ball", "own_data")
     )
     for task in (0, 1):
         clean = data.X_train[data.task_train == task]

@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audit_cells import answers_of
 
 from patom.audit import AuditSettings, run_audit, table_data
-from patom.audit.cells import decide, fit_quietly, victim
+from patom.audit.cells import clean_decision, run_and_measure, victim
 from patom.audit.draws import drawn
-from patom.audit.retuned import refit, retuned
+from patom.audit.plan import plan
+from patom.audit.remedies import refit, retuned
 from patom.audit.selection import select_lambdas
+from patom.evaluate.defended import Victim
+from patom.evaluate.trial import fit_quietly
 from patom.metrics import relative_damage
 from patom.results.audit import Point
 
@@ -30,18 +34,21 @@ def test_it_is_the_worst_attack_of_the_curves_with_lambdas_from_the_poisoned_row
     }
     assert len(again["lambdas"]) == SETTINGS.n_seeds
     damages = []
-    for seen in _outcomes(data, worst):
+    for seen in _effects(data, report, worst):
         split = data.of_seed(seen.cell.replicate)
-        poisoned = seen.result.combine(split.X_train, split.y_train, split.task_train)
+        poisoned = seen.trial.result.combine(split.X_train, split.y_train, split.task_train)
         rows = replace(split, X_train=poisoned.X, y_train=poisoned.y, task_train=poisoned.task)
         chosen = select_lambdas(rows, SETTINGS, n_jobs=1, advance=lambda: None)
         model = victim(split, SETTINGS, chosen.lambda_1, chosen.lambda_2)
-        decision = decide(fit_quietly(model, poisoned.X, poisoned.y, poisoned.task), split)
+        decision = answers_of(model.fit(poisoned.X, poisoned.y, task=poisoned.task), split)
         assert [chosen.lambda_1, chosen.lambda_2] in again["lambdas"]
         aimed = np.isin(np.arange(3), seen.cell.targets)
-        clean = decide(fit_quietly(_clean(split, report), split.X_train, split.y_train, split.task_train), split)
+        clean = answers_of(fit_quietly(_clean(split, report), split.train), split)
         damages.append(relative_damage(split.score(clean, aimed), split.score(decision, aimed), split.metric))
-        np.testing.assert_allclose(refit(split, SETTINGS, seen)[2], decision, rtol=0, atol=1e-12)
+        lambdas, score, damage = refit(split, SETTINGS, seen)
+        assert lambdas == (chosen.lambda_1, chosen.lambda_2)
+        assert score == pytest.approx(split.score(decision, aimed), rel=1e-12)
+        assert damage == pytest.approx(damages[-1], rel=1e-9)
     assert again["damage"]["mean"] == pytest.approx(np.mean(damages))
 
 
@@ -49,16 +56,15 @@ def _clean(data, report):
     return victim(data, SETTINGS, report["model"]["lambda_1"], report["model"]["lambda_2"])
 
 
-def _outcomes(data, worst):
+def _effects(data, report, worst):
     """The worst attack of the curves, computed again for every seed."""
-    from patom.audit.cells import run_cell
-    from patom.audit.plan import plan
-
-    report = run_audit(data, SETTINGS).report
-    model = _clean(data, report)
-    wanted = (worst["attack"], worst["budget"])
-    cells = [cell for cell in plan(data, SETTINGS) if cell.purpose == "curve" and (cell.attack, cell.budget) == wanted]
-    return [run_cell(data.of_seed(cell.replicate), SETTINGS, model, cell, ()) for cell in cells]
+    model, wanted = _clean(data, report), (worst["attack"], worst["budget"])
+    cells = [cell for cell in plan(data, SETTINGS) if (str(cell.attack), cell.budget) == wanted]
+    splits = [(data.of_seed(cell.replicate), cell) for cell in cells if cell.purpose == "curve"]
+    return [
+        run_and_measure(split, SETTINGS, Victim(model, model), cell, clean_decision(split, model))
+        for split, cell in splits
+    ]
 
 
 @pytest.mark.slow
@@ -68,11 +74,11 @@ def test_given_lambdas_are_not_chosen_again(data):
     assert run_audit(data, given).report["retuned"] is None
     named = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.2}
     worst = Point(**named, n_seeds=2, metric=None, damage=None)
-    assert retuned(data, given, np.zeros(0), [], worst, n_jobs=1, advance=lambda: steps.append(1)) is None
+    assert retuned(data, given, [], worst, n_jobs=1, advance=lambda: steps.append(1)) is None
     assert steps == []
 
 
 def test_the_steps_are_counted_where_nothing_could_be_measured(data):
     steps = []
-    assert retuned(data, SETTINGS, np.zeros(0), [], None, n_jobs=1, advance=lambda: steps.append(1)) is None
+    assert retuned(data, SETTINGS, [], None, n_jobs=1, advance=lambda: steps.append(1)) is None
     assert len(steps) == SETTINGS.n_seeds

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from audit_cells import answers_of
 
 from patom.audit import AuditSettings, read_table, run_audit, selection, table_data
-from patom.audit.cells import decide, victim
+from patom.audit.cells import victim
 from patom.audit.draws import drawn
 from patom.audit.levels import gate
 from patom.audit.plan import plan, task_sets
@@ -36,7 +37,7 @@ def refit(data, settings, X, y, task):
 
 def test_the_report_has_a_record_for_every_attack_planned(audited, quick):
     data, audit = audited
-    planned = sorted((cell.purpose, cell.attack, cell.budget, cell.replicate) for cell in plan(data, quick))
+    planned = sorted((cell.purpose.value, str(cell.attack), cell.budget, cell.replicate) for cell in plan(data, quick))
     done = sorted((row["purpose"], row["attack"], row["budget"], row["replicate"]) for row in audit.curves)
     assert done == planned
     assert audit.report["setting"]["attacks_run"] == len(planned)
@@ -60,7 +61,7 @@ def test_clean_is_the_metric_of_the_targets_without_an_attack(audited, quick):
     data, audit = audited
     splits = drawn(data, quick).splits
     fits = [refit(each, quick, each.X_train, each.y_train, each.task_train) for each in splits]
-    decisions = [decide(fitted, each) for fitted, each in zip(fits, splits, strict=True)]
+    decisions = [answers_of(fitted, each) for fitted, each in zip(fits, splits, strict=True)]
     model = audit.report["model"]
     assert model["clean"] == pytest.approx(data.score(decisions[0]), abs=1e-7)
     clean = []
@@ -149,7 +150,7 @@ def test_injected_rows_do_the_worst_damage_in_the_users_file(audited, quick, tmp
     targets = table.y if data.kind == "classification" else data.scaling.target(table.y)
     model = refit(data, quick, scaled, targets, np.searchsorted(data.tasks, table.task))
     among = np.isin(data.tasks, worst["targets"])
-    attacked = data.score(decide(model, data), among)
+    attacked = data.score(answers_of(model, data), among)
     assert relative_damage(worst["metric_clean"], attacked, data.metric) == pytest.approx(worst["damage"], rel=1e-5)
 
 

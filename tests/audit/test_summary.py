@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from audit_cells import cell_of
 
+from patom.attacks import AttackStatus
 from patom.audit import summary, table_data
-from patom.audit.cells import Cell, Outcome
-from patom.audit.summary import Effect, effect
+from patom.audit.cells import Effect, measured
+from patom.evaluate.trial import Trial
 from patom.intervals import interval
 from patom.results.parts import Interval
 
@@ -19,13 +21,24 @@ class Result:
     y: np.ndarray
     clean_utility: float = 0.1
     utility: float = 0.2
+    status: AttackStatus = AttackStatus.COMPLETED
+
+
+class Model:
+    """What of a model the summary looks at."""
+
+    def __init__(self, correlation, spectrum):
+        self.relationship_, self.matrix, self.task_spectrum_ = self, correlation, spectrum
+
+    def correlation(self, shown):
+        assert shown.tolist() == [0, 2]
+        return self.matrix
 
 
 def outcome(
     decision, *, purpose="curve", attack="ascent-direct", targets=(0,), attackers=(0,), budget=0.1, replicate=0
 ):
-    cell = Cell(purpose, attack, targets, attackers, budget, replicate)
-    return Outcome(cell, decision, Result(np.zeros(3)), certified=True)
+    return cell_of(purpose, attack, targets, attackers, budget, replicate), Trial(Result(np.zeros(3)), None, decision)
 
 
 @pytest.fixture(name="data")
@@ -42,7 +55,7 @@ def off_by(data, *errors):
 
 def test_damage_is_the_relative_rise_of_the_targets_mean_nmse(data):
     clean, attacked = off_by(data, 0.1, 0.3, 0.5), off_by(data, 0.2, 0.5, 0.5)
-    found = effect(data, clean, outcome(attacked, targets=(0, 1)))
+    found = measured(data, clean, *outcome(attacked, targets=(0, 1)))
     assert found.clean == pytest.approx(1.5 * (0.01 + 0.09) / 2)
     assert found.attacked == pytest.approx(1.5 * (0.04 + 0.25) / 2)
     assert found.damage == pytest.approx((0.29 - 0.10) / 0.10)
@@ -50,7 +63,7 @@ def test_damage_is_the_relative_rise_of_the_targets_mean_nmse(data):
 
 
 def test_a_better_model_is_negative_damage_and_all_tasks_have_no_bystanders(data):
-    found = effect(data, off_by(data, 0.2, 0.2, 0.2), outcome(off_by(data, 0.1, 0.1, 0.1), targets=(0, 1, 2)))
+    found = measured(data, off_by(data, 0.2, 0.2, 0.2), *outcome(off_by(data, 0.1, 0.1, 0.1), targets=(0, 1, 2)))
     assert found.damage == pytest.approx(-0.75)
     assert np.isnan(found.bystanders)
 
@@ -61,9 +74,9 @@ def test_damage_is_the_relative_fall_of_the_targets_mean_auc(make_table):
     data = replace(data, y_test=y, task_test=task, pooled=False)
     clean = np.array([0.0, 1.0, 2.0, 3.0, 0.0, 2.0, 1.0, 3.0])  # AUC 1 and 3/4
     attacked = np.array([3.0, 2.0, 1.0, 0.0, 0.0, 1.0, 2.0, 3.0])  # AUC 0 and 1
-    assert effect(data, clean, outcome(attacked, targets=(0,))).damage == pytest.approx(1.0)
-    assert effect(data, clean, outcome(attacked, targets=(1,))).damage == pytest.approx(-1 / 3)
-    assert effect(data, clean, outcome(attacked, targets=(0, 1))).damage == pytest.approx((0.875 - 0.5) / 0.875)
+    assert measured(data, clean, *outcome(attacked, targets=(0,))).damage == pytest.approx(1.0)
+    assert measured(data, clean, *outcome(attacked, targets=(1,))).damage == pytest.approx(-1 / 3)
+    assert measured(data, clean, *outcome(attacked, targets=(0, 1))).damage == pytest.approx((0.875 - 0.5) / 0.875)
 
 
 def test_tasks_that_cannot_be_measured_count_in_no_mean(data):
@@ -71,8 +84,8 @@ def test_tasks_that_cannot_be_measured_count_in_no_mean(data):
     y[6:12] = 0.4
     data = replace(data, y_test=y)
     clean, attacked = off_by(data, 0.1, 0.1, 0.1), off_by(data, 0.2, 9.0, 0.1)
-    assert effect(data, clean, outcome(attacked, targets=(0, 1))).damage == pytest.approx(3.0)
-    assert np.isnan(effect(data, clean, outcome(attacked, targets=(1,))).damage)
+    assert measured(data, clean, *outcome(attacked, targets=(0, 1))).damage == pytest.approx(3.0)
+    assert np.isnan(measured(data, clean, *outcome(attacked, targets=(1,))).damage)
 
 
 def test_interval_is_students():
@@ -92,12 +105,14 @@ def test_interval_of_too_few_values_is_none():
 def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
     clean = off_by(data, 0.1, 0.1, 0.1)
     effects = [
-        effect(data, clean, outcome(off_by(data, error, 0.1, 0.1), attack=attack, budget=budget, replicate=replicate))
+        measured(
+            data, clean, *outcome(off_by(data, error, 0.1, 0.1), attack=attack, budget=budget, replicate=replicate)
+        )
         for attack in ("ascent-indirect", "random-direct")
         for budget in (0.3, 0.1)
         for replicate, error in enumerate((0.2, 0.3))
     ]
-    effects.append(effect(data, clean, outcome(clean, purpose="exposure")))
+    effects.append(measured(data, clean, *outcome(clean, purpose="exposure")))
     found = summary.curves(effects, 0.95)
     assert [(str(entry.attack), entry.budget) for entry in found] == [
         ("random-direct", 0.1), ("random-direct", 0.3), ("ascent-indirect", 0.1), ("ascent-indirect", 0.3),
@@ -112,12 +127,10 @@ def test_curves_gather_seeds_by_attack_and_budget_in_reading_order(data):
 
 
 def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
-    blank = outcome(np.zeros(18), purpose="exposure")
     effects = [
         Effect(
-            replace(
-                blank, cell=Cell("exposure", "ascent-indirect", (j,), (i,), 0.2, 0), result=Result(np.zeros(i + 1))
-            ),
+            cell_of("exposure", "ascent-indirect", (j,), (i,), 0.2, 0),
+            Trial(Result(np.zeros(i + 1)), None, np.zeros(18)),
             *(0.5, 0.5, 10.0 * i + j if (i, j) != (0, 2) else float("nan"), 0.5, 0.5),
         )
         for i in (0, 2)
@@ -137,12 +150,11 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
 
 def test_relationships_keep_the_twenty_largest_eigenvalues(data):
     correlation, spectrum = np.eye(2), np.linspace(1.0, 0.0, 30)
-    after = replace(
-        outcome(np.zeros(18), purpose="relationships", attack="ascent-hybrid", targets=(1,), attackers=(0, 1, 2)),
-        correlation=-correlation,
-        spectrum=spectrum / 2,
+    before, model = Model(correlation, spectrum), Model(-correlation, spectrum / 2)
+    after = Effect(
+        cell_of("relationships", "ascent-hybrid", (1,), (0, 1, 2), 0.1, 0), Trial(None, model, None), *(5 * [0.0])
     )
-    found = summary.relationships(data, (correlation, spectrum), after, (0, 2))
+    found = summary.relationships(data, before, after, (0, 2))
     assert (found.label, found.targets, found.attackers) == ("optimised, hybrid", ["t1"], ["t0", "t1", "t2"])
     assert found.tasks == ["t0", "t2"]
     assert found.before.as_dict() == {"correlation": [[1.0, 0.0], [0.0, 1.0]], "spectrum": spectrum[:20].tolist()}
@@ -152,7 +164,7 @@ def test_relationships_keep_the_twenty_largest_eigenvalues(data):
 
 def test_every_attack_has_its_tidy_record(data):
     clean = off_by(data, 0.1, 0.1, 0.1)
-    found = effect(data, clean, outcome(off_by(data, 0.2, 0.1, 0.1), targets=(0,), attackers=(1, 2)))
+    found = measured(data, clean, *outcome(off_by(data, 0.2, 0.1, 0.1), targets=(0,), attackers=(1, 2)))
     (record,) = summary.curve_rows(data, [found])
     assert record["targets"] == ["t0"]
     assert record["attackers"] == ["t1", "t2"]

@@ -3,26 +3,20 @@
 import numpy as np
 import pytest
 
-from patom import Ball, MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
+from patom import Ball, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.datasets import make_related_tasks
 from patom.defenses import (
     ARMULRegressor,
     Chain,
     Clip,
     Coupled,
-    Leverage,
     LossWeightedRegressor,
-    Neighbours,
     RMTFLRegressor,
-    Roni,
     Sanitised,
-    Shares,
     Shrunken,
     Slab,
     Sphere,
-    Trim,
 )
-from patom.evaluate.defended import behind
 from patom.metrics import nmse
 from patom.paper.compute import compute
 
@@ -123,21 +117,6 @@ def test_who_knows_another_learner_keeps_what_harms_it_more(cell, name, kind):
 def test_a_victim_without_filters_has_no_such_columns(cell):
     record, _ = compute(cell())
     assert not {"caught", "dropped"} & set(record)
-
-
-@pytest.mark.parametrize("victim", [MTRLRegressor(0.1, 0.2), MTRLClassifier(0.1, 0.2)])
-def test_names_stand_for_filters(victim):
-    names = ("sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni")
-    steps = behind(names, victim, 0.1).sanitiser.steps
-    assert [type(step) for step in steps] == [Sphere, Slab, Neighbours, Neighbours, Leverage, Trim, Roni]
-    assert {step.fraction for step in steps} == {0.1}
-    assert [steps[2].of, steps[3].of] == ["features", "targets"]
-    assert steps[4].ridge == pytest.approx(0.3)
-    assert steps[5].estimator is steps[6].estimator is victim
-    assert [type(step) for step in behind(("clip", "shares"), victim, 0.1).sanitiser.steps] == [Clip, Shares]
-    clip = behind(("clip",), victim, 0.1, 0.3, "whitened").sanitiser
-    assert (clip.quantile, clip.metric) == (0.3, "whitened")
-    assert isinstance(behind(("slab",), victim, 0.2).sanitiser, Slab)
 
 
 def test_a_cell_without_a_defense_keeps_its_key(cell):

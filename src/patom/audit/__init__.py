@@ -1,10 +1,10 @@
 """The main job: measure how badly somebody could hurt a model by feeding it data.
 
-``sample`` takes rows of a table,
-``data`` holds it and ``measure`` says how good a model of it is; ``draws`` is what each seed draws; ``selection`` picks
-the lambdas, ``pilot`` the attack's step size; ``plan`` lists the attacks, ``cells`` runs one, ``run`` all of them;
-``remedies`` tries defenses, ``code`` writes them down; ``summary`` makes the sections of the report, ``levels`` judges
-by their intervals, ``verdict`` says it in words, ``output`` writes it to files; ``screened`` ranks a table's tasks.
+``settings`` is what a user may set; ``data`` samples, splits and scales a table; ``draws`` is what each seed draws;
+``selection`` chooses the lambdas; ``plan`` lists the attacks, ``steps`` counts them, ``cells`` runs and measures one,
+``run`` all of them; ``remedies`` tries models that respond, ``code`` writes them down; ``summary`` and ``coverage``
+make the sections of the report, ``levels`` judges by their intervals, ``verdict`` says it in words, ``output`` writes
+it to files; ``screened`` ranks a table's tasks.
 """
 
 from patom.audit.data import AuditData, digits_data, table_data

@@ -1,42 +1,42 @@
-"""One attack of an audit: a cell in, its outcome out; nothing else is read, so order and workers do not matter."""
+"""One attack of an audit: a trial that depends on its cell and the rows of its seed alone, and what it did."""
 
-import warnings
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from patom.attacks import PATOM, AttackResult, AttackStatus, OwnData, ProjectedAscent, RandomAttack, ThreatModel
+from patom.attacks import OwnData, ThreatModel
 from patom.attacks.program import MTRL
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray
 from patom.core.regions import Ball
-from patom.models import MTRLClassifier, MTRLRegressor
+from patom.evaluate.attacks import CLASSES, known_settings
+from patom.evaluate.defended import Victim, new_learner
+from patom.evaluate.seeding import Stream, generator
+from patom.evaluate.trial import Trial, attempt, decide, fit_quietly
+from patom.metrics import relative_damage
+from patom.results.methods import AttackName
 
-Victim = Any  # MTRL, or Sanitised with one inside
+
+class Purpose(StrEnum):
+    """Which part of the report an attack is for."""
+
+    CURVE = "curve"
+    EXPOSURE = "exposure"
+    RELATIONSHIPS = "relationships"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An attack to run.
+    """An attack to run: targets and attackers are positions among the tasks, ``replicate`` is the seed's number.
 
-    Parameters
-    ----------
-    purpose : {"curve", "exposure", "relationships"}
-    attack : str
-        ``"random-direct"``, ``"ascent-indirect"`` and so on: a method and its reach.
-    targets, attackers : tuples of positions among the tasks
-    budget : float
-    replicate : int
-        Its number among the seeds.
-    step_size : float
-        PATOM's; no part of the cell's key, so that step sizes are compared from one start.
+    ``step_size`` is PATOM's. It is no part of the generator's key, so that all step sizes start at the same rows.
     """
 
-    purpose: str
-    attack: str
+    purpose: Purpose
+    attack: AttackName
     targets: tuple[int, ...]
     attackers: tuple[int, ...]
     budget: float
@@ -44,97 +44,77 @@ class Cell:
     step_size: float = 100.0
 
     def rng(self, seed: int) -> np.random.Generator:
-        """The cell's generator, from what it attacks and not from how: all attacks start at the random one's rows."""
+        """The cell's generator. Its key leaves the method out: all methods start at the random attack's rows."""
         key = (*self.targets, -1, *self.attackers, -1, round(self.budget * 1e9), self.replicate)
-        return np.random.default_rng([seed, 3, *(value + 1 for value in key)])
+        return generator(seed, Stream.ATTACK, *(value + 1 for value in key))
+
+    def is_on_curve(self, attack: AttackName, budget: float) -> bool:
+        """Whether it is a point of this attack's curve at this budget."""
+        return self.purpose is Purpose.CURVE and (self.attack, self.budget) == (attack, budget)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What an attack did.
+class Effect:
+    """An attack and what it did to the test metric of its targets and of the other tasks (bystanders).
 
-    Parameters
-    ----------
-    cell : Cell
-    decision : array of shape (n_test,)
-        Predictions, or margins, of the test rows under the attack.
-    result : AttackResult
-        Without its model.
-    correlation, spectrum : arrays or None
-        Of the tasks shown, for ``purpose="relationships"``.
-    certified : bool
-        Whether every fit on the way met its tolerance.
+    The trial keeps its model for ``Purpose.RELATIONSHIPS`` only.
     """
 
     cell: Cell
-    decision: FloatArray
-    result: AttackResult
-    certified: bool
-    correlation: FloatArray | None = None
-    spectrum: FloatArray | None = None
+    trial: Trial
+    clean: float
+    attacked: float
+    damage: float
+    bystanders_clean: float
+    bystanders: float
 
 
 def victim(data: AuditData, settings: AuditSettings, lambda_1: float, lambda_2: float) -> MTRL:
     """The unfitted model under audit."""
-    options: dict[str, Any] = {"lambda_1": lambda_1, "lambda_2": lambda_2}
-    if settings.loss is not None:
-        options["loss"] = settings.loss
-    return MTRLRegressor(**options) if data.kind == "regression" else MTRLClassifier(**options)
+    loss = {} if settings.loss is None else {"loss": settings.loss}
+    return new_learner(data.kind, lambda_1=lambda_1, lambda_2=lambda_2, **loss)
 
 
-def fit_quietly(model: Victim, X: FloatArray, y: FloatArray, task: Any) -> Victim:
-    """Fit, leaving a fit above its tolerance to ``status_``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X, y, task=task)
+def clean_decision(split: AuditData, model: Any) -> FloatArray:
+    """Fit a model on the training rows, predict the test rows."""
+    fitted = fit_quietly(model, split.train)
+    return decide(fitted, split.kind, split.X_test, split.task_test)
 
 
-def decide(model: Victim, data: AuditData) -> FloatArray:
-    """Predictions, or margins, of the test rows."""
-    known = np.isin(data.task_test, model.tasks_)
-    decision = np.full(data.task_test.size, 0.0)
-    act = model.predict if data.kind == "regression" else model.decision_function
-    if known.any():
-        decision[known] = act(data.X_test[known], task=data.task_test[known])
-    return decision
-
-
-def run_cell(data: AuditData, settings: AuditSettings, model: Victim, cell: Cell, shown: tuple[int, ...]) -> Outcome:
-    """Attack, refit, and measure on the held-out rows; ``shown``: the tasks whose correlations are kept."""
+def run_cell(split: AuditData, settings: AuditSettings, attacked: Victim, cell: Cell) -> Trial:
+    """Attack a model on its seed's split."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        result = _attack(cell, settings).poison(
-            model,
-            data.X_train,
-            data.y_train,
-            task=data.task_train,
-            threat=threat,
-            random_state=cell.rng(settings.seed),
-        )
-    decision = decide(result.model, data)
-    certified = result.status is not AttackStatus.UNCERTIFIED
-    bare = replace(result, model=None)
-    if cell.purpose != "relationships":
-        return Outcome(cell, decision, bare, certified)
-    correlation, spectrum = relationships(result.model, shown)
-    return Outcome(cell, decision, bare, certified, correlation, spectrum)
+    method = cell.attack.method
+    # One start: the audit's seeds are starts of their own, and its intervals should run over them.
+    options = {"n_starts": 1, "optimise_labels": not settings.keep_labels, "step_size": cell.step_size}
+    if settings.iterations is not None:
+        options["max_iter"] = settings.iterations
+    attack = CLASSES[method](**known_settings(method, options))
+    trial = attempt(attacked, split, threat, attack, cell.rng(settings.seed))
+    return trial if cell.purpose is Purpose.RELATIONSHIPS else replace(trial, model=None)
 
 
-def _attack(cell: Cell, settings: AuditSettings) -> RandomAttack | ProjectedAscent | PATOM:
-    method = cell.attack.partition("-")[0]
-    if method == "random":
-        return RandomAttack()
-    attack: ProjectedAscent | PATOM
-    if method == "ascent":
-        # One start: the audit's seeds are starts of their own, and its intervals should run over them.
-        attack = ProjectedAscent(n_starts=1, optimise_labels=not settings.keep_labels)
-    else:
-        attack = PATOM(step_size=cell.step_size)
-    return attack if settings.iterations is None else replace(attack, max_iter=settings.iterations)
+def run_and_measure(
+    split: AuditData, settings: AuditSettings, attacked: Victim, cell: Cell, clean: FloatArray
+) -> Effect:
+    """Attack the model under audit and measure; ``clean``: its predictions of the test rows without an attack."""
+    return measured(split, clean, cell, run_cell(split, settings, attacked, cell))
 
 
-def relationships(model: Victim, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+def measured(split: AuditData, clean: FloatArray, cell: Cell, trial: Trial) -> Effect:
+    """A trial measured over the target tasks and over the others; tasks that cannot be measured count in neither.
+
+    ``clean``: (n_test,), the predictions or margins without an attack.
+    """
+    target = split.mask(cell.targets)
+    before, after, others_before, others_after = (
+        split.score(decision, among) for among in (target, ~target) for decision in (clean, trial.decision)
+    )
+    damage = relative_damage(before, after, split.metric)
+    return Effect(cell, trial, before, after, damage, others_before, others_after)
+
+
+def correlations(model: Any, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
     """Correlations among the tasks shown, and the whole spectrum."""
     return model.relationship_.correlation(np.asarray(shown)), model.task_spectrum_

@@ -1,26 +1,34 @@
-"""The data under audit: held-out rows apart, features in the unit ball, and the way back to the user's units."""
+"""The data under audit: a sample of a large table, split into training and test rows and scaled into the unit ball."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from patom import metrics
-from patom.audit.sample import LEAST_PER_TASK, in_own_order, sampled
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.grouped import places_within
 from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
+from patom.datasets.dataset import LongTable
 from patom.datasets.scaling import Scaling, fit_scaling
 from patom.datasets.splits import hold_out
 from patom.datasets.tables.table import Table
 from patom.evaluate import measure
-from patom.evaluate.measure import LEAST_TEST_ROWS
+from patom.evaluate.measure import LEAST_TEST_ROWS, METRICS, Kind, MetricName
+from patom.evaluate.seeding import Stream, generator
 from patom.models.settings import require_at_least
 from patom.wording import counted
 
 __all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]
+
+LEAST_PER_TASK = 20
+"""The fewest rows of a task in a sample: a sample that cannot hold so many leaves tasks out."""
+_WORDS = ("name", "source", "kind_reason", "task_column", "target_column", "classes")  # of a table, for the report
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class AuditData:
         Which split each seed of an audit has, 0 for this one; see ``patom.audit.draws``.
     """
 
-    kind: Literal["regression", "classification"]
+    kind: Kind
     X_train: FloatArray
     y_train: FloatArray
     task_train: IntArray
@@ -73,14 +81,28 @@ class AuditData:
         return replace(self, again=None, numbers=())
 
     @property
+    def train(self) -> LongTable:
+        """Training rows in long format."""
+        return LongTable(self.X_train, self.y_train, self.task_train)
+
+    @property
+    def test(self) -> LongTable:
+        """Test rows in long format."""
+        return LongTable(self.X_test, self.y_test, self.task_test)
+
+    def mask(self, places: Sequence[int]) -> BoolArray:
+        """Whether a task is one of those at these positions, shape (m,)."""
+        return np.isin(np.arange(self.tasks.size), places)
+
+    @property
     def splits(self) -> list["AuditData"]:
         """Those of all seeds."""
         return [self.of_seed(replicate) for replicate in range(len(self.numbers))]
 
     @property
-    def metric(self) -> Literal["NMSE", "AUC"]:
+    def metric(self) -> MetricName:
         """NMSE for regression, AUC for classification, both on the test rows."""
-        return "NMSE" if self.kind == "regression" else "AUC"
+        return METRICS[self.kind][0]
 
     @property
     def counts(self) -> IntArray:
@@ -94,7 +116,7 @@ class AuditData:
 
     @property
     def few(self) -> BoolArray:
-        """Which tasks have few test rows, so that a figure of their own is mostly noise, shape (m,)."""
+        """Which tasks have so few test rows that their own metric is mostly noise, shape (m,)."""
         return measure.have_few(self.kind, self.y_test, self.task_test, self.tasks.size)
 
     def score_tasks(self, decision: FloatArray) -> FloatArray:
@@ -118,6 +140,51 @@ class AuditData:
         if self.kind == "classification":
             return measure.auc_together(y, answers, task)
         return measure.nmse_together(y, answers, task, self.y_train, self.task_train)
+
+
+def in_own_order(table: Table) -> Table:
+    """The rows sorted by task, then target, then features.
+
+    Draws from rows in this order do not depend on the order of the file, nor on the units. Costs a sort and a copy.
+    """
+    columns = {"task": encode(table.task)[1], "target": table.y} | {str(k): x for k, x in enumerate(table.X.T)}
+    order = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns]).to_numpy()
+    return replace(table, X=table.X[order], y=table.y[order], task=table.task[order])
+
+
+def sampled(
+    table: Table, max_rows: int, keep: Sequence[object], rng: np.random.Generator
+) -> tuple[Table, dict[str, int] | None]:
+    """About ``max_rows`` rows at most: of every task where that leaves each enough, else of some tasks.
+
+    The tasks ``keep`` come first. Also returns ``rows`` of ``of_rows`` and ``tasks`` of ``of_tasks`` that were taken;
+    None where all were.
+    """
+    n = table.y.size
+    if n <= max_rows:
+        return table, None
+    tasks, index = encode(table.task)
+    if max_rows >= LEAST_PER_TASK * tasks.size:
+        stratify = table.kind == "classification"
+        rows, _ = hold_out(table.y, table.task, fraction=1.0 - max_rows / n, stratify=stratify, rng=rng)
+    else:
+        rows = _some_tasks(index, max_rows, np.isin(tasks.astype(str), [str(label) for label in keep]), rng)
+    taken = {"rows": rows.size, "of_rows": n, "tasks": np.unique(index[rows]).size, "of_tasks": tasks.size}
+    return replace(table, X=table.X[rows], y=table.y[rows], task=table.task[rows]), taken
+
+
+def _some_tasks(index: AnyArray, max_rows: int, kept: BoolArray, rng: np.random.Generator) -> AnyArray:
+    """Rows of the tasks kept and of as many others as fit, in random order; no task fills more than a fiftieth."""
+    cap = max(LEAST_PER_TASK, max_rows // 50)
+    order = rng.permutation(kept.size)
+    order = order[np.argsort(~kept[order], kind="stable")]
+    counts = np.minimum(np.bincount(index), cap)
+    chosen = np.zeros(kept.size, dtype=bool)
+    chosen[order[np.cumsum(counts[order]) <= max_rows]] = True
+    shuffled = rng.permutation(index.size)
+    shuffled = shuffled[np.argsort(index[shuffled], kind="stable")]
+    rank = places_within(np.bincount(index))
+    return np.sort(shuffled[(rank < cap) & chosen[index[shuffled]]])
 
 
 def table_data(
@@ -159,49 +226,30 @@ def table_data(
     require_at_least("the audit", LEAST_PER_TASK, whole=True, max_rows=max_rows)
     if test_fraction >= 1.0:
         raise ValueError(f"test_fraction of the audit must be below 1; got {test_fraction:g}.")
-    rng = np.random.default_rng([seed, 1])
+    rng = generator(seed, Stream.SAMPLE)
     table, taken = sampled(in_own_order(table), max_rows, keep, rng)
-    first = _table_split(table, _about_table(table, taken), test_fraction, standardise, rng)
-    return replace(first, again=partial(_table_again, table, test_fraction, standardise, first.pooled, seed))
+    first = _table_split(table, test_fraction, standardise, rng, taken=taken)
+    split = partial(_table_split, table, test_fraction, standardise, pooled=first.pooled)
+    return replace(first, again=partial(_again, split, seed))
 
 
-def _about_table(table: Table, taken: dict[str, int] | None) -> dict[str, Any]:
-    return {
-        "name": table.name,
-        "source": table.source,
-        "kind_reason": table.kind_reason,
-        "task_column": table.task_column,
-        "target_column": table.target_column,
-        "classes": table.classes,
-        "positive_class": None if table.classes is None else table.classes[1],
-        "sample": taken,
-        "notes": [*table.notes, *_sample_note(taken)],
-    }
+def digits_data(*, seed: int = 0, test_fraction: float = 0.3) -> AuditData:
+    """The embedded data: scikit-learn's digits as ten one-vs-rest tasks; no image is in both parts."""
+    split = partial(_digits_split, test_fraction)
+    return replace(split(seed), again=partial(_again, split, seed))
 
 
-def _sample_note(taken: dict[str, int] | None) -> list[str]:
-    if taken is None:
-        return []
-    which = f"of {taken['tasks']:,} of {counted(taken['of_tasks'], 'task')}"
-    what = "rows of every task" if taken["tasks"] == taken["of_tasks"] else which
-    return [
-        f"A random sample was audited: {taken['rows']:,} of {taken['of_rows']:,} rows ({what}); max_rows sets its size."
-    ]
-
-
-def _table_again(
-    table: Table, test_fraction: float, standardise: bool, pooled: bool, seed: int, number: int
-) -> AuditData:
-    rng = np.random.default_rng([seed, 5, number])
-    return _table_split(table, _about_table(table, None), test_fraction, standardise, rng, pooled)
+def _again(split: Callable[[np.random.Generator], AuditData], seed: int, number: int) -> AuditData:
+    return split(generator(seed, Stream.SPLIT, number))
 
 
 def _table_split(
     table: Table,
-    about: dict[str, Any],
     test_fraction: float,
     standardise: bool,
     rng: np.random.Generator,
+    *,
+    taken: dict[str, int] | None = None,
     pooled: bool | None = None,
 ) -> AuditData:
     stratify = table.kind == "classification"
@@ -213,74 +261,72 @@ def _table_split(
             f"in {counted(np.unique(table.task).size, 'task')}, and a row of each {kept} must stay for training, so "
             "bring more rows of each task, name a coarser task column or raise test_fraction."
         )
-    tasks, index = encode(table.task)
-    return _scaled(table.kind, table.X, table.y, index, train, test, tasks, table.features, standardise, about, pooled)
+    return _scaled(table, train, test, standardise, taken, pooled)
 
 
-def digits_data(*, seed: int = 0, test_fraction: float = 0.3) -> AuditData:
-    """The embedded data: scikit-learn's digits as ten one-vs-rest tasks; no image is in both parts."""
-    first = _digits_split(seed, test_fraction)
-    return replace(first, again=partial(_digits_again, seed, test_fraction))
-
-
-def _digits_again(seed: int, test_fraction: float, number: int) -> AuditData:
-    return _digits_split(np.random.default_rng([seed, 5, number]), test_fraction)
-
-
-def _digits_split(random_state: int | np.random.Generator, test_fraction: float) -> AuditData:
+def _digits_split(test_fraction: float, random_state: int | np.random.Generator) -> AuditData:
     digits = load_digits_tasks(test_fraction=test_fraction, random_state=random_state, scaled=False)
-    X = np.concatenate([digits.train.X, digits.test.X])
-    y = np.concatenate([digits.train.y, digits.test.y]).astype(np.float64)
-    tasks, index = encode(np.concatenate([digits.train.task, digits.test.task]))
-    train = np.arange(digits.train.y.size)
-    test = np.arange(digits.train.y.size, y.size)
-    about: dict[str, Any] = {
-        "name": digits.name,
-        "source": digits.source,
-        "kind_reason": "one task a digit: this digit or another",
-        "task_column": digits.task_name,
-        "target_column": digits.target_name,
-        "classes": ("another digit", "this digit"),
-        "positive_class": "this digit",
-        "sample": None,
-        "notes": [],
-    }
-    return _scaled("classification", X, y, index, train, test, tasks, digits.feature_names, False, about)
+    X, y, task = (np.concatenate(parts) for parts in zip(digits.train, digits.test, strict=True))
+    table = Table(
+        name=digits.name, source=digits.source, kind="classification",
+        kind_reason="one task a digit: this digit or another", X=X, y=y.astype(np.float64), task=task,
+        features=digits.feature_names, task_column=digits.task_name, target_column=digits.target_name,
+        classes=("another digit", "this digit"), notes=(),
+    )  # fmt: skip
+    return _scaled(table, np.arange(digits.train.n_rows), np.arange(digits.train.n_rows, y.size), standardise=False)
 
 
 def _scaled(
-    kind: Literal["regression", "classification"],
-    X: FloatArray,
-    y: FloatArray,
-    index: IntArray,
-    train: AnyArray,
-    test: AnyArray,
-    tasks: AnyArray,
-    features: tuple[str, ...],
+    table: Table,
+    train: IntArray,
+    test: IntArray,
     standardise: bool,
-    about: dict[str, Any],
+    taken: dict[str, int] | None = None,
     pooled: bool | None = None,
 ) -> AuditData:
-    scaling = fit_scaling(X[train], y[train], kind=kind, standardise=standardise)
-    used, constant = used_features(features, scaling)
-    about["notes"] += constant_note(constant)
-    scale = {"standardised": standardise, "norm": float(scaling.norm)}
-    about |= {"kind": kind, "features": list(features), "n_features": len(used), "constant_features": list(constant)}
-    about |= {"scale": scale, "n_rows": int(y.size), "n_train": int(train.size), "n_test": int(test.size)}
+    """The two parts of a table, scaled; ``taken`` says how large a sample it is, ``pooled`` how it is measured."""
+    scaling = fit_scaling(table.X[train], table.y[train], kind=table.kind, standardise=standardise)
+    used, constant = used_features(table.features, scaling)
+    tasks, index = encode(table.task)
+    if pooled is None:
+        pooled = bool(measure.have_few(table.kind, table.y[test], index[test], tasks.size).any())
     return AuditData(
-        kind=kind,
-        X_train=scaling.features(X[train]),
-        y_train=scaling.target(y[train]),
+        kind=table.kind,
+        X_train=scaling.features(table.X[train]),
+        y_train=scaling.target(table.y[train]),
         task_train=index[train],
-        X_test=scaling.features(X[test]),
-        y_test=scaling.target(y[test]),
+        X_test=scaling.features(table.X[test]),
+        y_test=scaling.target(table.y[test]),
         task_test=index[test],
         tasks=tasks,
         scaling=scaling,
-        features=features,
-        about=about,
-        pooled=bool(measure.have_few(kind, y[test], index[test], tasks.size).any()) if pooled is None else pooled,
+        features=table.features,
+        about={
+            **{name: getattr(table, name) for name in _WORDS},
+            "positive_class": None if table.classes is None else table.classes[1],
+            "sample": taken,
+            "notes": [*table.notes, *_sample_note(taken), *constant_note(constant)],
+            "kind": table.kind,
+            "features": list(table.features),
+            "n_features": len(used),
+            "constant_features": list(constant),
+            "scale": {"standardised": standardise, "norm": float(scaling.norm)},
+            "n_rows": int(table.y.size),
+            "n_train": int(train.size),
+            "n_test": int(test.size),
+        },
+        pooled=pooled,
     )
+
+
+def _sample_note(taken: dict[str, int] | None) -> list[str]:
+    if taken is None:
+        return []
+    which = f"of {taken['tasks']:,} of {counted(taken['of_tasks'], 'task')}"
+    what = "rows of every task" if taken["tasks"] == taken["of_tasks"] else which
+    return [
+        f"A random sample was audited: {taken['rows']:,} of {taken['of_rows']:,} rows ({what}); max_rows sets its size."
+    ]
 
 
 def used_features(features: Sequence[str], scaling: Scaling) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""What each seed of an audit draws: its target tasks, and its training and test rows; no two seeds the same."""
+"""What each seed of an audit draws: its target tasks, and its training and test rows; no two seeds draw the same."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
@@ -6,14 +6,17 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import count, islice
 from math import comb
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from joblib import delayed
 
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import IntArray
 from patom.core.labels import as_labels, positions
+from patom.evaluate.seeding import Stream, generator
+from patom.workers import in_order
 
 T = TypeVar("T")
 _TRIES = 20  # splits drawn for a seed before it is given up
@@ -22,13 +25,14 @@ _TRIES = 20  # splits drawn for a seed before it is given up
 def drawn(data: AuditData, settings: AuditSettings) -> AuditData:
     """The data with a split for each seed, the first of them its own.
 
-    A seed whose targets and rows an earlier one has drawn draws other rows. Where there are none, it and all seeds
-    after it are left out, since they would repeat what is known: ``len(numbers)`` is the number of seeds to run.
+    A seed that draws the targets and rows of an earlier one draws its rows again. Where no other draw exists, this seed
+    and all later ones are left out, since they would repeat known results: ``len(numbers)`` is the number of seeds to
+    run.
 
     Notes
     -----
-    The draws of a seed do not depend on how many there are. Data that are drawn stay as they are, but for seeds too
-    many. Costs a scaling of the rows a seed.
+    The draws of a seed do not depend on the number of seeds. Data that were drawn before only lose the seeds that are
+    too many. Costs a scaling of the rows for each seed.
     """
     if data.numbers:
         return replace(data, numbers=data.numbers[: settings.n_seeds])
@@ -58,21 +62,32 @@ def _digest(data: AuditData, number: int) -> bytes:
     return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in rows)).digest()
 
 
-def by_seed(data: AuditData, cells: Iterable[T], replicate: Callable[[T], int]) -> Iterator[tuple[AuditData, T]]:
-    """Each item with the split of its seed, which is made once for items of one seed in a row."""
-    last, split = -1, data
-    for item in cells:
-        if replicate(item) != last:
-            last = replicate(item)
-            split = data.of_seed(last)
-        yield split, item
+def on_splits(
+    data: AuditData,
+    jobs: Iterable[tuple[int, Callable[[AuditData], T]]],
+    *,
+    n_jobs: int,
+    advance: Callable[[], None] = lambda: None,
+) -> Iterator[T]:
+    """What each job returns for the split of its seed, in the order of the jobs.
+
+    A split is made once for jobs of one seed in a row. ``advance`` is called after each job.
+    """
+
+    def with_splits() -> Iterator[tuple[Any, ...]]:
+        last, split = -1, data
+        for replicate, job in jobs:
+            if replicate != last:
+                last, split = replicate, data.of_seed(replicate)
+            yield delayed(job)(split)
+
+    for found in in_order(with_splits(), n_jobs):
+        advance()
+        yield found
 
 
 def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Target tasks and, for indirect attacks, the attacking ones: as given, or a random half and the other half.
-
-    No half is drawn again before all have been.
-    """
+    """Target tasks and, for indirect attacks, the attacking ones: as given, or a random half and the other half."""
     everyone = np.arange(data.tasks.size)
     if settings.targets is not None:
         targets = _named(data, settings.targets, "targets")
@@ -94,7 +109,7 @@ def task_sets(data: AuditData, settings: AuditSettings, replicate: int) -> tuple
 
 @lru_cache(maxsize=8)
 def _halves(n_tasks: int, seed: int, n_seeds: int) -> list[tuple[int, ...]]:
-    """A half of the tasks for each seed, the larger if their number is odd; none again before all have come."""
+    """A half of the tasks for each seed, the larger one of an odd number. Halves repeat only after all were drawn."""
     half = (n_tasks + 1) // 2
     halves: list[tuple[int, ...]] = []
     seen: set[tuple[int, ...]] = set()
@@ -103,7 +118,7 @@ def _halves(n_tasks: int, seed: int, n_seeds: int) -> list[tuple[int, ...]]:
             break
         if len(seen) == comb(n_tasks, half):
             seen.clear()
-        chosen = np.random.default_rng([seed, 4, attempt]).permutation(n_tasks)[:half]
+        chosen = generator(seed, Stream.TARGETS, attempt).permutation(n_tasks)[:half]
         targets = tuple(np.sort(chosen).tolist())
         if targets not in seen:
             seen.add(targets)

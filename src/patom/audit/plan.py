@@ -1,23 +1,31 @@
-"""Which attacks an audit runs."""
+"""Which attacks an audit runs, at which budgets, and with which step size where the attack is PATOM."""
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from patom.audit.cells import Cell
+from patom.audit.cells import Cell, Purpose, run_cell
 from patom.audit.coverage import injected, reaches
 from patom.audit.data import AuditData
-from patom.audit.draws import task_sets
+from patom.audit.draws import on_splits, task_sets
 from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
 from patom.core.arrays import IntArray
+from patom.evaluate.defended import Victim
+from patom.results.methods import AttackName, Method, Reach
 from patom.wording import as_asked, counted
+
+STEP_SIZES = (100.0, 10.0, 1.0, 0.1, 0.01)
+"""PATOM's, of which an audit chooses. The paper's 100 moves rows straight to the region's edge at small lambdas."""
 
 
 def budgets(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
-    """The budgets asked for, or the default ones; where tasks are too small for these, the smallest of use.
+    """The budgets that are set, or the default ones; where tasks are too small for these, the smallest useful one.
 
-    A default budget is of use if a quarter of its rows is left after rounding down in every attacking task. Of budgets
-    that inject the same rows everywhere, the smallest stands for all.
+    A default budget is useful if a quarter of its rows is left after rounding down in every attacking task. Of budgets
+    that inject the same rows everywhere, only the smallest is run.
     """
     kept: list[float] = []
     for budget in _asked(data, settings):
@@ -37,13 +45,13 @@ def _asked(data: AuditData, settings: AuditSettings) -> tuple[float, ...]:
             )
     if settings.budgets is not None:
         return tuple(sorted(set(settings.budgets)))
-    usable = [budget for budget in DEFAULT_BUDGETS if _of_use(counts, budget)]
+    usable = [budget for budget in DEFAULT_BUDGETS if _is_useful(counts, budget)]
     one_row = (1.0 / count for count in np.unique(counts)[::-1].tolist())
-    return tuple(usable) or (next(budget for budget in one_row if _of_use(counts, budget)),)
+    return tuple(usable) or (next(budget for budget in one_row if _is_useful(counts, budget)),)
 
 
 def _same_rows(data: AuditData, settings: AuditSettings, smaller: float, larger: float) -> bool:
-    """Whether two budgets come to the same number of rows in each attacking task of each seed."""
+    """Whether two budgets inject the same number of rows in each attacking task of each seed."""
     counts = attacking_counts(data, settings)
     if not np.array_equal(injected(counts, smaller), injected(counts, larger)):
         return False  # which spares the splits of the other seeds
@@ -85,7 +93,7 @@ def attacking_counts(data: AuditData, settings: AuditSettings) -> IntArray:
     return np.asarray(data.counts[sorted({*targets, *others})])
 
 
-def _of_use(counts: IntArray, budget: float) -> bool:
+def _is_useful(counts: IntArray, budget: float) -> bool:
     return bool(injected(counts, budget).sum() >= 0.25 * budget * counts.sum())
 
 
@@ -114,20 +122,56 @@ def plan(data: AuditData, settings: AuditSettings) -> list[Cell]:
 
     The last two are those of the first seed's split.
     """
-    grid, methods = budgets(data, settings), ("random", settings.attack)
+    grid, optimised = budgets(data, settings), Method(settings.attack)
     cells = []
     for reach in reaches(data, settings, grid):
         if reach.injected.any():
             aimed = reach.targets, reach.attackers, reach.budget, reach.replicate
-            cells += [Cell("curve", f"{how}-{reach.kind}", *aimed) for how in methods]
+            cells += [
+                Cell(Purpose.CURVE, AttackName(method, reach.kind), *aimed) for method in (Method.RANDOM, optimised)
+            ]
     shown, budget, measurable = shown_tasks(data, settings), exposure_budget(data, settings), data.measurable
     cells += [
-        Cell("exposure", f"{settings.attack}-{'direct' if i == j else 'indirect'}", (j,), (i,), budget, 0)
+        Cell(Purpose.EXPOSURE, AttackName(optimised, Reach.between((j,), (i,))), (j,), (i,), budget, 0)
         for i in shown
         if injected(data.counts[[i]], budget).any()
         for j in shown
         if measurable[j]
     ]
     everyone, targets = tuple(range(data.tasks.size)), task_sets(data, settings, 0)[0]
-    how = "direct" if targets == everyone else "hybrid"
-    return [*cells, Cell("relationships", f"{settings.attack}-{how}", targets, everyone, grid[-1], 0)]
+    through_all = AttackName(optimised, Reach.between(targets, everyone))
+    return [*cells, Cell(Purpose.RELATIONSHIPS, through_all, targets, everyone, grid[-1], 0)]
+
+
+def pilots(cells: Sequence[Cell], settings: AuditSettings) -> list[Cell]:
+    """The attacks that choose PATOM's step size: the first of each reach at the largest budget, at every step size."""
+    if settings.step_size is not None:
+        return []
+    largest: dict[AttackName, Cell] = {}
+    for cell in cells:
+        if cell.purpose is Purpose.CURVE and cell.attack.method is Method.PATOM:
+            largest[cell.attack] = max(largest.get(cell.attack, cell), cell, key=lambda each: each.budget)
+    return [replace(cell, step_size=step) for cell in largest.values() for step in STEP_SIZES]
+
+
+def with_step_sizes(
+    data: AuditData,
+    settings: AuditSettings,
+    attacked: Victim,
+    cells: Sequence[Cell],
+    *,
+    n_jobs: int,
+    advance: Callable[[], None],
+) -> tuple[list[Cell], dict[AttackName, float]]:
+    """The cells with PATOM's step sizes, and the sizes by attack: as set, or as an attacker would choose them.
+
+    An attacker tries a few and keeps the one that reaches the largest utility. Held-out rows play no part in that.
+    """
+    trials = pilots(cells, settings)
+    jobs = ((cell.replicate, partial(run_cell, settings=settings, attacked=attacked, cell=cell)) for cell in trials)
+    best: dict[AttackName, tuple[float, float]] = {}
+    for cell, trial in zip(trials, on_splits(data, jobs, n_jobs=n_jobs, advance=advance), strict=True):
+        best[cell.attack] = max(best.get(cell.attack, (-np.inf, 0.0)), (trial.result.utility, cell.step_size))
+    sizes = {attack: step for attack, (_, step) in best.items()}
+    default = settings.step_size or sizes.get(AttackName(Method.PATOM, Reach.DIRECT), STEP_SIZES[0])
+    return [replace(cell, step_size=sizes.get(cell.attack, default)) for cell in cells], sizes

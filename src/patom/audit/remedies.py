@@ -1,28 +1,32 @@
-"""What would help: defenses of this package put before the worst attack, by an attacker who knows them."""
+"""The worst attack on victims who respond: one chooses its lambdas again, others have defenses that the attacker knows.
 
-from collections.abc import Callable, Mapping, Sequence
+Each answers over the seeds of the worst attack of the curves.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from joblib import delayed
 
 from patom.attacks.program import MTRL
 from patom.audit import summary
-from patom.audit.cells import Cell, Outcome, decide, fit_quietly, run_cell, victim
+from patom.audit.cells import Effect, clean_decision, run_cell, victim
 from patom.audit.code import written
 from patom.audit.data import AuditData
-from patom.audit.draws import by_seed
+from patom.audit.draws import on_splits
 from patom.audit.levels import COST_LIMIT, objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
-from patom.core.arrays import BoolArray, FloatArray
-from patom.defenses import Chain, Clip, Sanitised, Sanitiser, Shares, Slab, Sphere
+from patom.core.arrays import FloatArray
+from patom.defenses import Clip
+from patom.evaluate.defended import FilterName, Victim, behind
+from patom.evaluate.measure import MetricName
+from patom.evaluate.trial import decide, refit_quietly
 from patom.intervals import kept_off, varied_interval
 from patom.metrics import relative_damage
-from patom.results.audit import Point, Remedies, Remedy
+from patom.results.audit import Point, Remedies, Remedy, Retuned
 from patom.results.methods import AttackName, Method
-from patom.results.parts import Interval
-from patom.workers import in_order
 
 N_REMEDIES = 4
 HUBER_DELTA = 0.1
@@ -32,39 +36,84 @@ _FRACTION = 0.1  # of the rows that each filter drops
 
 @dataclass(frozen=True)
 class Candidate:
-    """A defense to try.
-
-    Parameters
-    ----------
-    label : str
-    model : Sanitised
-        The victim with it, unfitted.
-    code : str
-        The lines that turn it on, from the user's raw rows.
-    """
+    """A defense to try: its name, the victim with it, and the lines that turn it on from the user's raw rows."""
 
     label: str
-    model: Sanitised
+    victim: Victim
     code: str
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One attack against one remedy: test predictions clean, under who does not know it and under who does."""
+    """One attack against one remedy; ``faced`` is the same attack on the model without a defense.
+
+    ``decisions`` are predictions without an attack, under the rows planned against the model without a defense (naive)
+    and under rows planned against the defense (known); ``scores`` their metric over the target tasks.
+    """
 
     remedy: int
-    cell: Cell
-    clean: FloatArray
-    naive: FloatArray
-    known: FloatArray
+    faced: Effect
+    decisions: tuple[FloatArray, FloatArray, FloatArray]
+    scores: tuple[float, float, float]
+
+    def losses(self, metric: str) -> list[float]:
+        """Undefended clean and attacked; defended clean, naive and known, where smaller is better.
+
+        An attacker who knows the defense may still use the rows that were planned without it.
+        """
+        found = [self.faced.clean, self.faced.attacked, *self.scores]
+        losses = found if metric == "NMSE" else [1.0 - score for score in found]
+        return [*losses[:4], float(np.fmax(losses[3], losses[4]))]
+
+
+def retuned(
+    data: AuditData,
+    settings: AuditSettings,
+    effects: Sequence[Effect],
+    worst: Point | None,
+    *,
+    n_jobs: int,
+    advance: Callable[[], None],
+) -> Retuned | None:
+    """The damage of the worst attack of the curves where lambdas are chosen anew on the poisoned rows.
+
+    Fixed lambdas overstate harm (Carnerero-Cano et al. 2023, arXiv 2306.01613). None where the lambdas were given, or
+    nothing could be measured. ``worst`` is the verdict's. Costs a cross-validation a seed.
+    """
+    if settings.lambda_1 is not None:
+        return None
+    faced = [] if worst is None else _curve(effects, worst.attack, worst.budget)
+    jobs = ((one.cell.replicate, partial(refit, settings=settings, faced=one)) for one in faced)
+    found = list(on_splits(data, jobs, n_jobs=n_jobs, advance=advance))
+    for _ in range(settings.n_seeds - len(faced)):  # seeds whose tasks are too small for that budget
+        advance()
+    if worst is None:
+        return None
+    return Retuned(
+        attack=worst.attack,
+        label=worst.label,
+        budget=worst.budget,
+        lambdas=[list(lambdas) for lambdas, _, _ in found],
+        metric=varied_interval((score for _, score, _ in found), settings.confidence),
+        damage=varied_interval((damage for _, _, damage in found), settings.confidence),
+    )
+
+
+def refit(split: AuditData, settings: AuditSettings, faced: Effect) -> tuple[tuple[float, float], float, float]:
+    """Lambdas chosen on clean and injected rows together, that model's metric of the target tasks, and the damage."""
+    rows = faced.trial.result.combine(*split.train)
+    poisoned = replace(split, X_train=rows.X, y_train=rows.y, task_train=rows.task)
+    chosen = select_lambdas(poisoned, settings, n_jobs=1, advance=lambda: None)
+    model = victim(split, settings, chosen.lambda_1, chosen.lambda_2)
+    score = split.score(clean_decision(poisoned, model), split.mask(faced.cell.targets))
+    return (chosen.lambda_1, chosen.lambda_2), score, relative_damage(faced.clean, score, split.metric)
 
 
 def helped(
     data: AuditData,
     settings: AuditSettings,
     model: MTRL,
-    clean: Sequence[FloatArray],
-    outcomes: Sequence[Outcome],
+    effects: Sequence[Effect],
     worst: Point | None,
     *,
     n_jobs: int,
@@ -72,38 +121,28 @@ def helped(
 ) -> Remedies | None:
     """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its seeds.
 
-    Says which is recommended, if any. None where nothing could be measured. Costs ``N_REMEDIES`` attacks a seed, and a
-    cross-validation on clipped rows.
-
-    Parameters
-    ----------
-    model : MTRLRegressor or MTRLClassifier
-        The model under audit.
-    clean : sequence of arrays of shape (n_test,)
-        Its predictions or margins without an attack, of each seed's test rows.
-    worst : Point
-        The verdict's attack and budget.
+    Says which is recommended, if any. None where nothing could be measured. ``worst`` is the verdict's, ``model`` the
+    one under audit. Costs ``N_REMEDIES`` attacks a seed, and a cross-validation on clipped rows.
     """
     if worst is None:
         for _ in range(N_REMEDIES * settings.n_seeds):
             advance()
         return None
     attack = AttackName(Method(settings.attack), worst.attack.reach)
-    faced = [item for item in outcomes if _is(item.cell, attack, worst.budget)]
+    faced = _curve(effects, attack, worst.budget)
     tried = remedies(data.of_seed(0), settings, model, n_jobs=n_jobs)
-    pairs = by_seed(data, faced, lambda item: item.cell.replicate)
-    jobs = (delayed(_try)(split, settings, tried, k, item) for split, item in pairs for k in range(len(tried)))
-    found = []
-    for one in in_order(jobs, n_jobs):
-        found.append(one)
-        advance()
+    jobs = (
+        (one.cell.replicate, partial(_try, settings=settings, tried=tried, k=k, faced=one))
+        for one in faced
+        for k in range(len(tried))
+    )
+    found = list(on_splits(data, jobs, n_jobs=n_jobs, advance=advance))
     for _ in range(N_REMEDIES * (settings.n_seeds - len(faced))):  # seeds whose tasks are too small for that budget
         advance()
-    before = {item.cell.replicate: item for item in faced}
     twins = _twins(found)
     measured = [
-        _measured(data, settings, remedy, clean, before, [one for one in found if one.remedy == k])
-        for k, remedy in enumerate(tried)
+        _measured(data.metric, settings, candidate, [one for one in found if one.remedy == k])
+        for k, candidate in enumerate(tried)
         if k not in twins
     ]
     advised = recommended(measured)
@@ -111,8 +150,8 @@ def helped(
         attack=attack,
         label=summary.label(attack),
         budget=worst.budget,
-        clean=_over_seeds(data, settings, [(item.cell, clean[item.cell.replicate]) for item in faced]),
-        attacked=_over_seeds(data, settings, [(item.cell, item.decision) for item in faced]),
+        clean=varied_interval((one.clean for one in faced), settings.confidence),
+        attacked=varied_interval((one.attacked for one in faced), settings.confidence),
         remedies=measured,
         recommended=advised.recommended,
         reason=advised.reason,
@@ -124,43 +163,45 @@ def helped(
     )
 
 
+def _curve(effects: Sequence[Effect], attack: AttackName, budget: float) -> list[Effect]:
+    return [one for one in effects if one.cell.is_on_curve(attack, budget)]
+
+
 def _twins(found: Sequence[Tried]) -> dict[int, int]:
     """Defenses that gave all the predictions of an earlier one, as where a filter drops nothing; and that one."""
     answers: dict[int, list[FloatArray]] = {}
     for one in found:
-        answers.setdefault(one.remedy, []).extend((one.clean, one.naive, one.known))
+        answers.setdefault(one.remedy, []).extend(one.decisions)
     first: dict[bytes, int] = {}
     met = {k: first.setdefault(b"".join(part.tobytes() for part in parts), k) for k, parts in answers.items()}
     return {k: earlier for k, earlier in met.items() if earlier != k}
 
 
 def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: int) -> list[Candidate]:
-    """Clipping with what suits the kind of target, alone, with stronger penalties and with ``Slab``; the classics."""
+    """Clipping that suits the kind of target, alone, with stronger penalties and with ``Slab``; the classics."""
     classes = data.kind == "classification"
-    clip = Clip() if classes else Clip(metric="whitened")
-    lambdas = _lambdas(data, settings, clip, n_jobs=n_jobs)
+    metric = "euclidean" if classes else "whitened"
+    lambdas = _lambdas(data, settings, Clip(metric=metric), n_jobs=n_jobs)
     label = "far rows pulled in, flooded classes thinned" if classes else "far rows pulled in, Huber loss"
-    steps: list[Sanitiser] = [clip, Shares()] if classes else [clip]
+    clip: tuple[FilterName, ...] = ("clip", "shares") if classes else ("clip",)
 
     def learner(times: float) -> MTRL:
         made = victim(data, settings, *(times * value for value in lambdas))
         return made if classes else made.set_params(loss="huber", huber_delta=HUBER_DELTA)
 
-    made = [
-        (label, Sanitised(learner(1.0), _chained(steps))),
-        (f"{label}, penalties ten times as strong", Sanitised(learner(10.0), _chained(steps))),
-        (
-            f"{label}, odd rows along the target dropped",
-            Sanitised(learner(1.0), _chained([*steps, Slab(_FRACTION)])),
-        ),
-        ("odd rows dropped", Sanitised(model, _chained([Sphere(_FRACTION), Slab(_FRACTION)]))),
+    def candidate(name: str, inside: MTRL, *filters: FilterName) -> Candidate:
+        defended = behind(filters, inside, _FRACTION, metric=metric)
+        standardise = bool(data.about["scale"]["standardised"])
+        return Candidate(
+            name, Victim(defended, inside), written(defended, standardise=standardise, regression=not classes)
+        )
+
+    return [
+        candidate(label, learner(1.0), *clip),
+        candidate(f"{label}, penalties ten times as strong", learner(10.0), *clip),
+        candidate(f"{label}, odd rows along the target dropped", learner(1.0), *clip, "slab"),
+        candidate("odd rows dropped", model, "sphere", "slab"),
     ]
-    as_audited = {"standardise": bool(data.about["scale"]["standardised"]), "regression": not classes}
-    return [Candidate(called, defended, written(defended, **as_audited)) for called, defended in made]
-
-
-def _chained(steps: list[Sanitiser]) -> Sanitiser:
-    return steps[0] if len(steps) == 1 else Chain(steps)
 
 
 def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: int) -> tuple[float, float]:
@@ -177,68 +218,34 @@ def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: in
     return chosen.lambda_1, chosen.lambda_2
 
 
-def _try(data: AuditData, settings: AuditSettings, tried: list[Candidate], k: int, faced: Outcome) -> Tried:
-    model, rows = tried[k].model, faced.result
-    clean = decide(fit_quietly(model, data.X_train, data.y_train, data.task_train), data)
-    replayed = fit_quietly(
-        model,
-        np.concatenate([data.X_train, rows.X]),
-        np.concatenate([data.y_train, rows.y]),
-        np.concatenate([data.task_train, rows.task]),
-    )
-    naive = decide(replayed, data)
-    return Tried(k, faced.cell, clean, naive, run_cell(data, settings, model, faced.cell, ()).decision)
+def _try(split: AuditData, settings: AuditSettings, tried: list[Candidate], k: int, faced: Effect) -> Tried:
+    defended, rows = tried[k].victim, faced.trial.result
+    clean = clean_decision(split, defended.model)
+    replayed = refit_quietly(defended.model, split, rows)
+    naive = decide(replayed, split.kind, split.X_test, split.task_test)
+    decisions = clean, naive, run_cell(split, settings, defended, faced.cell).decision
+    target = split.mask(faced.cell.targets)
+    clean_score, naive_score, known_score = (split.score(decision, target) for decision in decisions)
+    return Tried(k, faced, decisions, (clean_score, naive_score, known_score))
 
 
-def _measured(
-    data: AuditData,
-    settings: AuditSettings,
-    remedy: Candidate,
-    clean: Sequence[FloatArray],
-    before: Mapping[int, Outcome],
-    tried: Sequence[Tried],
-) -> Remedy:
-    """Levels, cost, and the share of the damage kept off, over seeds; who knows a remedy may do what the naive does."""
-    pairs = by_seed(data, tried, lambda one: one.cell.replicate)
-    seeds = ((split, one, one.cell.replicate) for split, one in pairs)
-    losses = np.array([_losses(split, clean[seed], before[seed], one) for split, one, seed in seeds])
+def _measured(metric: MetricName, settings: AuditSettings, candidate: Candidate, tried: Sequence[Tried]) -> Remedy:
+    """Levels, cost, and the share of the damage that the defense prevents, over seeds."""
+    losses = np.array([one.losses(metric) for one in tried])
     undefended, attacked, defended, _, known = losses.T
-    levels = losses.T if data.metric == "NMSE" else 1.0 - losses.T
-    costs = [relative_damage(was, now, data.metric) for was, now in zip(levels[0], levels[2], strict=True)]
+    levels = losses.T if metric == "NMSE" else 1.0 - losses.T
+    costs = [relative_damage(was, now, metric) for was, now in zip(levels[0], levels[2], strict=True)]
     cost = varied_interval(costs, settings.confidence)
     clean_level, naive, under = (varied_interval(levels[k], settings.confidence) for k in (2, 3, 4))
     left = (known - np.minimum(undefended, defended)).tolist()
     share = kept_off(left, (attacked - undefended).tolist(), settings.confidence, varied=True)
     return Remedy(
-        label=remedy.label,
-        code=remedy.code,
+        label=candidate.label,
+        code=candidate.code,
         clean=clean_level,
         naive=naive,
         known=under,
         cost=cost,
         kept_off=share,
-        objection=objection(share, cost, under, data.metric),
+        objection=objection(share, cost, under, metric),
     )
-
-
-def _over_seeds(data: AuditData, settings: AuditSettings, found: Sequence[tuple[Cell, FloatArray]]) -> Interval:
-    """The metric of the target tasks."""
-    pairs = by_seed(data, found, lambda pair: pair[0].replicate)
-    scores = (split.score(decision, _aimed(data, cell)) for split, (cell, decision) in pairs)
-    return varied_interval(scores, settings.confidence)
-
-
-def _aimed(data: AuditData, cell: Cell) -> BoolArray:
-    return np.isin(np.arange(data.tasks.size), cell.targets)
-
-
-def _losses(data: AuditData, clean: FloatArray, faced: Outcome, one: Tried) -> list[float]:
-    """Undefended clean and attacked, defended clean, and attacked by who does not know it and by who does."""
-    target = _aimed(data, one.cell)
-    found = [data.score(part, target) for part in (clean, faced.decision, one.clean, one.naive, one.known)]
-    losses = found if data.metric == "NMSE" else [1.0 - score for score in found]
-    return [*losses[:4], float(np.fmax(losses[3], losses[4]))]
-
-
-def _is(cell: Cell, attack: AttackName, budget: float) -> bool:
-    return cell.purpose == "curve" and (str(cell.attack), cell.budget) == (str(attack), budget)

@@ -1,33 +1,31 @@
 """Run an audit: choose the lambdas, fit, attack, measure, summarise."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 from sklearn.base import clone
 
 import patom
-from patom.attacks.program import MTRL
 from patom.audit import summary
-from patom.audit.cells import Cell, Outcome, decide, fit_quietly, relationships, run_cell, victim
+from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import coverage, reaches
 from patom.audit.data import AuditData
-from patom.audit.draws import by_seed, drawn
+from patom.audit.draws import drawn, on_splits
 from patom.audit.levels import worst_of
-from patom.audit.pilot import with_step_sizes
-from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks
-from patom.audit.remedies import helped
-from patom.audit.retuned import retuned
+from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks, with_step_sizes
+from patom.audit.remedies import helped, retuned
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
 from patom.audit.steps import Steps, seconds_ahead, steps
 from patom.audit.verdict import verdict
 from patom.core.arrays import AnyArray, FloatArray
+from patom.evaluate.defended import Victim
+from patom.evaluate.trial import fit_quietly
 from patom.results.audit import SCHEMA, Results
-from patom.workers import in_order
 
 Progress = Callable[[int, int], None]
 """Called with the steps done and the steps in all, after each; more are planned where the grid of lambdas grows."""
@@ -89,35 +87,33 @@ def run_audit(
     advance, announce = _counter(progress, ahead.total)
     selection = select_lambdas(data.of_seed(0), settings, n_jobs=n_jobs, advance=advance, announce=announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
-    fitted = fit_quietly(clone(model), data.X_train, data.y_train, data.task_train)
-    clean = list(_clean(data, settings, model, n_jobs))
-    shown = shown_tasks(data, settings)
-    cells, step_sizes = with_step_sizes(data, settings, model, cells, n_jobs=n_jobs, advance=advance)
-    outcomes = list(_outcomes(data, settings, model, cells, shown, n_jobs, advance))
-    effects = summary.effects(data, clean, outcomes)
-    curves = summary.curves(effects, settings.confidence)
+    attacked, fitted = Victim(model, model), fit_quietly(clone(model), data.train)
+    seeds = ((replicate, partial(clean_decision, model=model)) for replicate in range(settings.n_seeds))
+    clean = list(on_splits(data, seeds, n_jobs=n_jobs))
+    cells, step_sizes = with_step_sizes(data, settings, attacked, cells, n_jobs=n_jobs, advance=advance)
+    effects = _effects(data, settings, attacked, cells, clean, n_jobs=n_jobs, advance=advance)
+    curves, shown = summary.curves(effects, settings.confidence), shown_tasks(data, settings)
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
     worst = worst_of(curves)
-    again = retuned(data, settings, clean, effects, worst, n_jobs=n_jobs, advance=advance)
-    remedies = helped(data, settings, model, clean, outcomes, worst, n_jobs=n_jobs, advance=advance)
-    model_told = summary.model_section(data, fitted, selection, clean, settings)
+    again = retuned(data, settings, effects, worst, n_jobs=n_jobs, advance=advance)
+    model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(reaches(data, settings, budgets(data, settings)))
     results = Results(
         schema=SCHEMA,
         patom_version=patom.__version__,
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
-        model=model_told,
-        setting=summary.setting_section(data, settings, outcomes, step_sizes),
+        model=model_section,
+        setting=summary.setting_section(data, settings, effects, step_sizes),
         curves=curves,
         coverage=covered,
         exposure=exposure,
-        relationships=summary.relationships(data, relationships(fitted, shown), outcomes[-1], shown),
+        relationships=summary.relationships(data, fitted, effects[-1], shown),
         retuned=again,
-        remedies=remedies,
+        remedies=helped(data, settings, model, effects, worst, n_jobs=n_jobs, advance=advance),
         verdict=verdict(
             curves, exposure, again, settings.attack,
-            metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_told.clean_targets_by_seed,
+            metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_section.clean_targets_by_seed,
             coverage=covered,
         ),
     )  # fmt: skip
@@ -131,11 +127,26 @@ def _tell_plan(planned: Planned | None, ahead: Steps, data: AuditData, settings:
         planned(ahead, seconds_ahead(ahead, data.of_seed(0), settings, n_jobs))
 
 
-def injected_rows(data: AuditData, effects: Sequence[summary.Effect]) -> dict[str, Any]:
+def _effects(
+    data: AuditData,
+    settings: AuditSettings,
+    attacked: Victim,
+    cells: Sequence[Cell],
+    clean: Sequence[FloatArray],
+    *,
+    n_jobs: int,
+    advance: Callable[[], None],
+) -> list[Effect]:
+    run = partial(run_and_measure, settings=settings, attacked=attacked)
+    jobs = ((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
+    return list(on_splits(data, jobs, n_jobs=n_jobs, advance=advance))
+
+
+def injected_rows(data: AuditData, effects: Sequence[Effect]) -> dict[str, Any]:
     """The rows of the most harmful attack of the curves, as columns in the user's names, units and types."""
-    tried = [item for item in effects if item.outcome.cell.purpose == "curve"]
+    tried = [item for item in effects if item.cell.purpose is Purpose.CURVE]
     worst = max(tried, key=lambda item: item.damage if np.isfinite(item.damage) else -np.inf)
-    result, scaling = worst.outcome.result, data.of_seed(worst.outcome.cell.replicate).scaling
+    result, scaling = worst.trial.result, data.of_seed(worst.cell.replicate).scaling
     features = scaling.features_back(result.X)
     columns: dict[str, Any] = {data.about["task_column"]: data.tasks[result.task]}
     columns |= {name: features[:, i] for i, name in enumerate(data.features)}
@@ -160,34 +171,8 @@ def _class_values(classes: tuple[str, str]) -> AnyArray:
     return np.array(classes)
 
 
-def _clean(data: AuditData, settings: AuditSettings, model: MTRL, n_jobs: int) -> Iterator[FloatArray]:
-    """What each seed's model says of its test rows without an attack."""
-    splits = map(data.of_seed, range(settings.n_seeds))
-    yield from in_order((delayed(_answers)(split, model) for split in splits), n_jobs)
-
-
-def _answers(split: AuditData, model: MTRL) -> FloatArray:
-    return decide(fit_quietly(model, split.X_train, split.y_train, split.task_train), split)
-
-
-def _outcomes(
-    data: AuditData,
-    settings: AuditSettings,
-    model: MTRL,
-    cells: list[Cell],
-    shown: tuple[int, ...],
-    n_jobs: int,
-    advance: Callable[[], None],
-) -> Iterator[Outcome]:
-    pairs = by_seed(data, cells, lambda cell: cell.replicate)
-    jobs = (delayed(run_cell)(split, settings, model, cell, shown) for split, cell in pairs)
-    for outcome in in_order(jobs, n_jobs):
-        advance()
-        yield outcome
-
-
 def _counter(progress: Progress | None, total: int) -> tuple[Callable[[], None], Callable[[int], None]]:
-    """What to call after each step, and where a number of steps is added to the plan."""
+    """What to call after each step, and when steps are added to the plan."""
     done = 0
 
     def advance() -> None:

@@ -9,27 +9,19 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.audit.data import constant_note, used_features
-from patom.audit.sample import in_own_order
+from patom.audit.data import constant_note, in_own_order, used_features
 from patom.core.arrays import AnyArray, FloatArray
 from patom.datasets.scaling import fit_scaling
 from patom.datasets.tables.table import Table
 from patom.defenses import Screening, screen
-from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
+from patom.evaluate.defended import new_learner
+from patom.evaluate.trial import quiet
+from patom.models import LambdaSearch
 
 
 @dataclass(frozen=True)
 class ScreenedTable:
-    """The ranking of a table's tasks, and what it was made from.
-
-    Parameters
-    ----------
-    found : Screening
-    features : tuple of str
-        Those used; constant ones are not.
-    notes : tuple of str
-        Sentences on all that was decided for the user.
-    """
+    """The ranking of a table's tasks, the features used (not the constant ones), and notes on each automatic choice."""
 
     found: Screening
     features: tuple[str, ...]
@@ -49,21 +41,9 @@ def screen_table(
 ) -> ScreenedTable:
     """Rank the tasks of a table; costs a cross-validation and three fits a task, and those again for each resample.
 
-    The order of the tables' rows plays no part.
-
-    Parameters
-    ----------
-    table, reference : Table
-        The one to screen, and one that is trusted, with the same features.
-    lambda_1, lambda_2 : float, optional
-        Both or none; by default those of ``LambdaSearch`` on the table.
-    standardise : bool
-        As in ``table_data``.
-    resamples : int
-        ``n_resamples`` of ``screen``, for p-values.
-    seed : int
-    progress : callable
-        Called with the parts done and all parts.
+    The order of the tables' rows plays no part. ``reference`` is a trusted table with the same features. The lambdas
+    are both given, or those of ``LambdaSearch`` on the table; ``resamples`` give p-values. ``progress`` is called with
+    the parts done and all parts.
     """
     if (lambda_1 is None) != (lambda_2 is None):
         raise ValueError("lambda_1 and lambda_2 of the screening must be given together, or none of them.")
@@ -88,8 +68,7 @@ def screen_table(
         done += 1
         progress(done, total)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a ranking does not need the last digits
+    with quiet():  # a ranking does not need the last digits
         model, chosen = _learner(table, X, y, lambda_1, lambda_2, seed)
         trusted = None
         if reference is not None:
@@ -107,7 +86,7 @@ def _learner(
     table: Table, X: FloatArray, y: FloatArray, lambda_1: float | None, lambda_2: float | None, seed: int
 ) -> tuple[Any, list[str]]:
     """The learner with its lambdas, and notes on how they were chosen."""
-    model: Any = (MTRLRegressor if table.kind == "regression" else MTRLClassifier)()
+    model = new_learner(table.kind)
     notes = []
     if lambda_1 is None:
         with warnings.catch_warnings(record=True) as caught:

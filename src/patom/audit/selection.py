@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import delayed
 
-from patom.audit.cells import decide, fit_quietly, victim
+from patom.audit.cells import clean_decision, victim
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import FloatArray, IntArray
+from patom.evaluate.seeding import Stream, generator
 from patom.metrics import auc, mean_over_tasks
 from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
 from patom.models.lambda_search import N_FOLDS, folds
@@ -20,7 +21,7 @@ _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen lambdas and the scores that spoke for them (mean over folds of the audit's measure).
+    """The chosen lambdas, how they were chosen, and the score of each pair: the mean over folds of the audit's measure.
 
     ``edges``: where the grid could grow no more, as in ``Searched``.
     """
@@ -40,22 +41,19 @@ def select_lambdas(
     advance: Callable[[], None],
     announce: Callable[[int], None] = lambda more: None,  # noqa: ARG005
 ) -> Selection:
-    """The given lambdas, or those of ``GRID`` squared that ``N_FOLDS`` folds within tasks speak for.
+    """The given lambdas, or the pair of ``GRID`` that cross-validation in ``N_FOLDS`` folds within tasks chooses.
 
-    The strongest penalties whose score is within one standard error (over folds) of the best, on a grid that grows, as
-    in ``LambdaSearch``. Costs 75 fits on two thirds of the training rows, 243 where the grid grows all the way.
+    It chooses the strongest penalties whose score is within one standard error (over folds) of the best, on a grid
+    that grows, as in ``LambdaSearch``. Costs 75 fits on two thirds of the training rows, 243 where the grid grows all
+    the way.
 
-    Parameters
-    ----------
-    advance : callable
-        Called for each pair that was scored.
-    announce : callable
-        Called with the number of pairs that a growth of the grid adds, before they are scored.
+    ``advance`` is called for each pair that was scored, ``announce`` with the number of pairs that a growth of the grid
+    adds, before they are scored.
     """
     if settings.lambda_1 is not None and settings.lambda_2 is not None:
         return Selection(settings.lambda_1, settings.lambda_2, "given")
     positive = data.y_train > 0.0 if data.kind == "classification" else None
-    fold = folds(data.task_train, positive, N_FOLDS, np.random.default_rng([settings.seed, 2]))
+    fold = folds(data.task_train, positive, N_FOLDS, generator(settings.seed, Stream.FOLDS))
     planned = len(GRID) ** 2
 
     def score(pairs: list[Pair]) -> list[list[float]]:
@@ -89,8 +87,7 @@ def _score(data: AuditData, settings: AuditSettings, pair: Sequence[float], fold
         )  # fmt: skip
         if inside.size == 0 or outside.size == 0:
             continue
-        fitted = fit_quietly(model, part.X_train, part.y_train, part.task_train)
-        scores.append(_measured(part, decide(fitted, part)))
+        scores.append(_measured(part, clean_decision(part, model)))
     return scores
 
 

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from patom.models.settings import require_at_least, require_choice
 
-AttackName = Literal["ascent", "patom"]
+Optimiser = Literal["ascent", "patom"]
 RegionName = Literal["ball", "own_data"]
-ATTACKS, REGIONS = get_args(AttackName), get_args(RegionName)
+ATTACKS, REGIONS = get_args(Optimiser), get_args(RegionName)
 
 DEFAULT_BUDGETS = (0.05, 0.1, 0.2, 0.3)
 LARGEST_BUDGET = 100.0
@@ -21,10 +21,10 @@ class AuditSettings:
     Parameters
     ----------
     budgets : tuple of float, optional
-        Injected rows over clean rows of an attacking task. The default drops those too small to inject a row.
+        Injected rows over clean rows of an attacking task. Without them, the usual ones that inject rows.
     n_seeds : int
         Attacks of each kind and budget, each with its own draw of target tasks, test rows and starting rows; fewer
-        where that many draws do not exist. One has no interval, so that nothing can be said of the risk.
+        where fewer draws exist. A single seed has no interval, so that nothing can be said of the risk.
     seed : int
         All draws follow from it.
     attack : {"ascent", "patom"}
@@ -35,14 +35,14 @@ class AuditSettings:
         always does.
     region : {"ball", "own_data"}
         Where injected rows may lie: anywhere in the unit ball that holds the training rows, or only where they look
-        like clean rows of their task and class (``OwnData``), as an attacker must who fears a sanitising defense.
+        like clean rows of their task and class (``OwnData``), so that a filter of rows does not drop them.
     iterations : int, optional
         The attack's ``max_iter``; None leaves it at the attack's own default.
     step_size : float, optional
         The paper's eta, for ``attack="patom"`` only; None lets pilot attacks choose among
-        ``patom.audit.pilot.STEP_SIZES`` by the attacker's own utility.
+        ``patom.audit.plan.STEP_SIZES`` by the attacker's own utility.
     exposure_budget : float
-        Budget of each attack of one task on another; the largest of ``budgets`` where it comes to no row.
+        Budget of each attack of one task on another; the largest of ``budgets`` where it injects no row.
     shown_tasks : int
         Most tasks in the exposure map and the correlation maps: targets and attackers, if given, then those with
         the most training rows.
@@ -60,7 +60,7 @@ class AuditSettings:
     budgets: tuple[float, ...] | None = None
     n_seeds: int = 5
     seed: int = 0
-    attack: AttackName = "ascent"
+    attack: Optimiser = "ascent"
     keep_labels: bool = False
     region: RegionName = "ball"
     iterations: int | None = None

@@ -1,4 +1,4 @@
-"""What an audit is about to run, in numbers, and about how long that takes."""
+"""How many attacks and fits an audit is about to run, and about how long they take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,36 +7,29 @@ from time import perf_counter
 from sklearn.base import clone
 
 from patom.attacks import ProjectedAscent
-from patom.audit.cells import Cell, fit_quietly, victim
+from patom.audit.cells import Cell, victim
 from patom.audit.data import AuditData
-from patom.audit.pilot import pilots
+from patom.audit.plan import pilots
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.settings import AuditSettings
+from patom.evaluate.trial import fit_quietly
 from patom.models.lambda_grid import GRID
 from patom.models.lambda_search import N_FOLDS
+from patom.results.methods import Method
 
 _ASCENT, _RANDOM, _DEFENDED = 33.0, 3.5, 140.0
-"""Fits that an attack takes the time of: by ascent with its own number of moves, by random rows, behind a defense."""
+"""The time of an attack, in fits: by ascent with its default number of moves, by random rows, behind a defense."""
 _ROW_BY_ROW = 80
-"""How often longer PATOM takes where each of its steps brings a single row back into an intersection of regions."""
+"""How many times longer PATOM takes where each step projects a single row onto an intersection of regions."""
 
 
 @dataclass(frozen=True)
 class Steps:
     """The steps of an audit, each of which is reported when it is done.
 
-    Parameters
-    ----------
-    lambdas : int
-        Pairs of them to score by cross-validation; the grid may grow.
-    pilots : int
-        Attacks that choose PATOM's step size.
-    random, optimised : int
-        Attacks on the model.
-    retuned : int
-        Models that choose their lambdas anew on poisoned rows.
-    defended : int
-        Attacks on models with a defense.
+    ``lambdas``: pairs to score by cross-validation, of which a growing grid adds more. ``pilots``: attacks that choose
+    PATOM's step size. ``random``, ``optimised``: attacks on the model. ``retuned``: models that choose their lambdas
+    again on poisoned rows. ``defended``: attacks on models with a defense.
     """
 
     lambdas: int
@@ -70,8 +63,8 @@ class Steps:
 
 
 def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
-    """The steps that these attacks and settings come to."""
-    random = sum(cell.attack.startswith("random") for cell in cells)
+    """The steps of an audit with these attacks and settings."""
+    random = sum(cell.attack.method is Method.RANDOM for cell in cells)
     searched = settings.lambda_1 is None
     return Steps(
         lambdas=len(GRID) ** 2 if searched else 0,
@@ -88,7 +81,7 @@ def seconds_ahead(ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs
     model = victim(data, settings, settings.lambda_1 or 0.1, settings.lambda_2 or 0.1)
     for _ in range(2):
         began = perf_counter()
-        fit_quietly(clone(model), data.X_train, data.y_train, data.task_train)
+        fit_quietly(clone(model), data.train)
     usual = ProjectedAscent().max_iter
     moves = settings.iterations or (usual if settings.attack == "ascent" else 10)  # PATOM's, which solve once each
     if settings.attack == "patom" and settings.region == "own_data":

@@ -1,24 +1,22 @@
 """The sections of a report: data, model and settings; curves with their intervals, exposure map, relationships."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from patom.attacks.program import MTRL
-from patom.audit.cells import Outcome
+from patom.audit.cells import Effect, Purpose, correlations
 from patom.audit.coverage import injected
 from patom.audit.data import AuditData
-from patom.audit.draws import by_seed, task_sets
+from patom.audit.draws import task_sets
 from patom.audit.plan import attacking_counts, budget_notes, budgets
 from patom.audit.selection import Selection
 from patom.audit.settings import AuditSettings
 from patom.audit.verdict import Aim
-from patom.core.arrays import BoolArray, FloatArray
+from patom.core.arrays import FloatArray
 from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
-from patom.metrics import relative_damage
 from patom.results.audit import Data, Exposure, Model, Moment, Point, Relationships, Setting, Task, Tuned
 from patom.results.methods import AttackName, Method, Reach
 from patom.wording import counted, listed, quoted
@@ -33,45 +31,13 @@ def label(attack: AttackName) -> str:
     return f"optimised, {attack.reach}" if attack.method is Method.ASCENT else attack.words
 
 
-@dataclass(frozen=True)
-class Effect:
-    """One attack's effect on the test rows, clean and attacked, of its targets and of everybody else."""
-
-    outcome: Outcome
-    clean: float
-    attacked: float
-    damage: float
-    bystanders_clean: float
-    bystanders: float
-
-
-def effect(data: AuditData, clean: FloatArray, outcome: Outcome) -> Effect:
-    """An outcome measured over the target tasks and over the others; tasks that cannot be measured count in neither.
-
-    ``clean``: (n_test,), the predictions or margins without an attack.
-    """
-    target = np.zeros(data.tasks.size, dtype=bool)
-    target[list(outcome.cell.targets)] = True
-    before, after, others_before, others_after = (
-        data.score(decision, among) for among in (target, ~target) for decision in (clean, outcome.decision)
-    )
-    damage = relative_damage(before, after, data.metric)
-    return Effect(outcome, before, after, damage, others_before, others_after)
-
-
-def effects(data: AuditData, clean: Sequence[FloatArray], outcomes: Iterable[Outcome]) -> list[Effect]:
-    """Each outcome measured on its seed's split; ``clean``: predictions or margins without an attack, one a seed."""
-    pairs = by_seed(data, outcomes, lambda outcome: outcome.cell.replicate)
-    return [effect(split, clean[outcome.cell.replicate], outcome) for split, outcome in pairs]
-
-
 def curves(effects: Sequence[Effect], confidence: float) -> list[Point]:
     """One point for each attack and budget, over the seeds in which its damage could be measured."""
     groups: dict[tuple[AttackName, float], list[Effect]] = {}
     for item in effects:
-        cell = item.outcome.cell
-        if cell.purpose == "curve":
-            groups.setdefault((AttackName.parse(str(cell.attack)), cell.budget), []).append(item)
+        cell = item.cell
+        if cell.purpose is Purpose.CURVE:
+            groups.setdefault((cell.attack, cell.budget), []).append(item)
     measured = sum(any(np.isfinite(item.damage) for item in group) for group in groups.values())
     of_all = 1.0 - (1.0 - confidence) / max(measured, 1)
     return [
@@ -100,11 +66,11 @@ def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...],
     damage: list[list[float | None]] = [[None] * len(shown) for _ in shown]
     injected = [0] * len(shown)
     for item in effects:
-        cell = item.outcome.cell
-        if cell.purpose == "exposure":
+        cell = item.cell
+        if cell.purpose is Purpose.EXPOSURE:
             i, j = place[cell.attackers[0]], place[cell.targets[0]]
             damage[i][j] = item.damage if np.isfinite(item.damage) else None
-            injected[i] = int(item.outcome.result.y.size)
+            injected[i] = int(item.trial.result.y.size)
     if all(value is None for row in damage for value in row):
         return None
     return Exposure(
@@ -117,46 +83,48 @@ def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...],
     )
 
 
-def relationships(
-    data: AuditData, before: tuple[FloatArray, FloatArray], outcome: Outcome, shown: tuple[int, ...]
-) -> Relationships:
-    """Correlations among the tasks shown and the largest eigenvalues of Omega, clean and under a hybrid attack."""
-    cell, attack = outcome.cell, AttackName.parse(str(outcome.cell.attack))
+def relationships(data: AuditData, fitted: MTRL, effect: Effect, shown: tuple[int, ...]) -> Relationships:
+    """Correlations among the tasks shown and the largest eigenvalues of Omega, clean and under a hybrid attack.
+
+    ``fitted``: the model without an attack.
+    """
+    cell = effect.cell
     return Relationships(
-        attack=attack,
-        label=label(attack),
+        attack=cell.attack,
+        label=label(cell.attack),
         budget=cell.budget,
         targets=names(data, cell.targets),
         attackers=names(data, cell.attackers),
         tasks=names(data, shown),
-        before=_moment(*before),
-        after=_moment(outcome.correlation, outcome.spectrum),
+        before=_moment(fitted, shown),
+        after=_moment(effect.trial.model, shown),
     )
 
 
-def _moment(correlation: FloatArray | None, spectrum: FloatArray | None) -> Moment:
-    return Moment(correlation=np.asarray(correlation).tolist(), spectrum=np.asarray(spectrum)[:20].tolist())
+def _moment(model: MTRL, shown: tuple[int, ...]) -> Moment:
+    correlation, spectrum = correlations(model, shown)
+    return Moment(correlation=correlation.tolist(), spectrum=spectrum[:20].tolist())
 
 
 def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any]]:
     """One tidy record for each attack, whatever its purpose."""
     return [
         {
-            "purpose": item.outcome.cell.purpose,
-            "attack": str(item.outcome.cell.attack),
-            "budget": item.outcome.cell.budget,
-            "replicate": item.outcome.cell.replicate,
-            "targets": names(data, item.outcome.cell.targets),
-            "attackers": names(data, item.outcome.cell.attackers),
-            "rows_injected": int(item.outcome.result.y.size),
+            "purpose": item.cell.purpose.value,
+            "attack": str(item.cell.attack),
+            "budget": item.cell.budget,
+            "replicate": item.cell.replicate,
+            "targets": names(data, item.cell.targets),
+            "attackers": names(data, item.cell.attackers),
+            "rows_injected": int(item.trial.result.y.size),
             "metric_clean": item.clean,
             "metric": item.attacked,
             "damage": item.damage,
             "bystanders_clean": item.bystanders_clean,
             "bystanders": item.bystanders,
-            "training_loss_clean": item.outcome.result.clean_utility,
-            "training_loss": item.outcome.result.utility,
-            "certified": item.outcome.certified,
+            "training_loss_clean": item.trial.result.clean_utility,
+            "training_loss": item.trial.result.utility,
+            "certified": item.trial.certified,
         }
         for item in effects
     ]
@@ -233,7 +201,7 @@ def model_section(
     ``clean``: predictions or margins without an attack, of each seed's test rows.
     """
     targets = [
-        data.of_seed(replicate).score(decision, _mask(data, task_sets(data, settings, replicate)[0]))
+        data.of_seed(replicate).score(decision, data.mask(task_sets(data, settings, replicate)[0]))
         for replicate, decision in enumerate(clean)
     ]
     once = ", once for all seeds on the first one's training rows" if len(clean) > 1 and selection.scores else ""
@@ -255,12 +223,8 @@ def model_section(
     )
 
 
-def _mask(data: AuditData, places: Sequence[int]) -> BoolArray:
-    return np.isin(np.arange(data.tasks.size), places)
-
-
 def setting_section(
-    data: AuditData, settings: AuditSettings, outcomes: Sequence[Outcome], step_sizes: Mapping[str, float]
+    data: AuditData, settings: AuditSettings, effects: Sequence[Effect], step_sizes: Mapping[AttackName, float]
 ) -> Setting:
     """How it was audited."""
     if settings.targets is None:
@@ -275,16 +239,16 @@ def setting_section(
         attack=Method(settings.attack),
         keep_labels=settings.keep_labels or settings.attack == "patom",
         region=settings.region,
-        iterations=outcomes[-1].result.attack["max_iter"],
+        iterations=effects[-1].trial.result.attack["max_iter"],
         step_size=settings.step_size,
-        step_sizes={AttackName.parse(str(attack)): size for attack, size in step_sizes.items()},
+        step_sizes=dict(step_sizes),
         confidence=settings.confidence,
         splits="each seed holds out its own test rows" if any(data.numbers) else "one split",
         targets=targets,
         attackers=f"direct: the targets themselves; {through}",
         injected_norm=1.0,
-        attacks_run=len(outcomes),
-        attacks_uncertified=sum(not outcome.certified for outcome in outcomes),
+        attacks_run=len(effects),
+        attacks_uncertified=sum(not effect.trial.certified for effect in effects),
     )
 
 

@@ -3,29 +3,19 @@
 from dataclasses import fields
 from typing import Any
 
-from patom.attacks import (
-    AT2FL,
-    PATOM,
-    BackGradient,
-    Influence,
-    LabelFlip,
-    ModelTargeted,
-    ProjectedAscent,
-    RandomAttack,
-    SingleTask,
-)
+from patom import attacks
 from patom.results.methods import Method
 
 CLASSES: dict[Method, type[Any]] = {
-    Method.RANDOM: RandomAttack,
-    Method.PATOM: PATOM,
-    Method.ASCENT: ProjectedAscent,
-    Method.FLIP: LabelFlip,
-    Method.INFLUENCE: Influence,
-    Method.BACK_GRADIENT: BackGradient,
-    Method.SINGLE_TASK: SingleTask,
-    Method.MODEL_TARGETED: ModelTargeted,
-    Method.AT2FL: AT2FL,
+    Method.RANDOM: attacks.RandomAttack,
+    Method.PATOM: attacks.PATOM,
+    Method.ASCENT: attacks.ProjectedAscent,
+    Method.FLIP: attacks.LabelFlip,
+    Method.INFLUENCE: attacks.Influence,
+    Method.BACK_GRADIENT: attacks.BackGradient,
+    Method.SINGLE_TASK: attacks.SingleTask,
+    Method.MODEL_TARGETED: attacks.ModelTargeted,
+    Method.AT2FL: attacks.AT2FL,
 }
 
 

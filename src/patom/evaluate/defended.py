@@ -6,35 +6,8 @@ from typing import Any, Literal
 
 from sklearn.base import BaseEstimator, clone
 
+from patom import defenses
 from patom.attacks.program import MTRL
-from patom.defenses import (
-    ARMULClassifier,
-    ARMULRegressor,
-    Capped,
-    Chain,
-    Clip,
-    Coupled,
-    CouplingRule,
-    HeldOut,
-    ITrim,
-    Leverage,
-    LossWeightedClassifier,
-    LossWeightedRegressor,
-    Neighbours,
-    PartitionMedian,
-    Reweighted,
-    RMTFLClassifier,
-    RMTFLRegressor,
-    Roni,
-    Sanitised,
-    Shares,
-    Shrunken,
-    Slab,
-    Sphere,
-    Trim,
-    WithoutInfluential,
-)
-from patom.defenses.filters.sanitiser import Sanitiser
 from patom.evaluate.measure import Kind
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 
@@ -45,35 +18,32 @@ RuleName = Literal["apart", "shrunken", "capped", "held-out", "without-influenti
 LearnerName = Literal["rmtfl", "armul", "loss-weighted", "tukey", "partition-median"]
 SETTINGS = ("loss", "huber_delta", "lambda_1", "lambda_2")
 """Of the learner, that a defense may replace."""
-RULES: dict[RuleName, CouplingRule] = {
-    "apart": Shrunken(1.0),
-    "shrunken": Shrunken(),
-    "capped": Capped(),
-    "held-out": HeldOut(),
-    "without-influential": WithoutInfluential(),
+RULES: dict[RuleName, defenses.CouplingRule] = {
+    "apart": defenses.Shrunken(1.0),
+    "shrunken": defenses.Shrunken(),
+    "capped": defenses.Capped(),
+    "held-out": defenses.HeldOut(),
+    "without-influential": defenses.WithoutInfluential(),
 }
 LEARNERS: dict[LearnerName, tuple[type[BaseEstimator], type[BaseEstimator]]] = {
-    "rmtfl": (RMTFLRegressor, RMTFLClassifier),
-    "armul": (ARMULRegressor, ARMULClassifier),
-    "loss-weighted": (LossWeightedRegressor, LossWeightedClassifier),
+    "rmtfl": (defenses.RMTFLRegressor, defenses.RMTFLClassifier),
+    "armul": (defenses.ARMULRegressor, defenses.ARMULClassifier),
+    "loss-weighted": (defenses.LossWeightedRegressor, defenses.LossWeightedClassifier),
 }
-AROUND: dict[LearnerName, Callable[[MTRL], BaseEstimator]] = {"tukey": Reweighted, "partition-median": PartitionMedian}
+AROUND: dict[LearnerName, Callable[[MTRL], BaseEstimator]] = {
+    "tukey": defenses.Reweighted,
+    "partition-median": defenses.PartitionMedian,
+}
 Tuned = MTRL | LambdaSearch
 """The paper's learner, or a search for its lambdas."""
 
 
 @dataclass(frozen=True)
 class Victim:
-    """A model under attack.
+    """An unfitted model under attack.
 
-    Parameters
-    ----------
-    model : estimator
-        Unfitted.
-    learner : MTRLRegressor or MTRLClassifier
-        The learner of problem (1) inside; its loss is what attacks raise.
-    stand_ins : tuple of estimators
-        Models to attack in place of one that cannot be differentiated; empty where the model itself can be attacked.
+    ``learner`` is the learner of problem (1) inside, whose loss attacks raise. ``stand_ins`` are attacked in place of a
+    model that cannot be differentiated; there are none where the model itself can be attacked.
     """
 
     model: Any
@@ -119,7 +89,7 @@ def behind(
     quantile: float = 0.5,
     metric: str = "euclidean",
     inside: Any = None,
-) -> Sanitised:
+) -> defenses.Sanitised:
     """The victim behind these filters, one after another.
 
     Filters that fit a model fit the victim's learner. ``inside`` is fitted on the rows that pass, in place of the
@@ -127,24 +97,25 @@ def behind(
     """
     model = learner_of(victim)
     made: dict[str, Any] = {
-        "sphere": lambda: Sphere(fraction),
-        "slab": lambda: Slab(fraction),
-        "neighbours": lambda: Neighbours(fraction),
-        "disagreement": lambda: Neighbours(fraction, of="targets"),
-        "leverage": lambda: Leverage(fraction, ridge=model.lambda_1 + model.lambda_2),
-        "trim": lambda: Trim(model, fraction, n_starts=1),
-        "itrim": lambda: ITrim(model, n_starts=1),
-        "roni": lambda: Roni(model, fraction),
-        "clip": lambda: Clip(quantile, metric=metric),
-        "shares": Shares,
+        "sphere": lambda: defenses.Sphere(fraction),
+        "slab": lambda: defenses.Slab(fraction),
+        "neighbours": lambda: defenses.Neighbours(fraction),
+        "disagreement": lambda: defenses.Neighbours(fraction, of="targets"),
+        "leverage": lambda: defenses.Leverage(fraction, ridge=model.lambda_1 + model.lambda_2),
+        "trim": lambda: defenses.Trim(model, fraction, n_starts=1),
+        "itrim": lambda: defenses.ITrim(model, n_starts=1),
+        "roni": lambda: defenses.Roni(model, fraction),
+        "clip": lambda: defenses.Clip(quantile, metric=metric),
+        "shares": defenses.Shares,
     }
-    steps: list[Sanitiser] = [made[name]() for name in names]
-    return Sanitised(victim if inside is None else inside, steps[0] if len(steps) == 1 else Chain(steps))
+    steps: list[defenses.Sanitiser] = [made[name]() for name in names]
+    sanitiser = steps[0] if len(steps) == 1 else defenses.Chain(steps)
+    return defenses.Sanitised(victim if inside is None else inside, sanitiser)
 
 
 def coupled(rule: RuleName | None, victim: Tuned) -> Any:
     """The victim with a rule for its Omega, or as it is."""
-    return victim if rule is None else Coupled(victim, clone(RULES[rule]))
+    return victim if rule is None else defenses.Coupled(victim, clone(RULES[rule]))
 
 
 def other_learner(name: LearnerName, victim: Tuned) -> BaseEstimator:

@@ -1,8 +1,8 @@
-"""NMSE and AUC over several tasks: the mean of the tasks' own, or that of all test rows together where tasks are small.
+"""NMSE and AUC over several tasks: the mean over tasks or, where tasks are small, one figure of all test rows.
 
-The NMSE of a few rows has a heavy tail, since their variance may be next to nothing by chance: one such task can make
-the mean over all. Together means that the squared errors of all test rows are set against those of predicting a mean,
-so that a task counts by its rows, and knowing the tasks' means alone is worth nothing (an NMSE of 1).
+The NMSE of a few rows has a heavy tail, since their variance may be close to 0 by chance: one such task can dominate
+the mean. The figure of all test rows divides their squared errors by those of predicting a mean: a task counts by its
+rows, and a model that knows the tasks' means only has an NMSE of 1.
 """
 
 from typing import Literal
@@ -55,22 +55,11 @@ def by_task(kind: Kind, y: FloatArray, decision: FloatArray, task: IntArray, n_t
 
 
 def nmse_together(y: FloatArray, predicted: FloatArray, task: IntArray, known: FloatArray, of: IntArray) -> float:
-    """Squared errors over those of predicting a mean: of the task's known rows or of all, whichever errs less.
+    """Squared errors over those of predicting a mean: of the task's training rows or of all, whichever errs less.
 
-    Parameters
-    ----------
-    y, predicted, task : arrays of shape (n,)
-        Targets and predictions of the rows to be measured, and their tasks.
-    known, of : arrays of shape (k,)
-        Targets of the training rows, and their tasks; every task of ``task`` is among them.
+    ``known`` are the targets of the training rows and ``of`` their tasks, which every task has. NaN without rows, or
+    where a mean has no error.
 
-    Returns
-    -------
-    float
-        NaN without rows, or where a mean errs nowhere.
-
-    Examples
-    --------
     >>> y, task = np.array([0.0, 4.0, 13.0]), np.array([0, 0, 1])
     >>> nmse_together(y, y + 1.0, task, np.array([1.0, 3.0, 10.0]), np.array([0, 0, 1]))  # means 2 and 10: 4 + 4 + 9
     0.17647058823529413

@@ -71,17 +71,8 @@ def attempt(
 ) -> Trial:
     """Attack, fit the victim again, predict the test rows.
 
-    Parameters
-    ----------
-    victim : Victim
-    split : Split
-    threat : ThreatModel
-    attack
-        Any with ``poison``.
-    rng : Generator
-        Its state stays as it is: attacks on several models in place of the victim all start from the same draws.
-    planned : Victim, optional
-        What the attacker believes the victim to be. By default the attacker knows the victim.
+    ``planned`` is what the attacker believes the victim to be; by default the attacker knows the victim. The generator
+    keeps its state: attacks on several models in place of the victim all start from the same draws.
 
     Notes
     -----
@@ -107,14 +98,14 @@ def attempt(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Fits above their tolerance warn nobody; ``status_`` and ``certified`` report them."""
+    """Without warnings of fits above their tolerance, which ``status_`` and ``certified`` report."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 
 
 def fit_quietly(model: Any, rows: LongTable) -> Any:
-    """Fit a model on these rows; a fit above its tolerance is reported by ``status_`` alone."""
+    """Fit a model on these rows, without a warning."""
     with quiet():
         return model.fit(rows.X, rows.y, task=rows.task)
 

@@ -24,29 +24,11 @@ LOSSES = {"regression": MTRLRegressor.LOSSES, "classification": MTRLClassifier.L
 class Cell:
     """What to compute, and where it belongs.
 
-    Parameters
-    ----------
-    experiment, pair : str
-        Where it belongs; no part of the key, so that experiments share cells.
-    figure : str
-        The figure that it serves. Correlations are kept, and tasks screened, for the figure of that name only.
-    data : dict
-        The data set and its options.
-    seed : int
-        Of the draw of training and test rows.
-    targets, attackers : tuples of task labels
-    attack : dict
-        ``{"name": "patom", "step_size": ..., ...}`` or ``{"name": "random", ...}``.
-    budget, radius : float
-    start : int
-        Number of the random start.
-    model : dict
-        Loss and lambdas.
-    adversary, defense : dict
-        How the attacker and the victim differ from the paper's.
+    ``experiment`` and ``pair`` say where the cell belongs. They are no part of the key, so that experiments share
+    cells. Correlations are kept, and tasks screened, for the ``figure`` of that name only. ``data``, ``attack`` and
+    ``model`` are names with their settings, ``seed`` draws training and test rows, ``start`` is the number of the
+    random start. ``adversary`` and ``defense`` say how the attacker and the victim differ from the paper's.
 
-    Examples
-    --------
     >>> cell = Cell("E", "budgets", "A", {"name": "digits"}, 0, (1,), (2,), {"name": "random"}, 0.1, 0, {})
     >>> str(cell.method), cell.key[:8]
     ('random-indirect', '...')
@@ -116,10 +98,8 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
     Parameters
     ----------
     grid : Grid
-    kinds : sequence of str
-        Regression or classification, for each experiment.
-    tasks : sequence of sequences of labels
-        The tasks of each experiment's data.
+    kinds, tasks : sequences
+        Of each experiment's data: regression or classification, and the task labels.
     seeds : int, optional
         In place of the grid's number.
 

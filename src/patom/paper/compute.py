@@ -66,20 +66,10 @@ class Setting:
 
 
 def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
-    """Attack, refit, measure.
+    """Attack, refit, measure; ``home`` is the folder of data files.
 
-    Parameters
-    ----------
-    cell : Cell
-    home : str, optional
-        The data home.
-
-    Returns
-    -------
-    record : dict
-        What the cell's row of the table says, of plain values; ``error`` alone is set where it failed.
-    seconds : float
-        Wall time. No part of the record, which is the same each time.
+    Returns the record, which is what the cell's row of the table says, of plain values, and the same each time (where
+    the cell failed, its ``error`` alone), and the seconds of wall time.
     """
     begin = time.perf_counter()
     with _TURN, one_thread(), warnings.catch_warnings():
@@ -193,17 +183,7 @@ def appended_before(data: Dataset) -> tuple[Dataset, float]:
     (1) for rows (x, 1) with lambdas M^2 times as large; a ball of radius r becomes one of radius r M, and
     PATOM's step eta becomes eta M^2. So only numbers change, and the constant stays 1.
 
-    Parameters
-    ----------
-    data : Dataset
-        Scaled, as the loaders give it.
-
-    Returns
-    -------
-    Dataset
-        In the original units.
-    float
-        M.
+    Takes data as the loaders scale them; returns them in the original units, and M.
     """
     train, test = (table._replace(X=table.X * data.feature_scale) for table in (data.train, data.test))
     return replace(data, train=train, test=test, feature_scale=1.0), float(np.hypot(data.feature_scale, 1.0))

@@ -56,14 +56,12 @@ class _Data(_Table):
     loader: ClassVar[str]
     fetched: ClassVar[bool] = True  # from files, so that the loader takes their folder
 
-    def options(self) -> dict[str, Any]:
-        """Arguments of the loader."""
-        return self.model_dump(exclude={"name"})
-
     def load(self, seed: int, home: str | None) -> Dataset:
         """Draw the rows of one split seed; ``home`` is the folder of data files."""
         where = {"data_home": home} if self.fetched else {}
-        dataset: Dataset = getattr(datasets, self.loader)(**self.options(), random_state=seed, **where)
+        dataset: Dataset = getattr(datasets, self.loader)(
+            **self.model_dump(exclude={"name"}), random_state=seed, **where
+        )
         return dataset
 
 

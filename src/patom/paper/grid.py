@@ -18,13 +18,13 @@ from patom.paper.description import Grid
 from patom.pipes import NotAFileError, pipe_content
 
 LARGEST = 2**20
-"""Bytes of a grid's file: what is larger is another file."""
+"""The most bytes that a grid's file may have."""
 MOST_VARIANTS = 10_000
 """Experiments that ``vary`` may make of one."""
 
 
 def only(grid: Grid, words: Sequence[str]) -> Grid:
-    """The experiments whose names hold one of the words, whatever their case.
+    """The experiments whose names contain one of the words, in any case of letters.
 
     >>> [experiment.name for experiment in only(read_grid("fig2"), ["mnist"]).experiments]
     ['MNIST']
@@ -106,7 +106,7 @@ def _described(text: str, name: str) -> tuple[str, list[int]]:
 
 
 def _text(path: Path) -> str:
-    """A grid's text; some editors begin it with a mark of the order of bytes, which says nothing in UTF-8."""
+    """A grid's text, without the byte order mark that some editors write."""
     try:
         content = None if path.is_dir() else pipe_content(path)
         if content is None:

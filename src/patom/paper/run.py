@@ -15,7 +15,7 @@ import patom
 from patom.paper.cells import Cell, plan
 from patom.paper.compute import compute, load
 from patom.paper.description import Grid
-from patom.paper.store import RunFolder
+from patom.paper.store import RunFolder, account
 from patom.workers import as_they_finish
 
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "threadpoolctl")
@@ -106,9 +106,17 @@ def run_grid(
             "notes": list(dict.fromkeys(f"{data.name}: {data.description}" for data in drawn)),
         }  # fmt: skip
         done = {cell.key: done[cell.key] for cell in cells}  # in the table's order
-        run = _summary(cells, resumed, done)
-        folder.write(cells, {"results": results, "run": _about_run(run, done, n_jobs, dask)}, done)
-    return run
+        counts = account([entry["record"] for entry in done.values()])
+        seconds = sum(entry["seconds"] for entry in done.values())
+        about = counts | {
+            "seconds": seconds, "workers": f"dask at {dask}" if dask else f"{n_jobs} processes",
+            "commits": sorted({entry["commit"] for entry in done.values() if entry["commit"]}),
+        }  # fmt: skip
+        folder.write(cells, {"results": results, "run": about}, done)
+    names = {cell.key: str(cell) for cell in cells}
+    errors = ((names[key], entry["record"].get("error")) for key, entry in done.items())
+    failures = tuple((cell, error) for cell, error in errors if error)
+    return Run(len(done), resumed, len(failures), counts["uncertified"], seconds, failures)
 
 
 def _computed(
@@ -127,30 +135,6 @@ def _numbered(k: int, cell: Cell, home: str | None) -> tuple[int, dict[str, Any]
 
 def _no_progress(done: int, total: int) -> None:
     """Report to nobody."""
-
-
-def _summary(cells: Sequence[Cell], resumed: int, done: dict[str, Any]) -> Run:
-    names = {cell.key: str(cell) for cell in cells}
-    failures = tuple(
-        (names[key], entry["record"]["error"]) for key, entry in done.items() if entry["record"].get("error")
-    )
-    return Run(
-        cells=len(done),
-        resumed=resumed,
-        failed=len(failures),
-        uncertified=sum(entry["record"].get("certified") is False for entry in done.values()),
-        seconds=sum(entry["seconds"] for entry in done.values()),
-        failures=failures,
-    )
-
-
-def _about_run(run: Run, done: dict[str, Any], n_jobs: int, dask: str | None) -> dict[str, Any]:
-    gaps = [entry["record"]["gap"] for entry in done.values() if entry["record"].get("gap") is not None]
-    return {
-        "cells": run.cells, "failed": run.failed, "uncertified": run.uncertified, "worst_gap": max(gaps, default=None),
-        "seconds": run.seconds, "workers": f"dask at {dask}" if dask else f"{n_jobs} processes",
-        "commits": sorted({entry["commit"] for entry in done.values() if entry["commit"]}),
-    }  # fmt: skip
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,26 +14,15 @@ from pydantic import BaseModel, Field
 
 from patom.atomic import left_behind, write_atomically, write_together
 from patom.folder import OutputFolder
+from patom.paper import table
 from patom.paper.cells import Cell, canonical
-from patom.paper.table import (
-    SCHEMA,
-    Count,
-    NotNegative,
-    Number,
-    Positives,
-    StoredRow,
-    Text,
-    plain,
-    read_table,
-    row,
-    write_table,
-)
+from patom.paper.table import SCHEMA, Count, NotNegative, Number, Positives, StoredRow, Text, row
 from patom.plain_json import read_json
 from patom.shapes import require_shape
 
 CELLS, TABLE, TIMINGS, PROVENANCE = "cells", "results.parquet", "timings.parquet", "provenance.json"
 Stamp = Mapping[str, Any]
-"""What a kept result is good for: the version of patom and the sha256 of the data files."""
+"""The version of patom and the sha256 of the data files with which a kept result was computed."""
 _LATER = [name for name, field in StoredRow.model_fields.items() if not field.is_required()]  # than version 0.1
 _TIMINGS = pa.schema([("key", pa.string()), ("seconds", pa.float64())])
 
@@ -89,7 +78,7 @@ class RunFolder(OutputFolder):
         OSError
             As on a full disk, in one sentence.
         """
-        kept = {"cell": str(cell), "stamp": stamp, "record": plain(record), "seconds": seconds, "commit": commit}
+        kept = {"cell": str(cell), "stamp": stamp, "record": table.plain(record), "seconds": seconds, "commit": commit}
         text = json.dumps(kept | {"sha256": _digest(cell, kept)}, ensure_ascii=False, allow_nan=False)
         try:
             write_atomically(self.path / CELLS / f"{cell.key}.json", lambda file: file.write(text.encode()))
@@ -105,23 +94,20 @@ class RunFolder(OutputFolder):
     ) -> None:
         """Write table, timings and provenance, all of them or none.
 
-        Parameters
-        ----------
-        cells : sequence of Cell
-            In the order of the table.
-        provenance : dict
-            The same for the same results; a part goes into the table's metadata, and the sha256 of both tables is
-            written beside it, so that files of different runs are told apart.
-        done : mapping of a cell's key to what ``kept`` gives
+        ``cells`` are in the order of the table; ``done`` maps a cell's key to what ``kept`` gives. The provenance is
+        the same for the same results. A part of it goes into the table's metadata, and the sha256 of both tables is
+        written beside it, so that files of different runs are recognised.
         """
         rows = [row(cell, done[cell.key]["record"]) for cell in cells]
         timings = {name: [entry[name] for entry in done.values()] for name in ("seconds", "commit")}
         contents = {
-            TABLE: _bytes(partial(write_table, rows, provenance["results"])),
+            TABLE: _bytes(partial(table.write_table, rows, provenance["results"])),
             TIMINGS: _bytes(partial(pq.write_table, pa.table({"key": list(done)} | timings))),
         }
-        told = dict(provenance) | {"sha256": {name: sha256(content).hexdigest() for name, content in contents.items()}}
-        contents[PROVENANCE] = json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
+        provenance = dict(provenance) | {
+            "sha256": {name: sha256(content).hexdigest() for name, content in contents.items()}
+        }
+        contents[PROVENANCE] = json.dumps(provenance, indent=1, ensure_ascii=False).encode() + b"\n"
         try:
             write_together({self.path / name: partial(_put, content) for name, content in contents.items()})
         except OSError as error:
@@ -209,16 +195,16 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         raise FileNotFoundError(f"{folder} holds {what}; `patom run PRESET --out {folder}` makes one.")
     name = PROVENANCE
     try:
-        told = _provenance(_content(folder / name))
+        provenance = _provenance(_content(folder / name))
         name = TABLE
-        content = _signed(_content(folder / name), told, name)
-        rows = _rows(content, told)
+        content = _signed(_content(folder / name), provenance, name)
+        rows = _rows(content, provenance)
         name = TIMINGS
         timed = (folder / name).exists()
-        seconds = _seconds(_signed(_content(folder / name), told, name), rows) if timed else {}
+        seconds = _seconds(_signed(_content(folder / name), provenance, name), rows) if timed else {}
     except ValueError as error:
         raise ValueError(f"{folder / name} is not what `patom run` wrote: {error}.") from None
-    return [row | {"seconds": seconds.get(row["key"])} for row in rows], told
+    return [row | {"seconds": seconds.get(row["key"])} for row in rows], provenance
 
 
 def _content(path: Path) -> bytes:
@@ -229,54 +215,61 @@ def _content(path: Path) -> bytes:
 
 
 def _provenance(content: bytes) -> dict[str, Any]:
-    told: dict[str, Any] = read_json(content)
-    require_shape(Provenance, told)
-    if not told["results"]["versions"].get("patom"):
+    provenance: dict[str, Any] = read_json(content)
+    require_shape(Provenance, provenance)
+    if not provenance["results"]["versions"].get("patom"):
         raise ValueError("results.versions names no version of patom")
-    return told
+    return provenance
 
 
-def _signed(content: bytes, told: Mapping[str, Any], name: str) -> bytes:
+def _signed(content: bytes, provenance: Mapping[str, Any], name: str) -> bytes:
     """The content, if it is that of which the provenance tells."""
-    if told.get("sha256") and told["sha256"].get(name) != sha256(content).hexdigest():
+    if provenance.get("sha256") and provenance["sha256"].get(name) != sha256(content).hexdigest():
         raise ValueError(
             f"it was changed, or is of another run than {PROVENANCE} beside it; the same `patom run` writes both anew"
         )
     return content
 
 
-def _rows(content: bytes, told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    early = told["results"]["versions"]["patom"].startswith("0.1.")
-    table = read_table(content, optional=_LATER if early else ())
-    if read_json((table.schema.metadata or {}).get(b"patom", b"")) != told["results"]:
+def _rows(content: bytes, provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    early = provenance["results"]["versions"]["patom"].startswith("0.1.")
+    found = table.read_table(content, optional=_LATER if early else ())
+    if read_json((found.schema.metadata or {}).get(b"patom", b"")) != provenance["results"]:
         raise ValueError(f"it is of another run than {PROVENANCE} beside it")
-    rows = [dict.fromkeys(SCHEMA.names) | found for found in table.to_pylist()]
-    for number, found in enumerate(rows, start=1):
-        require_shape(StoredRow, found, where=f"row {number}", between=", column ")
-    _require_account(rows, told)
+    rows = [dict.fromkeys(SCHEMA.names) | one for one in found.to_pylist()]
+    for number, one in enumerate(rows, start=1):
+        require_shape(StoredRow, one, where=f"row {number}", between=", column ")
+    _require_account(rows, provenance)
     return rows
 
 
-def _require_account(rows: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> None:
-    """What the provenance says of the run is what the table says, cell by cell."""
-    cells = {row["key"]: row for row in rows}
-    gaps = [row["gap"] for row in cells.values() if row["gap"] is not None]
-    account = {
-        "cells": len(cells), "failed": sum(row["error"] is not None for row in cells.values()),
-        "uncertified": sum(row["certified"] is False for row in cells.values()), "worst_gap": max(gaps, default=None),
+def account(records: Collection[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many cells there are, failed and have a fit above its tolerance; and the worst gap."""
+    gaps = [record["gap"] for record in records if record.get("gap") is not None]
+    return {
+        "cells": len(records), "failed": sum(bool(record.get("error")) for record in records),
+        "uncertified": sum(record.get("certified") is False for record in records),
+        "worst_gap": max(gaps, default=None),
     }  # fmt: skip
-    for name, value in account.items():
-        if told["run"][name] != value:
-            raise ValueError(f"its rows come to {name} of {value}, and {PROVENANCE} beside it says {told['run'][name]}")
-    strangers = {row["seed"] for row in rows} - set(told["results"]["seeds"])
+
+
+def _require_account(rows: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any]) -> None:
+    """What the provenance says of the run is what the table says, cell by cell."""
+    cells = {found["key"]: found for found in rows}
+    for name, value in account(cells.values()).items():
+        if provenance["run"][name] != value:
+            raise ValueError(
+                f"its rows come to {name} of {value}, and {PROVENANCE} beside it says {provenance['run'][name]}"
+            )
+    strangers = {row["seed"] for row in rows} - set(provenance["results"]["seeds"])
     if strangers:
         raise ValueError(f"it holds the seed {min(strangers)}, which {PROVENANCE} beside it does not")
 
 
 def _seconds(content: bytes, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Wall time of each cell's computing by key."""
-    table = read_table(content, _TIMINGS)
-    keys, seconds = (table[name].to_pylist() for name in _TIMINGS.names)
+    timings = table.read_table(content, _TIMINGS)
+    keys, seconds = (timings[name].to_pylist() for name in _TIMINGS.names)
     if len(set(keys)) < len(keys) or set(keys) != {row["key"] for row in rows}:
         raise ValueError(f"its keys are not those of {TABLE} beside it, each once")
     if not all(value is not None and 0.0 <= value < float("inf") for value in seconds):

@@ -95,10 +95,7 @@ class ThreatModel:
     @property
     def kind(self) -> Reach:
         """Direct: targets and attackers are the same tasks. Indirect: no task is both. Hybrid: otherwise."""
-        targets, attackers = set(self.targets), set(self.attackers)
-        if targets == attackers:
-            return Reach.DIRECT
-        return Reach.HYBRID if targets & attackers else Reach.INDIRECT
+        return Reach.between(self.targets, self.attackers)
 
     def target_positions(self, tasks: AnyArray) -> IntArray:
         """Positions of the target tasks among ``tasks``, shape (m,)."""
