@@ -61,7 +61,7 @@ def test_other_content_in_a_runs_files_is_one_sentence(run, folder, name, conten
 @pytest.mark.parametrize("name", TABLES)
 def test_a_file_that_is_cut_short_is_one_sentence(run, folder, name):
     content = (folder / name).read_bytes()
-    for n in range(0, len(content), len(content) // 6):
+    for n in range(0, len(content) - 1, len(content) // 6):  # without its last newline, JSON is still whole
         (folder / name).write_bytes(content[:n])
         assert f"{name} is not what `patom run` wrote: " in refusal(run, folder)
 
