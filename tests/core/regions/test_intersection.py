@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patom import Ball, Box, Ellipsoid, Fixed, Intersection, Slab
-from patom.core.regions.projections import dykstra
+from patom.core.regions.intersection import dykstra
 from patom.core.regions.values import row_norms
 
 few = settings(deadline=None, derandomize=True, max_examples=60)
