@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from patom import PATOM, Ball, LambdaSearch, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import AttackStatus, Availability, GreyBox, Targeted, gradients
-from patom.models.problem import Problem
+from patom.models import problem
 
 ATTACKS = {
     "PATOM": PATOM(step_size=10.0, max_iter=3, n_starts=2),
@@ -87,10 +87,10 @@ def test_nor_where_the_others_had_no_loss(make_tasks, make_victim):
 def meter(monkeypatch):
     """Counts of what was solved, by wrapping the two solvers."""
     counts = {"solves": 0, "solver_steps": 0, "adjoint_solves": 0, "products": 0}
-    solve, solve_tangent = Problem.solve, gradients.solve_tangent
+    solve, solve_tangent = problem._solve, gradients.solve_tangent
 
-    def counted(self, *args, **settings):
-        solution = solve(self, *args, **settings)
+    def counted(*args, **settings):
+        solution = solve(*args, **settings)
         counts["solves"] += 1
         counts["solver_steps"] += solution.n_iter
         return solution
@@ -101,7 +101,7 @@ def meter(monkeypatch):
         counts["products"] += found.products
         return found
 
-    monkeypatch.setattr(Problem, "solve", counted)
+    monkeypatch.setattr(problem, "_solve", counted)
     monkeypatch.setattr(gradients, "solve_tangent", counted_tangent)
     return counts
 

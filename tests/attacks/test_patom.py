@@ -22,7 +22,7 @@ from patom import (
 )
 from patom.attacks import AttackStatus
 from patom.core.solvers.solution import Status
-from patom.models.problem import Problem
+from patom.models import problem
 
 
 def poison(attack, model, data, threat, seed=0, **options):
@@ -263,16 +263,16 @@ def test_fits_that_stop_early_are_reported(make_tasks, make_victim, attack, lamb
 @pytest.mark.parametrize("ending", [Status.MAX_ITER, Status.STALLED, Status.PRECISION])
 @pytest.mark.parametrize(("lambda_2", "fits"), [(0.1, 6), (0.0, 4)])  # clean, 2 starts, the victim at last
 def test_one_loose_fit_is_enough(make_tasks, make_victim, monkeypatch, lambda_2, fits, ending):
-    solve, threat, data = Problem.solve, ThreatModel(["a"], ["b"], 0.2), make_tasks("huber")
+    solve, threat, data = problem._solve, ThreatModel(["a"], ["b"], 0.2), make_tasks("huber")
     for loose in range(fits):
         calls = []
 
-        def interrupted(problem, *arguments, **options):
-            calls.append(problem)  # noqa: B023
-            solution = solve(problem, *arguments, **options)
+        def interrupted(*arguments, **options):
+            calls.append(arguments)  # noqa: B023
+            solution = solve(*arguments, **options)
             return replace(solution, status=ending) if len(calls) == loose + 1 else solution  # noqa: B023
 
-        monkeypatch.setattr(Problem, "solve", interrupted)
+        monkeypatch.setattr(problem, "_solve", interrupted)
         result = poison(PATOM(max_iter=1, n_starts=2), make_victim("huber", lambda_2=lambda_2), data, threat)
         assert len(calls) == fits
         otherwise = AttackStatus.COMPLETED if lambda_2 else AttackStatus.UNCOUPLED

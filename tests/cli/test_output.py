@@ -102,7 +102,7 @@ class Found:
 
     def __init__(self):
         told = {"headline": "Fine.", "risk": "cannot say", "reason": "Nothing was measured.", "sentences": []}
-        told |= {"worst_damage": None, "at_least": None, "at_most": None}
+        told |= {"level": "cannot say", "worst": None, "worst_damage": None, "at_least": None, "at_most": None}
         task = {"task": "a", "n_train": 2, "n_test": 1}
         data = {"n_rows": 3, "tasks": [task], "features": ["x"], "constant_features": [], "notes": [], "sample": None}
         self.report = {"verdict": told, "data": data, "fail_above": None}

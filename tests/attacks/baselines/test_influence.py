@@ -63,7 +63,7 @@ def test_first_order_effects_by_problems_solved_anew(make_run, loss, kind):
         data = {name: np.tile(run[name], (times, 1) if name == "X" else times) for name in ("X", "y", "task")}
         many = bilevel(run["model"], **data, threat=run["threat"])
         rise = many.utility(many.solve(rows, start=W).W) - program.utility(W)
-        return rise, effects(many, W, v, rows).sum() + (shed / many.rows(rows).counts[rows.task_index]).sum()
+        return rise, effects(many, W, v, rows).sum() + (shed / many.lower.rows(rows).counts[rows.task_index]).sum()
 
     (rise, predicted), (half, half_predicted) = slope(500), slope(1000)
     # The error is of second order: halving all weights makes it four times smaller.

@@ -54,7 +54,7 @@ class ThreatModel:
     Examples
     --------
     >>> ThreatModel(targets=["a", "b"], attackers=["c"], budget=0.2).kind
-    <Reach.INDIRECT: 'indirect'>
+    'indirect'
     """
 
     targets: tuple[Hashable, ...]
@@ -93,9 +93,9 @@ class ThreatModel:
             raise ValueError(f"{name} of ThreatModel must be {what}; got {value!r}.")
 
     @property
-    def kind(self) -> Reach:
+    def kind(self) -> str:
         """Direct: targets and attackers are the same tasks. Indirect: no task is both. Hybrid: otherwise."""
-        return Reach.between(self.targets, self.attackers)
+        return Reach.between(self.targets, self.attackers).value
 
     def target_positions(self, tasks: AnyArray) -> IntArray:
         """Positions of the target tasks among ``tasks``, shape (m,)."""

@@ -19,6 +19,7 @@ _SCORES = ("score_own_loss", "score_harm", "score_reach", "score_change", "score
 def multiples(experiment: Screening) -> Multiples:
     r"""One panel a kind of attack, all with the same axes. Suspicion starts at its value for the clean rows.
 
+    >>> from patom.results.parts import Interval
     >>> line = RankingLine(ranking="score_reach", attack=None, label="reach", budgets=[0.1], auc=[Interval.of(0.9)])
     >>> shown = multiples(Screening(title="SARCOS", panels=[RankingPanel(kind="direct", lines=[line])]))
     >>> shown.panels[0].description
