@@ -18,7 +18,7 @@ from patom.audit.plan import plan, task_sets
 from patom.audit.remedies import N_REMEDIES
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
-from patom.results.audit import Verdict
+from patom.results.audit import Results, Verdict
 
 
 @pytest.fixture(name="tiny")
@@ -42,6 +42,12 @@ def test_the_report_has_a_record_for_every_attack_planned(audited, quick):
     assert done == planned
     assert audit.report["setting"]["attacks_run"] == len(planned)
     assert audit.report["setting"]["attacks_uncertified"] == 0
+
+
+def test_the_report_is_written_as_it_was_read(audited):
+    _, audit = audited
+    written = Results.model_validate(audit.report).as_dict()
+    assert json.dumps(written) == json.dumps(audit.report | {"command": None})
 
 
 def test_curves_are_the_intervals_of_the_records(audited, quick):
