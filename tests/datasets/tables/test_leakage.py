@@ -66,6 +66,13 @@ def test_another_name_of_the_task(rng):
     assert notes(y, np.zeros(100), code=code, size=size) == []
 
 
+@pytest.mark.parametrize(("n", "noted"), [(7, False), (9, True)])
+def test_two_classes_rise_with_a_feature_by_chance_in_so_many_tables(n, noted):
+    """Of all orders of n and n rows two rise or fall: 2 / C(14, 7) is 6e-4, 2 / C(18, 9) is 4e-5; the limit is 1e-4."""
+    y = np.repeat([0.0, 1.0], n)
+    assert notes(y, np.zeros(2 * n), x=np.arange(2 * n)) == [TARGET.format("'x'")] * noted
+
+
 def test_an_answer_left_among_the_features(rng):
     entity = rng.integers(20, size=60)
     income, spent = rng.standard_normal(20)[entity], rng.standard_normal(20)[entity]
