@@ -37,6 +37,8 @@ from patom.models.settings import (
 CURVE = np.dtype([("rows", "i8"), ("certified", "f8"), ("error", "f8")])
 _FEATURES: dict[str, Any] = {"dtype": np.float64, "order": "C", "ensure_all_finite": False}
 
+__path__: list[str] = []  # pickles of version 0.2.0 look for modules in here, see ``patom.moved``
+
 
 @dataclass(frozen=True)
 class Certificate:

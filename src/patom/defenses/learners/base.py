@@ -25,6 +25,9 @@ class IterationStatus(Enum):
     MAX_ITER = "Stopped at max_iter: a step still moves the weights by more than the tolerance."
 
 
+Rest = IterationStatus  # its name in pickles of version 0.2.0
+
+
 @dataclass(frozen=True)
 class Iterated:
     """Where such an iteration ended: W, shape (m, p), and the length of the last step over the norm of the weights."""
