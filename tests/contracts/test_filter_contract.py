@@ -91,6 +91,15 @@ def test_rows_in_another_order_have_the_same_fate(name, data):
         np.testing.assert_allclose(found.X, expected.X[order], rtol=1e-12)
 
 
+def test_rows_sorted_by_task_have_the_same_fate(any_filter, data):
+    """For every filter: what one draws by chance goes by the rows of a task, whose order stays."""
+    X, y, task = data
+    order = np.argsort(task, kind="stable")
+    expected, found = any_filter.keep(X, y, task), any_filter.keep(X[order], y[order], task[order])
+    np.testing.assert_array_equal(found.kept, expected.kept[order])
+    np.testing.assert_allclose(found.score, expected.score[order], rtol=1e-9, atol=1e-12)
+
+
 def test_it_is_the_same_each_time_and_leaves_its_input_alone(any_filter, data):
     copies = [part.copy() for part in data]
     first = any_filter.keep(*data)

@@ -32,6 +32,33 @@ def test_generous_settings_are_no_defense(rule, data):
     assert model.objective_ == pytest.approx(plain.objective_, rel=1e-9)
 
 
+def test_tasks_left_out_take_their_share_from_the_slopes_of_the_others(data):
+    X, y, task, learner = data
+    problem = learner.problem(X, y, task=task)
+    found = WithoutInfluential(0.0).couple(problem)
+    m, kept = found.omega.shape[0], found.source.tasks
+    assert kept.size == 2 < m
+    B = np.random.default_rng(0).standard_normal((m, m))
+    learned, block = problem.penalty.relationship(found.source.W).covariance(), np.ix_(kept, kept)
+    assert np.vdot(found.source.back(B), learned) == pytest.approx(np.vdot(B[block], found.omega[block]))
+
+
+@pytest.mark.parametrize(("strength", "binds"), [(0.9, True), (0.5, False)])
+def test_the_adjoint_of_masking_whether_or_not_couplings_are_made_weaker(strength, binds):
+    """In a chain whose ends are masked the couplings stay up to a correlation of 1 / sqrt(2)."""
+    rng = np.random.default_rng(0)
+    deviations = np.array([1.0, 0.5, 2.0])
+    correlation = np.array([[1.0, strength, 0.7], [strength, 1.0, strength], [0.7, strength, 1.0]])
+    omega, helps = correlation * np.outer(deviations, deviations), np.ones((3, 3), dtype=bool)
+    helps[0, 2] = helps[2, 0] = False
+    found, back = masked(omega, helps)
+    assert found[0, 2] == 0.0
+    assert bool(abs(found[0, 1]) < 0.99 * abs(omega[0, 1])) is binds
+    B, D = (each + each.T for each in rng.standard_normal((2, 3, 3)))
+    ahead, behind = (masked(omega + step * D, helps)[0] for step in (1e-6, -1e-6))
+    assert np.vdot(back(B), D) == pytest.approx(np.vdot(B, ahead - behind) / 2e-6, rel=1e-6)
+
+
 def test_all_pairs_with_learned_variances_are_the_learned_omega(data):
     X, y, task, learner = data
     omega = learner.fit(X, y, task=task).task_covariance_
