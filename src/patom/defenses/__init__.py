@@ -1,4 +1,7 @@
-"""Defenses: filters of rows, rules for Omega (``coupling``), ``learners`` that hold out, ``screening`` of tasks."""
+"""Defenses: ``filters`` of rows, rules for Omega (``coupling``), ``learners`` that resist poisoning.
+
+``certificates`` bound what injected rows can change, ``screening`` ranks tasks for review.
+"""
 
 from patom.defenses.certificates import Certificate, PartitionMedian
 from patom.defenses.coupling.coupled import Coupled
