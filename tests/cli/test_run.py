@@ -48,6 +48,7 @@ def test_a_part_of_a_grid_can_be_run(run, tmp_path):
     assert provenance["run"]["cells"] == CELLS
 
 
+@pytest.mark.slow
 def test_several_runs_make_one_page(run, tmp_path):
     other = (
         GRID.replace('"small"', '"other"')
@@ -139,6 +140,7 @@ def test_a_signal_leaves_whole_cells_and_no_workers(tmp_path, number, status, jo
     assert not (out / ".patom.lock").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
     from patom.paper import store
 

@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from scikit_checks import check_all
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import MTRLClassifier, MTRLRegressor, RandomAttack, TaskColumn, ThreatModel
 from patom.defenses import (
@@ -37,16 +37,16 @@ LEARNERS = {
 SLOW = ("loss-weighted", "loss-weighted, classes")
 
 
-@parametrize_with_checks([clone(learner) for name, learner in LEARNERS.items() if name not in SLOW])
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", [clone(learner) for name, learner in LEARNERS.items() if name not in SLOW])
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stopped at max_iter")  # plain gradient steps on features around 100
-@parametrize_with_checks([clone(LEARNERS[name]) for name in SLOW])
-def test_scikit_learns_own_checks_stopped_early(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", [clone(LEARNERS[name]) for name in SLOW])
+def test_scikit_learns_own_checks_stopped_early(estimator):
+    check_all(estimator)
 
 
 @pytest.fixture(params=LEARNERS.values(), ids=LEARNERS.keys())

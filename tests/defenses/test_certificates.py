@@ -4,19 +4,21 @@ from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
 import pytest
+from scikit_checks import check_all
 from sklearn.base import BaseEstimator, RegressorMixin, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.defenses import PartitionMedian
 from patom.defenses.certificates import Certificate, digest_rows, median_bounds
 
 
-@parametrize_with_checks([PartitionMedian(MTRLRegressor(), n_parts=3), PartitionMedian(MTRLClassifier(), n_parts=2)])
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize(
+    "estimator", [PartitionMedian(MTRLRegressor(), n_parts=3), PartitionMedian(MTRLClassifier(), n_parts=2)]
+)
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 class Mean(RegressorMixin, BaseEstimator):

@@ -67,6 +67,7 @@ def test_a_worker_killed_mid_fit_changes_no_bit_of_the_weights(client, killing):
     np.testing.assert_allclose(found.coef_, MODEL.fit(X, y, task=task).coef_, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_weights_come_back_after_the_fit(client):
     with fit_distributed(MODEL, sources(), client) as fitted:
         expected = fitted.model().coef_
@@ -147,6 +148,7 @@ class _Wire:
         tcp.TCP.write, tcp.from_frames = self.kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "matrices"), [("steps", 2), ("sweeps", 4)])
 def test_bytes_of_a_step_depend_on_features_alone(client, engine, matrices):
     small, many_rows, many_tasks = (

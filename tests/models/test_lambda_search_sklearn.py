@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scikit_checks import check_all
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
 
@@ -84,12 +84,12 @@ def not_to_be_expected(search):
 
 
 class TestScikitLearn:
-    @parametrize_with_checks(
+    @pytest.mark.parametrize(
+        "estimator",
         [LambdaSearch(MTRLRegressor(), FEW), LambdaSearch(MTRLClassifier(), FEW)],
-        expected_failed_checks=not_to_be_expected,
     )
-    def test_its_own_checks(self, estimator, check):
-        check(estimator)
+    def test_its_own_checks(self, estimator):
+        check_all(estimator, not_to_be_expected(estimator))
 
     def test_kinds(self):
         assert is_regressor(LambdaSearch(MTRLRegressor()))

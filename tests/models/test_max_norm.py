@@ -1,14 +1,15 @@
 """The scaling that the paper does: every training row in the unit ball."""
 
 import numpy as np
-from sklearn.utils.estimator_checks import parametrize_with_checks
+import pytest
+from scikit_checks import check_all
 
 from patom.models import MaxNormScaler
 
 
-@parametrize_with_checks([MaxNormScaler()])
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", [MaxNormScaler()])
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 def test_new_rows_are_scaled_as_the_training_rows_were():

@@ -4,13 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
+from scikit_checks import check_all
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import MTRLClassifier, MTRLRegressor
 
@@ -24,11 +24,11 @@ SETTINGS = {
 }
 
 
-@parametrize_with_checks(
-    [MTRLRegressor(), MTRLRegressor(loss="huber"), MTRLClassifier(), MTRLClassifier(loss="logistic")]
+@pytest.mark.parametrize(
+    "estimator", [MTRLRegressor(), MTRLRegressor(loss="huber"), MTRLClassifier(), MTRLClassifier(loss="logistic")]
 )
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_processes_give_the_same_bytes(tmp_path, table):
     assert (tmp_path / "results.parquet").read_bytes() == table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_workers", "threads"), [(2, 1), (1, 2)])
 def test_dask_gives_the_same_bytes(tmp_path, table, n_workers, threads):
     distributed = pytest.importorskip("dask.distributed", reason="dask.distributed is not installed")

@@ -42,6 +42,7 @@ def mean_losses(X, y, index, W, loss):
     return sum(values[index == i].mean() for i in range(len(W)))
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("lambda_1", STRENGTHS)
 @pytest.mark.parametrize("lambda_2", STRENGTHS)

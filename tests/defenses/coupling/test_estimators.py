@@ -5,18 +5,18 @@ import pickle
 import cvxpy as cp
 import numpy as np
 import pytest
+from scikit_checks import check_all
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor
 from patom.defenses import Coupled, HeldOut, Sanitised, Shrunken, Sphere, TrustedMTRL
 
 
-@parametrize_with_checks([Coupled(MTRLRegressor(), Shrunken()), Coupled(MTRLClassifier(), Shrunken())])
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", [Coupled(MTRLRegressor(), Shrunken()), Coupled(MTRLClassifier(), Shrunken())])
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 @pytest.fixture(name="model", params=["coupled", "trusted"])

@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
+from scikit_checks import check_all
 from scipy.integrate import quad
 from sklearn.base import clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from patom import MTRLClassifier, MTRLRegressor, mean_regularised_covariance
 from patom.defenses import Reweighted
 from patom.defenses.learners.reweighted import LOSSES, beginning, objective, reweight, scales
 
 
-@parametrize_with_checks([Reweighted(), Reweighted(loss="huber", start="huber")])
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("estimator", [Reweighted(), Reweighted(loss="huber", start="huber")])
+def test_scikit_learns_own_checks(estimator):
+    check_all(estimator)
 
 
 @pytest.fixture(name="data")

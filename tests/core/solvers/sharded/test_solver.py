@@ -148,7 +148,7 @@ AWKWARD = {
 }
 
 
-@pytest.mark.in_pairs
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", AWKWARD)
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3), (0.0, 0.1), (1e-2, 0.0)])
 @every_loss
