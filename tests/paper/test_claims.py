@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.claim import evidence, judged
 
 LEADS, HALF, RANDOM = "direct attacks do more damage than indirect", "about 50 %", "PATOM does more damage than random"
 PAIRS, NOTHING, RECOVERS = "For some pairs", "next to nothing", "rises a little"
@@ -46,10 +46,9 @@ def fixture_table(row):
     ],
 )
 def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
-    evidence = [Evidence(f"s{k}", f"v{k}", answer) for k, answer in enumerate(answers)]
-    claim = Claim("it is so", "so", "It must be so.", evidence)
-    assert claim.verdict == verdict
-    told = claim.shown().as_dict()
+    shown = evidence({f"s{k}": k for k in range(len(answers))}, lambda k: (f"v{k}", answers[k]))
+    told = judged("it is so", "so", "It must be so.", shown).as_dict()
+    assert told["verdict"] == verdict
     assert set(told) == {"claim", "paper", "ours", "verdict", "rule", "evidence"}
     assert told["evidence"][0] == {"setting": "s0", "value": "v0", "holds": answers[0]}
     counted = f"met in {answers.count(True)} of {len(answers) - answers.count(None)} settings"
@@ -59,8 +58,8 @@ def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
 
 
 def test_of_many_settings_only_the_number_is_told():
-    evidence = [Evidence(f"s{k}", "v", k < 2) for k in range(5)]
-    assert Claim("it is so", "so", "It must be so.", evidence).shown().ours == "met in 2 of 5 settings"
+    shown = evidence({f"s{k}": k for k in range(6)}, lambda k: ("v", k < 2) if k < 5 else None)
+    assert judged("it is so", "so", "It must be so.", shown).ours == "met in 2 of 5 settings"
 
 
 def test_claims_come_in_the_papers_order_and_with_what_bears_on_them(row, found):

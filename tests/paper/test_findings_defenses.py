@@ -1,4 +1,4 @@
-"""Defenses side by side: damage kept off, counted cell by cell, by the strongest attack."""
+"""Defenses side by side: damage prevented, counted cell by cell, by the strongest attack."""
 
 import json
 
@@ -13,7 +13,7 @@ NAMES = {"sphere": {"filters": ["sphere"]}, "clip": {"filters": ["clip"], "lambd
 
 @pytest.fixture(name="rows")
 def fixture_rows(row):
-    """Sphere holds against who does not know it only; clip improves the clean model by 0.1 and keeps off 0.6 of 1.1."""
+    """Sphere holds against who does not know it only; clip improves the clean model by 0.1 and prevents 0.6 of 1.1."""
 
     def made(name, defense, seed, clean, attacked, **more):
         return row(
@@ -53,18 +53,18 @@ def test_each_defense_has_a_line_of_what_was_measured(rows):
     assert table["clip"]["seconds of the known attack"] == "4.0"  # who knows tries both
 
 
-def test_damage_kept_off_counts_from_the_better_clean_model(rows):
+def test_damage_prevented_counts_from_the_better_clean_model(rows):
     (sphere, clip) = defenses._compared(rows)[1:]
     before = np.mean(ATTACKED) - np.mean(CLEAN)
-    assert sphere.kept_off(sphere.rows).mean == pytest.approx(1.0 - (1.8 - np.mean(CLEAN)) / before)
-    assert sphere.kept_off(sphere.naive).mean == pytest.approx(1.0 - (0.6 - np.mean(CLEAN)) / before)
+    assert sphere.prevented(sphere.rows).mean == pytest.approx(1.0 - (1.8 - np.mean(CLEAN)) / before)
+    assert sphere.prevented(sphere.naive).mean == pytest.approx(1.0 - (0.6 - np.mean(CLEAN)) / before)
     # Who knows clip does what who does not does, as that is more: 0.9 in place of 0.8.
-    assert clip.kept_off(clip.rows).mean == pytest.approx(1.0 - (0.9 - (np.mean(CLEAN) - 0.1)) / before)
+    assert clip.prevented(clip.rows).mean == pytest.approx(1.0 - (0.9 - (np.mean(CLEAN) - 0.1)) / before)
     assert clip.cost.mean == pytest.approx(np.mean([-0.1 / value for value in CLEAN]))
 
 
 def test_the_intervals_linearise_the_ratio(rows):
-    found = defenses._compared(rows)[1].kept_off(defenses._compared(rows)[1].rows)
+    found = defenses._compared(rows)[1].prevented(defenses._compared(rows)[1].rows)
     left, all_ = 1.8 - np.array(CLEAN), np.array(ATTACKED) - np.array(CLEAN)
     spread = np.std(left - left.mean() / all_.mean() * all_, ddof=1) / all_.mean() / np.sqrt(3)
     assert found.high - found.mean == pytest.approx(4.302652729911275 * spread)  # Student, 2 degrees
@@ -76,7 +76,7 @@ def test_a_higher_auc_is_better(rows):
             metric="AUC", metric_clean=1.0 - made["metric_clean"], metric_attacked=1.0 - made["metric_attacked"]
         )
     sphere = defenses._compared(rows)[1]
-    assert sphere.kept_off(sphere.rows).mean == pytest.approx(1.0 - (1.8 - 0.52) / (1.6 - 0.52))
+    assert sphere.prevented(sphere.rows).mean == pytest.approx(1.0 - (1.8 - 0.52) / (1.6 - 0.52))
 
 
 def test_panels_hold_the_levels(rows):
@@ -110,12 +110,12 @@ def test_without_the_undefended_model_there_is_nothing_to_compare_with(rows, fou
     assert found(rows)["defenses"][0]["title"] == "SARCOS"
 
 
-def test_an_attack_without_damage_leaves_nothing_to_keep_off(rows):
+def test_an_attack_without_damage_leaves_nothing_to_prevent(rows):
     for made in rows:
         if made["defense"] == "{}":
             made["metric_attacked"] = made["metric_clean"]
     sphere = defenses._compared(rows)[1]
-    assert sphere.kept_off(sphere.rows).mean is None
+    assert sphere.prevented(sphere.rows).mean is None
 
 
 def test_failed_cells_are_left_out(rows, failed):

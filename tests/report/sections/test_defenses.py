@@ -28,7 +28,7 @@ def fixture_entry():
     ]
     return {
         "title": "digits", "settings": "lambda 0.01 without a defense", "metric": "AUC",
-        "columns": ["Defense", "damage kept off who knows it"],
+        "columns": ["Defense", "damage prevented, known"],
         "groups": [["direct, 20 %", [["sphere", "44 % (40 % to 48 %)"]]]],
         "panels": [{"title": "direct, 20 %", "points": points}],
     }  # fmt: skip

@@ -1,9 +1,8 @@
 """What a run's table says: figures and the paper's claims, judged by rules.
 
 ``rows`` groups and averages, ``claim`` holds the rule of a verdict; one file a figure: ``convergence`` (Fig. 1),
-``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks,
-``defenses`` defenses,
-``screening`` rankings of tasks.
+``budgets`` (Fig. 2), ``correlations`` (Fig. 3), each with its claims; ``attacks`` compares attacks, ``defenses``
+defenses, ``screening`` rankings of tasks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,7 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         attacks=attacks.attacks(rows),
         defenses=defenses.defenses(rows),
         screening=screening.screening(rows),
-        claims=[claim.shown() for claim in claims if claim.evidence],
+        claims=[claim for claim in claims if claim.evidence],
         failures=[Failure(cell=_name(row), error=row["error"]) for row in rows if row["error"]],
     )
     return results.as_dict()

@@ -1,19 +1,30 @@
 """Attacks side by side: what each does to training and test rows, what it is ahead of, and what it costs."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from patom.metrics import relative_damage
-from patom.paper.findings.convergence import rise
-from patom.paper.findings.rows import Row, damage, experiments, grouped, lead, number, over_seeds, settings, within
+from patom.paper.findings.rows import (
+    Row,
+    Value,
+    by_budget,
+    cells,
+    experiments,
+    grouped,
+    lead,
+    number,
+    over_seeds,
+    pairs,
+    rise,
+    settings,
+    within,
+)
 from patom.results.grid import Attacks, RiseLine, RisePanel, Variant
 from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName, Method, Reach
 from patom.wording import percent, points
 
-SAME = ("pair", "budget", "start", "kind")
 COSTS = ("solves", "adjoint_solves", "seconds")
 COLUMNS = (
     "Attack",
@@ -30,24 +41,26 @@ COLUMNS = (
 
 def attacks(rows: list[Row]) -> list[Attacks]:
     """For each experiment a table, and a panel of rise against budget, with a group for each kind of attack."""
-    return [
-        Attacks(
-            title=name,
-            settings=settings(group, steps=False),
-            columns=list(COLUMNS),
-            groups=[(kind, _lines(part)) for kind, part in _kinds(group).items()],
-            panels=[RisePanel(kind=Reach(kind), lines=_curves(part)) for kind, part in _kinds(group).items()],
+    shown = []
+    for name, group in experiments(rows, "attacks").items():
+        kinds = grouped(group, "kind")
+        shown.append(
+            Attacks(
+                title=name,
+                settings=settings(group, steps=False),
+                columns=list(COLUMNS),
+                groups=[(kind, _lines(part)) for kind, part in kinds.items()],
+                panels=[RisePanel(kind=Reach(kind), lines=_curves(part)) for kind, part in kinds.items()],
+            )
         )
-        for name, group in experiments(rows, "attacks").items()
-    ]
+    return shown
 
 
 def best_step(rows: Sequence[Row]) -> list[Row]:
     """Of PATOM's runs of one cell with several step sizes, the one of the highest utility, at the cost of all."""
-    cells = grouped(rows, _cell)
     return [
         max(group, key=final_rise) | {name: sum(number(row.get(name)) for row in group) for name in COSTS}
-        for group in cells.values()
+        for group in cells(rows).values()
     ]
 
 
@@ -65,10 +78,6 @@ def final_rise(row: Row) -> float:
 def damage_to_others(row: Row) -> float:
     """Relative damage to the test metric of the tasks that are not aimed at; NaN where there are none."""
     return relative_damage(number(row["others_clean"]), number(row["others_attacked"]), row["metric"])
-
-
-def _kinds(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    return grouped(rows, lambda row: row["kind"])
 
 
 def _variants(rows: Sequence[Row]) -> tuple[dict[Variant, list[Row]], list[Row]]:
@@ -96,21 +105,19 @@ def _lines(rows: list[Row]) -> list[TableRow]:
 
 
 def _line(name: Variant, runs: list[Row], rival: list[Row]) -> TableRow:
-    found: list[Callable[[Row], float]] = [final_rise, damage, damage_to_others]
+    found: list[Value] = [final_rise, "damage", damage_to_others]
     did = [within(over_seeds(runs, value), percent) for value in found]
-    costs = [_cost(runs, cost) for cost in COSTS]
-    if not rival:
-        return TableRow.of(str(name), *did, "", "", *costs)
-    other = {_cell(row): final_rise(row) for row in rival}
-    won = [final_rise(row) >= other[_cell(row)] for row in runs if _cell(row) in other]
-    ahead = within(lead(runs, rival, final_rise, SAME), points)
-    return TableRow.of(str(name), *did, ahead, f"{sum(won)} of {len(won)} cells", *costs)
+    ahead = won = ""
+    if rival:
+        ahead = within(lead(runs, rival, final_rise), points)
+        at_least = [final_rise(row) >= final_rise(best) for row, best in pairs(runs, rival)]
+        won = f"{sum(at_least)} of {len(at_least)} cells"
+    return TableRow.of(str(name), *did, ahead, won, *(_cost(runs, cost) for cost in COSTS))
 
 
 def _cost(runs: list[Row], name: str) -> str:
     """Mean over cells; seconds as the run measured them."""
-    values = [number(row.get(name)) for row in runs]
-    mean = float(np.mean(values)) if values else float("nan")
+    mean = float(np.mean([number(row.get(name)) for row in runs]))
     return "" if np.isnan(mean) else f"{mean:.1f}" if name == "seconds" else f"{mean:.0f}"
 
 
@@ -122,14 +129,9 @@ def _curves(rows: list[Row]) -> list[RiseLine]:
         RiseLine(
             attack=AttackName(Method(runs[0]["attack"]), Reach(runs[0]["kind"])),
             label=name,
-            budgets=list(by_budget),
-            rise=[over_seeds(part, final_rise) for part in by_budget.values()],
+            budgets=list(by_budget(runs)),
+            rise=[over_seeds(part, final_rise) for part in by_budget(runs).values()],
         )
         for name, runs in variants.items()
         if not (several and name.step and not name.best_step)
-        for by_budget in [grouped(sorted(runs, key=lambda row: float(row["budget"])), lambda row: row["budget"])]
     ]
-
-
-def _cell(row: Row) -> tuple[Any, ...]:
-    return row["seed"], *(row[name] for name in SAME)

@@ -1,16 +1,14 @@
 """Fig. 2: damage against budget, for pairs of target and attacking tasks."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import (
     Row,
     above,
     below,
     both,
-    damage,
+    by_budget,
     experiments,
     grouped,
     lead,
@@ -19,7 +17,7 @@ from patom.paper.findings.rows import (
     settings,
     within,
 )
-from patom.results.grid import BudgetLine, Budgets, Pair
+from patom.results.grid import BudgetLine, Budgets, Claim, Pair
 from patom.results.methods import AttackName
 from patom.wording import percent, points
 
@@ -37,7 +35,7 @@ def budgets(rows: list[Row]) -> list[Budgets]:
             title=name,
             settings=settings(group),
             metric=group[0]["metric"],
-            panels=[_panel(pair, part) for pair, part in grouped(group, lambda row: row["pair"]).items()],
+            panels=[_panel(pair, part) for pair, part in grouped(group, "pair").items()],
         )
         for name, group in experiments(rows, "budgets").items()
     ]
@@ -45,63 +43,58 @@ def budgets(rows: list[Row]) -> list[Budgets]:
 
 def claims(rows: list[Row]) -> list[Claim]:
     """What Fig. 2 is said to show."""
-    tested = {name: grouped(group, lambda row: row["method"]) for name, group in experiments(rows, "budgets").items()}
+    tested = {name: grouped(group, "method") for name, group in experiments(rows, "budgets").items()}
     on = {data: {name: methods for name, methods in tested.items() if _data(methods) == data} for data in DATA}
     sarcos, mnist = on["sarcos"], on["mnist"]
     everywhere = {name: methods for data in on.values() for name, methods in data.items()}
     unseen = [DATA[data] for data, found in on.items() if not found] if tested else []
     return [
-        Claim(
+        judged(
             "At equal budget direct attacks do more damage than indirect and random ones",
             "higher curves on all three sets",
             "Mean damage over pairs and budgets of PATOM direct minus that of the strongest other attack; the whole "
             "interval must lie above 0.",
-            _evidence(everywhere, _direct_leads),
+            evidence(everywhere, _direct_leads),
             _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
         ),
-        Claim(
+        judged(
             "SARCOS: a direct attack with 30 % raises the mean NMSE by about 50 %",
             "about 50 %",
             "Mean over pairs at budget 0.3; it must lie between 40 and 60 %.",
-            _evidence(sarcos, _about_half),
+            evidence(sarcos, _about_half),
         ),
-        Claim(
+        judged(
             "PATOM does more damage than random attacks, direct and indirect",
             "higher curves on all three sets",
             "Mean damage over pairs and budgets of PATOM minus that of random rows into the same tasks; both whole "
             "intervals must lie above 0.",
-            _evidence(everywhere, _beats_random),
+            evidence(everywhere, _beats_random),
             _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
         ),
-        Claim(
+        judged(
             "For some pairs of task sets indirect attacks do more damage than random direct ones, for others not",
             "some pairs",
             "Damage of PATOM indirect minus random direct, mean over budgets, pair by pair: for one pair at least the "
             "whole interval must lie above 0, and for another one not.",
-            _evidence(everywhere, _depends_on_pair),
+            evidence(everywhere, _depends_on_pair),
         ),
-        Claim(
+        judged(
             "MNIST: indirect attacks do next to nothing",
             "almost no effect",
             "Mean damage over pairs at the largest budget; the whole interval must lie between -2 and 2 %.",
-            _evidence(mnist, _next_to_nothing),
+            evidence(mnist, _next_to_nothing),
         ),
-        Claim(
+        judged(
             "MNIST: the AUC under direct attack rises a little after budget 0.1",
             "rises slightly",
             "AUC at the largest budget minus AUC at 0.1, mean over pairs, PATOM direct; the whole interval must lie "
             "above 0.",
-            _evidence(mnist, _recovers),
+            evidence(mnist, _recovers),
         ),
     ]
 
 
 Methods = dict[str, list[Row]]
-
-
-def _evidence(tested: dict[str, Methods], judge: Callable[[Methods], tuple[str, bool | None] | None]) -> list[Evidence]:
-    answers = ((name, judge(methods)) for name, methods in tested.items())
-    return [Evidence(name, *answer) for name, answer in answers if answer is not None]
 
 
 def _missing(tested: dict[str, Methods], unseen: list[str], compared: tuple[str, ...]) -> str:
@@ -112,40 +105,40 @@ def _missing(tested: dict[str, Methods], unseen: list[str], compared: tuple[str,
     return "; ".join(found)
 
 
-def _direct_leads(methods: Methods) -> tuple[str, bool | None] | None:
+def _direct_leads(methods: Methods) -> Answer | None:
     rivals = (PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT, "random-hybrid")  # of the paper's own
     others = {method: methods[method] for method in rivals if method in methods}
     if PATOM_DIRECT not in methods or not others:
         return None
-    leads = {method: lead(methods[PATOM_DIRECT], rows, damage) for method, rows in others.items()}
+    leads = {method: lead(methods[PATOM_DIRECT], rows, "damage") for method, rows in others.items()}
     # What cannot be measured could be the closest.
     closest = min(leads, key=lambda method: float(np.nan_to_num(number(leads[method].mean), nan=-np.inf)))
     return f"ahead of {AttackName.parse(closest).words} by {within(leads[closest], points)}", above(leads[closest], 0.0)
 
 
-def _about_half(methods: Methods) -> tuple[str, bool | None] | None:
+def _about_half(methods: Methods) -> Answer | None:
     rows = [row for row in methods.get(PATOM_DIRECT, []) if row["budget"] == 0.3]
     if not rows:
         return None
-    found = over_seeds(rows, damage)
+    found = over_seeds(rows, "damage")
     mean = found.mean
     return within(found, percent), None if mean is None else 0.4 <= mean <= 0.6
 
 
-def _beats_random(methods: Methods) -> tuple[str, bool | None] | None:
+def _beats_random(methods: Methods) -> Answer | None:
     pairs = [(PATOM_DIRECT, RANDOM_DIRECT, "direct"), (PATOM_INDIRECT, RANDOM_INDIRECT, "indirect")]
     if any(one not in methods or other not in methods for one, other, _ in pairs):
         return None
-    leads = {kind: lead(methods[one], methods[other], damage) for one, other, kind in pairs}
+    leads = {kind: lead(methods[one], methods[other], "damage") for one, other, kind in pairs}
     value = "; ".join(f"{kind} ahead by {within(found, points)}" for kind, found in leads.items())
     return value, both(*(above(found, 0.0) for found in leads.values()))
 
 
-def _depends_on_pair(methods: Methods) -> tuple[str, bool | None] | None:
+def _depends_on_pair(methods: Methods) -> Answer | None:
     if PATOM_INDIRECT not in methods or RANDOM_DIRECT not in methods:
         return None
-    indirect, direct = (grouped(methods[name], lambda row: row["pair"]) for name in (PATOM_INDIRECT, RANDOM_DIRECT))
-    answers = [above(lead(indirect[pair], direct[pair], damage), 0.0) for pair in indirect if pair in direct]
+    indirect, direct = (grouped(methods[name], "pair") for name in (PATOM_INDIRECT, RANDOM_DIRECT))
+    answers = [above(lead(indirect[pair], direct[pair], "damage"), 0.0) for pair in indirect if pair in direct]
     if len(answers) < 2:
         return None
     value = f"indirect ahead for {answers.count(True)} of {len(answers)} pairs"
@@ -154,19 +147,19 @@ def _depends_on_pair(methods: Methods) -> tuple[str, bool | None] | None:
     return value, {True, False} <= set(answers)
 
 
-def _next_to_nothing(methods: Methods) -> tuple[str, bool | None] | None:
+def _next_to_nothing(methods: Methods) -> Answer | None:
     if PATOM_INDIRECT not in methods:
         return None
-    found = over_seeds(_largest(methods[PATOM_INDIRECT]), damage)
+    found = over_seeds(_largest(methods[PATOM_INDIRECT]), "damage")
     return within(found, percent), both(above(found, -0.02), below(found, 0.02))
 
 
-def _recovers(methods: Methods) -> tuple[str, bool | None] | None:
+def _recovers(methods: Methods) -> Answer | None:
     rows = methods.get(PATOM_DIRECT, [])
     small = [row for row in rows if row["budget"] == 0.1]
     if not small or _largest(rows)[0]["budget"] <= 0.1:
         return None
-    found = lead(_largest(rows), small, _attacked, same=("pair", "start"))
+    found = lead(_largest(rows), small, "metric_attacked", same=("pair", "start"))
     return f"change of the AUC {within(found, lambda value: f'{value:+.3f}')}", above(found, 0.0)
 
 
@@ -175,34 +168,28 @@ def _largest(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["budget"] == most]
 
 
-def _attacked(row: Row) -> float:
-    return number(row["metric_attacked"])
-
-
 def _data(methods: Methods) -> str:
     return str(next(iter(methods.values()))[0]["data"])
 
 
 def _panel(pair: str, rows: list[Row]) -> Pair:
-    by_method = grouped(rows, lambda row: row["method"])
     # A direct attack's attackers are its targets, which names no pair.
     through_others = [row for kind in ("indirect", "hybrid") for row in rows if row["kind"] == kind] or rows
     return Pair(
         pair=pair,
         targets=rows[0]["targets"],
         attackers=through_others[0]["attackers"],
-        clean=over_seeds(rows, lambda row: number(row["metric_clean"])),
-        lines=[_line(method, part) for method, part in by_method.items()],
+        clean=over_seeds(rows, "metric_clean"),
+        lines=[_line(method, part) for method, part in grouped(rows, "method").items()],
     )
 
 
 def _line(method: str, rows: list[Row]) -> BudgetLine:
-    points_: dict[float, list[Row]] = dict(sorted(grouped(rows, lambda row: row["budget"]).items()))
-    name = AttackName.parse(method)
+    name, at = AttackName.parse(method), by_budget(rows)
     return BudgetLine(
         attack=name,
         label=name.words,
-        budgets=list(points_),
-        metric=[over_seeds(part, _attacked) for part in points_.values()],
-        damage=[over_seeds(part, damage) for part in points_.values()],
+        budgets=list(at),
+        metric=[over_seeds(part, "metric_attacked") for part in at.values()],
+        damage=[over_seeds(part, "damage") for part in at.values()],
     )

@@ -1,83 +1,54 @@
-"""A claim of the paper, what bears on it, and the one rule by which it is judged."""
+"""What each setting shows about a claim of the paper, and the one rule by which a claim is judged."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from patom.results import grid
-
-Verdict = Literal["reproduced", "partly", "not reproduced", "open", "not tested"]
-
+from patom.results.grid import Claim, Evidence
 
 FEW = 4
 """Settings that a claim's row names one by one."""
+Answer = tuple[str, bool | None]
+"""What a setting shows, in words, and whether it meets the claim's criterion; None where one seed cannot tell."""
+Rows = TypeVar("Rows")
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What one setting says.
+def evidence(tested: Mapping[str, Rows], judge: Callable[[Rows], Answer | None]) -> list[Evidence]:
+    """What each setting shows; a setting without an answer, which lacks what the claim is about, is left out."""
+    answers = ((setting, judge(rows)) for setting, rows in tested.items())
+    return [Evidence(setting=setting, value=answer[0], holds=answer[1]) for setting, answer in answers if answer]
 
-    Parameters
-    ----------
-    setting : str
-    value : str
-        What was measured, with its interval.
-    holds : bool or None
-        Whether the claim's criterion is met; None where one seed cannot tell.
+
+def judged(claim: str, paper: str, criterion: str, evidence: list[Evidence], missing: str = "") -> Claim:
+    """Judge a claim by the evidence from every setting that was run; ``paper`` is the paper's figure.
+
+    Reproduced: the criterion is met in every setting that can tell. Partly: in some. Not reproduced: in none.
+    Not tested: the criterion is met in all of them, but the run lacks something that the claim compares, ``missing``.
+
+    >>> judged("c", "p", "r", [Evidence(setting="a", holds=True), Evidence(setting="b", holds=False)]).verdict
+    'partly'
     """
+    answers = [item.holds for item in evidence if item.holds is not None]
+    if not answers:
+        verdict = "open"
+    elif all(answers):
+        verdict = "not tested" if missing else "reproduced"
+    else:
+        verdict = "partly" if any(answers) else "not reproduced"
+    return Claim(
+        claim=claim,
+        paper=paper,
+        ours=f"not tested: {missing}" if verdict == "not tested" else _ours(evidence, answers),
+        verdict=verdict,
+        rule=f"{criterion} Reproduced if so in every setting, partly if in some.",
+        evidence=evidence,
+    )
 
-    setting: str
-    value: str
-    holds: bool | None
 
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim, the paper's figure, the criterion and the evidence from every setting that was run.
-
-    ``missing`` is what the claim compares and the run lacks: without it a claim cannot be reproduced, only refuted.
-    """
-
-    claim: str
-    paper: str
-    criterion: str
-    evidence: list[Evidence]
-    missing: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Reproduced: the criterion is met in every setting that can tell. Partly: in some. Not reproduced: in none.
-
-        Not tested: something that it compares is missing, and nothing speaks against it.
-
-        >>> Claim("c", "p", "r", [Evidence("a", "1", True), Evidence("b", "2", False)]).verdict
-        'partly'
-        """
-        answers = [item.holds for item in self.evidence if item.holds is not None]
-        if not answers:
-            return "open"
-        if self.missing and all(answers):
-            return "not tested"
-        return "reproduced" if all(answers) else "partly" if any(answers) else "not reproduced"
-
-    def shown(self) -> grid.Claim:
-        """The claim as the page shows it."""
-        return grid.Claim(
-            claim=self.claim,
-            paper=self.paper,
-            ours=self._ours(),
-            verdict=self.verdict,
-            rule=f"{self.criterion} Reproduced if so in every setting, partly if in some.",
-            evidence=[grid.Evidence(setting=one.setting, value=one.value, holds=one.holds) for one in self.evidence],
-        )
-
-    def _ours(self) -> str:
-        """What was measured, setting by setting; of many settings only in how many the criterion is met."""
-        if self.verdict == "not tested":
-            return f"not tested: {self.missing}"
-        if len(self.evidence) == 1:
-            return self.evidence[0].value
-        told = [item for item in self.evidence if item.holds is not None]
-        met = f"met in {sum(item.holds is True for item in told)} of {len(told)} settings"
-        if len(self.evidence) > FEW:
-            return met
-        return f"{met}: " + "; ".join(f"{item.setting}: {item.value}" for item in self.evidence)
+def _ours(evidence: list[Evidence], answers: list[bool]) -> str | None:
+    """What was measured, setting by setting; of many settings only in how many the criterion is met."""
+    if len(evidence) == 1:
+        return evidence[0].value
+    met = f"met in {sum(answers)} of {len(answers)} settings"
+    if len(evidence) > FEW:
+        return met
+    return f"{met}: " + "; ".join(f"{item.setting}: {item.value}" for item in evidence)

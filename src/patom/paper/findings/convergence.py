@@ -5,21 +5,22 @@ from functools import partial
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import (
     Row,
     above,
     below,
     both,
+    cells,
     experiments,
     grouped,
     listed,
-    number,
     over_seeds,
+    rise,
     settings,
     within,
 )
-from patom.results.grid import Convergence, Converging
+from patom.results.grid import Claim, Convergence, Converging
 from patom.results.methods import Reach
 from patom.wording import percent
 
@@ -36,7 +37,7 @@ def convergence(rows: list[Row]) -> list[Convergence]:
             title=name,
             settings=f"{settings(group)}, budget {_budgets(group)}",
             quantity="training loss of the target tasks, over clean",
-            panels=[_panel(kind, runs) for kind, runs in grouped(group, lambda row: row["kind"]).items()],
+            panels=[_panel(kind, runs) for kind, runs in grouped(group, "kind").items()],
         )
         for name, group in _runs(rows).items()
     ]
@@ -44,25 +45,24 @@ def convergence(rows: list[Row]) -> list[Convergence]:
 
 def claims(rows: list[Row]) -> list[Claim]:
     """What Fig. 1 is said to show."""
-    tested = [
-        (f"{name}, {kind}", runs)
-        for name, group in _runs(rows).items()
-        for kind, runs in grouped(group, lambda row: row["kind"]).items()
-    ]
+    tested = {
+        f"{name}, {kind}": runs for name, group in _runs(rows).items() for kind, runs in grouped(group, "kind").items()
+    }
+    several = {setting: runs for setting, runs in tested.items() if any(row["start"] for row in runs)}
     return [
-        Claim(
+        judged(
             "PATOM converges in under 10 iterations",
             "under 10 iterations",
-            f"The last iteration at which the utility is more than {STILL:.0%} of its range away from its final value, "
-            "plus one; the whole interval of the mean must lie below 10, in runs of twice as many iterations.",
-            [_speed(setting, runs) for setting, runs in tested],
+            f"The last iteration at which the utility is more than {percent(STILL)} of its range away from its final "
+            "value, plus one; the whole interval of the mean must lie below 10, in runs of twice as many iterations.",
+            evidence(tested, _speed),
         ),
-        Claim(
+        judged(
             "Different starts end in similar optima",
             "similar optima",
             "Standard deviation of the starts' final utilities over the mean rise of the utility over clean; the whole "
             "interval must lie below 10 %, and the rise above 0.",
-            [_spread(setting, runs) for setting, runs in tested if any(row["start"] for row in runs)],
+            evidence(several, _spread),
         ),
     ]
 
@@ -79,23 +79,13 @@ def iterations_to_converge(utility: FloatArray) -> float:
     return int(np.flatnonzero(far)[-1]) + 1 if far.any() else 0
 
 
-def rise(row: Row) -> FloatArray:
-    """Utility of each iteration over that of the clean model, minus 1; NaN where that is 0."""
-    utility, clean = _utility(row), number(row["utility_clean"])
-    return utility / clean - 1.0 if clean else np.full(utility.size, np.nan)
-
-
-def _utility(row: Row) -> FloatArray:
-    return np.array(row["utility"], dtype=np.float64)  # a null becomes NaN
-
-
 def _runs(rows: list[Row]) -> dict[str, list[Row]]:
     """PATOM's rows, which have iterations, by experiment."""
     return experiments((row for row in rows if row["attack"] == "patom"), "convergence")
 
 
 def _budgets(rows: list[Row]) -> str:
-    return ", ".join(f"{budget:g}" for budget in grouped(rows, lambda row: row["budget"]))
+    return ", ".join(f"{budget:g}" for budget in grouped(rows, "budget"))
 
 
 def _panel(kind: str, runs: list[Row]) -> Converging:
@@ -118,24 +108,25 @@ def _rise_at(iteration: int, row: Row) -> float:
     return float(curve[min(iteration, len(curve) - 1)])
 
 
-def _speed(setting: str, runs: list[Row]) -> Evidence:
-    found = over_seeds(runs, lambda row: iterations_to_converge(_utility(row)))
+def _speed(runs: list[Row]) -> Answer:
+    found = over_seeds(runs, lambda row: iterations_to_converge(np.array(row["utility"], dtype=np.float64)))
     long_enough = all(row["max_iter"] >= 2 * PROMISED for row in runs)
-    return Evidence(
-        setting, within(found, lambda value: f"{value:.1f}"), below(found, float(PROMISED)) if long_enough else None
-    )
+    return within(found, lambda value: f"{value:.1f}"), below(found, float(PROMISED)) if long_enough else None
 
 
-def _spread(setting: str, runs: list[Row]) -> Evidence:
-    risen = over_seeds(runs, lambda row: rise(row)[-1])
-    by_problem = grouped(runs, lambda row: (row["seed"], row["pair"], row["budget"]))
-    spreads = [{"seed": seed, "spread": _spread_of(starts)} for (seed, *_), starts in by_problem.items()]
-    found = over_seeds(spreads, lambda row: row["spread"])
+def _spread(runs: list[Row]) -> Answer:
+    risen = over_seeds(runs, _last_rise)
+    starts = cells(runs, ("pair", "budget")).values()
+    found = over_seeds([{"seed": same[0]["seed"], "spread": _spread_of(same)} for same in starts], "spread")
     value = f"spread {within(found, percent)} of a rise of {within(risen, percent)}"
-    return Evidence(setting, value, both(below(found, 0.1), above(risen, 0.0)))
+    return value, both(below(found, 0.1), above(risen, 0.0))
 
 
 def _spread_of(starts: list[Row]) -> float:
     """Standard deviation of the final utilities of runs that differ in their start, over their mean rise."""
-    final = np.array([rise(row)[-1] for row in starts])
+    final = np.array([_last_rise(row) for row in starts])
     return float(final.std(ddof=1) / abs(final.mean())) if final.size > 1 and final.mean() else float("nan")
+
+
+def _last_rise(row: Row) -> float:
+    return float(rise(row)[-1])

@@ -1,12 +1,14 @@
 """Fig. 3: task correlations, clean and under hybrid attacks, with Omega's spectrum."""
 
+from operator import itemgetter
+
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.metrics import correlation_shift
-from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings, within
-from patom.results.grid import Correlations, Map, Moved
+from patom.results.grid import Claim, Correlations, Map, Moved
 from patom.results.methods import AttackName
 from patom.wording import percent, two_digits
 
@@ -20,19 +22,19 @@ def claims(rows: list[Row]) -> list[Claim]:
     """What Fig. 3 is said to show."""
     tested = experiments((row for row in rows if row["attack"] == "patom"), "correlations")
     return [
-        Claim(
+        judged(
             "Attacks subvert the task correlations",
             "signs flip",
             "Share of the pairs of tasks whose correlation changes sign (and exceeds 0.1 in size on both sides), mean "
             "over attacks; the whole interval must lie above 10 %.",
-            [_subverted(name, group) for name, group in tested.items()],
+            evidence(tested, _subverted),
         ),
-        Claim(
+        judged(
             "Attacking tasks end up strongly correlated",
             "strongly correlated",
             "Mean size of the correlations among attacking tasks under attack; the whole interval must lie above 0.8, "
             "and that of its rise over clean above 0.",
-            [_bound_together(name, group) for name, group in tested.items()],
+            evidence(tested, _bound_together),
         ),
     ]
 
@@ -50,16 +52,16 @@ def among_attackers(row: Row, which: str) -> float:
     return float(block[np.triu_indices(len(places), k=1)].mean()) if len(places) > 1 else float("nan")
 
 
-def _subverted(name: str, rows: list[Row]) -> Evidence:
+def _subverted(rows: list[Row]) -> Answer:
     found = over_seeds(rows, flipped)
-    return Evidence(name, f"{within(found, percent)} of the pairs change sign; {_rank(rows)}", above(found, 0.1))
+    return f"{within(found, percent)} of the pairs change sign; {_rank(rows)}", above(found, 0.1)
 
 
-def _bound_together(name: str, rows: list[Row]) -> Evidence:
+def _bound_together(rows: list[Row]) -> Answer:
     after = over_seeds(rows, lambda row: among_attackers(row, "correlation"))
     gain = over_seeds(rows, lambda row: among_attackers(row, "correlation") - among_attackers(row, "correlation_clean"))
     value = f"{within(after, two_digits)}, a rise of {within(gain, two_digits)} over clean; {_rank(rows)}"
-    return Evidence(name, value, both(above(after, 0.8), above(gain, 0.0)))
+    return value, both(above(after, 0.8), above(gain, 0.0))
 
 
 def _rank(rows: list[Row]) -> str:
@@ -68,22 +70,19 @@ def _rank(rows: list[Row]) -> str:
 
 
 def _entry(name: str, rows: list[Row]) -> Correlations:
-    first = max(grouped(rows, lambda row: row["seed"]).values(), key=len)  # the first one in which no case failed
+    first = max(grouped(rows, "seed").values(), key=len)  # the first one in which no case failed
     matrix, spectrum = listed(_matrix(first[0], "correlation_clean")), _spectrum(first[0], "spectrum_clean")
     clean = Map(label="clean", targets=[], attackers=[], budget=0.0, correlation=matrix, spectrum=spectrum)
     several = len({row["method"] for row in rows}) > 1
-    cases = [_case(row, [other for other in rows if _is_same_case(row, other)], several) for row in first]
+    case = itemgetter("pair", "method", "budget", "start")
+    over_all = grouped(rows, case)
     return Correlations(
         title=name,
         settings=settings(rows),
         tasks=first[0]["tasks"],
         seed=first[0]["seed"],
-        maps=[clean, *cases],
+        maps=[clean, *(_case(row, over_all[case(row)], several) for row in first)],
     )
-
-
-def _is_same_case(row: Row, other: Row) -> bool:
-    return all(row[name] == other[name] for name in ("pair", "method", "budget", "start"))
 
 
 def _case(row: Row, rows: list[Row], several: bool) -> Moved:

@@ -1,27 +1,38 @@
-"""Defenses side by side: what each costs on clean rows, and what it keeps off who knows it and who does not."""
+"""Defenses side by side: what each costs on clean rows, and what damage it prevents, known to the attacker or not."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
-from typing import Any
+from operator import itemgetter
 
 import numpy as np
 
 from patom.intervals import interval, kept_off
 from patom.metrics import relative_damage
-from patom.paper.findings.rows import CONFIDENCE, Row, experiments, grouped, number, over_seeds, within
+from patom.paper.findings.rows import (
+    CONFIDENCE,
+    Row,
+    cells,
+    experiments,
+    grouped,
+    number,
+    over_seeds,
+    pairs,
+    seed_means,
+    within,
+)
 from patom.results.grid import Defended, DefenseCurves, DefenseLine, DefensePanel, Defenses, Faced
 from patom.results.grid import Row as TableRow
 from patom.results.methods import Reach
 from patom.results.parts import Interval
-from patom.wording import percent, two_digits
+from patom.wording import as_asked, percent, two_digits
 
 NONE = "no defense"
 COLUMNS = (
     "Defense",
-    "damage kept off who knows it",
-    "damage kept off who does not",
+    "damage prevented, known",
+    "damage prevented, not known",
     "cost on clean rows",
     "{} clean",
     "{} attacked, known",
@@ -35,24 +46,16 @@ _SETTINGS = ("data", "data_options", "loss", "lambda_1", "lambda_2", "constant")
 
 def defenses(rows: list[Row]) -> list[Defenses]:
     """For each data set and learner a table and a panel for each kind of attack and budget."""
-    told_apart = grouped(
-        chain.from_iterable(experiments(rows, "defenses").values()),
-        lambda row: tuple(row[name] for name in _SETTINGS),
-    )
-    return [entry for group in told_apart.values() if (entry := _data_set(group)) is not None]
+    data_sets = grouped(chain.from_iterable(experiments(rows, "defenses").values()), itemgetter(*_SETTINGS))
+    return [entry for group in data_sets.values() if (entry := _data_set(group)) is not None]
 
 
 @dataclass(frozen=True)
 class Compared:
     """A defense in one setting, seed by seed and pair by pair; losses are NMSE, or 1 less AUC.
 
-    Parameters
-    ----------
-    label : str
-    rows, naive : lists of Row
-        The strongest attack of who knows the defense, who may also do what who does not does; and of the latter.
-    base : list of Row
-        The strongest attack without a defense, in the same cells.
+    ``naive`` holds the strongest attack of the attacker who does not know the defense, ``rows`` that of the one who
+    knows it, who may also use the former; ``base`` is the strongest attack without a defense, in the same cells.
     """
 
     label: str
@@ -63,29 +66,24 @@ class Compared:
     @property
     def cost(self) -> Interval:
         """Relative damage to the clean metric that the defense itself does."""
-        return self._compare(self.rows, lambda row, base: relative_damage(
-            number(base["metric_clean"]), number(row["metric_clean"]), row["metric"]
-        ))  # fmt: skip
+        costs = seed_means(
+            pairs(self.rows, self.base),
+            lambda row, base: relative_damage(number(base["metric_clean"]), number(row["metric_clean"]), row["metric"]),
+        )
+        return interval(costs, CONFIDENCE)
 
-    def kept_off(self, rows: list[Row]) -> Interval:
-        """Share of the undefended damage that the defense keeps off, a ratio of means over seeds.
+    def prevented(self, rows: list[Row]) -> Interval:
+        """Share of the undefended damage that the defense prevents, a ratio of means over seeds.
 
         The defended damage counts from the better of the two clean losses: a defense that happens to improve the
         clean model gets no credit for it.
         """
         if self.label == NONE:
             return interval([], CONFIDENCE)
-        left = self._by_seed(rows, lambda row, base: loss(row) - min(loss(base, "clean"), loss(row, "clean")))
-        whole = self._by_seed(rows, lambda _, base: loss(base) - loss(base, "clean"))
-        return kept_off(list(left.values()), list(whole.values()), CONFIDENCE)
-
-    def _compare(self, rows: list[Row], value: Callable[[Row, Row], float]) -> Interval:
-        return interval(self._by_seed(rows, value).values(), CONFIDENCE)
-
-    def _by_seed(self, rows: list[Row], value: Callable[[Row, Row], float]) -> dict[Any, float]:
-        base = {_cell(row): row for row in self.base}
-        pairs = grouped((row for row in rows if _cell(row) in base), lambda row: row["seed"])
-        return {seed: float(np.mean([value(row, base[_cell(row)]) for row in part])) for seed, part in pairs.items()}
+        paired = pairs(rows, self.base)
+        left = seed_means(paired, lambda row, base: loss(row) - min(loss(base, "clean"), loss(row, "clean")))
+        whole = seed_means(paired, lambda _, base: loss(base) - loss(base, "clean"))
+        return kept_off(left, whole, CONFIDENCE)
 
 
 def loss(row: Row, when: str = "attacked") -> float:
@@ -96,7 +94,7 @@ def loss(row: Row, when: str = "attacked") -> float:
 
 def _data_set(rows: list[Row]) -> Defenses | None:
     start = _shared([row["experiment"] for row in rows])
-    kinds = grouped(rows, lambda row: (row["kind"], row["budget"]))
+    kinds = grouped(rows, itemgetter("kind", "budget"))
     found = {setting: _compared(part) for setting, part in kinds.items()}
     found = {setting: compared for setting, compared in found.items() if compared}
     if not found:
@@ -108,25 +106,29 @@ def _data_set(rows: list[Row]) -> Defenses | None:
         metric=metric,
         columns=[column.format(metric) for column in COLUMNS],
         groups=[(str(_faced(*setting)), [_line(one) for one in part]) for setting, part in found.items()],
-        panels=[DefensePanel(title=_faced(*setting), points=_points(part)) for setting, part in found.items()],
+        panels=[
+            DefensePanel(title=_faced(*setting), points=[_levels(one) for one in part])
+            for setting, part in found.items()
+        ],
         curves=[curve for kind in dict.fromkeys(kind for kind, _ in found) if (curve := _curve(kind, found))],
     )
 
 
 def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> DefenseCurves | None:
-    """The metric under who knows a defense against budget, for those that met several; None where none did."""
+    """The metric against budget, under an attacker who knows the defense; None if no defense met several budgets."""
     by_budget = {budget: part for (of, budget), part in sorted(found.items()) if of == kind}
     lines = []
     for label in dict.fromkeys(one.label for part in by_budget.values() for one in part):
-        met = {budget: one for budget, part in by_budget.items() for one in part if one.label == label}
-        if len(met) > 1:
+        at = {budget: _levels(one) for budget, part in by_budget.items() for one in part if one.label == label}
+        if len(at) > 1:
+            levels = list(at.values())
             lines.append(
                 DefenseLine(
                     attack=label,
                     label=label,
-                    budgets=list(met),
-                    metric=[over_seeds(one.rows, _value("metric_attacked")) for one in met.values()],
-                    clean=over_seeds(next(iter(met.values())).rows, _value("metric_clean")),
+                    budgets=list(at),
+                    metric=[each.known for each in levels],
+                    clean=levels[0].clean,
                 )
             )
     return DefenseCurves(title=Reach(kind), lines=lines) if lines else None
@@ -153,12 +155,8 @@ def _strongest(rows: Iterable[Row]) -> list[Row]:
     """Of the attacks of each cell the one that does the most damage to the test metric; seconds of all."""
     return [
         max(group, key=loss) | {"seconds": sum(number(row.get("seconds")) for row in group)}
-        for group in grouped(rows, _cell).values()
+        for group in cells(rows).values()
     ]
-
-
-def _cell(row: Row) -> tuple[Any, ...]:
-    return row["seed"], row["pair"], row["budget"], row["start"], row["kind"]
 
 
 def _defense(row: Row, *, known: bool) -> str:
@@ -179,35 +177,29 @@ def _shared(names: Sequence[str]) -> str:
 
 
 def _faced(kind: str, budget: float) -> Faced:
-    return Faced(Reach(kind), f"{100 * budget:g} %")
+    return Faced(Reach(kind), as_asked(budget))
+
+
+def _levels(one: Compared) -> Defended:
+    return Defended(
+        label=one.label,
+        clean=over_seeds(one.rows, "metric_clean"),
+        known=over_seeds(one.rows, "metric_attacked"),
+        naive=over_seeds(one.naive, "metric_attacked"),
+    )
 
 
 def _line(one: Compared) -> TableRow:
-    off = [_told(one.kept_off(rows), percent) for rows in (one.rows, one.naive)]
+    levels = _levels(one)
+    prevented = [_words(one.prevented(rows), percent) for rows in (one.rows, one.naive)]
     cost = "" if one.label == NONE else within(one.cost, percent)
-    levels = [(one.rows, "metric_clean"), (one.rows, "metric_attacked"), (one.naive, "metric_attacked")]
-    shares = [_told(over_seeds(one.rows, _value(name)), percent) for name in ("caught", "dropped")]
+    shares = [_words(over_seeds(one.rows, name), percent) for name in ("caught", "dropped")]
     return TableRow.of(
-        one.label, *off, cost, *(_told(over_seeds(rows, _value(name)), two_digits) for rows, name in levels), *shares,
+        one.label, *prevented, cost,
+        *(_words(level, two_digits) for level in (levels.clean, levels.known, levels.naive)), *shares,
         f"{np.mean([number(row['seconds']) for row in one.rows]):.1f}",
     )  # fmt: skip
 
 
-def _told(found: Interval, write: Callable[[float], str]) -> str:
+def _words(found: Interval, write: Callable[[float], str]) -> str:
     return "" if found.mean is None else within(found, write)
-
-
-def _value(name: str) -> Callable[[Row], float]:
-    return lambda row: number(row[name])
-
-
-def _points(compared: Sequence[Compared]) -> list[Defended]:
-    return [
-        Defended(
-            label=one.label,
-            clean=over_seeds(one.rows, _value("metric_clean")),
-            known=over_seeds(one.rows, _value("metric_attacked")),
-            naive=over_seeds(one.naive, _value("metric_attacked")),
-        )
-        for one in compared
-    ]

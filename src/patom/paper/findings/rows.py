@@ -1,7 +1,8 @@
 """The table's rows as the findings read them: grouped by experiment, averaged within a seed, compared seed by seed."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,24 +11,40 @@ from patom.intervals import interval
 from patom.results.parts import Interval
 
 Row = dict[str, Any]
+Item = TypeVar("Item")
+Value = str | Callable[[Row], float]
+"""A number of a row: a column, or what computes it."""
 CONFIDENCE = 0.95
+SAME = ("pair", "budget", "start")
+"""What cells of one seed and one kind of attack have in common if only their attack or their victim differs."""
 
 
 def experiments(rows: Iterable[Row], figure: str) -> dict[str, list[Row]]:
     """Rows that did not fail, of the experiments for one figure, by name."""
-    return grouped((row for row in rows if row["figure"] == figure and not row["error"]), lambda row: row["experiment"])
+    return grouped((row for row in rows if row["figure"] == figure and not row["error"]), "experiment")
 
 
-def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
-    """Rows by a key, in order of first appearance.
+def grouped(items: Iterable[Item], key: str | Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """Rows, or pairs of them, by a column or by what a function says of each, in order of first appearance.
 
-    >>> grouped([{"a": 1}, {"a": 2}, {"a": 1}], lambda row: row["a"])
+    >>> grouped([{"a": 1}, {"a": 2}, {"a": 1}], "a")
     {1: [{'a': 1}, {'a': 1}], 2: [{'a': 2}]}
     """
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
+    read: Callable[[Any], Any] = itemgetter(key) if isinstance(key, str) else key
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        groups.setdefault(read(item), []).append(item)
     return groups
+
+
+def by_budget(rows: Iterable[Row]) -> dict[float, list[Row]]:
+    """Rows by budget, the smallest first."""
+    return dict(sorted(grouped(rows, "budget").items()))
+
+
+def cells(rows: Iterable[Row], same: Sequence[str] = SAME) -> dict[Any, list[Row]]:
+    """Rows that agree in seed and in ``same``."""
+    return grouped(rows, itemgetter("seed", *same))
 
 
 def number(value: float | None) -> float:
@@ -45,38 +62,43 @@ def listed(values: FloatArray) -> list[Any]:
     return plain
 
 
-def by_seed(rows: Iterable[Row], value: Callable[[Row], float]) -> dict[Hashable, float]:
-    """Mean of a value over each seed's rows, which depend on each other: intervals run over seeds."""
-    groups = grouped(rows, lambda row: row["seed"])
-    return {seed: float(np.mean([value(row) for row in group])) for seed, group in groups.items()}
+def rise(row: Row) -> FloatArray:
+    """Utility of each iteration over that of the clean model, minus 1; NaN where that is 0."""
+    utility, clean = np.array(row["utility"], dtype=np.float64), number(row["utility_clean"])  # a null becomes NaN
+    return utility / clean - 1.0 if clean else np.full(utility.size, np.nan)
 
 
-def over_seeds(rows: Iterable[Row], value: Callable[[Row], float]) -> Interval:
-    """Interval over seeds of the seeds' means."""
-    return interval(by_seed(rows, value).values(), CONFIDENCE)
+def read(row: Row, value: Value) -> float:
+    """A value of a row."""
+    return number(row[value]) if isinstance(value, str) else value(row)
 
 
-def lead(
-    first: Sequence[Row],
-    second: Sequence[Row],
-    value: Callable[[Row], float],
-    same: Sequence[str] = ("pair", "budget", "start"),
-) -> Interval:
-    """Interval over seeds of the mean difference, first minus second, between rows equal in seed and in ``same``.
+def over_seeds(rows: Iterable[Row], value: Value) -> Interval:
+    """Interval over seeds of the mean over each seed's rows, which depend on each other."""
+    groups = grouped(rows, "seed").values()
+    return interval([float(np.mean([read(row, value) for row in group])) for group in groups], CONFIDENCE)
 
-    A row whose partner failed counts in neither mean, so that like is compared with like.
+
+def pairs(first: Sequence[Row], second: Sequence[Row], same: Sequence[str] = SAME) -> list[tuple[Row, Row]]:
+    """Each row of the first with the row of the second that agrees in seed and in ``same``.
+
+    A row whose partner failed is left out, so that like is compared with like.
     """
-
-    def cell(row: Row) -> tuple[Any, ...]:
-        return row["seed"], *(row[name] for name in same)
-
-    other = {cell(row): value(row) for row in second}
-    return over_seeds((row for row in first if cell(row) in other), lambda row: value(row) - other[cell(row)])
+    cell = itemgetter("seed", *same)
+    partners = {cell(row): row for row in second}
+    return [(row, partners[cell(row)]) for row in first if cell(row) in partners]
 
 
-def damage(row: Row) -> float:
-    """Relative damage to the target tasks' test metric."""
-    return number(row["damage"])
+def seed_means(paired: Iterable[tuple[Row, Row]], value: Callable[[Row, Row], float]) -> list[float]:
+    """For each seed the mean of a value of two rows over its pairs."""
+    groups = grouped(paired, lambda pair: pair[0]["seed"]).values()
+    return [float(np.mean([value(*pair) for pair in group])) for group in groups]
+
+
+def lead(first: Sequence[Row], second: Sequence[Row], value: Value, same: Sequence[str] = SAME) -> Interval:
+    """Interval over seeds of the mean difference, first minus second, between paired rows."""
+    means = seed_means(pairs(first, second, same), lambda row, other: read(row, value) - read(other, value))
+    return interval(means, CONFIDENCE)
 
 
 def above(found: Interval, bound: float) -> bool | None:

@@ -7,20 +7,20 @@ import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray
 from patom.defenses.screening import SCORES
-from patom.paper.findings.claim import Claim, Evidence
+from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import (
     Row,
     above,
     both,
-    damage,
+    by_budget,
     experiments,
     grouped,
     number,
     over_seeds,
     settings,
     within,
-)  # fmt: skip
-from patom.results.grid import RankingLine, RankingPanel, Screening
+)
+from patom.results.grid import Claim, RankingLine, RankingPanel, Screening
 from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName
 from patom.results.parts import Interval
@@ -46,19 +46,19 @@ def screening(rows: list[Row]) -> list[Screening]:
 
 def claims(rows: list[Row]) -> list[Claim]:
     """The paper's conclusion proposes to look for malicious tasks by their correlations."""
-    evidence = [
-        _told_by_correlations(f"{name}, {kind}", part)
+    tested = {
+        f"{name}, {kind}": part
         for name, group in experiments(rows, "screening").items()
-        for kind, part in grouped((row for row in group if row["attack"] != "random"), lambda row: row["kind"]).items()
-    ]
+        for kind, part in grouped((row for row in group if row["attack"] != "random"), "kind").items()
+    }
     return [
-        Claim(
+        judged(
             "Strong local correlations give malicious tasks away",
             "proposed",
             "ROC AUC of malicious against honest tasks, ranked by the mean of their three strongest correlations less "
             "the mean of the others, under optimised attacks; the whole interval must lie above 0.5, and that of its "
             "rise over the clean rows above 0.",
-            evidence,
+            evidence(tested, _by_correlations),
         )
     ]
 
@@ -122,8 +122,8 @@ def _order(values: FloatArray, malicious: BoolArray) -> Any:
 
 
 def _entry(name: str, rows: list[Row]) -> Screening:
-    budgets = sorted({float(row["budget"]) for row in rows})
-    several = budgets if len(budgets) > 1 else []
+    budgets = by_budget(rows)
+    several = budgets if len(budgets) > 1 else {}
     columns = ["Ranked by", "ROC AUC", "before the attack", "precision at k", "review effort saved"]
     columns += [f"honest tasks above {ALARM:g}", "before the attack"]
     return Screening(
@@ -131,50 +131,46 @@ def _entry(name: str, rows: list[Row]) -> Screening:
         settings=settings(rows),
         columns=[*columns, *(f"ROC AUC, budget {percent(budget)}" for budget in several)],
         groups=[
-            (_heading(method, part), [_line(part, ranking, several) for ranking in RANKINGS])
-            for method, part in grouped(rows, lambda row: row["method"]).items()
+            (_heading(method, part), [_line(part, ranking, list(several)) for ranking in RANKINGS])
+            for method, part in grouped(rows, "method").items()
         ],
         panels=[
-            RankingPanel(
-                kind=kind,
-                lines=_curves(part),
-                clean=over_seeds(part, lambda row: _auc(row, f"suspicion{_CLEAN}")),
-            )
-            for kind, part in grouped(rows, lambda row: row["kind"]).items()
+            RankingPanel(kind=kind, lines=_curves(part), clean=over_seeds(part, _auc(f"suspicion{_CLEAN}")))
+            for kind, part in grouped(rows, "kind").items()
         ],
     )
 
 
 def _heading(method: str, rows: list[Row]) -> str:
-    """What escapes is of interest where it does harm."""
+    """The attack and its damage: a task that escapes matters where it does harm."""
     words = AttackName.parse(method).words
-    return f"{words}; damage to the targets' test metric {within(over_seeds(rows, damage), percent)}"
+    return f"{words}; damage to the targets' test metric {within(over_seeds(rows, 'damage'), percent)}"
 
 
 def _line(rows: list[Row], ranking: str, budgets: list[float]) -> TableRow:
-    def mean(of: Callable[[FloatArray, BoolArray], float], by: str = ranking) -> Interval:
-        return over_seeds(rows, lambda row: of(*ranked(row, by)))
+    def mean(of: Callable[[FloatArray, BoolArray], float]) -> Interval:
+        return over_seeds(rows, lambda row: of(*ranked(row, ranking)))
 
-    known = (ranking, f"{ranking}{_CLEAN}") if ranking in _SUSPICIONS else ()
-    alarmed = [within(over_seeds(rows, lambda row, by=by: alarms(row, by)), percent) for by in known]  # type: ignore[misc]
+    alarmed = ["", ""]
+    if ranking in _SUSPICIONS:
+        alarmed = [within(over_seeds(rows, _alarms(name)), percent) for name in (ranking, f"{ranking}{_CLEAN}")]
     parts = [[row for row in rows if row["budget"] == budget] for budget in budgets]
     return TableRow.of(
         RANKINGS[ranking],
         within(mean(roc_auc), two_digits),
-        within(mean(roc_auc, f"{ranking}{_CLEAN}"), two_digits),
+        within(over_seeds(rows, _auc(f"{ranking}{_CLEAN}")), two_digits),
         within(mean(precision), percent),
         within(mean(effort_saved), percent),
-        *(alarmed or ["", ""]),
-        *(within(over_seeds(part, lambda row: _auc(row, ranking)), two_digits) for part in parts),
+        *alarmed,
+        *(within(over_seeds(part, _auc(ranking)), two_digits) for part in parts),
     )
 
 
 def _curves(rows: list[Row]) -> list[RankingLine]:
-    """ROC AUC against budget: the suspicion under each attack, the scores under the others than random rows."""
+    """ROC AUC against budget: the suspicion under each attack, the scores under all attacks but random rows."""
     optimised = [row for row in rows if row["attack"] != "random"] or rows
     lines: list[tuple[AttackName | None, str, list[Row]]] = [
-        (AttackName.parse(method), "suspicion", part)
-        for method, part in grouped(rows, lambda row: row["method"]).items()
+        (AttackName.parse(method), "suspicion", part) for method, part in grouped(rows, "method").items()
     ]
     lines += [(None, ranking, optimised) for ranking in RANKINGS if ranking.startswith("score_")]
     return [
@@ -182,21 +178,24 @@ def _curves(rows: list[Row]) -> list[RankingLine]:
             ranking=ranking,
             attack=name,
             label=f"{RANKINGS[ranking]}, {name.method}" if name else RANKINGS[ranking],
-            budgets=list(by_budget),
-            auc=[over_seeds(at, lambda row, by=ranking: _auc(row, by)) for at in by_budget.values()],  # type: ignore[misc]
+            budgets=list(by_budget(part)),
+            auc=[over_seeds(at, _auc(ranking)) for at in by_budget(part).values()],
         )
         for name, ranking, part in lines
-        for by_budget in [grouped(sorted(part, key=lambda row: float(row["budget"])), lambda row: row["budget"])]
     ]
 
 
-def _told_by_correlations(setting: str, rows: list[Row]) -> Evidence:
-    name = "score_correlation"
-    found, clean = (over_seeds(rows, lambda row, by=by: _auc(row, by)) for by in (name, name + _CLEAN))  # type: ignore[misc]
-    gain = over_seeds(rows, lambda row: _auc(row, name) - _auc(row, name + _CLEAN))
+def _by_correlations(rows: list[Row]) -> Answer:
+    after, before = _auc("score_correlation"), _auc(f"score_correlation{_CLEAN}")
+    found, clean = over_seeds(rows, after), over_seeds(rows, before)
+    gain = over_seeds(rows, lambda row: after(row) - before(row))
     value = f"ROC AUC {within(found, two_digits)}, clean {within(clean, two_digits)}"
-    return Evidence(setting, value, both(above(found, 0.5), above(gain, 0.0)))
+    return value, both(above(found, 0.5), above(gain, 0.0))
 
 
-def _auc(row: Row, ranking: str) -> float:
-    return roc_auc(*ranked(row, ranking))
+def _auc(ranking: str) -> Callable[[Row], float]:
+    return lambda row: roc_auc(*ranked(row, ranking))
+
+
+def _alarms(ranking: str) -> Callable[[Row], float]:
+    return lambda row: alarms(row, ranking)
