@@ -13,12 +13,9 @@ class LongTable(NamedTuple):
 
     Parameters
     ----------
-    X : array of shape (n, d), float64
-        Features, without the constant.
-    y : array of shape (n,)
-        Targets: numbers for a regression, any labels for a classification.
-    task : array of shape (n,)
-        The label of the task that owns each row.
+    X : (n, d) features, without the constant.
+    y : (n,) targets: numbers for a regression, any labels for a classification.
+    task : (n,) the label of the task that each row belongs to.
 
     Examples
     --------
@@ -50,33 +47,22 @@ class Dataset:
 
     Parameters
     ----------
-    name : str
-        Short name, as on the command line and in file names.
-    kind : {"regression", "classification"}
-        What the target is; a classification's is -1 or +1.
-    train, test : LongTable
-        Disjoint rows with the same d features.
-    feature_names : tuple of str
-        The d names of the columns of ``X``.
-    task_name, target_name : str
-        What a task and a target are, in the words of the data ("digit", "torque").
-    description : str
-        A paragraph for readers: where the rows come from and what was done to them.
-    source : str, default ""
-        Citation or address of the origin.
-    feature_scale : float, default 1.0
-        The features were divided by this number; multiply by it to return to the original units.
-    files : mapping of str to str, default empty
-        The files that the rows were read from: name relative to the data home, and sha256 of the bytes that were
+    name : short name, as on the command line and in file names.
+    kind : what the target is; a classification's is -1 or +1.
+    train, test : disjoint rows with the same d features.
+    feature_names : the d names of the columns of ``X``.
+    task_name, target_name : what a task and a target are, in the words of the data ("digit", "torque").
+    description : a paragraph for readers: where the rows come from and what was done to them.
+    source : citation or address of the origin.
+    feature_scale : the features were divided by this number; multiply by it to return to the original units.
+    files : the files that the rows were read from: name relative to the data home, and sha256 of the bytes that were
         read (of a gzip file, of what it holds). Empty for embedded and generated data.
-    weights : array of shape (m, d + 1), optional
-        The true weights of generated data, tasks in sorted order of their labels, the intercept last.
+    weights : (m, d + 1) true weights of generated data, tasks in sorted order of their labels, the intercept last.
 
     Raises
     ------
     ValueError
-        When the tables, ``feature_names`` and ``weights`` disagree on the number of features, or ``kind`` is
-        unknown.
+        The tables, ``feature_names`` and ``weights`` disagree on the number of features, or ``kind`` is unknown.
 
     Examples
     --------

@@ -11,10 +11,10 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from patom.core.arrays import AnyArray, IntArray
+from patom.datasets.convert import one_vs_rest
 from patom.datasets.dataset import Dataset, LongTable, check_count
 from patom.datasets.fetch import data_home as choose_home
 from patom.datasets.fetch import read_file, require
-from patom.datasets.one_vs_rest import one_vs_rest
 from patom.datasets.scaling import divide_by_largest_norm
 from patom.datasets.sources import SOURCES
 
@@ -40,16 +40,12 @@ def load_mnist(
 
     Parameters
     ----------
-    n_components : int or None, default 128
-        Principal components, 1 to 784; None keeps the 784 grey values, 0 to 255.
-    n_positive, n_negative : int, default 300
-        Rows of the digit and of the others for each task, drawn without replacement; of either table.
-    random_state : int or numpy Generator, default 0
-        Source of the draws; the same int gives the same ones.
-    scaled : bool, default True
-        Divide all features by the largest Euclidean norm of a training row, as the paper does.
-    data_home : path, optional
-        Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+    n_components : principal components, 1 to 784; None keeps the 784 grey values, 0 to 255.
+    n_positive, n_negative : rows of the digit and of the others for each task, drawn without replacement, in each of
+        the two tables.
+    random_state : source of the draws; the same int gives the same rows.
+    scaled : divide all features by the largest Euclidean norm of a training row, as the paper does.
+    data_home : where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
 
     Returns
     -------
