@@ -1,17 +1,15 @@
 """The data home: files that are there and right are read, others are fetched, checked and only then put in place.
 
-A fetch writes to a hidden part file beside its target, from where an earlier fetch was cut off. The complete part goes
-to pooch, which compares its sha256 with the published one and renames it, or removes it: whatever happens, an existing
-file stays until a right one replaces it.
+A fetch writes to a hidden part file beside its target, and continues one that was cut off. The complete part is renamed
+if its sha256 is the published one, and else removed: whatever happens, an existing file stays until a right one
+replaces it.
 """
 
 import errno
 import gzip
 import hashlib
-import logging
 import os
 import socket
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,20 +43,10 @@ class FileState(Enum):
 
 
 def data_home(path: str | Path | None = None) -> Path:
-    """Choose the folder that keeps fetched data.
+    """The absolute path of the folder that keeps fetched data, which need not exist.
 
-    Parameters
-    ----------
-    path : path, optional
-        Default: the environment variable PATOM_DATA_HOME, else the user's cache folder.
+    It is ``path``, by default the environment variable PATOM_DATA_HOME, else the user's cache folder.
 
-    Returns
-    -------
-    Path
-        Absolute; it need not exist.
-
-    Examples
-    --------
     >>> data_home("/data/sets")
     PosixPath('/data/sets')
     """
@@ -67,25 +55,10 @@ def data_home(path: str | Path | None = None) -> Path:
 
 
 def verify(source: Source, home: Path) -> dict[str, FileState]:
-    """Look at every file of a data set, without a network and without writing.
+    """The state of every file of a data set, by name, without a network and without writing.
 
-    Parameters
-    ----------
-    source : Source
-    home : Path
+    Costs reading and hashing what is in the data home; OSError if a file can't be read.
 
-    Returns
-    -------
-    dict
-        State by file name. Costs reading and hashing what is there.
-
-    Raises
-    ------
-    OSError
-        A file can't be read.
-
-    Examples
-    --------
     >>> from patom.datasets.sources import SOURCES
     >>> verify(SOURCES["landmine"], Path("/nowhere"))["landmine/LandmineData.mat"].value
     'The file is not there.'
@@ -94,7 +67,7 @@ def verify(source: Source, home: Path) -> dict[str, FileState]:
 
 
 def file_state(file: RemoteFile, home: Path) -> FileState:
-    """Look at one file, as `verify` does."""
+    """The state of one file, as `verify` has it."""
     path = home / file.name
     if not path.exists():
         return FileState.MISSING
@@ -102,17 +75,10 @@ def file_state(file: RemoteFile, home: Path) -> FileState:
 
 
 def require(file: RemoteFile, home: Path, *, progress: Progress | None = None) -> Path:
-    """Make sure that a file is in the data home, fetching it if it is missing or wrong.
+    """Make sure that a file is in the data home, fetching it if it is missing or wrong; returns its path.
 
     Takes, raises and costs what `read_file` does.
 
-    Returns
-    -------
-    Path
-        Of the right file.
-
-    Examples
-    --------
     >>> require(SOURCES["landmine"].files[0], data_home())  # doctest: +SKIP
     PosixPath('/home/user/.cache/patom/landmine/LandmineData.mat')
     """
@@ -127,11 +93,9 @@ def read_file(file: RemoteFile, home: Path, *, progress: Progress | None = None)
 
     Parameters
     ----------
-    file : RemoteFile
-    home : Path
-        The data home, created if need be.
-    progress : callable, optional
-        Called with (bytes done, bytes in all) after every block of a fetch.
+    file : what to read.
+    home : the data home, created if need be.
+    progress : called with (bytes done, bytes in all) after every block of a fetch.
 
     Returns
     -------
@@ -221,111 +185,74 @@ def _one_at_a_time(file: RemoteFile, path: Path) -> Iterator[None]:
 
 
 def _fetch(file: RemoteFile, path: Path, progress: Progress | None) -> None:
-    download = ResumingDownloader(path.with_name(f".{path.name}.part"), file.size, progress)
-
-    def retrieve() -> None:
-        pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=path.name, path=path.parent, downloader=download)
-
+    part = path.with_name(f".{path.name}.part")
     try:
-        with _quiet(pooch.get_logger()):
-            try:
-                retrieve()
-            except ValueError:
-                if not download.resumed:
-                    raise
-                retrieve()  # the part belonged to another file; pooch has removed it, so this begins at the start
+        _complete(file, part, progress)
+        os.replace(part, path)
     except (OSError, ValueError) as error:
-        what, remedy = explain(error, file, download)
+        what, remedy = explain(error, file, part)
         place = f"or put the file with sha256 {file.sha256} at {path} yourself"
         raise OSError(f"{file.name} could not be fetched from {file.url}: {what}; {remedy}, {place}.") from error
 
 
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Drop what this thread logs; the logger's level is not changed, as other threads and callers may use it."""
-    here = threading.get_ident()
+def _complete(file: RemoteFile, part: Path, progress: Progress | None) -> None:
+    """Fetch what the part lacks; begin again where the server cannot continue it or it belongs to another file.
 
-    def others(record: logging.LogRecord) -> bool:
-        return record.thread != here
-
-    logger.addFilter(others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(others)
-
-
-class ResumingDownloader:
-    """Fetch to a part file, from where an earlier fetch was cut off; pooch calls it and then checks the sum.
-
-    The part is kept when the fetch is cut off, and moved to pooch's file when it is complete. ``size`` is the expected
-    number of bytes, for a server that does not send it.
+    ValueError if all bytes came and have another sha256: they are removed.
     """
-
-    def __init__(self, part: Path, size: int, progress: Progress | None = None) -> None:
-        self.part, self.total, self.progress = part, size, progress
-        self.resumed = False
-
-    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
-        """Fetch ``url`` and move it to ``output_file``."""
-        with self._request(url, self.part.stat().st_size if self.part.exists() else 0) as response:
-            self.resumed = response.status_code == requests.codes.partial_content
-            with open(self.part, "ab" if self.resumed else "wb") as file:
-                done = file.tell()
-                headers = response.headers
-                if "Content-Length" in headers and headers.get("Content-Encoding", "identity") == "identity":
-                    self.total = done + int(headers["Content-Length"])
-                for block in response.iter_content(BLOCK):
-                    file.write(block)
-                    done += len(block)
-                    if self.progress is not None:
-                        self.progress(done, self.total)
-                file.flush()
-                os.fsync(file.fileno())
-        if done < self.total:
-            raise requests.exceptions.ChunkedEncodingError("fewer bytes than announced")
-        os.replace(self.part, output_file)
-
-    def _request(self, url: str, offset: int) -> requests.Response:
-        """Request the missing bytes, or all of them if the server cannot continue from there."""
-        headers = {"Accept-Encoding": "identity"}  # a fetch cannot be continued where a host compresses what it sends
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-        response = requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS))
-        unusable = response.status_code == requests.codes.requested_range_not_satisfiable or (
-            response.status_code == requests.codes.partial_content
-            and not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
-        )
-        if offset and unusable:
-            response.close()
-            return self._request(url, 0)
-        if not response.ok:
-            response.close()
-        response.raise_for_status()
-        return response
+    offset = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # a fetch cannot be continued where a host compresses what it sends
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    with requests.get(file.url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+        continued = offset > 0 and response.status_code == requests.codes.partial_content
+        there = response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
+        refused = offset > 0 and response.status_code == requests.codes.requested_range_not_satisfiable
+        if not (refused or (continued and not there)):
+            response.raise_for_status()
+            _append(response, part, offset if continued else 0, file.size, progress)
+            if pooch.file_hash(part) == file.sha256:
+                return
+    part.unlink()
+    if not (refused or continued):
+        raise ValueError("another sha256")
+    _complete(file, part, progress)
 
 
-def explain(error: Exception, file: RemoteFile, download: ResumingDownloader) -> tuple[str, str]:
+def _append(response: requests.Response, part: Path, done: int, total: int, progress: Progress | None) -> None:
+    """Write an answer to the part, after the bytes that it holds; ``total`` is for a server that sends no length."""
+    headers = response.headers
+    if "Content-Length" in headers and headers.get("Content-Encoding", "identity") == "identity":
+        total = done + int(headers["Content-Length"])
+    with open(part, "ab" if done else "wb") as file:
+        for block in response.iter_content(BLOCK):
+            file.write(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, total)
+        file.flush()
+        os.fsync(file.fileno())
+    if done < total:
+        raise requests.exceptions.ChunkedEncodingError("fewer bytes than announced")
+
+
+def explain(error: Exception, file: RemoteFile, part: Path) -> tuple[str, str]:
     """The words for a fetch that failed: what went wrong, and what to do about it.
 
     >>> file = RemoteFile("a/b.mat", "http://localhost/b.mat", "00", 1)
-    >>> explain(requests.Timeout(), file, ResumingDownloader(Path("/data/a/.b.mat.part"), 1))[0]
-    'the connection was cut off or silent, with 0 of 1 bytes there'
+    >>> explain(requests.Timeout(), file, Path("/data/a/.b.mat.part"))
+    ('the connection was cut off or silent, with 0 of 1 bytes there', 'try again to fetch the rest')
     """
     causes = list(_chain(error))
-    kept = download.part.stat().st_size if download.part.is_file() else 0
-    answer: Any = getattr(error, "response", None)
-    if isinstance(error, requests.HTTPError) and answer is not None:
-        found = f"the server answered {answer.status_code} {answer.reason}", "try again later"
+    there = f"with {part.stat().st_size if part.is_file() else 0:,} of {file.size:,} bytes there"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        found = f"the server answered {error.response.status_code} {error.response.reason}", "try again later"
     elif any(isinstance(cause, socket.gaierror) for cause in causes):
         found = "its host's name could not be looked up", "check the network"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         found = "the connection was refused", "check the network or try again later"
     elif isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError):
-        found = (
-            f"the connection was cut off or silent, with {kept:,} of {download.total:,} bytes there",
-            "try again to fetch the rest",
-        )
+        found = f"the connection was cut off or silent, {there}", "try again to fetch the rest"
     elif isinstance(error, requests.RequestException):
         found = " ".join(str(error).split()), "check the address and the network"
     elif isinstance(error, ValueError):
@@ -334,9 +261,9 @@ def explain(error: Exception, file: RemoteFile, download: ResumingDownloader) ->
             "try again in case something on the way changed them",
         )
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        found = f"the disk is full with {kept:,} of {download.total:,} bytes there", "make room and try again"
+        found = f"the disk is full {there}", "make room and try again"
     else:
-        found = f"{download.part.parent} can't be written ({getattr(error, 'strerror', None) or error})", "change that"
+        found = f"{part.parent} can't be written ({getattr(error, 'strerror', None) or error})", "change that"
     return found
 
 

@@ -11,16 +11,11 @@ class RemoteFile:
 
     Parameters
     ----------
-    name : str
-        Where it is kept, relative to the data home, with forward slashes.
-    url : str
-        Where it is fetched from.
-    sha256 : str
-        Of the bytes at ``url``.
-    size : int
-        Number of bytes at ``url``.
-    unpacked_sha256 : str, optional
-        For a gzip file, of what it holds: a copy that was compressed again is as good as the published one.
+    name : where it is kept, relative to the data home, with forward slashes.
+    url : where it is fetched from.
+    sha256, size : of the bytes at ``url``.
+    unpacked_sha256 : for a gzip file, of what it holds: a copy that was compressed again is as good as the published
+        one.
 
     Examples
     --------
@@ -46,15 +41,11 @@ class Source:
 
     Parameters
     ----------
-    name : str
-        As on the command line.
-    title : str
-        What it is, in a few words.
-    files : tuple of RemoteFile
-    origin : str
-        Who made it and where it was published.
-    terms : str
-        One sentence on what its makers allow.
+    name : as on the command line.
+    title : what it is, in a few words.
+    files : what is fetched.
+    origin : who made it and where it was published.
+    terms : one sentence on what its makers allow.
 
     Examples
     --------
@@ -93,23 +84,24 @@ _LANDMINE = Source(
 )
 
 _GPML = "https://gaussianprocess.org/gpml/data"
-SARCOS_TRAIN = RemoteFile(
-    name="sarcos/sarcos_inv.mat",
-    url=f"{_GPML}/sarcos_inv.mat",
-    # from a public audit of the file; not computed again when this was written, unlike all the others
-    sha256="b8a249733253ba6097372fedee7696833fcf30de42037d5b4a7227f21a6d1d97",
-    size=9_964_616,
-)
-SARCOS_TEST = RemoteFile(
-    name="sarcos/sarcos_inv_test.mat",
-    url=f"{_GPML}/sarcos_inv_test.mat",
-    sha256="161a59b5c3b4f4b404584323f181607b2acbe620eb134dc720760dc3f38f5cec",
-    size=996_776,
-)
 _SARCOS = Source(
     name="sarcos",
     title="Inverse dynamics of the SARCOS robot arm: 7 torques, 21 features, 44,484 + 4,449 rows",
-    files=(SARCOS_TRAIN, SARCOS_TEST),
+    files=(
+        RemoteFile(
+            name="sarcos/sarcos_inv.mat",
+            url=f"{_GPML}/sarcos_inv.mat",
+            # from a public audit of the file; not computed again when this was written, unlike all the others
+            sha256="b8a249733253ba6097372fedee7696833fcf30de42037d5b4a7227f21a6d1d97",
+            size=9_964_616,
+        ),
+        RemoteFile(
+            name="sarcos/sarcos_inv_test.mat",
+            url=f"{_GPML}/sarcos_inv_test.mat",
+            sha256="161a59b5c3b4f4b404584323f181607b2acbe620eb134dc720760dc3f38f5cec",
+            size=996_776,
+        ),
+    ),
     origin="S. Vijayakumar and S. Schaal, Locally weighted projection regression, ICML 2000; as published with "
     "C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (2006), "
     "https://gaussianprocess.org/gpml/data/",
