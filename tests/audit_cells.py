@@ -10,6 +10,11 @@ def cell_of(purpose, attack, *arguments, **settings):
     return Cell(Purpose(purpose), AttackName.parse(attack), *arguments, **settings)
 
 
+def splits_of(data):
+    """The splits of all replicates."""
+    return [data.of_replicate(replicate) for replicate in range(len(data.draws))]
+
+
 def answers_of(model, data):
     """Predictions, or margins, of the test rows."""
-    return decide(model, data.kind, data.X_test, data.task_test)
+    return decide(model, data.kind, data.test)

@@ -10,7 +10,8 @@ from audit_cells import answers_of, cell_of
 from patom import MTRLClassifier, MTRLRegressor
 from patom.attacks import PATOM, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, table_data
-from patom.audit.cells import clean_decision, correlations, run_cell, victim
+from patom.audit.cells import clean_decision, run_cell, victim
+from patom.audit.summary import moment
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 
@@ -124,7 +125,8 @@ def test_iterations_left_out_are_the_attacks_own(make_table, attack, iterations,
 def test_relationships_are_those_of_the_attacked_model(data, quick):
     model = victim(data, quick, 0.01, 0.01)
     trial = attack_with(data, quick, cell_of("relationships", "ascent-hybrid", (0,), (0, 1, 2), 0.3, 0))
-    found, found_spectrum = correlations(trial.model, (0, 2))
+    told = moment(trial.model, (0, 2))
+    found, found_spectrum = np.array(told.correlation), np.array(told.spectrum)
     poisoned = trial.result.combine(data.X_train, data.y_train, data.task_train)
     again = model.fit(poisoned.X, poisoned.y, task=poisoned.task)
     np.testing.assert_allclose(found, again.task_correlation_[np.ix_([0, 2], [0, 2])], atol=1e-5)
@@ -132,9 +134,9 @@ def test_relationships_are_those_of_the_attacked_model(data, quick):
     assert found_spectrum.sum() == pytest.approx(1.0)
     assert (np.diff(found_spectrum) <= 0).all()
     assert np.diag(found).tolist() == [1.0, 1.0]
-    correlation, spectrum = correlations(again, (0, 2))
-    np.testing.assert_allclose(correlation, found, atol=1e-5)
-    np.testing.assert_allclose(spectrum, found_spectrum, atol=1e-6)
+    refitted = moment(again, (0, 2))
+    np.testing.assert_allclose(refitted.correlation, found, atol=1e-5)
+    np.testing.assert_allclose(refitted.spectrum, found_spectrum, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "loss", "estimator"), [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from patom.audit import digits_data, table_data
-from patom.audit.data import LEAST_TEST_ROWS
+from patom.evaluate.measure import LEAST_TEST_ROWS
+from patom.results.audit import Sample
 
 KINDS = ("regression", "classification")
 
@@ -24,7 +25,7 @@ def test_every_row_is_for_training_or_for_testing(make_table, kind):
     assert not train & test
     assert train | test == {tuple(row) for row in table.X.round(6).tolist()}
     assert len(test) == pytest.approx(0.3 * 90, abs=1)
-    assert (data.about["n_rows"], data.about["n_train"], data.about["n_test"]) == (90, len(train), len(test))
+    assert (data.about.n_rows, data.about.n_train, data.about.n_test) == (90, len(train), len(test))
 
 
 def test_no_image_of_the_digits_is_in_both_parts():
@@ -59,8 +60,8 @@ def test_constant_features_are_left_out_and_said(make_table):
     table = replace(table, X=np.column_stack([table.X, np.full(table.y.size, 4.0)]), features=(*table.features, "flat"))
     data = table_data(table)
     assert data.X_train.shape[1] == 3
-    assert data.about["notes"] == ["Features that are constant over the training rows were left out: flat."]
-    assert (data.about["n_features"], data.about["constant_features"]) == (3, ["flat"])
+    assert data.about.notes == ["Features that are constant over the training rows were left out: flat."]
+    assert (data.about.n_features, data.about.constant_features) == (3, ["flat"])
     np.testing.assert_array_equal(data.scaling.features_back(data.X_test)[:, 3], 4.0)
 
 
@@ -76,15 +77,15 @@ def test_the_test_fraction_is_a_fraction(make_table, fraction, error):
 def test_a_large_table_is_sampled_from_every_task(make_table, kind):
     table = make_table(kind, sizes=(400, 200, 100))
     data = table_data(table, max_rows=100)
-    assert data.about["n_rows"] == pytest.approx(100, abs=1)
+    assert data.about.n_rows == pytest.approx(100, abs=1)
     assert data.tasks.tolist() == ["t0", "t1", "t2"]
     counts = data.counts + np.bincount(data.task_test)
     np.testing.assert_allclose(counts, [57, 29, 14], atol=2)
-    assert data.about["notes"] == [
-        f"A random sample was audited: {data.about['n_rows']} of 700 rows (rows of every task); max_rows sets its size."
+    assert data.about.notes == [
+        f"A random sample was audited: {data.about.n_rows} of 700 rows (rows of every task); max_rows sets its size."
     ]
-    assert data.about["sample"] == {"rows": data.about["n_rows"], "of_rows": 700, "tasks": 3, "of_tasks": 3}
-    assert table_data(table).about["sample"] is None
+    assert data.about.sample == Sample(rows=data.about.n_rows, of_rows=700, tasks=3, of_tasks=3)
+    assert table_data(table).about.sample is None
     assert rows(data, "train") | rows(data, "test") <= {tuple(row) for row in table.X.round(6).tolist()}
 
 
@@ -104,7 +105,7 @@ def test_many_tasks_are_sampled_as_tasks_the_ones_kept_first(make_table):
     assert {"t7", "t31"} <= set(data.tasks.tolist())
     counts = data.counts + np.bincount(data.task_test)
     assert counts.tolist() == [20] * 10  # no task is cut below 20 rows or takes the place of others
-    assert "of 10 of 40 tasks" in data.about["notes"][0]
+    assert "of 10 of 40 tasks" in data.about.notes[0]
     assert table_data(table, max_rows=200, seed=1).tasks.tolist() != data.tasks.tolist()
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audit_cells import splits_of
 
 from patom.audit import AuditSettings, digits_data, run_audit, table_data
 from patom.audit.draws import drawn, task_sets
@@ -31,52 +32,54 @@ def test_no_half_comes_again_before_all_have_come(make_table, n_tasks, halves, s
 
 def test_each_seed_has_test_rows_of_its_own(data):
     found = drawn(data, AuditSettings(n_seeds=4))
-    assert len(found.splits) == 4
-    np.testing.assert_array_equal(found.of_seed(0).X_test, data.X_test)
-    tests = [{tuple(row) for row in each.scaling.features_back(each.X_test).round(6)} for each in found.splits]
+    assert len(splits_of(found)) == 4
+    np.testing.assert_array_equal(found.of_replicate(0).X_test, data.X_test)
+    tests = [{tuple(row) for row in each.scaling.features_back(each.X_test).round(6)} for each in splits_of(found)]
     for i in range(4):
         for j in range(i):
             assert tests[i] != tests[j]
-    assert [(each.numbers, each.again) for each in found.splits] == [((), None)] * 4  # what a worker gets is one split
+    assert [(each.draws, each.again) for each in splits_of(found)] == [
+        ((), None)
+    ] * 4  # what a worker gets is one split
 
 
 def test_draws_do_not_depend_on_how_many_there_are(data):
     few, many = (drawn(data, AuditSettings(n_seeds=n_seeds)) for n_seeds in (2, 6))
-    np.testing.assert_array_equal(few.of_seed(1).X_test, many.of_seed(1).X_test)
+    np.testing.assert_array_equal(few.of_replicate(1).X_test, many.of_replicate(1).X_test)
     assert task_sets(data, AuditSettings(n_seeds=2), 1) == task_sets(data, AuditSettings(n_seeds=6), 1)
 
 
 def test_the_digits_are_split_anew_too():
     found = drawn(digits_data(), AuditSettings(n_seeds=2))
-    first, second = ({tuple(row) for row in each.X_test.round(6).tolist()} for each in found.splits)
+    first, second = ({tuple(row) for row in each.X_test.round(6).tolist()} for each in splits_of(found))
     assert len(first - second) > 300
 
 
 def test_seeds_without_a_draw_of_their_own_are_left_out(data):
     alone = replace(data, again=None)  # rows that are not at hand to be split again
     halves = drawn(alone, AuditSettings(n_seeds=5))
-    assert len(halves.splits) == 3
+    assert len(splits_of(halves)) == 3
     named = drawn(alone, AuditSettings(n_seeds=5, targets=("t1",)))
-    assert len(named.splits) == 1
+    assert len(splits_of(named)) == 1
 
 
 def test_a_table_that_can_be_split_in_few_ways_gives_each_once(make_table):
     table = make_table(sizes=(2, 2), d=2)
     data = table_data(table, test_fraction=0.5)
     found = drawn(data, AuditSettings(n_seeds=20, targets=("t0",)))
-    tests = {tuple(np.sort(each.scaling.features_back(each.X_test)[:, 0]).round(6)) for each in found.splits}
-    assert len(tests) == len(found.splits) <= 4  # of either task's two rows one is held out
+    tests = {tuple(np.sort(each.scaling.features_back(each.X_test)[:, 0]).round(6)) for each in splits_of(found)}
+    assert len(tests) == len(splits_of(found)) <= 4  # of either task's two rows one is held out
 
 
 def test_splits_that_cannot_be_scaled_are_drawn_again(data):
-    def again(number):
-        if number % 2:
+    def again(draw):
+        if draw % 2:
             raise ValueError("The target is constant over the training rows, so there is nothing to learn.")
-        return data.again(number)
+        return data.again(draw)
 
     found = drawn(replace(data, again=again), AuditSettings(n_seeds=3))
-    np.testing.assert_array_equal(found.of_seed(1).X_test, data.again(2).X_test)
-    assert len(found.splits) == 3
+    np.testing.assert_array_equal(found.of_replicate(1).X_test, data.again(2).X_test)
+    assert len(splits_of(found)) == 3
 
 
 @pytest.mark.slow

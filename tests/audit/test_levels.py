@@ -15,9 +15,9 @@ def curve(low, mean, high, clean=SURE, *, label="optimised, direct", budget=0.3,
     return Point(**named, clean=clean, metric=None, damage=damage)
 
 
-def covered(kind="direct", budget=0.3, reached=5, least=1.0, injecting=5):
+def covered(reach="direct", budget=0.3, reached=5, least=1.0, injecting=5):
     return Coverage(
-        kind=kind, budget=budget, n_seeds=5, n_injecting=injecting, rows=[reached, reached],
+        reach=reach, budget=budget, n_seeds=5, n_injecting=injecting, rows=[reached, reached],
         tasks=[5, 5], reached=[reached, reached], share=budget, least_reached=least,
     )  # fmt: skip
 

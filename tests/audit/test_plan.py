@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from patom.audit import AuditSettings, table_data
-from patom.audit.coverage import coverage, reaches, thin
-from patom.audit.plan import budget_notes, budgets, exposure_budget, plan, shown_tasks, task_sets
+from patom.audit.coverage import allowances, coverage, thin
+from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks, task_sets
+from patom.audit.summary import budget_notes
 from patom.results.methods import Method
 
 
@@ -174,8 +175,8 @@ def test_budgets_that_inject_the_same_rows_everywhere_are_one(make_table):
         "A budget of 30 % comes to the same rows as 20 % in all attacking tasks, so it was not run.",
         "Left out of the usual budgets, as they come to no rows or few in tasks of this size: 5 %, 10 %.",
     ]
-    (direct, indirect) = coverage(reaches(data, settings, budgets(data, settings)))
-    assert (direct.kind, indirect.kind) == ("direct", "indirect")
+    (direct, indirect) = coverage(allowances(data, settings, budgets(data, settings)))
+    assert (direct.reach, indirect.reach) == ("direct", "indirect")
     assert direct.rows == [20, 20]
     assert direct.share == pytest.approx(0.18, abs=0.005)
     assert thin([direct, indirect]) == ""
@@ -190,8 +191,8 @@ def test_budgets_are_one_only_if_they_are_in_every_seed(make_table):
 def test_attacks_without_a_row_are_told(make_table):
     data = table_data(make_table(sizes=[20] * 9 + [40]))
     settings = AuditSettings(n_seeds=3, budgets=(0.05,), targets=("t0", "t1", "t2", "t3", "t4"))
-    told = coverage(reaches(data, settings, (0.05,)))
-    assert [(each.kind, each.rows, each.reached, each.n_injecting) for each in told] == [
+    told = coverage(allowances(data, settings, (0.05,)))
+    assert [(each.reach, each.rows, each.reached, each.n_injecting) for each in told] == [
         ("direct", [0, 0], [0, 0], 0), ("indirect", [1, 1], [1, 1], 3),
     ]  # fmt: skip
     assert "direct attacks have a row for 0 of 5 attacking tasks and indirect attacks have a row for 1 of 5" in thin(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from patom.audit.levels import COST_LIMIT, Recommendation, objection, recommended
+from patom.audit.levels import COST_LIMIT, objection, recommended
 from patom.results.audit import Remedy
 from patom.results.parts import Interval
 
@@ -41,14 +41,14 @@ def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4,
 def test_what_speaks_against_a_defense(changes, metric, against):
     found = remedy(**changes, metric=metric)
     assert found.objection == against
-    assert recommended([found]).recommended == (None if against else "A")
+    assert recommended([found])[0] == (None if against else "A")
 
 
 def test_the_best_of_those_that_nothing_speaks_against_is_recommended():
     dear = remedy("dear", off=(0.85, 0.9, 0.95), cost=(0.2, 0.24, 0.28))
     chance = remedy("chance", off=(-0.2, 0.8, 1.8))
     found = recommended([dear, remedy("good"), remedy("better", off=(0.6, 0.7, 0.8)), chance])
-    assert found == Recommendation(
+    assert found == (
         "better",
         'Of the defenses tried, "better" helps most: it keeps off 70 % (60 % to 80 %) of the damage by an '
         "attacker who knows it, at a cost of 1.0 % on clean rows.",
@@ -58,10 +58,10 @@ def test_the_best_of_those_that_nothing_speaks_against_is_recommended():
 
 def test_where_nothing_helps_each_reason_is_told_once():
     chance, dear = remedy(off=(-3.16, 0.23, 3.62)), remedy(cost=(0.2, 0.24, 0.28))
-    assert recommended([chance, dear, chance, chance]).reason == (
+    assert recommended([chance, dear, chance, chance])[1] == (
         "None of the 4 defenses tried can be recommended: for 3, the interval of what is kept off holds zero; for 1, "
         "the cost on clean rows passes 10 %."
     )
-    assert recommended([chance, chance]).reason == (
+    assert recommended([chance, chance])[1] == (
         "None of the 2 defenses tried can be recommended: for each, the interval of what is kept off holds zero."
     )

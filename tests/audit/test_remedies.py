@@ -9,9 +9,10 @@ from sklearn.base import clone
 from patom import Ball, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.draws import drawn
-from patom.audit.levels import COST_LIMIT, Recommendation, objection, recommended
+from patom.audit.levels import COST_LIMIT, objection, recommended
 from patom.audit.plan import plan
 from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
+from patom.audit.work import Work
 from patom.defenses import Clip
 from patom.intervals import kept_off
 from patom.models.lambda_grid import WEAKER
@@ -53,7 +54,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
     metric = "euclidean" if data.kind == "classification" else "whitened"
     clip = Clip(metric=metric).keep(data.X_train, data.y_train, data.task_train).X
     for entry in told["remedies"]:
-        model, losses = clone(steps_of(pasted(entry["code"], data.of_seed(0)))["sanitised"]), []
+        model, losses = clone(steps_of(pasted(entry["code"], data.of_replicate(0)))["sanitised"]), []
         if "pulled in" in entry["label"]:
             middle = np.median(data.X_train, axis=0)
             shorter = np.square(clip - middle).sum() / np.square(data.X_train - middle).sum()
@@ -63,7 +64,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
         for cell in plan(data, SETTINGS):
             if cell.purpose != "curve" or (str(cell.attack), cell.budget) != (told["attack"], told["budget"]):
                 continue
-            split = data.of_seed(cell.replicate)
+            split = data.of_replicate(cell.replicate)
             rows = (split.X_train, split.y_train)
             threat = ThreatModel(cell.targets, cell.attackers, cell.budget, Ball(1.0))
             attack = ProjectedAscent(n_starts=1, optimise_labels=True, max_iter=3)
@@ -103,7 +104,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
 def test_lambdas_are_chosen_on_the_clipped_rows(data):
     given = replace(SETTINGS, lambda_1=None, lambda_2=None, budgets=(0.2,), n_seeds=1)
     (first, *_) = run_audit(data, given).report["remedies"]["remedies"]
-    model = steps_of(pasted(first["code"], data.of_seed(0)))["sanitised"]
+    model = steps_of(pasted(first["code"], data.of_replicate(0)))["sanitised"]
     assert model.estimator.lambda_1 in (*WEAKER, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -123,7 +124,7 @@ def test_the_lines_run_as_pasted_on_raw_rows_and_give_the_reports_clean_metric(m
     for entry in told["remedies"]:
         scores = []
         for cell in faced:
-            split = data.of_seed(cell.replicate)
+            split = data.of_replicate(cell.replicate)
             aimed = np.isin(np.arange(3), cell.targets)
             scores.append(split.score(answers(pasted(entry["code"], split), split), aimed))
         assert entry["clean"]["mean"] == pytest.approx(np.mean(scores), rel=1e-5)
@@ -134,7 +135,7 @@ def test_the_lines_run_as_pasted_on_raw_rows_and_give_the_reports_clean_metric(m
 def test_the_lines_take_classes_as_the_user_has_them(make_table, names):
     data = drawn(table_data(make_table("classification", sizes=(30, 34, 38), noise=1.0)), SETTINGS)
     first, *_, last = run_audit(data, SETTINGS).report["remedies"]["remedies"]
-    split = data.of_seed(0)
+    split = data.of_replicate(0)
     for entry in (first, last):
         plain = pasted(entry["code"], split)
         rows = {"X": split.scaling.features_back(split.X_train), "task": split.task_train}
@@ -149,7 +150,7 @@ def test_the_report_names_the_one_that_is_recommended(data):
     report = run_audit(data, SETTINGS).report
     told = report["remedies"]
     remedies = Remedies.model_validate(told).remedies
-    assert Recommendation(told["recommended"], told["reason"]) == recommended(remedies)
+    assert (told["recommended"], told["reason"]) == recommended(remedies)
     assert told["cost_limit"] == COST_LIMIT
     assert [one.objection for one in remedies] == [
         objection(one.kept_off, one.cost, one.known, report["model"]["metric"]) for one in remedies
@@ -158,7 +159,7 @@ def test_the_report_names_the_one_that_is_recommended(data):
 
 def test_the_steps_are_counted_where_nothing_could_be_measured(data):
     steps = []
-    found = helped(data, SETTINGS, None, [], None, n_jobs=1, advance=lambda: steps.append(1))
+    found = helped(Work(data, progress=lambda done, _: steps.append(done)), SETTINGS, None, [], None)
     assert found is None
     assert len(steps) == N_REMEDIES * SETTINGS.n_seeds
 

@@ -10,8 +10,8 @@ from patom.audit import AuditSettings, run_audit, table_data
 from patom.audit.cells import clean_decision, run_and_measure, victim
 from patom.audit.draws import drawn
 from patom.audit.plan import plan
-from patom.audit.remedies import refit, retuned
-from patom.audit.selection import select_lambdas
+from patom.audit.selection import refit, retuned, select_lambdas
+from patom.audit.work import Work
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 from patom.metrics import relative_damage
@@ -35,7 +35,7 @@ def test_it_is_the_worst_attack_of_the_curves_with_lambdas_from_the_poisoned_row
     assert len(again["lambdas"]) == SETTINGS.n_seeds
     damages = []
     for seen in _effects(data, report, worst):
-        split = data.of_seed(seen.cell.replicate)
+        split = data.of_replicate(seen.cell.replicate)
         poisoned = seen.trial.result.combine(split.X_train, split.y_train, split.task_train)
         rows = replace(split, X_train=poisoned.X, y_train=poisoned.y, task_train=poisoned.task)
         chosen = select_lambdas(rows, SETTINGS, n_jobs=1, advance=lambda: None)
@@ -60,7 +60,7 @@ def _effects(data, report, worst):
     """The worst attack of the curves, computed again for every seed."""
     model, wanted = _clean(data, report), (worst["attack"], worst["budget"])
     cells = [cell for cell in plan(data, SETTINGS) if (str(cell.attack), cell.budget) == wanted]
-    splits = [(data.of_seed(cell.replicate), cell) for cell in cells if cell.purpose == "curve"]
+    splits = [(data.of_replicate(cell.replicate), cell) for cell in cells if cell.purpose == "curve"]
     return [
         run_and_measure(split, SETTINGS, Victim(model, model), cell, clean_decision(split, model))
         for split, cell in splits
@@ -74,11 +74,11 @@ def test_given_lambdas_are_not_chosen_again(data):
     assert run_audit(data, given).report["retuned"] is None
     named = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.2}
     worst = Point(**named, n_seeds=2, metric=None, damage=None)
-    assert retuned(data, given, [], worst, n_jobs=1, advance=lambda: steps.append(1)) is None
+    assert retuned(Work(data, progress=lambda done, _: steps.append(done)), given, [], worst) is None
     assert steps == []
 
 
 def test_the_steps_are_counted_where_nothing_could_be_measured(data):
     steps = []
-    assert retuned(data, SETTINGS, [], None, n_jobs=1, advance=lambda: steps.append(1)) is None
+    assert retuned(Work(data, progress=lambda done, _: steps.append(done)), SETTINGS, [], None) is None
     assert len(steps) == SETTINGS.n_seeds

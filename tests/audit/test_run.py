@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from audit_cells import answers_of
+from audit_cells import answers_of, splits_of
 
 from patom.audit import AuditSettings, read_table, run_audit, selection, table_data
 from patom.audit.cells import victim
@@ -65,7 +65,7 @@ def test_curves_are_the_intervals_of_the_records(audited, quick):
 
 def test_clean_is_the_metric_of_the_targets_without_an_attack(audited, quick):
     data, audit = audited
-    splits = drawn(data, quick).splits
+    splits = splits_of(drawn(data, quick))
     fits = [refit(each, quick, each.X_train, each.y_train, each.task_train) for each in splits]
     decisions = [answers_of(fitted, each) for fitted, each in zip(fits, splits, strict=True)]
     model = audit.report["model"]
@@ -133,8 +133,8 @@ def test_the_report_is_strict_json(audited):
 def test_injected_rows_do_the_worst_damage_in_the_users_file(audited, quick, tmp_path):
     data, audit = audited
     worst = max(records(audit, purpose="curve"), key=lambda row: row["damage"])
-    data = drawn(data, quick).of_seed(worst["replicate"])
-    classes = np.array(data.about["classes"]) if data.kind == "classification" else None
+    data = drawn(data, quick).of_replicate(worst["replicate"])
+    classes = np.array(data.about.classes) if data.kind == "classification" else None
     y = data.scaling.target_back(data.y_train) if classes is None else classes[(data.y_train > 0).astype(int)]
     X, sites = data.scaling.features_back(data.X_train), data.tasks[data.task_train]
     names = list(data.features)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from audit_cells import cell_of
 
-from patom.audit import AuditSettings, table_data
-from patom.audit import plan as planning
+from patom.audit import AuditSettings, step_sizes, table_data
 from patom.audit.cells import run_cell, victim
-from patom.audit.plan import STEP_SIZES, pilots, plan, with_step_sizes
+from patom.audit.plan import plan
+from patom.audit.step_sizes import STEP_SIZES, pilots, with_step_sizes
+from patom.audit.work import Work
 from patom.evaluate.defended import Victim
 
 
@@ -28,7 +29,8 @@ def attacked(data, settings):
 
 def choose(data, settings, cells):
     steps = []
-    chosen = with_step_sizes(data, settings, attacked(data, settings), cells, n_jobs=1, advance=lambda: steps.append(1))
+    work = Work(data, progress=lambda done, _: steps.append(done))
+    chosen = with_step_sizes(work, settings, attacked(data, settings), cells)
     assert len(steps) == len(pilots(cells, settings))
     return chosen
 
@@ -61,7 +63,7 @@ def test_a_pilot_is_found_where_the_first_seed_has_none():
 
 
 def test_the_size_with_the_largest_training_loss_is_chosen(data, monkeypatch):
-    monkeypatch.setattr(planning, "STEP_SIZES", (10.0, 1.0, 1e-9))
+    monkeypatch.setattr(step_sizes, "STEP_SIZES", (10.0, 1.0, 1e-9))
     settings = replace(PATOM, n_seeds=1, budgets=(0.3,), iterations=2)
     cells, sizes = choose(data, settings, plan(data, settings))
     for attack, size in sizes.items():
@@ -79,7 +81,7 @@ def test_the_size_with_the_largest_training_loss_is_chosen(data, monkeypatch):
 
 def test_every_attack_gets_the_size_of_its_kind(data, monkeypatch):
     losses = iter((1, 5, 2, 0, 0, 1, 2, 3, 9, 4))
-    monkeypatch.setattr(planning, "run_cell", lambda _, **__: Fake(next(losses)))
+    monkeypatch.setattr(step_sizes, "run_cell", lambda _, **__: Fake(next(losses)))
     settings = replace(PATOM, n_seeds=1)
     cells, sizes = choose(data, settings, plan(data, settings))
     assert {str(attack): size for attack, size in sizes.items()} == {

@@ -30,9 +30,9 @@ def told(*entries, metric="AUC", aim=HALF, exposure=None, retuned=None, attack="
     return verdict(entries, exposure, retuned, attack, metric=metric, aim=aim, coverage=coverage)
 
 
-def covered(kind="direct", budget=0.3, rows=(100, 100), share=0.3, reached=(5, 5), least=1.0):
+def covered(reach="direct", budget=0.3, rows=(100, 100), share=0.3, reached=(5, 5), least=1.0):
     return Coverage(
-        kind=kind, budget=budget, n_seeds=5, n_injecting=5, rows=list(rows), tasks=[5, 5],
+        reach=reach, budget=budget, n_seeds=5, n_injecting=5, rows=list(rows), tasks=[5, 5],
         reached=list(reached), share=share, least_reached=least,
     )  # fmt: skip
 

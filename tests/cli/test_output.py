@@ -9,7 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from audit_results import build_report
 from command_line import FILES, QUICK, contents, linear_tasks, one_line, write_csv
+
+from patom.audit import Audit
+from patom.audit.levels import gate
+from patom.results.audit import Verdict
 
 
 def test_an_audit_says_its_verdict_and_writes_four_files(audit, tmp_path):
@@ -74,7 +79,7 @@ def test_the_papers_attack_is_run_on_request(audit, tmp_path):
 def test_defaults_are_not_in_the_command(run, table, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("patom.report.render_page", lambda report: seen.append(report["command"]) or "page")
-    monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
+    monkeypatch.setattr("patom.audit.run_audit", nothing_measured)
     run("audit", "--out", tmp_path / "digits")
     run(
         "audit",
@@ -95,17 +100,14 @@ def test_defaults_are_not_in_the_command(run, table, tmp_path, monkeypatch):
     assert seen == ["patom audit --seed 0", f"patom audit {table} --task site --target y --seed 0"]
 
 
-class Found:
-    """An audit with no numbers in it."""
-
-    curves, injected = [], {}
-
-    def __init__(self):
-        told = {"headline": "Fine.", "risk": "cannot say", "reason": "Nothing was measured.", "sentences": []}
-        told |= {"level": "cannot say", "worst": None, "worst_damage": None, "at_least": None, "at_most": None}
-        task = {"task": "a", "n_train": 2, "n_test": 1}
-        data = {"n_rows": 3, "tasks": [task], "features": ["x"], "constant_features": [], "notes": [], "sample": None}
-        self.report = {"verdict": told, "data": data, "fail_above": None}
+def nothing_measured(*_, fail_above=None, command=None, **__):
+    """In place of ``run_audit``: an audit with no numbers in it."""
+    report = build_report(tasks=3, budgets=(0.3,))
+    report["verdict"] = {"level": "cannot say", "risk": "cannot say", "reason": "Nothing was measured."}
+    report["verdict"] |= {"headline": "Fine.", "sentences": [], "worst": None, "worst_damage": None}
+    told = gate(Verdict.model_validate(report["verdict"]), 0.0 if fail_above is None else fail_above)
+    report |= {"command": command, "fail_above": None if fail_above is None else told.as_dict()}
+    return Audit(report, [], {})
 
 
 @pytest.mark.parametrize(("threshold", "status"), [("-1e9", 1), ("1e9", 0)])
@@ -122,7 +124,7 @@ def test_fail_above_guards_a_pipeline(audit, tmp_path, threshold, status):
 
 def test_damage_that_could_not_be_measured_does_not_pass(run, tmp_path, monkeypatch):
     monkeypatch.setattr("patom.report.render_page", lambda _: "page")
-    monkeypatch.setattr("patom.audit.run_audit", lambda *_, **__: Found())
+    monkeypatch.setattr("patom.audit.run_audit", nothing_measured)
     status, _, err = run("audit", "--out", tmp_path / "audit", "--fail-above", "0.25")
     assert status == 3
     assert one_line(err) == (

@@ -49,7 +49,7 @@ def test_what_the_attacker_believes_is_attacked_and_the_victim_meets_the_rows(sp
     assert (trial.model.lambda_1, again.model.lambda_1) == (0.01, 0.1)
     poisoned = trial.result.combine(*split.train)
     fitted = victim.fit(poisoned.X, poisoned.y, task=poisoned.task)
-    np.testing.assert_allclose(trial.decision, decide(fitted, split.kind, split.test.X, split.test.task), atol=1e-6)
+    np.testing.assert_allclose(trial.decision, decide(fitted, split.kind, split.test), atol=1e-6)
 
 
 def test_stand_ins_start_at_the_same_draws_and_the_most_harmful_rows_are_kept(split):

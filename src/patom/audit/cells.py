@@ -1,5 +1,6 @@
-"""One attack of an audit: a trial that depends on its cell and the rows of its seed alone, and what it did."""
+"""One attack of an audit: a trial that depends on its cell and the rows of its replicate alone, and what it did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -30,7 +31,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """An attack to run: targets and attackers are positions among the tasks, ``replicate`` is the seed's number.
+    """An attack to run; targets and attackers are positions among the tasks.
 
     ``step_size`` is PATOM's. It is no part of the generator's key, so that all step sizes start at the same rows.
     """
@@ -47,10 +48,6 @@ class Cell:
         """The cell's generator. Its key leaves the method out: all methods start at the random attack's rows."""
         key = (*self.targets, -1, *self.attackers, -1, round(self.budget * 1e9), self.replicate)
         return generator(seed, Stream.ATTACK, *(value + 1 for value in key))
-
-    def is_on_curve(self, attack: AttackName, budget: float) -> bool:
-        """Whether it is a point of this attack's curve at this budget."""
-        return self.purpose is Purpose.CURVE and (self.attack, self.budget) == (attack, budget)
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,12 @@ class Effect:
     bystanders: float
 
 
+def on_curve(effects: Sequence[Effect], attack: AttackName, budget: float) -> list[Effect]:
+    """Those of an attack's curve at a budget, one a replicate."""
+    wanted = Purpose.CURVE, attack, budget
+    return [one for one in effects if (one.cell.purpose, one.cell.attack, one.cell.budget) == wanted]
+
+
 def victim(data: AuditData, settings: AuditSettings, lambda_1: float, lambda_2: float) -> MTRL:
     """The unfitted model under audit."""
     loss = {} if settings.loss is None else {"loss": settings.loss}
@@ -78,15 +81,15 @@ def victim(data: AuditData, settings: AuditSettings, lambda_1: float, lambda_2: 
 def clean_decision(split: AuditData, model: Any) -> FloatArray:
     """Fit a model on the training rows, predict the test rows."""
     fitted = fit_quietly(model, split.train)
-    return decide(fitted, split.kind, split.X_test, split.task_test)
+    return decide(fitted, split.kind, split.test)
 
 
 def run_cell(split: AuditData, settings: AuditSettings, attacked: Victim, cell: Cell) -> Trial:
-    """Attack a model on its seed's split."""
+    """Attack a model on its replicate's split."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region)
     method = cell.attack.method
-    # One start: the audit's seeds are starts of their own, and its intervals should run over them.
+    # One start: each replicate is a start of its own, and the intervals should run over them.
     options = {"n_starts": 1, "optimise_labels": not settings.keep_labels, "step_size": cell.step_size}
     if settings.iterations is not None:
         options["max_iter"] = settings.iterations
@@ -113,8 +116,3 @@ def measured(split: AuditData, clean: FloatArray, cell: Cell, trial: Trial) -> E
     )
     damage = relative_damage(before, after, split.metric)
     return Effect(cell, trial, before, after, damage, others_before, others_after)
-
-
-def correlations(model: Any, shown: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """Correlations among the tasks shown, and the whole spectrum."""
-    return model.relationship_.correlation(np.asarray(shown)), model.task_spectrum_

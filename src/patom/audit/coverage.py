@@ -1,4 +1,4 @@
-"""How much the budgets of an audit allow: the rows each kind of attack can inject, and in how many of its tasks."""
+"""How much the budgets of an audit allow: the rows that direct and indirect attacks can inject, and in which tasks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,24 @@ from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
 from patom.audit.settings import AuditSettings
 from patom.core.arrays import IntArray
+from patom.core.grouped import whole_rows
 from patom.results.audit import Coverage
 from patom.results.methods import AttackName, Reach
 from patom.wording import as_asked, counted, percent
 
 ENOUGH = 0.5
-"""The least share of its attacking tasks that a kind of attack must reach in every seed, for its damage to be all."""
-_MUCH = 0.1  # of the budget: how far what is injected may be from it and go without saying
+"""The least share of the attacking tasks that must get a row in every seed, or more damage may be possible."""
+_MUCH = 0.1  # of the budget: up to this difference the rows injected are not mentioned
 
 
 @dataclass(frozen=True)
-class Planned:
-    """How many rows a budget allows one kind of attack in the seed of number ``replicate``.
+class Allowance:
+    """How many rows a budget allows direct or indirect attacks in one replicate.
 
     ``injected`` and ``clean`` rows have an entry for each attacking task; tasks are positions.
     """
 
-    kind: Reach
+    reach: Reach
     budget: float
     replicate: int
     targets: tuple[int, ...]
@@ -34,38 +35,34 @@ class Planned:
     clean: IntArray
 
 
-def injected(counts: IntArray, budget: float) -> IntArray:
-    """Rows that a budget allows in tasks of so many rows: rounded down, as in ``ThreatModel``."""
-    return np.asarray(np.floor(budget * counts + 1e-9), dtype=np.int64)
-
-
-def reaches(data: AuditData, settings: AuditSettings, grid: Sequence[float]) -> list[Planned]:
-    """Of each seed, budget and kind of attack that there are tasks for; by seeds, then budgets."""
+def allowances(data: AuditData, settings: AuditSettings, grid: Sequence[float]) -> list[Allowance]:
+    """Those of each replicate, budget and reach that there are tasks for; by replicates, then budgets."""
     found = []
     for replicate in range(settings.n_seeds):
-        counts, (targets, others) = data.of_seed(replicate).counts, task_sets(data, settings, replicate)
-        kinds = {Reach.DIRECT: targets, Reach.INDIRECT: others}
+        counts, (targets, others) = data.of_replicate(replicate).counts, task_sets(data, settings, replicate)
+        through = {Reach.DIRECT: targets, Reach.INDIRECT: others}
         for budget in grid:
-            for kind, attackers in kinds.items():
+            for reach, attackers in through.items():
                 if attackers:
                     clean = np.asarray(counts[list(attackers)])
-                    found.append(Planned(kind, budget, replicate, targets, attackers, injected(clean, budget), clean))
+                    rows = whole_rows(budget * clean)
+                    found.append(Allowance(reach, budget, replicate, targets, attackers, rows, clean))
     return found
 
 
-def coverage(found: Iterable[Planned]) -> list[Coverage]:
-    """For each kind of attack and budget, over the seeds: what was planned, and what can be injected."""
-    groups: dict[tuple[Reach, float], list[Planned]] = {}
+def coverage(found: Iterable[Allowance]) -> list[Coverage]:
+    """For each reach and budget, over the seeds: what was planned, and what can be injected."""
+    groups: dict[tuple[Reach, float], list[Allowance]] = {}
     for one in found:
-        groups.setdefault((one.kind, one.budget), []).append(one)
-    return [_over_seeds(kind, budget, group) for (kind, budget), group in groups.items()]
+        groups.setdefault((one.reach, one.budget), []).append(one)
+    return [_over_seeds(reach, budget, group) for (reach, budget), group in groups.items()]
 
 
-def _over_seeds(kind: Reach, budget: float, group: Sequence[Planned]) -> Coverage:
+def _over_seeds(reach: Reach, budget: float, group: Sequence[Allowance]) -> Coverage:
     injecting = [one for one in group if one.injected.any()]
     shown = injecting or group
     return Coverage(
-        kind=kind,
+        reach=reach,
         budget=budget,
         n_seeds=len(group),
         n_injecting=len(injecting),
@@ -82,18 +79,18 @@ def _ends(values: Iterable[int]) -> list[int]:
     return [min(known), max(known)]
 
 
-def thin(told: Sequence[Coverage]) -> str:
-    """Why little was attacked at the largest budget, as a clause; empty where each kind reached enough of its tasks.
+def thin(entries: Sequence[Coverage]) -> str:
+    """Why little was attacked at the largest budget, as a clause; empty where enough tasks were attacked.
 
     >>> seeds = {"n_seeds": 5, "n_injecting": 0, "rows": [0, 0], "tasks": [5, 5], "reached": [0, 0]}
-    >>> thin([Coverage(kind=Reach.DIRECT, budget=0.05, share=0.0, least_reached=0.0, **seeds)])
+    >>> thin([Coverage(reach=Reach.DIRECT, budget=0.05, share=0.0, least_reached=0.0, **seeds)])
     'at the largest budget, 5 %, direct attacks have a row for 0 of 5 attacking tasks'
     """
-    largest = max((entry.budget for entry in told), default=0.0)
-    few = [entry for entry in told if entry.budget == largest and entry.least_reached < ENOUGH]
+    largest = max((entry.budget for entry in entries), default=0.0)
+    few = [entry for entry in entries if entry.budget == largest and entry.least_reached < ENOUGH]
     if not few:
         return ""
-    each = " and ".join(f"{entry.kind} attacks have a row for {_of_tasks(entry)}" for entry in few)
+    each = " and ".join(f"{entry.reach} attacks have a row for {_of_tasks(entry)}" for entry in few)
     return f"at the largest budget, {as_asked(largest)}, {each}"
 
 
@@ -103,15 +100,15 @@ def _of_tasks(entry: Coverage) -> str:
     return f"{_range(entry.reached)} of {_range(entry.tasks)} attacking tasks{where}"
 
 
-def of_attack(told: Sequence[Coverage], attack: AttackName, budget: float) -> Coverage | None:
+def of_attack(entries: Sequence[Coverage], attack: AttackName, budget: float) -> Coverage | None:
     """What an attack can inject; None in results that do not say."""
-    return next((entry for entry in told if (entry.kind, entry.budget) == (attack.reach, budget)), None)
+    return next((entry for entry in entries if (entry.reach, entry.budget) == (attack.reach, budget)), None)
 
 
 def really(entry: Coverage | None, noun: str = "row") -> str:
     """The rows that were injected, where they differ much from the budget; else empty.
 
-    >>> seeds = {"kind": Reach.DIRECT, "n_seeds": 5, "n_injecting": 5}
+    >>> seeds = {"reach": Reach.DIRECT, "n_seeds": 5, "n_injecting": 5}
     >>> counts = {"rows": [100, 100], "tasks": [9, 9], "reached": [9, 9]}
     >>> really(Coverage(budget=0.3, share=0.177, least_reached=1.0, **seeds, **counts))
     '100 rows (18 % more)'

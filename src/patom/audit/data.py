@@ -3,7 +3,6 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,21 +13,20 @@ from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.grouped import places_within
 from patom.core.labels import encode
 from patom.datasets import load_digits_tasks
-from patom.datasets.dataset import LongTable
+from patom.datasets.dataset import Kind, LongTable
 from patom.datasets.scaling import Scaling, fit_scaling
 from patom.datasets.splits import hold_out
 from patom.datasets.tables.table import Table
 from patom.evaluate import measure
-from patom.evaluate.measure import LEAST_TEST_ROWS, METRICS, Kind, MetricName
+from patom.evaluate.measure import METRICS
 from patom.evaluate.seeding import Stream, generator
 from patom.models.settings import require_at_least
+from patom.results.audit import Data, Metric, Sample, Scale, Task
 from patom.wording import counted
-
-__all__ = ["LEAST_TEST_ROWS", "AuditData", "digits_data", "table_data"]
 
 LEAST_PER_TASK = 20
 """The fewest rows of a task in a sample: a sample that cannot hold so many leaves tasks out."""
-_WORDS = ("name", "source", "kind_reason", "task_column", "target_column", "classes")  # of a table, for the report
+_WORDS = ("name", "source", "kind_reason", "task_column", "target_column", "kind")  # of a table, for the report
 
 
 @dataclass(frozen=True)
@@ -48,14 +46,14 @@ class AuditData:
         Labels, sorted; every task has training rows, not every one test rows.
     scaling : Scaling
         Back to the user's units.
-    about : dict
-        What the report says of the data.
+    about : patom.results.audit.Data
+        What the report says of the data, but for the tasks' clean metric.
     pooled : bool
         Whether tasks are measured together, as the test rows of some are few.
     again : callable, optional
-        Of a number, to the same rows split anew into training and test rows: the draw of another seed.
-    numbers : tuple of int
-        Which split each seed of an audit has, 0 for this one; see ``patom.audit.draws``.
+        Of the number of a draw, to the same rows split anew into training and test rows.
+    draws : tuple of int
+        The draw of each replicate of an audit, 0 for this split; see ``patom.audit.draws``.
     """
 
     kind: Kind
@@ -68,17 +66,17 @@ class AuditData:
     tasks: AnyArray
     scaling: Scaling
     features: tuple[str, ...]
-    about: dict[str, Any]
+    about: Data
     pooled: bool
     again: Callable[[int], "AuditData"] | None = None
-    numbers: tuple[int, ...] = ()
+    draws: tuple[int, ...] = ()
 
-    def of_seed(self, replicate: int) -> "AuditData":
-        """The split of a seed, made at each call; this one where there are no others."""
-        number = self.numbers[replicate] if self.numbers else 0
-        if number and self.again is not None:
-            return self.again(number)
-        return replace(self, again=None, numbers=())
+    def of_replicate(self, replicate: int) -> "AuditData":
+        """The split of a replicate, made at each call; this one where there are no others."""
+        draw = self.draws[replicate] if self.draws else 0
+        if draw and self.again is not None:
+            return self.again(draw)
+        return replace(self, again=None, draws=())
 
     @property
     def train(self) -> LongTable:
@@ -95,12 +93,7 @@ class AuditData:
         return np.isin(np.arange(self.tasks.size), places)
 
     @property
-    def splits(self) -> list["AuditData"]:
-        """Those of all seeds."""
-        return [self.of_seed(replicate) for replicate in range(len(self.numbers))]
-
-    @property
-    def metric(self) -> MetricName:
+    def metric(self) -> Metric:
         """NMSE for regression, AUC for classification, both on the test rows."""
         return METRICS[self.kind][0]
 
@@ -123,7 +116,7 @@ class AuditData:
         """Test metric of each task from predictions (or margins) of the test rows, shape (m,).
 
         NaN where a task's test rows cannot tell: for AUC one class only; for NMSE constant targets or fewer than
-        ``LEAST_TEST_ROWS`` rows.
+        ``measure.LEAST_TEST_ROWS`` rows.
         """
         return measure.by_task(self.kind, self.y_test, decision, self.task_test, self.tasks.size)
 
@@ -154,11 +147,10 @@ def in_own_order(table: Table) -> Table:
 
 def sampled(
     table: Table, max_rows: int, keep: Sequence[object], rng: np.random.Generator
-) -> tuple[Table, dict[str, int] | None]:
+) -> tuple[Table, Sample | None]:
     """About ``max_rows`` rows at most: of every task where that leaves each enough, else of some tasks.
 
-    The tasks ``keep`` come first. Also returns ``rows`` of ``of_rows`` and ``tasks`` of ``of_tasks`` that were taken;
-    None where all were.
+    The tasks ``keep`` come first. Also returns how much was taken, None where all was.
     """
     n = table.y.size
     if n <= max_rows:
@@ -169,7 +161,7 @@ def sampled(
         rows, _ = hold_out(table.y, table.task, fraction=1.0 - max_rows / n, stratify=stratify, rng=rng)
     else:
         rows = _some_tasks(index, max_rows, np.isin(tasks.astype(str), [str(label) for label in keep]), rng)
-    taken = {"rows": rows.size, "of_rows": n, "tasks": np.unique(index[rows]).size, "of_tasks": tasks.size}
+    taken = Sample(rows=rows.size, of_rows=n, tasks=np.unique(index[rows]).size, of_tasks=tasks.size)
     return replace(table, X=table.X[rows], y=table.y[rows], task=table.task[rows]), taken
 
 
@@ -209,7 +201,7 @@ def table_data(
         table's columns have units of their own. Uses training rows only.
     max_rows : int
         A larger table is audited on a random sample of this size, since the attack costs the square of the rows. All
-        seeds draw their training and test rows from that one sample.
+        replicates draw their training and test rows from that one sample.
     keep : task labels
         Tasks that a sample must hold, where it cannot hold all.
 
@@ -239,8 +231,8 @@ def digits_data(*, seed: int = 0, test_fraction: float = 0.3) -> AuditData:
     return replace(split(seed), again=partial(_again, split, seed))
 
 
-def _again(split: Callable[[np.random.Generator], AuditData], seed: int, number: int) -> AuditData:
-    return split(generator(seed, Stream.SPLIT, number))
+def _again(split: Callable[[np.random.Generator], AuditData], seed: int, draw: int) -> AuditData:
+    return split(generator(seed, Stream.SPLIT, draw))
 
 
 def _table_split(
@@ -249,7 +241,7 @@ def _table_split(
     standardise: bool,
     rng: np.random.Generator,
     *,
-    taken: dict[str, int] | None = None,
+    taken: Sample | None = None,
     pooled: bool | None = None,
 ) -> AuditData:
     stratify = table.kind == "classification"
@@ -281,7 +273,7 @@ def _scaled(
     train: IntArray,
     test: IntArray,
     standardise: bool,
-    taken: dict[str, int] | None = None,
+    taken: Sample | None = None,
     pooled: bool | None = None,
 ) -> AuditData:
     """The two parts of a table, scaled; ``taken`` says how large a sample it is, ``pooled`` how it is measured."""
@@ -290,6 +282,7 @@ def _scaled(
     tasks, index = encode(table.task)
     if pooled is None:
         pooled = bool(measure.have_few(table.kind, table.y[test], index[test], tasks.size).any())
+    counts = zip(tasks, *(np.bincount(index[part], minlength=tasks.size) for part in (train, test)), strict=True)
     return AuditData(
         kind=table.kind,
         X_train=scaling.features(table.X[train]),
@@ -301,32 +294,31 @@ def _scaled(
         tasks=tasks,
         scaling=scaling,
         features=table.features,
-        about={
+        about=Data(
             **{name: getattr(table, name) for name in _WORDS},
-            "positive_class": None if table.classes is None else table.classes[1],
-            "sample": taken,
-            "notes": [*table.notes, *_sample_note(taken), *constant_note(constant)],
-            "kind": table.kind,
-            "features": list(table.features),
-            "n_features": len(used),
-            "constant_features": list(constant),
-            "scale": {"standardised": standardise, "norm": float(scaling.norm)},
-            "n_rows": int(table.y.size),
-            "n_train": int(train.size),
-            "n_test": int(test.size),
-        },
+            classes=None if table.classes is None else list(table.classes),
+            positive_class=None if table.classes is None else table.classes[1],
+            sample=taken,
+            notes=[*table.notes, *_sample_note(taken), *constant_note(constant)],
+            features=list(table.features),
+            n_features=len(used),
+            constant_features=list(constant),
+            scale=Scale(standardised=standardise, norm=float(scaling.norm)),
+            n_rows=table.y.size,
+            n_train=train.size,
+            n_test=test.size,
+            tasks=[Task(task=str(task), n_train=int(n), n_test=int(k), clean=None) for task, n, k in counts],
+        ),
         pooled=pooled,
     )
 
 
-def _sample_note(taken: dict[str, int] | None) -> list[str]:
+def _sample_note(taken: Sample | None) -> list[str]:
     if taken is None:
         return []
-    which = f"of {taken['tasks']:,} of {counted(taken['of_tasks'], 'task')}"
-    what = "rows of every task" if taken["tasks"] == taken["of_tasks"] else which
-    return [
-        f"A random sample was audited: {taken['rows']:,} of {taken['of_rows']:,} rows ({what}); max_rows sets its size."
-    ]
+    which = f"of {taken.tasks:,} of {counted(taken.of_tasks, 'task')}"
+    what = "rows of every task" if taken.tasks == taken.of_tasks else which
+    return [f"A random sample was audited: {taken.rows:,} of {taken.of_rows:,} rows ({what}); max_rows sets its size."]
 
 
 def used_features(features: Sequence[str], scaling: Scaling) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -197,14 +197,6 @@ def gate(verdict: Verdict | Judged, threshold: float) -> Gate:
     return Gate(threshold=threshold, exceeded=None, reason=verdict.reason)
 
 
-@dataclass(frozen=True)
-class Recommendation:
-    """The label of the defense that averts most of those without an objection, or None, and why: a sentence."""
-
-    recommended: str | None
-    reason: str
-
-
 def objection(kept_off: Interval, cost: Interval, known: Interval, metric: Metric) -> str:
     """Why a defense cannot be recommended, as a clause; empty where it can.
 
@@ -231,13 +223,13 @@ def objection(kept_off: Interval, cost: Interval, known: Interval, metric: Metri
     return f"the model is {'no' if surely else 'not surely'} better than {GUESS[metric][1]} under attack"
 
 
-def recommended(remedies: Sequence[Remedy]) -> Recommendation:
-    """The defense that averts most of those without an objection, or none."""
+def recommended(remedies: Sequence[Remedy]) -> tuple[str | None, str]:
+    """The label of the defense that prevents most of those without an objection, or None, and why: a sentence."""
     fit = [(one.kept_off.mean, one) for one in remedies if not one.objection and one.kept_off.mean is not None]
     if not fit:
-        return Recommendation(None, _against([one.objection for one in remedies]))
+        return None, _against([one.objection for one in remedies])
     _, best = max(fit, key=lambda found: found[0])
-    return Recommendation(best.label, _for(best))
+    return best.label, _for(best)
 
 
 def _for(best: Remedy) -> str:

@@ -1,9 +1,6 @@
-"""The worst attack on victims who respond: one chooses its lambdas again, others have defenses that the attacker knows.
+"""Defenses under the worst attack of the curves, over its replicates, by attackers who know them and who do not."""
 
-Each answers over the seeds of the worst attack of the curves.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,21 +8,20 @@ import numpy as np
 
 from patom.attacks.program import MTRL
 from patom.audit import summary
-from patom.audit.cells import Effect, clean_decision, run_cell, victim
+from patom.audit.cells import Effect, clean_decision, on_curve, run_cell, victim
 from patom.audit.code import written
 from patom.audit.data import AuditData
-from patom.audit.draws import on_splits
 from patom.audit.levels import COST_LIMIT, objection, recommended
 from patom.audit.selection import select_lambdas
 from patom.audit.settings import AuditSettings
+from patom.audit.work import Work
 from patom.core.arrays import FloatArray
 from patom.defenses import Clip
 from patom.evaluate.defended import FilterName, Victim, behind
-from patom.evaluate.measure import MetricName
-from patom.evaluate.trial import decide, refit_quietly
+from patom.evaluate.trial import decide, quiet
 from patom.intervals import kept_off, varied_interval
 from patom.metrics import relative_damage
-from patom.results.audit import Point, Remedies, Remedy, Retuned
+from patom.results.audit import Metric, Point, Remedies, Remedy
 from patom.results.methods import AttackName, Method
 
 N_REMEDIES = 4
@@ -66,86 +62,34 @@ class Tried:
         return [*losses[:4], float(np.fmax(losses[3], losses[4]))]
 
 
-def retuned(
-    data: AuditData,
-    settings: AuditSettings,
-    effects: Sequence[Effect],
-    worst: Point | None,
-    *,
-    n_jobs: int,
-    advance: Callable[[], None],
-) -> Retuned | None:
-    """The damage of the worst attack of the curves where lambdas are chosen anew on the poisoned rows.
-
-    Fixed lambdas overstate harm (Carnerero-Cano et al. 2023, arXiv 2306.01613). None where the lambdas were given, or
-    nothing could be measured. ``worst`` is the verdict's. Costs a cross-validation a seed.
-    """
-    if settings.lambda_1 is not None:
-        return None
-    faced = [] if worst is None else _curve(effects, worst.attack, worst.budget)
-    jobs = ((one.cell.replicate, partial(refit, settings=settings, faced=one)) for one in faced)
-    found = list(on_splits(data, jobs, n_jobs=n_jobs, advance=advance))
-    for _ in range(settings.n_seeds - len(faced)):  # seeds whose tasks are too small for that budget
-        advance()
-    if worst is None:
-        return None
-    return Retuned(
-        attack=worst.attack,
-        label=worst.label,
-        budget=worst.budget,
-        lambdas=[list(lambdas) for lambdas, _, _ in found],
-        metric=varied_interval((score for _, score, _ in found), settings.confidence),
-        damage=varied_interval((damage for _, _, damage in found), settings.confidence),
-    )
-
-
-def refit(split: AuditData, settings: AuditSettings, faced: Effect) -> tuple[tuple[float, float], float, float]:
-    """Lambdas chosen on clean and injected rows together, that model's metric of the target tasks, and the damage."""
-    rows = faced.trial.result.combine(*split.train)
-    poisoned = replace(split, X_train=rows.X, y_train=rows.y, task_train=rows.task)
-    chosen = select_lambdas(poisoned, settings, n_jobs=1, advance=lambda: None)
-    model = victim(split, settings, chosen.lambda_1, chosen.lambda_2)
-    score = split.score(clean_decision(poisoned, model), split.mask(faced.cell.targets))
-    return (chosen.lambda_1, chosen.lambda_2), score, relative_damage(faced.clean, score, split.metric)
-
-
 def helped(
-    data: AuditData,
-    settings: AuditSettings,
-    model: MTRL,
-    effects: Sequence[Effect],
-    worst: Point | None,
-    *,
-    n_jobs: int,
-    advance: Callable[[], None],
+    work: Work, settings: AuditSettings, model: MTRL, effects: Sequence[Effect], worst: Point | None
 ) -> Remedies | None:
-    """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its seeds.
+    """Each remedy under the curves' optimised attack of the worst one's reach and budget, over its replicates.
 
     Says which is recommended, if any. None where nothing could be measured. ``worst`` is the verdict's, ``model`` the
-    one under audit. Costs ``N_REMEDIES`` attacks a seed, and a cross-validation on clipped rows.
+    one under audit. Costs ``N_REMEDIES`` attacks a replicate, and a cross-validation on clipped rows.
     """
     if worst is None:
-        for _ in range(N_REMEDIES * settings.n_seeds):
-            advance()
+        work.advance(N_REMEDIES * settings.n_seeds)
         return None
     attack = AttackName(Method(settings.attack), worst.attack.reach)
-    faced = _curve(effects, attack, worst.budget)
-    tried = remedies(data.of_seed(0), settings, model, n_jobs=n_jobs)
+    faced = on_curve(effects, attack, worst.budget)
+    tried = remedies(work.data.of_replicate(0), settings, model, n_jobs=work.n_jobs)
     jobs = (
         (one.cell.replicate, partial(_try, settings=settings, tried=tried, k=k, faced=one))
         for one in faced
         for k in range(len(tried))
     )
-    found = list(on_splits(data, jobs, n_jobs=n_jobs, advance=advance))
-    for _ in range(N_REMEDIES * (settings.n_seeds - len(faced))):  # seeds whose tasks are too small for that budget
-        advance()
+    found = list(work.on_splits(jobs))
+    work.advance(N_REMEDIES * (settings.n_seeds - len(faced)))  # replicates whose tasks are too small for that budget
     twins = _twins(found)
     measured = [
-        _measured(data.metric, settings, candidate, [one for one in found if one.remedy == k])
+        _measured(work.data.metric, settings, candidate, [one for one in found if one.remedy == k])
         for k, candidate in enumerate(tried)
         if k not in twins
     ]
-    advised = recommended(measured)
+    best, reason = recommended(measured)
     return Remedies(
         attack=attack,
         label=summary.label(attack),
@@ -153,18 +97,14 @@ def helped(
         clean=varied_interval((one.clean for one in faced), settings.confidence),
         attacked=varied_interval((one.attacked for one in faced), settings.confidence),
         remedies=measured,
-        recommended=advised.recommended,
-        reason=advised.reason,
+        recommended=best,
+        reason=reason,
         cost_limit=COST_LIMIT,
         notes=[
             f'"{tried[k].label}" is left out, as it gives the same as "{tried[first].label}" on every test row.'
             for k, first in twins.items()
         ],
     )
-
-
-def _curve(effects: Sequence[Effect], attack: AttackName, budget: float) -> list[Effect]:
-    return [one for one in effects if one.cell.is_on_curve(attack, budget)]
 
 
 def _twins(found: Sequence[Tried]) -> dict[int, int]:
@@ -191,10 +131,8 @@ def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: i
 
     def candidate(name: str, inside: MTRL, *filters: FilterName) -> Candidate:
         defended = behind(filters, inside, _FRACTION, metric=metric)
-        standardise = bool(data.about["scale"]["standardised"])
-        return Candidate(
-            name, Victim(defended, inside), written(defended, standardise=standardise, regression=not classes)
-        )
+        code = written(defended, standardise=data.about.scale.standardised, regression=not classes)
+        return Candidate(name, Victim(defended, inside), code)
 
     return [
         candidate(label, learner(1.0), *clip),
@@ -207,29 +145,30 @@ def remedies(data: AuditData, settings: AuditSettings, model: MTRL, *, n_jobs: i
 def _lambdas(data: AuditData, settings: AuditSettings, clip: Clip, *, n_jobs: int) -> tuple[float, float]:
     """Chosen on the clipped rows as the model's were on the rows, or the given ones on the clipped rows' scale.
 
-    Once for all seeds, on the first one's training rows.
+    Once for all replicates, on the first one's training rows.
     """
     clipped = np.asarray(clip.keep(data.X_train, data.y_train, data.task_train).X)
     if settings.lambda_1 is not None and settings.lambda_2 is not None:
         middle = np.median(data.X_train, axis=0)
         scale = float(np.square(clipped - middle).sum() / (np.square(data.X_train - middle).sum() or 1.0))
         return settings.lambda_1 * scale, settings.lambda_2 * scale
-    chosen = select_lambdas(replace(data, X_train=clipped), settings, n_jobs=n_jobs, advance=lambda: None)
+    chosen = select_lambdas(replace(data, X_train=clipped), settings, n_jobs=n_jobs)
     return chosen.lambda_1, chosen.lambda_2
 
 
 def _try(split: AuditData, settings: AuditSettings, tried: list[Candidate], k: int, faced: Effect) -> Tried:
     defended, rows = tried[k].victim, faced.trial.result
     clean = clean_decision(split, defended.model)
-    replayed = refit_quietly(defended.model, split, rows)
-    naive = decide(replayed, split.kind, split.X_test, split.task_test)
+    with quiet():
+        replayed = rows.refit(defended.model, *split.train)
+    naive = decide(replayed, split.kind, split.test)
     decisions = clean, naive, run_cell(split, settings, defended, faced.cell).decision
     target = split.mask(faced.cell.targets)
     clean_score, naive_score, known_score = (split.score(decision, target) for decision in decisions)
     return Tried(k, faced, decisions, (clean_score, naive_score, known_score))
 
 
-def _measured(metric: MetricName, settings: AuditSettings, candidate: Candidate, tried: Sequence[Tried]) -> Remedy:
+def _measured(metric: Metric, settings: AuditSettings, candidate: Candidate, tried: Sequence[Tried]) -> Remedy:
     """Levels, cost, and the share of the damage that the defense prevents, over seeds."""
     losses = np.array([one.losses(metric) for one in tried])
     undefended, attacked, defended, _, known = losses.T

@@ -1,19 +1,26 @@
-"""Choose lambda_1 and lambda_2 by cross-validation: the strongest that do as well as any."""
+"""Choose lambda_1 and lambda_2 by cross-validation: the strongest that do as well as any.
+
+A victim may choose them again on the poisoned rows, which changes the damage: ``retuned``.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from joblib import delayed
 
-from patom.audit.cells import clean_decision, victim
+from patom.audit.cells import Effect, clean_decision, on_curve, victim
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
+from patom.audit.work import Work
 from patom.core.arrays import FloatArray, IntArray
 from patom.evaluate.seeding import Stream, generator
-from patom.metrics import auc, mean_over_tasks
+from patom.intervals import varied_interval
+from patom.metrics import auc, mean_over_tasks, relative_damage
 from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
 from patom.models.lambda_search import N_FOLDS, folds
+from patom.results.audit import Point, Retuned
 from patom.workers import in_order
 
 _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross-validation"
@@ -37,8 +44,8 @@ def select_lambdas(
     data: AuditData,
     settings: AuditSettings,
     *,
-    n_jobs: int,
-    advance: Callable[[], None],
+    n_jobs: int = 1,
+    advance: Callable[[], None] = lambda: None,
     announce: Callable[[int], None] = lambda more: None,  # noqa: ARG005
 ) -> Selection:
     """The given lambdas, or the pair of ``GRID`` that cross-validation in ``N_FOLDS`` folds within tasks chooses.
@@ -98,3 +105,37 @@ def _measured(part: AuditData, decision: FloatArray) -> float:
         if 2 * int(comparable.sum()) < comparable.size:
             return auc(part.y_test, decision)
     return part.score(decision)
+
+
+def retuned(work: Work, settings: AuditSettings, effects: Sequence[Effect], worst: Point | None) -> Retuned | None:
+    """The damage of the worst attack of the curves where lambdas are chosen anew on the poisoned rows.
+
+    Fixed lambdas overstate harm (Carnerero-Cano et al. 2023, arXiv 2306.01613). None where the lambdas were given, or
+    nothing could be measured. ``worst`` is the verdict's. Costs a cross-validation a replicate.
+    """
+    if settings.lambda_1 is not None:
+        return None
+    faced = [] if worst is None else on_curve(effects, worst.attack, worst.budget)
+    jobs = ((one.cell.replicate, partial(refit, settings=settings, faced=one)) for one in faced)
+    found = list(work.on_splits(jobs))
+    work.advance(settings.n_seeds - len(faced))  # replicates whose tasks are too small for that budget
+    if worst is None:
+        return None
+    return Retuned(
+        attack=worst.attack,
+        label=worst.label,
+        budget=worst.budget,
+        lambdas=[list(lambdas) for lambdas, _, _ in found],
+        metric=varied_interval((score for _, score, _ in found), settings.confidence),
+        damage=varied_interval((damage for _, _, damage in found), settings.confidence),
+    )
+
+
+def refit(split: AuditData, settings: AuditSettings, faced: Effect) -> tuple[tuple[float, float], float, float]:
+    """Lambdas chosen on clean and injected rows together, that model's metric of the target tasks, and the damage."""
+    rows = faced.trial.result.combine(*split.train)
+    poisoned = replace(split, X_train=rows.X, y_train=rows.y, task_train=rows.task)
+    chosen = select_lambdas(poisoned, settings)
+    model = victim(split, settings, chosen.lambda_1, chosen.lambda_2)
+    score = split.score(clean_decision(poisoned, model), split.mask(faced.cell.targets))
+    return (chosen.lambda_1, chosen.lambda_2), score, relative_damage(faced.clean, score, split.metric)

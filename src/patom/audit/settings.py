@@ -40,7 +40,7 @@ class AuditSettings:
         The attack's ``max_iter``; None leaves it at the attack's own default.
     step_size : float, optional
         The paper's eta, for ``attack="patom"`` only; None lets pilot attacks choose among
-        ``patom.audit.plan.STEP_SIZES`` by the attacker's own utility.
+        ``patom.audit.step_sizes.STEP_SIZES`` by the attacker's own utility.
     exposure_budget : float
         Budget of each attack of one task on another; the largest of ``budgets`` where it injects no row.
     shown_tasks : int

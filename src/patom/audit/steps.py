@@ -9,9 +9,9 @@ from sklearn.base import clone
 from patom.attacks import ProjectedAscent
 from patom.audit.cells import Cell, victim
 from patom.audit.data import AuditData
-from patom.audit.plan import pilots
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.settings import AuditSettings
+from patom.audit.step_sizes import pilots
 from patom.evaluate.trial import fit_quietly
 from patom.models.lambda_grid import GRID
 from patom.models.lambda_search import N_FOLDS
@@ -77,7 +77,7 @@ def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
 
 
 def seconds_ahead(ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs: int) -> float:
-    """About how long the steps take, by the time of a fit on a seed's training rows, once it is compiled."""
+    """About how long the steps take, by the time of a fit on a replicate's training rows, once it is compiled."""
     model = victim(data, settings, settings.lambda_1 or 0.1, settings.lambda_2 or 0.1)
     for _ in range(2):
         began = perf_counter()

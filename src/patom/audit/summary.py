@@ -1,25 +1,27 @@
 """The sections of a report: data, model and settings; curves with their intervals, exposure map, relationships."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from patom.attacks.program import MTRL
-from patom.audit.cells import Effect, Purpose, correlations
-from patom.audit.coverage import injected
+from patom.audit.cells import Effect, Purpose
+from patom.audit.coverage import allowances
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
-from patom.audit.plan import attacking_counts, budget_notes, budgets
+from patom.audit.plan import attacking_counts, budgets, usable_budgets
 from patom.audit.selection import Selection
-from patom.audit.settings import AuditSettings
+from patom.audit.settings import DEFAULT_BUDGETS, AuditSettings
 from patom.audit.verdict import Aim
 from patom.core.arrays import FloatArray
+from patom.core.grouped import whole_rows
 from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
-from patom.results.audit import Data, Exposure, Model, Moment, Point, Relationships, Setting, Task, Tuned
+from patom.results.audit import Data, Exposure, Model, Moment, Point, Relationships, Setting, Tuned
 from patom.results.methods import AttackName, Method, Reach
-from patom.wording import counted, listed, quoted
+from patom.wording import as_asked, counted, listed, quoted
 
 
 def label(attack: AttackName) -> str:
@@ -96,14 +98,15 @@ def relationships(data: AuditData, fitted: MTRL, effect: Effect, shown: tuple[in
         targets=names(data, cell.targets),
         attackers=names(data, cell.attackers),
         tasks=names(data, shown),
-        before=_moment(fitted, shown),
-        after=_moment(effect.trial.model, shown),
+        before=moment(fitted, shown),
+        after=moment(effect.trial.model, shown),
     )
 
 
-def _moment(model: MTRL, shown: tuple[int, ...]) -> Moment:
-    correlation, spectrum = correlations(model, shown)
-    return Moment(correlation=correlation.tolist(), spectrum=spectrum[:20].tolist())
+def moment(model: MTRL, shown: tuple[int, ...]) -> Moment:
+    """Correlations among the tasks shown, and the largest eigenvalues of Omega."""
+    correlation = model.relationship_.correlation(np.asarray(shown))
+    return Moment(correlation=correlation.tolist(), spectrum=model.task_spectrum_[:20].tolist())
 
 
 def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any]]:
@@ -143,12 +146,9 @@ def data_section(
     ``clean``: (n_test,), predictions or margins of that split's test rows without an attack. ``planned``: the seeds of
     the user's settings.
     """
-    scores, held_out = data.score_tasks(clean), np.bincount(data.task_test, minlength=data.tasks.size)
-    tasks = [
-        Task(task=str(task), n_train=int(n), n_test=int(k), clean=_finite(score))
-        for task, n, k, score in zip(data.tasks, data.counts, held_out, scores, strict=True)
-    ]
-    notes = [*data.about["notes"], *_measured(data), *_too_small(data, settings), *budget_notes(data, settings)]
+    scores = zip(data.about.tasks, data.score_tasks(clean), strict=True)
+    tasks = [task.model_copy(update={"clean": _finite(score)}) for task, score in scores]
+    notes = [*data.about.notes, *_measured(data), *_too_small(data, settings), *budget_notes(data, settings)]
     if planned > settings.n_seeds:
         notes.append(
             f"There are no more than {counted(settings.n_seeds, 'draw')} of targets and test rows that differ, so that "
@@ -159,8 +159,7 @@ def data_section(
             f"The lambdas chosen lie where the grid ends: {' and '.join(selection.edges)} may do better still, so set "
             "them yourself if you know better ones."
         )
-    classes = data.about["classes"]
-    return Data(**data.about | {"classes": classes and list(classes), "tasks": tasks, "notes": notes})
+    return data.about.model_copy(update={"tasks": tasks, "notes": notes})
 
 
 def _measured(data: AuditData) -> list[str]:
@@ -184,13 +183,39 @@ def _measured(data: AuditData) -> list[str]:
 
 def _too_small(data: AuditData, settings: AuditSettings) -> list[str]:
     counts = attacking_counts(data, settings)
-    spared = int((injected(counts, budgets(data, settings)[-1]) == 0).sum())
+    spared = int((whole_rows(budgets(data, settings)[-1] * counts) == 0).sum())
     if not spared:
         return []
     return [
         f"Even the largest budget comes to no row in {spared:,} of {counted(counts.size, 'attacking task')}, "
         "as it is rounded down."
     ]
+
+
+def budget_notes(data: AuditData, settings: AuditSettings) -> list[str]:
+    """Sentences on budgets and attacks that were not run, and why."""
+    run, usable = budgets(data, settings), usable_budgets(data, settings)
+    notes = [
+        f"A budget of {as_asked(budget)} comes to the same rows as "
+        f"{as_asked(max(each for each in run if each < budget))} in all attacking tasks, so it was not run."
+        for budget in usable
+        if budget not in run
+    ]
+    small = [] if settings.budgets else [as_asked(budget) for budget in DEFAULT_BUDGETS if budget not in usable]
+    if small:
+        notes.append(
+            f"Left out of the usual budgets, as they come to no rows or few in tasks of this size: {', '.join(small)}."
+        )
+    nothing: Counter[tuple[Reach, float]] = Counter()
+    for one in allowances(data, settings, run):
+        nothing[one.reach, one.budget] += int(not one.injected.any())
+    notes += [
+        f"With a budget of {as_asked(budget)} {reach} attacks have no row to inject in {seeds:,} of "
+        f"{counted(settings.n_seeds, 'seed')}, where they were not run."
+        for (reach, budget), seeds in nothing.items()
+        if seeds
+    ]
+    return notes
 
 
 def model_section(
@@ -201,7 +226,7 @@ def model_section(
     ``clean``: predictions or margins without an attack, of each seed's test rows.
     """
     targets = [
-        data.of_seed(replicate).score(decision, data.mask(task_sets(data, settings, replicate)[0]))
+        data.of_replicate(replicate).score(decision, data.mask(task_sets(data, settings, replicate)[0]))
         for replicate, decision in enumerate(clean)
     ]
     once = ", once for all seeds on the first one's training rows" if len(clean) > 1 and selection.scores else ""
@@ -243,7 +268,7 @@ def setting_section(
         step_size=settings.step_size,
         step_sizes=dict(step_sizes),
         confidence=settings.confidence,
-        splits="each seed holds out its own test rows" if any(data.numbers) else "one split",
+        splits="each seed holds out its own test rows" if any(data.draws) else "one split",
         targets=targets,
         attackers=f"direct: the targets themselves; {through}",
         injected_norm=1.0,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from patom.audit import AuditData, AuditSettings
     from patom.audit.steps import Steps
     from patom.datasets.tables.table import Table as ReadTable
+    from patom.results.audit import Results
 
 
 class Kind(StrEnum):
@@ -138,11 +139,11 @@ def audit(
     read = _read(table, task, target, features, kind)
     settings = _aimed(settings, read, targets, attackers)
     data = _split(read, settings, test_fraction=test_fraction, standardise=standardise, max_rows=max_rows)
-    report = _run(data, settings, out, jobs, fail_above, command_again(context))
-    _tell(report, out)
-    gate = report["fail_above"]
-    if gate is not None and gate["exceeded"] is not False:
-        raise typer.Exit(EXIT_FAIL if gate["exceeded"] else EXIT_CANNOT_SAY)
+    results = _run(data, settings, out, jobs, fail_above, command_again(context))
+    _tell(results, out)
+    gate = results.fail_above
+    if gate is not None and gate.exceeded is not False:
+        raise typer.Exit(EXIT_FAIL if gate.exceeded else EXIT_CANNOT_SAY)
 
 
 def _read(
@@ -185,24 +186,23 @@ def _split(
 
 def _run(
     data: "AuditData", settings: "AuditSettings", out: Path, jobs: int, fail_above: float | None, command: str
-) -> dict[str, Any]:
-    """Run the audit and write its files; gives the report."""
+) -> "Results":
+    """Run the audit and write its files."""
     from joblib import cpu_count
 
     from patom.audit import AuditFolder, run_audit
-    from patom.audit.levels import gate
     from patom.report import render_page
-    from patom.results.audit import Verdict
+    from patom.results.audit import Results
 
     n_jobs = jobs or cpu_count()
     with when_interrupted("the files of an audit are written all or none."), AuditFolder(out) as folder:
         with progress("Attacking") as show:
-            found = run_audit(data, settings, n_jobs=n_jobs, progress=show, planned=partial(_tell_plan, show, n_jobs))
-        found.report["command"] = command
-        if fail_above is not None:
-            found.report["fail_above"] = gate(Verdict.model_validate(found.report["verdict"]), fail_above).as_dict()
+            plan = partial(_tell_plan, show, n_jobs)
+            found = run_audit(
+                data, settings, n_jobs=n_jobs, progress=show, planned=plan, fail_above=fail_above, command=command
+            )
         folder.write(found, render_page(found.report))
-    return found.report
+    return Results.model_validate(found.report)
 
 
 def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -> None:
@@ -219,20 +219,15 @@ def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -
     )
 
 
-def _tell(report: dict[str, Any], out: Path) -> None:
+def _tell(results: "Results", out: Path) -> None:
     from patom.cli.summary import audited
 
-    verdict, gate = report["verdict"], report["fail_above"]
-    lines = [verdict["headline"], f"  Risk: {verdict['risk']}. {verdict['reason']}"]
-    lines += [f"  {sentence}" for sentence in (*verdict["sentences"], *_helping(report))]
-    say([*lines, *audited(report["data"]), f"Report: {out / 'report.html'}"])
-    if gate is not None and gate["exceeded"] is not False:
-        above = f"above --fail-above {gate['threshold']:g}"
-        told = f"the worst damage is {above}: {gate['reason']}." if gate["exceeded"] else ""
-        tell(told or f"cannot say whether the worst damage is {above}. {gate['reason']}")
-
-
-def _helping(report: dict[str, Any]) -> list[str]:
-    """The defense that the audit recommends, or why it recommends none."""
-    remedies = report.get("remedies")
-    return [] if remedies is None else [remedies["reason"]]
+    verdict, gate = results.verdict, results.fail_above
+    helping = [] if results.remedies is None else [results.remedies.reason]
+    lines = [verdict.headline, f"  Risk: {verdict.risk}. {verdict.reason}"]
+    lines += [f"  {sentence}" for sentence in (*verdict.sentences, *helping)]
+    say([*lines, *audited(results.data), f"Report: {out / 'report.html'}"])
+    if gate is not None and gate.exceeded is not False:
+        above = f"above --fail-above {gate.threshold:g}"
+        told = f"the worst damage is {above}: {gate.reason}." if gate.exceeded else ""
+        tell(told or f"cannot say whether the worst damage is {above}. {gate.reason}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from patom.core.arrays import FloatArray, IntArray
+from patom.core.arrays import AnyArray, FloatArray, IntArray
 
 
 def over_groups(
@@ -42,6 +42,15 @@ def places_within(counts: IntArray) -> IntArray:
     array([0, 1, 2, 0, 0, 1])
     """
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def whole_rows(shares: AnyArray) -> IntArray:
+    """Numbers of rows rounded down; a product such as 0.29 * 100, which is below 29 in float64, counts as whole.
+
+    >>> whole_rows(np.array([0.29 * 100, 0.9]))
+    array([29,  0])
+    """
+    return np.asarray(np.floor(shares + 1e-9), dtype=np.int64)
 
 
 def grouped_nmse(y: FloatArray, z: FloatArray, starts: IntArray) -> FloatArray:

@@ -7,6 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from patom.core.arrays import AnyArray, FloatArray
 
+Kind = Literal["regression", "classification"]
+"""The kind of target."""
+
 
 class LongTable(NamedTuple):
     """Rows of all tasks in long format; unpacks as ``X, y, task``.
@@ -73,7 +76,7 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["regression", "classification"]
+    kind: Kind
     train: LongTable
     test: LongTable
     feature_names: tuple[str, ...]

@@ -1,13 +1,12 @@
 """Bring features into the unit ball, and points of the ball back into the table's units."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from patom.core.arrays import FloatArray, largest_norm
-from patom.datasets.dataset import LongTable
+from patom.datasets.dataset import Kind, LongTable
 
 _ROUNDING = 16 * np.finfo(float).eps  # a column whose range is this part of its largest value is constant
 _SMALLEST = 2.0**-1020  # a smaller spread or norm could not be halved without losing digits
@@ -83,7 +82,7 @@ def fit_scaling(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    kind: Literal["regression", "classification"],
+    kind: Kind,
     standardise: bool,
 ) -> Scaling:
     """Choose the scaling from the training rows.

@@ -1,12 +1,11 @@
 """Generated tasks whose relations are known: groups, negative relations, outliers."""
 
 import math
-from typing import Literal
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.datasets.dataset import Dataset, LongTable, check_count
+from patom.datasets.dataset import Dataset, Kind, LongTable, check_count
 
 ATTEMPTS = 100
 INTERCEPT = 0.3  # of the other weights' size, about: with 1, many a task would have one class only
@@ -24,7 +23,7 @@ def make_related_tasks(
     n_outliers: int = 0,
     similarity: float = 0.9,
     noise: float = 0.1,
-    kind: Literal["regression", "classification"] = "regression",
+    kind: Kind = "regression",
     random_state: int | np.random.Generator = 0,
 ) -> Dataset:
     """Generate linear tasks with a chosen relationship structure.

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, clone
 
 from patom import defenses
 from patom.attacks.program import MTRL
-from patom.evaluate.measure import Kind
+from patom.datasets.dataset import Kind
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
 
 FilterName = Literal[

@@ -5,16 +5,14 @@ the mean. The figure of all test rows divides their squared errors by those of p
 rows, and a model that knows the tasks' means only has an NMSE of 1.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from patom import metrics
 from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.datasets.dataset import Kind
+from patom.results.audit import Metric
 
-Kind = Literal["regression", "classification"]
-MetricName = Literal["NMSE", "AUC"]
-METRICS: dict[Kind, tuple[MetricName, metrics.Metric]] = {
+METRICS: dict[Kind, tuple[Metric, metrics.Metric]] = {
     "regression": ("NMSE", metrics.nmse),
     "classification": ("AUC", metrics.auc),
 }

@@ -1,4 +1,7 @@
-"""Every generator of an audit or a grid is made here, from a key of whole numbers."""
+"""Generators of audits and grids, each from a key of whole numbers.
+
+Functions with a ``random_state`` of their own take a seed instead: loaders of data sets, ``LambdaSearch``, ``screen``.
+"""
 
 from enum import IntEnum
 

@@ -14,10 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import AttackResult, AttackStatus, ThreatModel
 from patom.attacks.transfer import SHARES, strongest_transfer
-from patom.core.arrays import AnyArray, FloatArray
-from patom.datasets.dataset import LongTable
+from patom.core.arrays import FloatArray
+from patom.datasets.dataset import Kind, LongTable
 from patom.evaluate.defended import Victim
-from patom.evaluate.measure import Kind
 
 
 class Split(Protocol):
@@ -93,7 +92,7 @@ def attempt(
             shares = SHARES if believed.stand_ins else (1.0,)
             met = strongest_transfer(results, victim.model, X, y, task=task, harm=harm, shares=shares)
             result, model = met.result, met.model
-    return Trial(replace(result, model=None), model, decide(model, split.kind, split.test.X, split.test.task))
+    return Trial(replace(result, model=None), model, decide(model, split.kind, split.test))
 
 
 @contextmanager
@@ -110,19 +109,13 @@ def fit_quietly(model: Any, rows: LongTable) -> Any:
         return model.fit(rows.X, rows.y, task=rows.task)
 
 
-def refit_quietly(model: Any, split: Split, result: AttackResult) -> Any:
-    """A clone of a model, fitted on the training rows and the injected ones."""
-    with quiet():
-        return result.refit(model, *split.train)
-
-
-def decide(model: Any, kind: Kind, X: FloatArray, task: AnyArray) -> FloatArray:
+def decide(model: Any, kind: Kind, rows: LongTable) -> FloatArray:
     """Predictions or, of a classifier, margins, shape (n,); 0 for rows of tasks that the model was not fitted on."""
-    known = np.isin(task, model.tasks_)
-    decision = np.full(task.size, 0.0)
+    known = np.isin(rows.task, model.tasks_)
+    decision = np.zeros(known.size)
     act = model.predict if kind == "regression" else model.decision_function
     if known.any():
-        decision[known] = act(X[known], task=task[known])
+        decision[known] = act(rows.X[known], task=rows.task[known])
     return decision
 
 
@@ -132,5 +125,5 @@ def target_loss(model: Any, learner: Any, split: Split, targets: tuple[Any, ...]
     own = np.isin(task, np.array(targets))
     problem = clone(learner).problem(X[own], y[own], task=task[own])
     order = np.argsort(np.searchsorted(problem.tasks, task[own]), kind="stable")
-    decision = decide(model, split.kind, X[own][order], task[own][order])
+    decision = decide(model, split.kind, LongTable(X[own][order], y[own][order], task[own][order]))
     return float(np.mean(problem.loss.value(decision, problem.rows.y)))

@@ -171,7 +171,7 @@ def _kept_setting(data: str, seed: int, home: str | None, model: str, tuning: st
         rule=defense.rule, learner=defense.learner,
     )  # fmt: skip
     fitted = clone(victim.model).fit(dataset.train.X, dataset.train.y, task=dataset.train.task)
-    scores = _scores(dataset, decide(fitted, dataset.kind, dataset.test.X, dataset.test.task))
+    scores = _scores(dataset, decide(fitted, dataset.kind, dataset.test))
     return Setting(dataset, victim, fitted, scores, norm)
 
 

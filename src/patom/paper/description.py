@@ -12,7 +12,7 @@ from patom import datasets
 from patom.attacks.adversary.aim import OverTasks
 from patom.attacks.draws import Features, Labels
 from patom.attacks.gradients import Gradient
-from patom.datasets.dataset import Dataset
+from patom.datasets.dataset import Dataset, Kind
 from patom.evaluate.defended import SETTINGS, FilterName, LearnerName, RuleName
 from patom.results.methods import AttackName, Method, Reach
 
@@ -121,7 +121,7 @@ class Related(_Data):
     n_outliers: int = 0
     similarity: float = 0.9
     noise: float = 0.1
-    kind: Literal["regression", "classification"] = "regression"
+    kind: Kind = "regression"
 
 
 Data = Annotated[Digits | Landmine | Sarcos | Mnist | Related, Field(discriminator="name")]

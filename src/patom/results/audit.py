@@ -151,14 +151,14 @@ Ends = Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
 class Coverage(Part):
-    """How much a kind of attack can inject at a budget, over the seeds.
+    """How much attacks of one reach can inject at a budget, over the seeds.
 
     ``n_seeds`` were planned, in ``n_injecting`` of them a row is injected; over the latter run ``rows`` injected,
     attacking ``tasks``, ``reached`` of these, and ``share``, the mean of the rows injected over the clean rows of the
     attacking tasks. ``least_reached``: the least share of attacking tasks that got a row, over all seeds.
     """
 
-    kind: Reached
+    reach: Reached = Field(validation_alias="kind", serialization_alias="kind")
     budget: Positive
     n_seeds: Count
     n_injecting: Count

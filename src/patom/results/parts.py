@@ -19,7 +19,7 @@ Rows = list[list[Number | None]]
 class Part(BaseModel):
     """A part of the results. Keys of a file that it does not know are passed over."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
 
     def as_dict(self) -> dict[str, Any]:
         """The part as a file holds it, in plain values."""

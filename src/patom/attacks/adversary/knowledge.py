@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.grouped import whole_rows
 from patom.core.labels import encode, positions
 from patom.core.regions.values import ByValue
 from patom.core.rows import TaskRows, group_rows
@@ -87,7 +88,7 @@ class GreyBox(ByValue):
 
 def _sampled(rows: TaskRows, share: float, rng: np.random.Generator) -> TaskRows:
     """A share of each task's rows without replacement, at least one, in their order."""
-    counts = np.maximum(1, np.floor(share * rows.counts + 1e-9)).astype(np.int64)
+    counts = np.maximum(1, whole_rows(share * rows.counts))
     parts = [
         start + np.sort(rng.permutation(size)[:count])
         for start, size, count in zip(rows.offsets, rows.counts, counts, strict=False)

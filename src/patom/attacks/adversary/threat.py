@@ -11,6 +11,7 @@ from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.core.arrays import AnyArray, IntArray
 from patom.core.exact import exact_array, exact_value
+from patom.core.grouped import whole_rows
 from patom.core.labels import positions
 from patom.core.regions import Ball, Columns, Region
 from patom.models.reading import require_shown
@@ -111,14 +112,13 @@ class ThreatModel:
         >>> ThreatModel(targets=[0], attackers=[0, 1], budget=0.3).injected_counts(np.array([10, 3]))
         array([3, 0])
         """
-        # A product such as 0.29 * 100 is below 29 in float64; the margin keeps it whole.
-        counts = np.floor(self.budget * clean_counts + 1e-9).astype(np.int64)
+        counts = whole_rows(self.budget * clean_counts)
         if not counts.any():
             raise ValueError(
                 f"budget of ThreatModel rounds to no rows: {self.budget} of at most {clean_counts.max()} clean rows in "
                 f"an attacking task; the smallest budget that injects a row is {1.0 / clean_counts.max():.3g}."
             )
-        return np.asarray(counts)
+        return counts
 
 
 def _as_tuple(labels: Any) -> tuple[Hashable, ...]:

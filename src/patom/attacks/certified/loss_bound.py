@@ -12,6 +12,7 @@ from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.data_term import RowTerm, mean_loss_by_task
+from patom.core.grouped import whole_rows
 from patom.core.regions import Ball, Box, Ellipsoid, Region
 from patom.core.rows import TaskRows, append_constant, inject_rows
 from patom.core.solvers.accelerated import solve
@@ -170,7 +171,7 @@ def rounded(program: Bilevel, game: Game) -> Injection:
     chosen = []
     for i, count in zip(program.attackers, program.counts, strict=True):
         own = np.flatnonzero(game.rows.task_index == i)
-        whole = np.floor(game.mixture[own] + 1e-9).astype(np.int64)
+        whole = whole_rows(game.mixture[own])
         most = np.argsort(whole - game.mixture[own], kind="stable")
         whole[most[: count - whole.sum()]] += 1
         chosen.append(np.repeat(own, whole))

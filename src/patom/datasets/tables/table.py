@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from patom.datasets.dataset import Kind
 from patom.datasets.tables.columns import distinct_values, is_text, missing_values
 from patom.datasets.tables.csv_file import read_csv
 from patom.datasets.tables.features import check_finite, column_numbers, feature_matrix, may_round
@@ -21,9 +22,8 @@ from patom.datasets.tables.parquet_file import open_parquet
 from patom.pipes import name_of
 from patom.wording import listed, quoted, readable
 
-__all__ = ["Kind", "Table", "TableError", "read_table"]
+__all__ = ["Table", "TableError", "read_table"]
 
-Kind = Literal["regression", "classification"]
 _HEAD = 1 << 16  # bytes of a file that show its kind
 _FEW_VALUES = 20  # whole numbers with no more distinct values than this may be class codes
 
