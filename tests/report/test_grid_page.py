@@ -238,6 +238,14 @@ def test_one_seed_says_that_there_are_no_bands(
     assert "(no interval)" in titles
 
 
+@pytest.mark.parametrize(("fewest", "over"), [(3, "3 to 5 seeds"), (5, "5 seeds"), (None, "5 seeds")])
+def test_bands_say_over_how_many_seeds_they_are(
+    results: dict[str, Any], bare: dict[str, Any], read: Read, fewest: int | None, over: str
+) -> None:
+    told = bare | {"budgets": results["budgets"][:1], "n_seeds": 5, "fewest_seeds": fewest}
+    assert f"Bands are 95 % intervals of the mean over {over}." in plain(read(render_experiments(told)).text("p"))
+
+
 def test_nothing_measurable_is_said(results: dict[str, Any], read: Read) -> None:
     nothing = {"mean": None, "low": None, "high": None}
     for panel in results["convergence"][0]["panels"]:

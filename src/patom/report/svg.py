@@ -43,6 +43,11 @@ class Picture:
     description: str
     hovers: Sequence[Hover] = ()
 
+    @property
+    def width(self) -> int:
+        """The natural width in CSS pixels, below which the page lets it shrink only so far."""
+        return round(96 * self.figure.get_figwidth())
+
 
 def inline_svg(picture: Picture, salt: str) -> str:
     """Write the ``<svg>`` element of a picture, the same bytes each time.

@@ -211,11 +211,6 @@ class Map(Part):
     correlation: Rows | None
     spectrum: list[Number | None] | None
 
-    @property
-    def largest_eigenvalue(self) -> float:
-        """Omega's largest eigenvalue as a share of their sum; NaN without a spectrum."""
-        return max((value for value in self.spectrum or () if value is not None), default=math.nan)
-
 
 class Moved(Map):
     """The map of an attacked model, and over all seeds what the attack changed."""

@@ -1,7 +1,6 @@
-"""What the pages show, a file a section: its words, its table and its picture.
+"""What the pages show, a file a section: its table, its picture and the words of the picture.
 
-An audit's page has ``verdict``, ``curves``, ``exposure``, ``relationships`` and ``remedies``; a grid's has ``claims``,
-``figures`` and ``run``.
+An audit's page has ``curves``, ``exposure`` and ``relationships``; a grid's has ``figures``.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,22 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from patom.report.panels import Multiples, Table
-from patom.report.sections import (
-    attacks,
-    claims,
-    convergence,
-    curves,
-    defenses,
-    exposure,
-    relationships,
-    remedies,
-    run,
-    screening,
-    verdict,
-)
+from patom.report.sections import attacks, convergence, curves, defenses, exposure, relationships, screening
 from patom.results.grid import Experiment, GridResults
 
-__all__ = ["Shown", "claims", "curves", "exposure", "figures", "relationships", "remedies", "run", "verdict"]
+__all__ = ["Shown", "curves", "exposure", "figures", "relationships"]
 E = TypeVar("E", bound=Experiment)
 
 

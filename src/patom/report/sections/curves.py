@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,6 +23,7 @@ from patom.wording import counted
 PANEL_WIDTH, PANEL_HEIGHT = 4.9, 3.4  # inches, of an audit
 PAIR_WIDTH = 4.35
 Field = Literal["metric", "damage"]
+FIELDS: tuple[Field, ...] = get_args(Field)
 _REACHES = {
     Reach.DIRECT: "orange is an attack through the target tasks themselves",
     Reach.INDIRECT: "blue one through other tasks only",

@@ -21,7 +21,7 @@ _RANKED = 5
 
 
 @dataclass(frozen=True)
-class Words:
+class Beside:
     """What stands beside the map: the worst pairs, and how to read cells that are out of the ordinary."""
 
     pairs: list[tuple[str, str, str]]
@@ -34,10 +34,10 @@ class Words:
     """Damage of the first task through its own rows."""
 
 
-def words(exposure: Exposure) -> Words:
-    """Describe the map."""
+def beside(exposure: Exposure) -> Beside:
+    """What to say of a map."""
     values = [numerals.number(entry) for row in exposure.damage for entry in row]
-    return Words(
+    return Beside(
         pairs=_strongest_pairs(exposure),
         few=[name for name, few in zip(exposure.tasks, exposure.few, strict=True) if few],
         missing=any(math.isnan(value) for value in values),

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ from patom.results.grid import Correlations, Map, Moved
 from patom.results.parts import Interval
 
 When = Literal["before", "after"]
+MOMENTS: tuple[When, ...] = get_args(When)
 RANK_ONE = 0.99
 """A largest eigenvalue from which on Omega is practically of rank 1, which makes correlations mere signs."""
 _BAR_LENGTH = 1.1  # inches for an eigenvalue of 1
@@ -65,23 +66,19 @@ class Relations:
         return np.array([row_of(row) for row in self.shown.correlation or [[None] * size] * size])
 
 
-@dataclass(frozen=True)
-class Leading:
-    """Omega's largest eigenvalue before and after, and when that is practically all of it; empty for neither."""
-
-    before: str
-    after: str
-    rank_one: str
+def largest_eigenvalue(shown: Moment | Map) -> float:
+    """Omega's largest eigenvalue as a share of their sum; NaN without a spectrum."""
+    return max((value for value in shown.spectrum or () if value is not None), default=math.nan)
 
 
-def leading(told: Relationships) -> Leading:
-    """Write an audit's largest eigenvalues."""
-    first = {
-        when: max((numerals.number(value) for value in moment.spectrum or ()), default=math.nan)
-        for when, moment in (("before", told.before), ("after", told.after))
-    }
-    near = [] if len(told.tasks) == 1 else [when for when, value in first.items() if value >= RANK_ONE]
-    return Leading(f"{first['before']:.2f}", f"{first['after']:.2f}", " and ".join(near))
+def leading(told: Relationships) -> dict[When, float]:
+    """Omega's largest eigenvalue before an audit's attack and after it."""
+    return {"before": largest_eigenvalue(told.before), "after": largest_eigenvalue(told.after)}
+
+
+def near_rank_one(told: Relationships) -> str:
+    """When Omega is practically of rank 1, before the attack or after; empty for neither and for a single task."""
+    return " and ".join(when for when, value in leading(told).items() if value >= RANK_ONE and len(told.tasks) > 1)
 
 
 def size_of(told: Relationships) -> Size:
@@ -148,7 +145,7 @@ def _describe(told: Map) -> str:
         for side, names in (("targets", told.targets), ("attackers", told.attackers))
         if names
     ]
-    largest = numerals.metric(told.largest_eigenvalue, "NMSE")
+    largest = numerals.metric(largest_eigenvalue(told), "NMSE")
     return f"{told.label}: {'; '.join(['correlations of the tasks', *sides])}; largest eigenvalue of Omega {largest}."
 
 
@@ -158,7 +155,7 @@ def table(experiment: Correlations) -> Table:
     for told in experiment.maps:
         sides = [", ".join(names) or "–" for names in (told.targets, told.attackers)]
         moved = _moved(told) if isinstance(told, Moved) else ["–"] * 4
-        rows.append([_title(told), *sides, *moved, numerals.metric(told.largest_eigenvalue, "NMSE")])
+        rows.append([_title(told), *sides, *moved, numerals.metric(largest_eigenvalue(told), "NMSE")])
     among = "Correlation among attackers"
     columns = ["Model", "Targets", "Attackers", "Signs flipped", "Mean shift", f"{among}, clean", f"{among}, attacked"]
     return Table([*columns, "Largest eigenvalue"], [("", rows)])
@@ -180,7 +177,7 @@ def _plain_pair(value: Interval) -> tuple[str, str]:
 
 def rank_one(experiment: Correlations) -> str:
     """Name the maps whose Omega is practically of rank 1; empty if there is none."""
-    return ", ".join(told.label for told in experiment.maps if told.largest_eigenvalue >= RANK_ONE)
+    return ", ".join(told.label for told in experiment.maps if largest_eigenvalue(told) >= RANK_ONE)
 
 
 def _draw(figure: Figure, left: float, top: float, *, shown: Relations, size: Size) -> list[Hover]:
