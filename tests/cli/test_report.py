@@ -9,7 +9,7 @@ from command_line import contents, needs_proc, one_line
 from small_grid import GRID, TABLES, write_grid
 
 from patom.paper import parse_grid, run_grid
-from patom.paper.store import RunFolder
+from patom.paper.run import RunFolder
 
 
 @pytest.fixture(name="finished", scope="module")

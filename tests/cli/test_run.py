@@ -142,7 +142,7 @@ def test_a_signal_leaves_whole_cells_and_no_workers(tmp_path, number, status, jo
 
 @pytest.mark.slow
 def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
-    from patom.paper import store
+    from patom.paper import run as runs
 
     written = []
 
@@ -152,8 +152,8 @@ def test_a_full_disk_keeps_the_cells_before(run, grid, tmp_path, monkeypatch):
         written.append(path)
         return real(path, write)
 
-    real = store.write_atomically
-    monkeypatch.setattr(store, "write_atomically", write_until_full)
+    real = runs.write_atomically
+    monkeypatch.setattr(runs, "write_atomically", write_until_full)
     status, _, err = run("run", grid, "--out", tmp_path / "out", "--jobs", "1")
     assert status == 2
     assert "could not be kept in" in one_line(err)

@@ -14,7 +14,7 @@ from small_grid import CELLS, FAILING, GRID, kept, write_grid
 
 from patom import workers
 from patom.paper import parse_grid, read_run, run_grid
-from patom.paper.store import RunFolder
+from patom.paper.run import RunFolder
 
 
 def small_run(out, text=GRID, **options):

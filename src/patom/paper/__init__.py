@@ -1,7 +1,7 @@
 """Grids of attacks: described in TOML, computed cell by cell, kept, tabulated, judged.
 
-``grid`` reads the TOML, ``description`` is what it may hold; ``cells`` lists the cells of a grid, ``compute`` computes
-one, ``run`` all of them; ``store`` keeps them in a folder and reads a finished run back, ``table`` holds the columns;
+``grid`` reads the TOML, ``description`` is what it may hold; ``cells`` lists the cells of a grid and computes one;
+``run`` computes all of them and keeps them in a folder; ``table`` holds the columns and reads a finished run back;
 ``findings`` says what the table shows. ``presets`` holds the grids of the paper's figures.
 """
 
@@ -9,6 +9,6 @@ from patom.paper.description import Grid
 from patom.paper.findings import findings
 from patom.paper.grid import only, parse_grid, presets, read_grid
 from patom.paper.run import Run, run_grid
-from patom.paper.store import read_run
+from patom.paper.table import read_run
 
 __all__ = ["Grid", "Run", "findings", "only", "parse_grid", "presets", "read_grid", "read_run", "run_grid"]

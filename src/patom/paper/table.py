@@ -1,11 +1,14 @@
 """The table of a run: a row a cell, in the grid's order, with the same bytes whichever worker computed them.
 
-``StoredRow`` is what a row must be so that a page can be made of it; ``SCHEMA`` follows from it.
+``StoredRow`` is what a row must be so that a page can be made of it; ``SCHEMA`` follows from it. ``read_run`` reads the
+folder of a finished run back.
 """
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import IO, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -20,11 +23,15 @@ from patom.paper.cells import Cell, canonical
 from patom.paper.description import Attack, Figure, Loss
 from patom.plain_json import read_json
 from patom.results.methods import AttackName, Method, Reach
+from patom.results.parts import Count, NotNegative, Number, Positive
+from patom.shapes import require_shape
 
-LARGEST = 1e150
-"""Squares of larger numbers overflow, so that a mean over seeds would have no interval."""
-_RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
-LISTS = (*(f"{name}{when}" for when in ("", "_clean") for name in _RANKINGS), "next_to", "next_to_clean")
+CELLS, TABLE, TIMINGS, PROVENANCE = "cells", "results.parquet", "timings.parquet", "provenance.json"
+RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
+"""What screening ranks tasks by: columns of a value a task, as are those with ``_clean``, before the attack."""
+FOLLOW_UP = "next_to"
+"""The column of the tasks to look at next, in their order."""
+LISTS = (*(f"{name}{when}" for when in ("", "_clean") for name in RANKINGS), FOLLOW_UP, f"{FOLLOW_UP}_clean")
 """Columns that screening fills, a value a task."""
 
 
@@ -41,15 +48,11 @@ def _different(names: list[str]) -> list[str]:
 
 
 _NEEDED = {Method.PATOM: ("step_size", "max_iter"), Method.ASCENT: ("gradient", "optimise_labels")}
-Number = Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, lt=LARGEST, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0.0, lt=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
 Options = Annotated[str, AfterValidator(_is_json)]
 Tasks = Annotated[list[str], Field(min_length=1), AfterValidator(_different)]
 Numbers = list[Number | None]
-Count = Annotated[int, Field(ge=0)]
 Positives = Annotated[int, Field(ge=1)]
 
 
@@ -164,7 +167,7 @@ class Came(Asked):
     def _require_rankings(self) -> None:
         m = self._require_tasks()
         for name in LISTS:
-            if not name.startswith("next_to"):
+            if not name.startswith(FOLLOW_UP):
                 self._require_length(name, m)
             elif getattr(self, name) is None or not set(getattr(self, name)) <= set(self.tasks or ()):
                 raise ValueError(f"{name} must name tasks")
@@ -182,7 +185,7 @@ class Came(Asked):
 
 _ALWAYS = ("rows_injected", "metric", "utility", "certified", "status")
 _SCREENED: dict[str, Any] = {
-    name: (Tasks | None if name.startswith("next_to") else Numbers | None, None) for name in LISTS
+    name: (Tasks | None if name.startswith(FOLLOW_UP) else Numbers | None, None) for name in LISTS
 }
 StoredRow = create_model("StoredRow", __base__=Came, __doc__="A row of the table.", **_SCREENED)
 
@@ -260,3 +263,141 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_LATER = [name for name, field in StoredRow.model_fields.items() if not field.is_required()]  # than version 0.1
+_TIMINGS = pa.schema([("key", pa.string()), ("seconds", pa.float64())])
+
+
+class Results(BaseModel, strict=True):
+    """What the results depend on."""
+
+    title: Text
+    seeds: Annotated[list[Count], Field(min_length=1)]
+    versions: dict[str, str]
+    commit: str | None
+    files: dict[str, str]
+    notes: list[str]
+
+
+class Went(BaseModel, strict=True):
+    """How the run went."""
+
+    cells: Positives
+    failed: Count
+    uncertified: Count
+    worst_gap: Number | None
+    seconds: NotNegative
+    workers: str
+    commits: list[str]
+
+
+class Provenance(BaseModel, strict=True):
+    """Where results come from; ``sha256`` of the tables, which versions before 0.3 did not write."""
+
+    results: Results
+    run: Went
+    sha256: dict[str, str] = Field(default_factory=dict)
+
+
+def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Read the table, each row with the seconds that it took, and the provenance of a finished run.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder holds no finished run; the message says what to do.
+    ValueError
+        A file is not what a run writes, or not of the same run as the others; one sentence with its name.
+    OSError
+        A file cannot be read.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file, not the folder of a run.")
+    if not (folder / TABLE).is_file() or not (folder / PROVENANCE).is_file():
+        begun = (folder / CELLS).is_dir()
+        what = "a run that has not finished: run the same command again" if begun else "no run"
+        raise FileNotFoundError(f"{folder} holds {what}; `patom run PRESET --out {folder}` makes one.")
+    name = PROVENANCE
+    try:
+        provenance = _provenance(_content(folder / name))
+        name = TABLE
+        content = _signed(_content(folder / name), provenance, name)
+        rows = _rows(content, provenance)
+        name = TIMINGS
+        timed = (folder / name).exists()
+        seconds = _seconds(_signed(_content(folder / name), provenance, name), rows) if timed else {}
+    except ValueError as error:
+        raise ValueError(f"{folder / name} is not what `patom run` wrote: {error}.") from None
+    return [row | {"seconds": seconds.get(row["key"])} for row in rows], provenance
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _provenance(content: bytes) -> dict[str, Any]:
+    provenance: dict[str, Any] = read_json(content)
+    require_shape(Provenance, provenance)
+    if not provenance["results"]["versions"].get("patom"):
+        raise ValueError("results.versions names no version of patom")
+    return provenance
+
+
+def _signed(content: bytes, provenance: Mapping[str, Any], name: str) -> bytes:
+    """The content, if it is that of which the provenance tells."""
+    if provenance.get("sha256") and provenance["sha256"].get(name) != sha256(content).hexdigest():
+        raise ValueError(
+            f"it was changed, or is of another run than {PROVENANCE} beside it; the same `patom run` writes both anew"
+        )
+    return content
+
+
+def _rows(content: bytes, provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    early = provenance["results"]["versions"]["patom"].startswith("0.1.")
+    found = read_table(content, optional=_LATER if early else ())
+    if read_json((found.schema.metadata or {}).get(b"patom", b"")) != provenance["results"]:
+        raise ValueError(f"it is of another run than {PROVENANCE} beside it")
+    rows = [dict.fromkeys(SCHEMA.names) | one for one in found.to_pylist()]
+    for number, one in enumerate(rows, start=1):
+        require_shape(StoredRow, one, where=f"row {number}", between=", column ")
+    _require_account(rows, provenance)
+    return rows
+
+
+def account(records: Collection[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many cells there are, failed and have a fit above its tolerance; and the worst gap."""
+    gaps = [record["gap"] for record in records if record.get("gap") is not None]
+    return {
+        "cells": len(records), "failed": sum(bool(record.get("error")) for record in records),
+        "uncertified": sum(record.get("certified") is False for record in records),
+        "worst_gap": max(gaps, default=None),
+    }  # fmt: skip
+
+
+def _require_account(rows: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any]) -> None:
+    """What the provenance says of the run is what the table says, cell by cell."""
+    cells = {found["key"]: found for found in rows}
+    for name, value in account(cells.values()).items():
+        if provenance["run"][name] != value:
+            raise ValueError(
+                f"its rows come to {name} of {value}, and {PROVENANCE} beside it says {provenance['run'][name]}"
+            )
+    strangers = {row["seed"] for row in rows} - set(provenance["results"]["seeds"])
+    if strangers:
+        raise ValueError(f"it holds the seed {min(strangers)}, which {PROVENANCE} beside it does not")
+
+
+def _seconds(content: bytes, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Wall time of each cell's computing by key."""
+    timings = read_table(content, _TIMINGS)
+    keys, seconds = (timings[name].to_pylist() for name in _TIMINGS.names)
+    if len(set(keys)) < len(keys) or set(keys) != {row["key"] for row in rows}:
+        raise ValueError(f"its keys are not those of {TABLE} beside it, each once")
+    if not all(value is not None and 0.0 <= value < float("inf") for value in seconds):
+        raise ValueError("its seconds must be numbers, at least 0")
+    return dict(zip(keys, seconds, strict=True))

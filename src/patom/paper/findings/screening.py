@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray
-from patom.defenses.screening import SCORES
 from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import (
     Row,
@@ -20,6 +19,8 @@ from patom.paper.findings.rows import (
     settings,
     within,
 )
+from patom.paper.table import FOLLOW_UP
+from patom.paper.table import RANKINGS as COLUMNS
 from patom.results.grid import Claim, RankingLine, RankingPanel, Screening
 from patom.results.grid import Row as TableRow
 from patom.results.methods import AttackName
@@ -27,11 +28,10 @@ from patom.results.parts import Interval
 from patom.wording import percent, two_digits
 
 ALARM = 3.0  # robust standard deviations
-FOLLOW_UP = "next_to"
 RANKINGS = {
     "suspicion": "suspicion",
     "suspicion_trusted": "suspicion, trusted rows known",
-    **{f"score_{name}": name.replace("_", " ") for name in SCORES.names or ()},
+    **{name: name.removeprefix("score_").replace("_", " ") for name in COLUMNS if name.startswith("score_")},
     FOLLOW_UP: "next to the first found",
 }
 """What tasks are ranked by: columns of the table, and what the page calls them."""

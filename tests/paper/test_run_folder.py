@@ -5,9 +5,8 @@ import shutil
 
 import pytest
 
-from patom.paper.cells import canonical
-from patom.paper.compute import compute
-from patom.paper.store import RunFolder
+from patom.paper.cells import canonical, compute
+from patom.paper.run import RunFolder
 from patom.paper.table import plain
 
 STAMP = {"patom": "0.3.0", "files": {"a.mat": "00"}}
@@ -34,7 +33,7 @@ def fixture_kept(folder, cell, record):
 
 def sign(cell, changed):
     """The sum that patom itself would write, as somebody would who means to deceive."""
-    from patom.paper.store import _digest
+    from patom.paper.run import _digest
 
     rest = {name: value for name, value in changed.items() if name != "sha256"}
     return rest | {"sha256": _digest(cell, rest)}
