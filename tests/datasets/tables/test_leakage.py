@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from patom.datasets.tables.leakage import leakage_notes
+from patom.datasets.tables.table import leakage_notes
 from patom.datasets.tables.table import read_table
 
 TASK = "Features with one value for each task, like another name of it: {}; leave out what is no measurement."

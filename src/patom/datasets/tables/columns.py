@@ -31,11 +31,6 @@ def names_row_numbers(name: str) -> bool:
     return _ROW_NUMBERS.fullmatch(name) is not None
 
 
-def held(kind: Any) -> Any:
-    """The type of a column's values: that of a dictionary's entries."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
 def is_number(kind: Any) -> bool:
     """Whether values of an Arrow type are numbers: integers, floats, decimals or booleans."""
     numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
@@ -124,20 +119,6 @@ def _whole_floats(column: Any) -> IntArray:
     )
 
 
-def floats_or_exact(whole: AnyArray) -> AnyArray:
-    """Whole numbers as float64, shape (n,), or unchanged (int64 or Python's) where float64 would change one.
-
-    >>> floats_or_exact(np.array([1, 2])), floats_or_exact(np.array([1, 2**53 + 1]))
-    (array([1., 2.]), array([               1, 9007199254740993]))
-    """
-    floats = whole.astype(np.float64)
-    if whole.dtype == object:
-        same = all(int(value) == exact for value, exact in zip(floats.tolist(), whole.tolist(), strict=True))
-    else:
-        same = bool((np.abs(floats) < 2.0**63).all() and (floats.astype(np.int64) == whole).all())
-    return floats if same else whole
-
-
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """The k distinct values, in order of appearance, and each row's position among them, shape (n,).
 
@@ -149,45 +130,13 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     return distinct.to_pylist(), np.asarray(codes, dtype=np.int32)
 
 
-def as_text(column: Any) -> Any:
-    """Labels as text: text itself, dates and times as Arrow writes them. TypeError for values of another type.
-
-    >>> as_text(pa.array([0], pa.date32())).to_pylist()
-    ['1970-01-01']
-    """
-    if is_text(column.type):
-        return column
-    try:
-        if pa.types.is_temporal(column.type):
-            return column.cast(pa.large_string())
-    except pa.ArrowException:  # a time zone that is not installed
-        pass
-    raise TypeError(f"values of type {column.type}, not labels")
-
-
-def text_array(labels: list[str]) -> AnyArray:
-    """Distinct labels as an array of str, shape (k,).
-
-    Raises ValueError for a label that ends in the character NUL, which arrays of text would leave out.
-
-    >>> text_array(["b", "a"])
-    array(['b', 'a'], dtype='<U1')
-    """
-    cut = [label for label in labels if label.endswith("\0")]
-    if cut:
-        raise ValueError(f"the label {cut[0]!r}, whose last character an array of text would leave out: rename it")
-    return np.asarray(labels, dtype=str)
-
-
 def missing_values(column: Any) -> BoolArray:
     """Which values are null, NaN or blank text, shape (n,).
 
     >>> missing_values(pa.array(["a", " ", None])), missing_values(pa.array([1.5, float("nan")]))
     (array([False,  True,  True]), array([False,  True]))
     """
-    if pa.types.is_floating(column.type):
-        return np.isnan(float_values(column))
-    missing = pc.is_null(column)
+    missing = pc.is_null(column, nan_is_null=True)
     if is_text(column.type):
         blank = pc.equal(pc.utf8_trim_whitespace(column), "")
         missing = pc.or_(missing, pc.fill_null(blank, False))

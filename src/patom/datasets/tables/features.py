@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from patom.datasets.tables.columns import float_values, held, is_number, is_text, may_be_text, missing_values
+from patom.datasets.tables.columns import float_values, is_number, is_text, may_be_text, missing_values
 from patom.datasets.tables.file import DamagedError, TableError, TableFile, UnreadableError
 from patom.wording import counted, listed, quoted
 
@@ -67,9 +67,11 @@ def feature_matrix(
     (('price',), array([[0.5],
            [2. ]]), [])
     """
-    types = {name: held(kind) for name, kind in zip(file.schema.names, file.schema.types, strict=True)}
+    types = file.types
     named = file.default_features((task, target)) if asked is None else list(asked)
-    strange = set() if asked else {name for name in named if name in file.extensions or _is_packed(types[name])}
+    # bytes of one length may be anything: integers of 128 bits, identifiers, hashes
+    packed = {name for name in named if pa.types.is_fixed_size_binary(types[name])}
+    strange = set() if asked else packed.union(file.extensions.intersection(named))
     reading = _Reading(file, required=asked is not None)
     typed = {name for name in named if is_number(types[name])} - strange
     parsed: dict[str, NDArray[np.float64]] = {}
@@ -108,11 +110,6 @@ def _left_out(file: TableFile, others: list[str], features: list[str], strange: 
     if odd:
         notes.append(f"Left out of the features, as their types cannot be read as numbers: {listed(odd, 20)}.")
     return notes
-
-
-def _is_packed(kind: Any) -> bool:
-    """Whether values are bytes of one length, which may be anything: integers of 128 bits, identifiers, hashes."""
-    return bool(pa.types.is_fixed_size_binary(kind))
 
 
 def _filled(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from patom.datasets.tables.columns import names_row_numbers, plain
 from patom.pipes import NotAFileError, pipe_content
 from patom.wording import listed
@@ -15,15 +17,8 @@ from patom.wording import listed
 class TableError(ValueError):
     """A table that cannot be used; the message is one sentence for the person who brought it.
 
-    Parameters
-    ----------
-    what : str
-        What is wrong, without a full stop.
-    remedy : str, default ""
-        What to do about it, or why it is wrong.
+    ``what`` is wrong, without a full stop; ``remedy`` says what to do about it, or why it is wrong.
 
-    Examples
-    --------
     >>> error = TableError("the column 'x' is empty", "fill it")
     >>> str(error), error.clause
     ("The column 'x' is empty: fill it.", "the column 'x' is empty; fill it")
@@ -71,6 +66,13 @@ class TableFile:
         return self.columns.schema
 
     @property
+    def types(self) -> dict[str, Any]:
+        """Arrow types of the columns' values, by name: of a dictionary that of its entries."""
+        kinds = self.schema.types
+        values = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
+        return dict(zip(self.schema.names, values, strict=True))
+
+    @property
     def n_rows(self) -> int:
         """Number of rows of the whole file."""
         return int(self.columns.num_rows)
@@ -95,7 +97,6 @@ class TableFile:
     def require(self, task: str | None, target: str, features: Sequence[str] | None) -> None:
         """Refuse column names that the file does not have, or has twice, and columns that are used twice.
 
-        >>> import pyarrow as pa
         >>> TableFile("sales.csv", pa.table({"no": [1], "sold": [2]})).require(None, "sole", None)
         Traceback (most recent call last):
             ...

@@ -1,5 +1,6 @@
-"""The task column of a table as labels, each as the file has it, or one sentence on why not."""
+"""The task column and the target column of a table, each value as the file has it, or one sentence on why not."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -13,16 +14,16 @@ from numpy.typing import NDArray
 from patom.core.arrays import AnyArray
 from patom.datasets.tables.columns import (
     NotWholeError,
-    as_text,
     distinct_values,
     is_number,
+    is_text,
     missing_values,
-    text_array,
     whole_numbers,
 )
 from patom.datasets.tables.csv_file import CsvFile
+from patom.datasets.tables.features import column_numbers, may_round
 from patom.datasets.tables.file import TableError, TableFile
-from patom.wording import counted
+from patom.wording import counted, quoted
 
 _CODE = r"^(0|-?[1-9]\d*)(\.0*)?$"  # an integer prints as it was written, except for the zeros of a float
 _FLOAT = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+|\d(\.\d*)?e[+-]\d{2,3})$"  # as programs print floats; 2E1 may be a room
@@ -85,10 +86,11 @@ class Labels:
 
     def text(self, column: Any, first: int) -> AnyArray:
         """A part of the rows, as places among the labels so far."""
-        try:
-            column = as_text(column)
-        except TypeError as error:
-            raise self.refused(str(error)) from None
+        if pa.types.is_temporal(column.type):
+            with suppress(pa.ArrowException):  # a time zone that is not installed
+                column = column.cast(pa.large_string())
+        if not is_text(column.type):
+            raise self.refused(f"values of type {column.type}, not labels")
         length = pc.utf8_length(column).to_numpy(zero_copy_only=False)
         if length.max(initial=0) > _LONGEST_LABEL:
             row = self.file.row(first + int(length.argmax()))
@@ -103,10 +105,11 @@ class Labels:
         assert self.values is not None
         if not self.places:
             return self.values
-        try:
-            return text_array(list(self.places))[self.values]
-        except ValueError as error:
-            raise self.refused(str(error)) from None
+        cut = [label for label in self.places if label.endswith("\0")]
+        if cut:
+            what = f"the label {cut[0]!r}, whose last character an array of text would leave out"
+            raise self.refused(what, "rename it")
+        return np.asarray(list(self.places), dtype=str)[self.values]
 
     def refused(self, what: str, remedy: str = "") -> TableError:
         """The error where the column holds what is no label."""
@@ -167,3 +170,90 @@ def _printed(labels: Labels, text: Any, written: Any, spelled: list[str]) -> Any
 
 def _every(labels: Any, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(labels, pattern)).as_py())
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target: `values` is (n,) float64, NaN where missing.
+
+    `words` are the sorted names of the classes, and the values places among them, or None if the values are numbers;
+    `count` is the number of distinct numbers in the file where float64 makes some of them equal.
+    """
+
+    values: NDArray[np.float64]
+    words: list[str] | None = None
+    count: int | None = None
+
+
+def target_values(file: TableFile, name: str, kind: str) -> Target:
+    """Read the target as numbers, or as places among the sorted names of its classes.
+
+    `kind` is "auto", "regression" or "classification". Two numbers that float64 would make equal are two classes.
+    Raises TableError if `kind` is "regression" and the target holds words or numbers that float64 cannot tell apart,
+    or if it holds neither numbers nor words.
+
+    >>> file = TableFile("sales.parquet", pa.table({"sold": ["yes", "no", "yes"]}))
+    >>> target_values(file, "sold", "auto")
+    Target(values=array([1., 0., 1.]), words=['no', 'yes'], count=None)
+    """
+    column = file.column(name)
+    if is_text(column.type):
+        return _of_text(file, name, column, kind)
+    values = column_numbers(file, name, column, required=True)
+    assert values is not None
+    if pa.types.is_boolean(column.type):
+        return Target(values, ["False", "True"])
+    if pa.types.is_floating(column.type) and (np.abs(values) >= 2.0**53).any():
+        written = file.as_written([name])  # of a CSV file: whole numbers beyond int64 were taken for floats
+        column = column if written is None else written[name]
+    return _distinguished(file, name, column, values, kind)
+
+
+def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
+    words = pc.if_else(pa.array(missing_values(column)), pa.scalar(None, column.type), column)
+    names = sorted(pc.unique(words).drop_null().to_pylist())
+    if kind == "regression" or (kind == "auto" and len(names) != 2):
+        values = column_numbers(file, name, column, required=False)
+        if values is not None:
+            return _distinguished(file, name, column, values, kind)
+        if kind == "regression" and names:
+            raise TableError(
+                f"the target {name!r} of {file.source} holds words such as {quoted(names[0])}, which no "
+                "regression can predict",
+                "set the kind to 'classification' or choose another target",
+            )
+    codes = pc.index_in(words, value_set=pa.array(names, words.type))
+    return Target(np.asarray(codes.cast(pa.float64()).to_numpy(), dtype=np.float64), names)
+
+
+def _distinguished(file: TableFile, name: str, column: Any, values: NDArray[np.float64], kind: str) -> Target:
+    """Numbers; where float64 makes some beyond 2**53 equal, with the count of distinct ones, or as classes if two."""
+    large = np.isfinite(values).all() and (np.abs(values) >= 2.0**53).any()
+    if not large or not (is_text(column.type) or may_round(column.type)):
+        return Target(values)
+    numbers = _whole_spelled(column) if is_text(column.type) else column
+    if numbers is None:
+        return Target(values)
+    count, left = len(pc.unique(numbers)), np.unique(values).size
+    if count == left:
+        return Target(values)
+    if kind == "classification" or (kind == "auto" and count == 2):
+        written, codes = distinct_values(numbers)
+        exact = sorted(map(int, written))
+        place = {number: k for k, number in enumerate(exact)}
+        places = np.array([place[int(number)] for number in written], dtype=np.float64)
+        return Target(places[codes], [str(number) for number in exact])
+    if left == 1:
+        raise TableError(
+            f"the target {name!r} of {file.source} holds {count:,} whole numbers that float64 cannot tell apart, as "
+            f"all are near {values[0]:g}",
+            "subtract one of them from all",
+        )
+    return Target(values, count=count)
+
+
+def _whole_spelled(text: Any) -> Any:
+    """Whole numbers written as text, each in one spelling; None if some are written otherwise."""
+    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
+    plain = pc.replace_substring_regex(plain, r"^(-?)0+(\d)", r"\1\2")
+    return plain if pc.all(pc.match_substring_regex(plain, r"^-?\d+$")).as_py() else None

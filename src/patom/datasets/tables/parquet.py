@@ -11,15 +11,7 @@ import pyarrow as pa
 
 from patom.core.arrays import AnyArray
 from patom.datasets.dataset import LongTable
-from patom.datasets.tables.columns import (
-    NotWholeError,
-    float_values,
-    floats_or_exact,
-    held,
-    is_number,
-    plain,
-    whole_numbers,
-)
+from patom.datasets.tables.columns import NotWholeError, float_values, is_number, plain, whole_numbers
 from patom.datasets.tables.features import may_round
 from patom.datasets.tables.file import TableError, TableFile, UnreadableError, piped_bytes
 from patom.datasets.tables.labels import Labels
@@ -139,10 +131,10 @@ def _features(file: TableFile, task: str | None, target: str, asked: Sequence[st
     chosen = file.default_features((task, target)) if asked is None else list(asked)
     if not chosen:
         raise file.no_feature(task, target)
-    types = dict(zip(file.schema.names, file.schema.types, strict=True))
+    types = file.types
     for name in chosen:
         extended = asked is None and name in file.extensions
-        if extended or not is_number(held(types[name])):
+        if extended or not is_number(types[name]):
             what = f"an extension type over {types[name]}" if extended else f"type {types[name]}"
             raise file.not_numbers(name, what, "leave it out of the features or turn it into numbers")
     return chosen
@@ -185,7 +177,7 @@ def _doubts(
     if rounded:
         names = listed([name for name in chosen if name in rounded])
         yield f"rounded to float64, as they hold whole numbers beyond 2**53: {names}"
-    types = dict(zip(file.schema.names, file.schema.types, strict=True))
+    types = file.types
     if file.notes and any(pa.types.is_int64(types[name]) for name in chosen):
         yield " ".join(file.notes).removesuffix(".")
 
@@ -215,6 +207,10 @@ class _Targets(Labels):
         return _finite(self.file, column, self.name, first)
 
     def all(self) -> AnyArray:
-        """The targets of all rows: float64, whole numbers that float64 would change, or str."""
+        """The targets of all rows: float64, whole numbers of which float64 would change one, or str."""
         values = super().all()
-        return floats_or_exact(values) if values.dtype.kind in "iO" else values
+        if values.dtype.kind not in "iO":
+            return values
+        floats = values.astype(np.float64)
+        large = np.abs(floats) >= 2.0**53
+        return floats if floats[large].tolist() == values[large].tolist() else values

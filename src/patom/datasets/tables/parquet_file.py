@@ -98,7 +98,7 @@ def _described(name: str, file: Any, why_untyped: str | None = None) -> ParquetF
         notes=notes,
         index=frozenset(written.intersection(names).union(filter(names_row_numbers, names))),
         extensions=frozenset(kept.name for kept in schema if _is_extended(kept)),
-        stored=pa.schema(list(zip(names, map(_storage, schema.types), strict=True))),
+        stored=pa.schema([(kept.name, getattr(kept.type, "storage_type", kept.type)) for kept in schema]),
     )
 
 
@@ -154,10 +154,6 @@ def _parquet_alone(file: IO[bytes]) -> Any:
     before, key, after = file.read(length).rpartition(b"ARROW:schema")  # behind the columns' names
     footer = before + b"-" * len(key) + after
     return pq.read_metadata(pa.BufferReader(b"PAR1" + footer + length.to_bytes(4, "little") + b"PAR1"))
-
-
-def _storage(kind: Any) -> Any:
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _is_extended(kept: Any) -> bool:

@@ -1,23 +1,23 @@
 """A user's table, CSV or Parquet, as arrays, with notes on all that was decided for the user."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
+from patom.core.labels import encode
 from patom.datasets.dataset import Kind
-from patom.datasets.tables.columns import distinct_values, is_text, missing_values
 from patom.datasets.tables.csv_file import read_csv
-from patom.datasets.tables.features import check_finite, column_numbers, feature_matrix, may_round
+from patom.datasets.tables.features import check_finite, feature_matrix
 from patom.datasets.tables.file import TableError, TableFile, piped_bytes
-from patom.datasets.tables.labels import task_labels
-from patom.datasets.tables.leakage import leakage_notes
+from patom.datasets.tables.labels import Target, target_values, task_labels
 from patom.datasets.tables.parquet_file import open_parquet
 from patom.pipes import name_of
 from patom.wording import listed, quoted, readable
@@ -26,6 +26,9 @@ __all__ = ["Table", "TableError", "read_table"]
 
 _HEAD = 1 << 16  # bytes of a file that show its kind
 _FEW_VALUES = 20  # whole numbers with no more distinct values than this may be class codes
+_CHANCE = 1e-4  # a note is written only if chance explains a column in at most this share of random tables
+_SOME = 50_000  # rows that are looked at first
+_BLOCK = 1 << 17  # values that are sorted together
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,10 @@ def open_table(path: Path, task: str, target: str) -> TableFile:
     head = _head(path) if piped is None else piped[:_HEAD]
     if head.startswith(b"PAR1") and b"\0" in head:  # a CSV header may begin with the same letters
         return open_parquet(path, piped)
-    return read_csv(_content(path) if piped is None else _filled(path, piped), name_of(path), (task, target))
+    content = _content(path) if piped is None else piped
+    if re.fullmatch(rb"(\xef\xbb\xbf)?\s*", content):
+        raise TableError(f"'{path}' is empty", "it needs a header line and data rows")
+    return read_csv(content, name_of(path), (task, target))
 
 
 def _head(path: Path) -> bytes:
@@ -171,106 +177,13 @@ def _head(path: Path) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
-        return _filled(path, path.read_bytes())
+        return path.read_bytes()
     except MemoryError:
         raise MemoryError(f"{name_of(path)} does not fit into memory: bring fewer rows or columns") from None
     except FileNotFoundError:
         raise TableError(f"There is no file '{path}'") from None
     except OSError as error:
         raise TableError(f"'{path}' cannot be read", (error.strerror or str(error)).lower()) from None
-
-
-def _filled(path: Path, data: bytes) -> bytes:
-    if not data.removeprefix(b"\xef\xbb\xbf").strip():
-        raise TableError(f"'{path}' is empty", "it needs a header line and data rows")
-    return data
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """A target: `values` is (n,) float64, NaN where missing.
-
-    `words` are the sorted names of the classes, and the values places among them, or None if the values are numbers;
-    `count` is the number of distinct numbers in the file where float64 makes some of them equal.
-    """
-
-    values: NDArray[np.float64]
-    words: list[str] | None = None
-    count: int | None = None
-
-
-def target_values(file: TableFile, name: str, kind: str) -> Target:
-    """Read the target as numbers, or as places among the sorted names of its classes.
-
-    `kind` is "auto", "regression" or "classification". Two numbers that float64 would make equal are two classes.
-    Raises TableError if `kind` is "regression" and the target holds words or numbers that float64 cannot tell apart,
-    or if it holds neither numbers nor words.
-
-    >>> file = TableFile("sales.parquet", pa.table({"sold": ["yes", "no", "yes"]}))
-    >>> target_values(file, "sold", "auto")
-    Target(values=array([1., 0., 1.]), words=['no', 'yes'], count=None)
-    """
-    column = file.column(name)
-    if is_text(column.type):
-        return _of_text(file, name, column, kind)
-    values = column_numbers(file, name, column, required=True)
-    assert values is not None
-    if pa.types.is_boolean(column.type):
-        return Target(values, ["False", "True"])
-    if pa.types.is_floating(column.type) and (np.abs(values) >= 2.0**53).any():
-        written = file.as_written([name])  # of a CSV file: whole numbers beyond int64 were taken for floats
-        column = column if written is None else written[name]
-    return _distinguished(file, name, column, values, kind)
-
-
-def _of_text(file: TableFile, name: str, column: Any, kind: str) -> Target:
-    words = pc.if_else(pa.array(missing_values(column)), pa.scalar(None, column.type), column)
-    names = sorted(pc.unique(words).drop_null().to_pylist())
-    if kind == "regression" or (kind == "auto" and len(names) != 2):
-        values = column_numbers(file, name, column, required=False)
-        if values is not None:
-            return _distinguished(file, name, column, values, kind)
-        if kind == "regression" and names:
-            raise TableError(
-                f"the target {name!r} of {file.source} holds words such as {quoted(names[0])}, which no "
-                "regression can predict",
-                "set the kind to 'classification' or choose another target",
-            )
-    codes = pc.index_in(words, value_set=pa.array(names, words.type))
-    return Target(np.asarray(codes.cast(pa.float64()).to_numpy(), dtype=np.float64), names)
-
-
-def _distinguished(file: TableFile, name: str, column: Any, values: NDArray[np.float64], kind: str) -> Target:
-    """Numbers; where float64 makes some beyond 2**53 equal, with the count of distinct ones, or as classes if two."""
-    large = np.isfinite(values).all() and (np.abs(values) >= 2.0**53).any()
-    if not large or not (is_text(column.type) or may_round(column.type)):
-        return Target(values)
-    numbers = _whole_spelled(column) if is_text(column.type) else column
-    if numbers is None:
-        return Target(values)
-    count, left = len(pc.unique(numbers)), np.unique(values).size
-    if count == left:
-        return Target(values)
-    if kind == "classification" or (kind == "auto" and count == 2):
-        written, codes = distinct_values(numbers)
-        exact = sorted(map(int, written))
-        place = {number: k for k, number in enumerate(exact)}
-        places = np.array([place[int(number)] for number in written], dtype=np.float64)
-        return Target(places[codes], [str(number) for number in exact])
-    if left == 1:
-        raise TableError(
-            f"the target {name!r} of {file.source} holds {count:,} whole numbers that float64 cannot tell apart, as "
-            f"all are near {values[0]:g}",
-            "subtract one of them from all",
-        )
-    return Target(values, count=count)
-
-
-def _whole_spelled(text: Any) -> Any:
-    """Whole numbers written as text, each in one spelling; None if some are written otherwise."""
-    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^\+|\.0*$", "")
-    plain = pc.replace_substring_regex(plain, r"^(-?)0+(\d)", r"\1\2")
-    return plain if pc.all(pc.match_substring_regex(plain, r"^-?\d+$")).as_py() else None
 
 
 def _choose_kind(
@@ -310,3 +223,113 @@ def _choose_kind(
 
 def _printed(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def leakage_notes(
+    X: NDArray[np.float64], y: NDArray[np.float64], task: NDArray[Any], names: Sequence[str]
+) -> list[str]:
+    """Notes on the features, (n, d), that are one to one with the tasks, (n,), or that determine the targets, (n,).
+
+    A feature determines the targets if rows of one value have one target, and most values are repeated, or if targets
+    only rise or only fall with it; in both cases only if that happens by chance in at most one table of 10,000. Costs
+    a sort of 50,000 rows a column, and of all rows of a column where these suggest something.
+
+    >>> rows = np.arange(40.0)
+    >>> X = np.column_stack([rows, np.cos(rows), 7 - rows % 2])
+    >>> for note in leakage_notes(X, np.sqrt(rows), (rows % 2).astype(int), ["row", "wave", "site"]):
+    ...     print(note)
+    Features with one value for each task, like another name of it: 'site'; leave out what is no measurement.
+    Features that determine the target in every row: 'row'; leave out what is not known before the target is.
+    """
+    notes = []
+    twins = [names[j] for j in _task_twins(X, task)]
+    if twins:
+        what = "Features with one value for each task, like another name of it"
+        notes.append(f"{what}: {listed(twins)}; leave out what is no measurement.")
+    answers = [names[j] for j in _answers(X, y)]
+    if answers:
+        what = "Features that determine the target in every row"
+        notes.append(f"{what}: {listed(answers)}; leave out what is not known before the target is.")
+    return notes
+
+
+def _task_twins(X: NDArray[np.float64], task: NDArray[Any]) -> Iterator[int]:
+    """Columns with one value for each task, a different one for each."""
+    tasks, index = encode(task)
+    share = np.bincount(index) / index.size
+    if tasks.size < 2 or (index.size - tasks.size) * log(share @ share) >= log(_CHANCE / X.shape[1]):
+        return
+    order = np.argsort(index, kind="stable")
+    last = _last_of_run(index[order])
+    some = _spread(index.size)
+    some = some[~last[some]]
+    for start, columns in _blocks(some.size, X.shape[1]):
+        constant = (X[order[some], columns] == X[order[some + 1], columns]).all(axis=0)
+        for j in start + np.flatnonzero(constant):
+            own = X[order[last], j]
+            if np.unique(own).size == tasks.size and (X[:, j] == own[index]).all():
+                yield int(j)
+
+
+def _last_of_run(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    last = np.ones(values.size, dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=last[:-1])
+    return last
+
+
+def _answers(X: NDArray[np.float64], y: NDArray[np.float64]) -> Iterator[int]:
+    """Columns that determine the target."""
+    rows = _spread(y.size)
+    some, limit = y[rows], log(_CHANCE / X.shape[1])
+    least = limit / log(_same_by_chance(some))
+    for start, columns in _blocks(rows.size, X.shape[1]):
+        block = X[rows, columns]
+        order = np.argsort(block, axis=0)
+        block, target = np.take_along_axis(block, order, axis=0), some[order]
+        same, equal = block[1:] == block[:-1], target[1:] == target[:-1]
+        hopeful = ~(same & ~equal).any(axis=0) & (_one_way(target) | (same.sum(axis=0) > least))
+        yield from (int(j) for j in start + np.flatnonzero(hopeful) if _determines(X[:, j], y, limit))
+
+
+def _determines(column: NDArray[np.float64], y: NDArray[np.float64], limit: float) -> bool:
+    order = np.argsort(column)
+    column, y = column[order], y[order]
+    new = np.concatenate([[True], column[1:] != column[:-1]])
+    run, levels = np.cumsum(new) - 1, y[new]
+    if (y != levels[run]).any():
+        return False
+    if _one_way(levels):
+        _, counts = np.unique(levels, return_counts=True)
+        orders = gammaln(counts + 1.0).sum() - gammaln(
+            levels.size + 1.0
+        )  # log of the share of all orders of the targets that rise
+        if log(2.0) + orders < limit:
+            return True
+    values, counts = np.unique(y, return_counts=True)
+    rare = y != values[counts.argmax()]  # rows whose target is not the most frequent one
+    repeated = np.bincount(run)[run] > 1
+    chance = (y.size - levels.size) * log(_same_by_chance(y))
+    return bool(chance < limit and 2 * (repeated & rare).sum() >= rare.sum())
+
+
+def _one_way(values: NDArray[np.float64]) -> Any:
+    """Whether columns only rise or only fall."""
+    return (values[1:] >= values[:-1]).all(axis=0) | (values[1:] <= values[:-1]).all(axis=0)
+
+
+def _blocks(rows: int, columns: int) -> Iterator[tuple[int, slice]]:
+    """Parts of the columns that are examined together: the number of the first, and the part."""
+    width = max(1, _BLOCK // max(rows, 1))
+    return ((start, slice(start, start + width)) for start in range(0, columns, width))
+
+
+def _same_by_chance(y: NDArray[np.float64]) -> float:
+    """The probability that two rows have the same target; below 1, as targets are not constant."""
+    _, counts = np.unique(y, return_counts=True)
+    share = counts / y.size
+    return min(float(share @ share), 1.0 - 1e-12)
+
+
+def _spread(n: int) -> NDArray[np.int64]:
+    """Positions of at most 50,000 of n rows, evenly spread."""
+    return np.arange(n) if n <= _SOME else np.linspace(0, n - 1, _SOME).astype(np.int64)
