@@ -233,7 +233,7 @@ def _greedy(
 
 
 def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Run:
-    climb = Climb.over(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels)
+    climb = Climb(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels)
     return climb.run(rows, W, per_row=True)
 
 

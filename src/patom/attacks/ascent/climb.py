@@ -1,8 +1,10 @@
 """One ascent: stretches of spectral projected steps in coordinates of the rows, with flips of classes between them."""
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
+from typing import TypeVar
 
 import numpy as np
 
@@ -79,34 +81,85 @@ def typical_distance(program: Bilevel, injection: Injection, rng: np.random.Gene
 
 @dataclass
 class Spot:
-    """Injected rows, the optimum under them, the utility there and, once computed, its derivatives."""
+    """Injected rows, and the utility there."""
 
     injection: Injection
-    solution: Solution
     utility: float
+
+
+@dataclass
+class FittedSpot(Spot):
+    """Injected rows with the optimum under them and, once computed, the utility's derivatives."""
+
+    solution: Solution
     slopes: Hypergradient | None = None
+
+
+AnySpot = TypeVar("AnySpot", bound=Spot)
+
+
+def ascend(
+    coordinates: Coordinates,
+    start: AnySpot,
+    visit: Callable[[Injection, AnySpot], AnySpot],
+    slopes_at: Callable[[AnySpot], FloatArray],
+    *,
+    moves: int,
+    most: int,
+    per_row: bool,
+) -> Iterator[AnySpot]:
+    """Spots that spectral projected steps with a non-monotone line search reach one after another from ``start``.
+
+    ``visit`` evaluates rows near a spot, and ``slopes_at`` differentiates the utility at a spot by the coordinates. A
+    step along the projected slope is shortened until the utility is above the lowest of the last five spots. No new
+    step begins after ``moves`` visits, and none is made after ``most``. Ends early where no step rises.
+    """
+    here, recent, tried = start, deque([start.utility], maxlen=_RECENT), 0
+    slopes = slopes_at(here)
+    scales = first_scales(slopes, coordinates.size, per_row=per_row)
+    while tried < min(moves, most) and slopes.any():
+        Z, length = coordinates.of(here.injection), 1.0
+        move = coordinates.project(here.injection, Z + scales * slopes) - Z
+        slope = float(np.vdot(slopes, move))
+        if slope <= np.finfo(float).eps * abs(here.utility):
+            return
+        while True:
+            if length < _SHORTEST or tried >= most:
+                return
+            ahead, tried = visit(coordinates.injection(here.injection, Z + length * move), here), tried + 1
+            if ahead.utility >= min(recent) + _SUFFICIENT * length * slope:
+                break
+            length = shortened(length, ahead.utility - here.utility, slope)
+        yield ahead
+        before, slopes = slopes, slopes_at(ahead)
+        made = coordinates.of(ahead.injection) - Z
+        scales = next_scales(scales, made, before - slopes, slopes, coordinates.size, per_row=per_row)
+        here = ahead
+        recent.append(here.utility)
 
 
 @dataclass
 class Climb:
-    """An ascent under way."""
+    """An ascent under way, in features and, with ``labels``, in labels: targets move with the features, classes flip.
+
+    ``size`` is that of the region, see ``typical_distance``; ``gradient`` is one of the family in ``gradients``.
+    """
 
     program: Bilevel
-    coordinates: Coordinates  # those that move
-    gradient: str  # of the family in ``gradients``
+    size: float
+    gradient: str
     max_iter: int  # moves to try
-    flips: bool  # whether classes may flip
+    labels: bool = field(default=False, kw_only=True)
     tried: int = field(default=0, init=False)
+    flips: bool = field(init=False)  # whether classes may flip
 
-    @classmethod
-    def over(cls, program: Bilevel, size: float, gradient: str, max_iter: int, *, labels: bool = False) -> "Climb":
-        """An ascent in features and, with ``labels``, in labels: targets move with the features, classes flip.
+    def __post_init__(self) -> None:
+        self.flips = self.labels and self.program.problem.loss.margin
 
-        ``size`` is that of the region, see ``typical_distance``.
-        """
-        classes = program.problem.loss.margin
-        coordinates = Coordinates(program, size, labels and not classes)
-        return cls(program, coordinates, gradient, max_iter, flips=labels and classes)
+    @property
+    def coordinates(self) -> Coordinates:
+        """Those that move."""
+        return Coordinates(self.program, self.size, self.labels and not self.program.problem.loss.margin)
 
     def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Run:
         """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
@@ -118,47 +171,19 @@ class Climb:
         while self.tried < self.max_iter and idle < 2:
             before = record.utility
             self.program = wide.narrowed(best.injection)
-            self.coordinates = replace(self.coordinates, program=self.program)
-            best = self._stretch(self._flipped(best, record), record, next(lengths), per_row=per_row)
+            best = self._flipped(best, record)
+            left = self.max_iter - self.tried
+            for ahead in ascend(
+                self.coordinates, best, self._try, self._slopes, moves=next(lengths), most=left, per_row=per_row
+            ):
+                best = self._kept(ahead, best, record)
             idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
             per_row = not per_row
         if idle == 2:
             record.settle(AttackStatus.LOCAL_OPTIMUM)
         return record
 
-    def _stretch(self, best: Spot, record: Run, length: int, *, per_row: bool) -> Spot:
-        """Steps with one kind of scales, from the best spot known to the best one met."""
-        coordinates, here, recent = self.coordinates, best, deque([best.utility], maxlen=_RECENT)
-        slopes = self._slopes(here)
-        scales, last = first_scales(slopes, coordinates.size, per_row=per_row), self.tried + length
-        while self.tried < min(last, self.max_iter) and slopes.any():
-            Z = coordinates.of(here.injection)
-            move = coordinates.project(here.injection, Z + scales * slopes) - Z
-            ahead = self._search(here, move, float(np.vdot(slopes, move)), min(recent))
-            if ahead is None:
-                break
-            fallen, slopes = slopes, self._slopes(ahead)
-            made = coordinates.of(ahead.injection) - Z
-            scales = next_scales(scales, made, fallen - slopes, slopes, coordinates.size, per_row=per_row)
-            here = ahead
-            recent.append(here.utility)
-            best = self._kept(here, best, record)
-        return best
-
-    def _search(self, here: Spot, move: FloatArray, slope: float, floor: float) -> Spot | None:
-        """The spot at the end of the move or, while it is too low, on the way there; None where the move fails."""
-        length, Z = 1.0, self.coordinates.of(here.injection)
-        if slope <= np.finfo(float).eps * abs(here.utility):
-            return None
-        while length >= _SHORTEST and self.tried < self.max_iter:
-            moved = self.coordinates.injection(here.injection, Z + length * move)
-            ahead = self._try(self.program.lower.settled(moved, here.injection), here)
-            if ahead.utility >= floor + _SUFFICIENT * length * slope:
-                return ahead
-            length = shortened(length, ahead.utility - here.utility, slope)
-        return None
-
-    def _flipped(self, best: Spot, record: Run) -> Spot:
+    def _flipped(self, best: FittedSpot, record: Run) -> FittedSpot:
         """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer.
 
         Where even few fail, flips are given up: features do what is left.
@@ -172,23 +197,23 @@ class Climb:
             better = best
             if chosen.size > 0:
                 moved = replace(moved, X=self.program.project(moved.X, moved))
-                better = self._kept(self._try(self.program.lower.settled(moved, best.injection), best), best, record)
+                better = self._kept(self._try(moved, best), best, record)
             self.flips = better is not best or (chosen.size > 1 and share > _FEWEST)
             share = 1.0 if better is not best else 0.25 * share
             best = better
         return best
 
-    def _try(self, injection: Injection, near: Spot) -> Spot:
+    def _try(self, moved: Injection, near: FittedSpot) -> FittedSpot:
         self.tried += 1
-        return self._at(injection, near.solution.W)
+        return self._at(self.program.lower.settled(moved, near.injection), near.solution.W)
 
-    def _at(self, injection: Injection, start: FloatArray) -> Spot:
+    def _at(self, injection: Injection, start: FloatArray) -> FittedSpot:
         # The solver ends in Newton's steps, which square the error: a looser gap would save next to nothing. The last
         # digits of W, which polishing brings, move the utility less than a kept step by far.
         solution = self.program.solve(injection, start, polish=self.tried == 0)
-        return Spot(injection, solution, self.program.utility(solution.W))
+        return FittedSpot(injection, self.program.utility(solution.W), solution)
 
-    def _kept(self, ahead: Spot, best: Spot, record: Run) -> Spot:
+    def _kept(self, ahead: FittedSpot, best: FittedSpot, record: Run) -> FittedSpot:
         """The better of two spots, on the record if it is the new one."""
         if ahead.utility <= best.utility:
             return best
@@ -196,10 +221,10 @@ class Climb:
         record.note(self.tried, ahead.utility, ahead.solution)
         return ahead
 
-    def _gradient(self, spot: Spot) -> Hypergradient:
+    def _gradient(self, spot: FittedSpot) -> Hypergradient:
         if spot.slopes is None:
             spot.slopes = implicit_gradient(self.program, spot.injection, spot.solution.W, self.gradient, ROUGH)
         return spot.slopes
 
-    def _slopes(self, spot: Spot) -> FloatArray:
+    def _slopes(self, spot: FittedSpot) -> FloatArray:
         return self.coordinates.slopes(spot.injection, self._gradient(spot))

@@ -78,5 +78,5 @@ class ProjectedAscent(Attack):
         injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
         injection = slipping(program, injection, rng)
         size = typical_distance(program, injection, rng)
-        climb = Climb.over(program, size, self.gradient, self.max_iter, labels=self.optimise_labels)
+        climb = Climb(program, size, self.gradient, self.max_iter, labels=self.optimise_labels)
         return climb.run(injection, W, per_row=number % 2 == 1)

@@ -1,14 +1,12 @@
 """Model-targeted poisoning: choose weights that do harm, then rows from which the victim learns them."""
 
-from collections import deque
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import chain, product
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from patom.attacks.ascent.climb import Coordinates, typical_distance
-from patom.attacks.ascent.spectral_steps import first_scales, next_scales, shortened
+from patom.attacks.ascent.climb import Coordinates, Spot, ascend, typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
 from patom.attacks.draws import draw
@@ -27,8 +25,6 @@ _LOOSE = 1e-4  # relative gap of a fit on the way, or of a decoy's
 _SHARES = (0.1, 0.5, 1.0)  # of a task's rows, those of the highest loss, which a decoy turns
 _REPEATS = (1, 2, 4)  # of the turned rows
 _FAR, _STEPS = 1e3, 30  # of the climbs of "online": the distance of a far start, beyond any region of the data's scale
-_RECENT = 5  # steps of "kkt", below the highest of which a step must fall (Grippo, Lampariello and Lucidi 1986)
-_SHORTEST, _SUFFICIENT = 1e-4, 1e-4
 _RIDGE = 1e-10  # of the lambdas: makes R* differentiable where lambda_1 = 0
 
 
@@ -274,29 +270,14 @@ def settle(merit: Stationarity, injection: Injection, coordinates: Coordinates, 
 
     Costs a decomposition of an (m, p) matrix and a projection of the rows for each of ``max_iter`` trials; no solves.
     """
-    best = here = injection
-    value = lowest = merit.gap(here)
-    recent, tried, slopes = deque([value], maxlen=_RECENT), 0, -merit.slopes(here)
-    scales = first_scales(slopes, coordinates.size, per_row=False)
-    while tried < max_iter and slopes.any():
-        Z = coordinates.of(here)
-        move, length = coordinates.project(here, Z + scales * slopes) - Z, 1.0
-        slope = float(np.vdot(slopes, move))
-        if slope <= np.finfo(float).eps * value:
-            break
-        while length >= _SHORTEST and tried < max_iter:
-            ahead = coordinates.injection(here, Z + length * move)
-            fallen, tried = merit.gap(ahead), tried + 1
-            if fallen <= max(recent) - _SUFFICIENT * length * slope:
-                break
-            length = shortened(length, value - fallen, slope)
-        else:
-            break
-        before, slopes = slopes, -merit.slopes(ahead)
-        made = coordinates.of(ahead) - Z
-        scales = next_scales(scales, made, before - slopes, slopes, coordinates.size, per_row=False)
-        here, value = ahead, fallen
-        recent.append(value)
-        if value < lowest:
-            best, lowest = here, value
-    return best
+    start = Spot(injection, -merit.gap(injection))
+    steps = ascend(
+        coordinates,
+        start,
+        lambda rows, _: Spot(rows, -merit.gap(rows)),
+        lambda spot: -merit.slopes(spot.injection),
+        moves=max_iter,
+        most=max_iter,
+        per_row=False,
+    )
+    return max(chain([start], steps), key=lambda spot: spot.utility).injection

@@ -74,7 +74,7 @@ class SingleTask(Attack):
         record = Run(draw(program, self.features, self.labels, rng))
         solution = record.fit(program, 0, W)
         size = typical_distance(program, record.injection, rng)
-        climb = Climb.over(alone, size, "exact", self.max_iter, labels=self.optimise_labels)
+        climb = Climb(alone, size, "exact", self.max_iter, labels=self.optimise_labels)
         climbed = climb.run(record.injection, solution.W, per_row=number % 2 == 1)  # as ProjectedAscent
         if climb.tried > 0:
             record.injection = climbed.injection
