@@ -1,10 +1,11 @@
-"""Rows of a few linear tasks, grouped, for the functions below the estimators."""
+"""Rows of a few linear tasks, with either loss."""
 
-import numpy as np
+from functools import partial
+
 import pytest
+from grouped_tasks import grouped_tasks
 
 from patom.core.losses import squared_error, squared_hinge
-from patom.core.rows import group_rows
 
 
 @pytest.fixture(name="loss", params=[squared_error, squared_hinge], ids=lambda loss: loss.name)
@@ -14,14 +15,4 @@ def fixture_loss(request):
 
 @pytest.fixture
 def make_rows(loss):
-    """Grouped rows of m tasks around a common model, the last one its opposite; y is +-1 for the hinge."""
-
-    def make(counts=(12, 20, 9, 15), d=3, seed=0, noise=0.1):
-        rng = np.random.default_rng(seed)
-        index = np.repeat(np.arange(len(counts)), counts)
-        X, w = rng.standard_normal((index.size, d)), rng.standard_normal(d)
-        sign = np.where(index == len(counts) - 1, -1.0, 1.0)
-        y = sign * (X @ w + 0.3) + noise * rng.standard_normal(index.size)
-        return group_rows(X, np.sign(y) if loss is squared_hinge else y, index, len(counts))
-
-    return make
+    return partial(grouped_tasks, loss)

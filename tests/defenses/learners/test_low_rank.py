@@ -6,10 +6,10 @@ import pytest
 from patom.core.data_term import data_term
 from patom.core.kernels import row_products
 from patom.core.losses import squared_error
+from patom.core.penalties.two_parts import TwoPartTerm, halves
 from patom.core.rows import group_rows
 from patom.defenses.learners.armul import independent_fits, low_rank_centres, one_centre, truncated
 from patom.defenses.learners.base import IterationStatus
-from patom.defenses.learners.split import SplitTerm, halves
 
 
 def objective(rows, loss, strength, W):
@@ -92,7 +92,7 @@ def test_at_max_iter_it_says_so(make_rows, loss):
 def test_centres_that_stay_put_are_the_split_problems_own_part(make_rows, loss):
     rows, strength = make_rows(), np.full(4, 0.1)
     found = low_rank_centres(rows, loss, strength, rank=1, tol=1e-9)
-    term = SplitTerm(data_term(rows, loss))
+    term = TwoPartTerm(data_term(rows, loss))
     V = halves(found.W)[1]
     gradient = halves(term.value_and_gradient(found.W)[1])[1]
     norms = np.linalg.norm(V, axis=1)

@@ -1,19 +1,19 @@
 """Tasks drawn to a centre by a norm that lets outliers go: adaptive and robust multi-task learning."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
-from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.losses import Loss
 from patom.core.penalties.independent import ridge
+from patom.core.penalties.two_parts import Centre, Groups, TwoPartPenalty, TwoPartTerm, halves
 from patom.core.rows import TaskRows
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.solution import Solution
-from patom.defenses.learners.base import Iterated, IterationStatus, Learner
-from patom.defenses.learners.split import Centre, Groups, SplitPenalty, SplitTerm, halves
+from patom.defenses.learners.base import Iterated, IterationStatus, TwoPartLearner
 from patom.models.linear import LinearClassifier, LinearRegressor
 from patom.models.settings import require_at_least
 
@@ -27,11 +27,11 @@ def one_centre(
     of up to twice the norm of the one found (or up to norm 1). If the optimum's centre has k times that norm, the gap
     bounds the distance from the optimum up to a factor of about k, since the objective is convex.
     """
-    term = SplitTerm(data_term(rows, loss))
+    term = TwoPartTerm(data_term(rows, loss))
     bound = term.value_and_gradient(np.zeros(term.shape))[0]
     own, radius, start, steps = Groups(strength[:, None], axis=1, bound=bound), 1.0, None, 0
     while True:
-        found = solve(term, SplitPenalty(Centre(radius), own), tol=tol, max_iter=max_iter - steps, start=start)
+        found = solve(term, TwoPartPenalty(Centre(radius), own), tol=tol, max_iter=max_iter - steps, start=start)
         steps += found.n_iter
         size = float(np.linalg.norm(found.W[0]))
         if 2.0 * size <= radius or steps >= max_iter:
@@ -61,7 +61,7 @@ def low_rank_centres(
     It starts ahead of the last point, by its momentum; where that would raise the objective, at the point itself. The
     problem is not convex: the descent ends at a stationary point.
     """
-    term = SplitTerm(data_term(rows, loss))
+    term = TwoPartTerm(data_term(rows, loss))
     own, L = Groups(strength[:, None], axis=1, bound=np.inf), term.smoothness
     W = independent_fits(term.term)
     S = truncated(W, rank)
@@ -108,25 +108,19 @@ def by_rows(constant: float, rows: TaskRows) -> FloatArray:
     return np.asarray(constant * np.sqrt(rows.n_columns / rows.counts))
 
 
-def _step(term: SplitTerm, own: Groups, rank: int, Z: FloatArray, L: float) -> FloatArray:
+def _step(term: TwoPartTerm, own: Groups, rank: int, Z: FloatArray, L: float) -> FloatArray:
     S, V = halves(Z - term.value_and_gradient(Z)[1] / L)
     return np.concatenate([truncated(S, rank), own.prox(V, L)])
 
 
-def _objective(term: SplitTerm, own: Groups, Z: FloatArray) -> float:
+def _objective(term: TwoPartTerm, own: Groups, Z: FloatArray) -> float:
     return term.value_and_gradient(Z)[0] + own.value(halves(Z)[1])
 
 
-class _ARMUL(Learner):
+class _ARMUL(TwoPartLearner):
     """What regression and classification share."""
 
-    def __init__(
-        self,
-        lambda_1: Any = 0.1,
-        rank: int | None = None,
-        tol: float = 1e-6,
-        max_iter: int = 10_000,
-    ) -> None:
+    def __init__(self, lambda_1: Any = 0.1, rank: int | None = None, tol: float = 1e-6, max_iter: int = 10_000) -> None:
         self.lambda_1 = lambda_1
         self.rank = rank
         self.tol = tol
@@ -139,11 +133,11 @@ class _ARMUL(Learner):
     def _learn(self, rows: TaskRows) -> None:
         strength = self._strength(rows)
         if self.rank is None:
-            found = one_centre(rows, self.LOSS, strength, tol=self.tol, max_iter=self.max_iter)
+            found = one_centre(rows, self._loss, strength, tol=self.tol, max_iter=self.max_iter)
             self.centres_, self.own_ = halves(found.W)
             self._certify(replace(found, W=self.centres_ + self.own_))
         else:
-            ended = low_rank_centres(rows, self.LOSS, strength, self.rank, tol=self.tol, max_iter=self.max_iter)
+            ended = low_rank_centres(rows, self._loss, strength, self.rank, tol=self.tol, max_iter=self.max_iter)
             self.centres_, self.own_ = halves(ended.W)
             self.objective_ = float(ended.objectives[-1])
             self._keep_iterated(replace(ended, W=self.centres_ + self.own_))
@@ -160,11 +154,6 @@ class _ARMUL(Learner):
                 f"got {self.lambda_1!r}."
             )
         return given.astype(np.float64)
-
-    @property
-    def outliers_(self) -> AnyArray:
-        """Labels of the tasks that are not at their centre."""
-        return np.asarray(self.tasks_[self.own_.any(axis=1)])
 
 
 class ARMULRegressor(LinearRegressor, _ARMUL):
@@ -225,8 +214,6 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
     (array(['odd'], dtype='<U3'), array([1., 2.]))
     """
 
-    LOSS: ClassVar[Loss] = squared_error
-
 
 class ARMULClassifier(LinearClassifier, _ARMUL):
     """Adaptive and robust multi-task learning for two classes.
@@ -242,5 +229,3 @@ class ARMULClassifier(LinearClassifier, _ARMUL):
     >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
     array(['no', 'yes', 'yes', 'no'], dtype='<U3')
     """
-
-    LOSS: ClassVar[Loss] = squared_hinge

@@ -4,13 +4,15 @@ import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
-from patom.core.arrays import FloatArray
-from patom.core.losses import Loss
+from patom.core.arrays import AnyArray, FloatArray
+from patom.core.losses import Loss, squared_error, squared_hinge
 from patom.core.rows import TaskRows
 from patom.models.linear import LinearTasks
 from patom.models.settings import require_at_least
@@ -41,7 +43,6 @@ class Iterated:
 class Learner(LinearTasks):
     """One linear model a task, learned together; a constant feature carries the bias."""
 
-    LOSS: ClassVar[Loss]
     max_iter: int
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
@@ -56,6 +57,10 @@ class Learner(LinearTasks):
         with one_blas_thread():
             self._learn(rows)
         return self
+
+    @property
+    def _loss(self) -> Loss:
+        return squared_hinge if is_classifier(self) else squared_error
 
     @abstractmethod
     def _check_settings(self) -> None: ...
@@ -73,3 +78,14 @@ class Learner(LinearTasks):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+
+class TwoPartLearner(Learner):
+    """A learner whose weights have a part that tasks share and one of each task's own."""
+
+    own_: FloatArray
+
+    @property
+    def outliers_(self) -> AnyArray:
+        """Labels of the tasks whose own part is not zero."""
+        return np.asarray(self.tasks_[self.own_.any(axis=1)])

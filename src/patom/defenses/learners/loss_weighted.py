@@ -1,13 +1,12 @@
 """Byzantine resilient multi-task learning: a task weighs the others' models by their losses on its own rows."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import data_term
-from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.losses import Loss
 from patom.core.rows import TaskRows
 from patom.defenses.learners.base import Iterated, IterationStatus, Learner
 from patom.models.linear import LinearClassifier, LinearRegressor
@@ -99,7 +98,7 @@ class _LossWeighted(Learner):
 
     def _learn(self, rows: TaskRows) -> None:
         found = cooperate(
-            rows, self.LOSS, self.lambda_1, rounds=self.rounds, tol=self.tol, max_iter=self.max_iter
+            rows, self._loss, self.lambda_1, rounds=self.rounds, tol=self.tol, max_iter=self.max_iter
         )  # fmt: skip
         self.weights_ = found.weights
         self._keep_iterated(found)
@@ -164,8 +163,6 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
            [0. , 0. , 1. ]])
     """
 
-    LOSS: ClassVar[Loss] = squared_error
-
 
 class LossWeightedClassifier(LinearClassifier, _LossWeighted):
     """Byzantine resilient multi-task learning for two classes.
@@ -181,5 +178,3 @@ class LossWeightedClassifier(LinearClassifier, _LossWeighted):
     >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
     array(['no', 'yes', 'yes', 'no'], dtype='<U3')
     """
-
-    LOSS: ClassVar[Loss] = squared_hinge

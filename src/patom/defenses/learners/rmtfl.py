@@ -1,18 +1,16 @@
 """Robust multi-task feature learning: features that tasks share, and outlier tasks that share none."""
 
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 
-from patom.core.arrays import AnyArray
 from patom.core.data_term import data_term
-from patom.core.losses import Loss, squared_error, squared_hinge
+from patom.core.losses import Loss
+from patom.core.penalties.two_parts import Groups, TwoPartPenalty, TwoPartTerm, halves
 from patom.core.rows import TaskRows
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.solution import Solution
-from patom.defenses.learners.base import Learner
-from patom.defenses.learners.split import Groups, SplitPenalty, SplitTerm, halves
+from patom.defenses.learners.base import TwoPartLearner
 from patom.models.linear import LinearClassifier, LinearRegressor
 from patom.models.settings import require_at_least
 
@@ -24,14 +22,14 @@ def rmtfl(
 
     The solution's W is [P; Q], shape (2 m, p). Costs one gradient of the data term a step.
     """
-    term = SplitTerm(data_term(rows, loss))
+    term = TwoPartTerm(data_term(rows, loss))
     (m, p), bound = term.term.shape, term.value_and_gradient(np.zeros(term.shape))[0]
     shared = Groups(np.full((1, p), lambda_1), axis=0, bound=bound)
     own = Groups(np.full((m, 1), lambda_2), axis=1, bound=bound)
-    return solve(term, SplitPenalty(shared, own), tol=tol, max_iter=max_iter)
+    return solve(term, TwoPartPenalty(shared, own), tol=tol, max_iter=max_iter)
 
 
-class _RMTFL(Learner):
+class _RMTFL(TwoPartLearner):
     """What regression and classification share."""
 
     def __init__(
@@ -46,14 +44,9 @@ class _RMTFL(Learner):
         require_at_least(type(self).__name__, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
 
     def _learn(self, rows: TaskRows) -> None:
-        found = rmtfl(rows, self.LOSS, self.lambda_1, self.lambda_2, tol=self.tol, max_iter=self.max_iter)
+        found = rmtfl(rows, self._loss, self.lambda_1, self.lambda_2, tol=self.tol, max_iter=self.max_iter)
         self.shared_, self.own_ = halves(found.W)
         self._certify(replace(found, W=self.shared_ + self.own_))
-
-    @property
-    def outliers_(self) -> AnyArray:
-        """Labels of the tasks that have a part of their own."""
-        return np.asarray(self.tasks_[self.own_.any(axis=1)])
 
 
 class RMTFLRegressor(LinearRegressor, _RMTFL):
@@ -103,8 +96,6 @@ class RMTFLRegressor(LinearRegressor, _RMTFL):
     array(['odd'], dtype='<U3')
     """
 
-    LOSS: ClassVar[Loss] = squared_error
-
 
 class RMTFLClassifier(LinearClassifier, _RMTFL):
     """Robust multi-task feature learning for two classes.
@@ -120,5 +111,3 @@ class RMTFLClassifier(LinearClassifier, _RMTFL):
     >>> model.fit(X, ["no", "yes", "yes", "no"], task=["a", "a", "b", "b"]).predict(X, task=["a", "a", "b", "b"])
     array(['no', 'yes', 'yes', 'no'], dtype='<U3')
     """
-
-    LOSS: ClassVar[Loss] = squared_hinge

@@ -1,15 +1,17 @@
-"""The two parts of split weights: steps, conjugates and derivatives against their definitions."""
+"""Weights in two parts: steps, conjugates and derivatives against their definitions."""
 
 import numpy as np
 import pytest
+from grouped_tasks import grouped_tasks
 from scipy.optimize import minimize
 
 from patom.core.data_term import data_term
+from patom.core.losses import squared_error, squared_hinge
 from patom.core.penalties.penalty import fenchel_gap
+from patom.core.penalties.two_parts import Centre, Groups, TwoPartPenalty, TwoPartTerm, halves
 from patom.core.solvers.newton import newton_direction
-from patom.defenses.learners.split import Centre, Groups, SplitPenalty, SplitTerm, halves
 
-SHAPE = (4, 3)
+LOSSES, SHAPE = (squared_error, squared_hinge), (4, 3)
 ROWS = Groups(np.array([[0.5], [1.0], [0.2], [2.0]]), axis=1, bound=3.0)
 COLUMNS = Groups(np.array([[0.5, 1.5, 0.2]]), axis=0, bound=3.0)
 PARTS = {"rows": ROWS, "columns": COLUMNS, "centre": Centre(radius=2.0)}
@@ -93,27 +95,29 @@ def test_derivatives_are_finite_differences(name, rng):
     np.testing.assert_allclose(part.curvature(Z, D), bend, atol=1e-8)
 
 
-def test_the_term_of_both_parts_is_the_term_of_their_sum(make_rows, loss, rng):
-    term = data_term(make_rows(), loss)
-    split, Z, D = SplitTerm(term), rng.standard_normal((8, 4)), rng.standard_normal((8, 4))
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_the_term_of_both_parts_is_the_term_of_their_sum(loss, rng):
+    term = data_term(grouped_tasks(loss), loss)
+    both, Z, D = TwoPartTerm(term), rng.standard_normal((8, 4)), rng.standard_normal((8, 4))
     S, V = halves(Z)
-    assert split.shape == (8, 4)
-    value, gradient = split.value_and_gradient(Z)
+    assert both.shape == (8, 4)
+    value, gradient = both.value_and_gradient(Z)
     assert value == term.value_and_gradient(S + V)[0]
     step = 1e-6
-    slope = (split.value_and_gradient(Z + step * D)[0] - split.value_and_gradient(Z - step * D)[0]) / (2.0 * step)
+    slope = (both.value_and_gradient(Z + step * D)[0] - both.value_and_gradient(Z - step * D)[0]) / (2.0 * step)
     assert slope == pytest.approx((gradient * D).sum(), rel=1e-6)
-    bend = split.value_and_gradient(Z + step * D)[1] - split.value_and_gradient(Z - step * D)[1]
-    np.testing.assert_allclose(split.hessian(Z)(D), bend / (2.0 * step), atol=1e-6)
-    eigenvalue = max(np.linalg.norm(split.hessian(Z)(np.tile(v, (8, 1)))) for v in np.eye(4))
-    assert eigenvalue <= split.smoothness * np.sqrt(8.0)
+    bend = both.value_and_gradient(Z + step * D)[1] - both.value_and_gradient(Z - step * D)[1]
+    np.testing.assert_allclose(both.hessian(Z)(D), bend / (2.0 * step), atol=1e-6)
+    eigenvalue = max(np.linalg.norm(both.hessian(Z)(np.tile(v, (8, 1)))) for v in np.eye(4))
+    assert eigenvalue <= both.smoothness * np.sqrt(8.0)
 
 
 @pytest.mark.slow
-def test_the_gap_is_above_what_a_minimiser_gains(make_rows, loss, rng):
-    term = SplitTerm(data_term(make_rows(), loss))
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_the_gap_is_above_what_a_minimiser_gains(loss, rng):
+    term = TwoPartTerm(data_term(grouped_tasks(loss), loss))
     bound = term.value_and_gradient(np.zeros(term.shape))[0]
-    penalty = SplitPenalty(
+    penalty = TwoPartPenalty(
         Groups(np.full((1, 4), 0.1), axis=0, bound=bound), Groups(np.full((4, 1), 0.2), axis=1, bound=bound)
     )
 
@@ -129,9 +133,10 @@ def test_the_gap_is_above_what_a_minimiser_gains(make_rows, loss, rng):
         assert objective(Z.ravel()) - best <= gap + 1e-9
 
 
-def test_newtons_step_descends_along_the_groups_that_are_not_zero(make_rows, loss, rng):
-    term = SplitTerm(data_term(make_rows(), loss))
-    penalty = SplitPenalty(COLUMNS_4, ROWS)
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_newtons_step_descends_along_the_groups_that_are_not_zero(loss, rng):
+    term = TwoPartTerm(data_term(grouped_tasks(loss), loss))
+    penalty = TwoPartPenalty(COLUMNS_4, ROWS)
     Z = rng.standard_normal((8, 4))
     Z[5] = 0.0
     gradient = term.value_and_gradient(Z)[1]
@@ -145,7 +150,7 @@ def test_newtons_step_descends_along_the_groups_that_are_not_zero(make_rows, los
 
 
 def test_the_smallest_group_goes_and_what_it_held_stays_where_it_can(rng):
-    penalty = SplitPenalty(COLUMNS_4, ROWS)
+    penalty = TwoPartPenalty(COLUMNS_4, ROWS)
     Z = rng.uniform(1.0, 2.0, (8, 4))
     Z[6] = 0.0
     S, V = halves(Z)
@@ -158,7 +163,7 @@ def test_the_smallest_group_goes_and_what_it_held_stays_where_it_can(rng):
     assert not halves(fewer)[1][1].any()
     np.testing.assert_array_equal(sum(halves(fewer)), S + V)
     assert penalty.lower_rank(np.zeros((8, 4))) is None
-    centre = SplitPenalty(Centre(1.0), ROWS)
+    centre = TwoPartPenalty(Centre(1.0), ROWS)
     assert centre.lower_rank(np.concatenate([S, 0.0 * V])) is None
     pulled = np.array([0.0, 0.01, 0.0, 0.0]) * np.where(np.arange(4) == 1, -0.75, 0.25)[:, None]
     np.testing.assert_allclose(sum(halves(centre.lower_rank(Z))), S + V + pulled)

@@ -18,34 +18,29 @@ _DAMPING = 1e-9
 
 
 @dataclass(frozen=True)
-class SplitTerm:
+class TwoPartTerm:
     """f(S + V) as a function of Z = [S; V]; see ``core.data_term.DataTerm``."""
 
     term: DataTerm
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(2 m, p)."""
         m, p = self.term.shape
         return 2 * m, p
 
     @property
     def smoothness(self) -> float:
-        """Twice that of f: S and V may move together."""
-        return 2.0 * self.term.smoothness
+        return 2.0 * self.term.smoothness  # S and V may move together
 
     @property
     def columns(self) -> FloatArray:
-        """f's, for S and for V."""
         return np.tile(column_sizes(self.term), (2, 1))
 
     def value_and_gradient(self, Z: FloatArray) -> tuple[float, FloatArray]:
-        """f(S + V) and its gradient, the same in S and in V."""
         value, gradient = self.term.value_and_gradient(_sum(Z))
         return value, np.concatenate([gradient, gradient])
 
     def hessian(self, Z: FloatArray) -> Operator:
-        """D -> [H (D_S + D_V); the same]."""
         inner = self.term.hessian(_sum(Z))
 
         def apply(D: FloatArray) -> FloatArray:
@@ -60,7 +55,7 @@ class Part(Protocol):
 
     @property
     def size(self) -> float:
-        """Its strength, for the solver's path from strong to weak."""
+        """Its largest strength, for the solver's path from strong to weak."""
 
     def value(self, Z: FloatArray) -> float:
         """R(Z)."""
@@ -109,28 +104,22 @@ class Groups:
 
     @property
     def size(self) -> float:
-        """Largest strength."""
         return float(self.strength.max())
 
     def value(self, Z: FloatArray) -> float:
-        """R(Z)."""
         return float((self.strength * self._norms(Z)).sum())
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
-        """Shrink each group by its strength over L, to zero at most."""
         norms = L * self._norms(Z)
         return Z * np.divide(norms - self.strength, norms, out=np.zeros_like(norms), where=norms > self.strength)
 
     def conjugate(self, V: FloatArray) -> float:
-        """The largest <X, V> - R(X) over R(X) <= bound."""
         return self.bound * max(0.0, float((self._norms(V) / self.strength).max()) - 1.0)
 
     def slope(self, Z: FloatArray) -> FloatArray:
-        """strength_g Z_g / ||Z_g||, 0 for a group that is 0."""
         return self.strength * self._directions(Z)
 
     def project(self, Z: FloatArray, D: FloatArray) -> FloatArray:
-        """D without the groups that are 0 in Z."""
         return np.where(self._norms(Z) > 0.0, D, 0.0)
 
     def curvature(self, Z: FloatArray, D: FloatArray) -> FloatArray:
@@ -140,14 +129,12 @@ class Groups:
         return np.asarray(across * np.divide(self.strength, norms, out=np.zeros_like(norms), where=norms > _TINY))
 
     def least(self, Z: FloatArray) -> tuple[float, FloatArray]:
-        """Value of the smallest group that is not zero, and it alone; infinity and nothing if all are."""
         values = self.strength * self._norms(Z)
         size = float(np.min(values, where=values > 0.0, initial=np.inf))
         return size, np.where(values == size, Z, 0.0)
 
     def scaled(self, factor: float) -> "Groups":
-        """R times ``factor``; the bound still holds."""
-        return replace(self, strength=factor * self.strength)
+        return replace(self, strength=factor * self.strength)  # the bound still holds
 
     def _norms(self, Z: FloatArray) -> FloatArray:
         return np.asarray(np.linalg.norm(Z, axis=self.axis, keepdims=True))
@@ -158,53 +145,43 @@ class Groups:
 
 @dataclass(frozen=True)
 class Centre:
-    """All rows equal, at no cost: R(Z) = 0 where they are.
+    """All rows equal, at no cost: R(Z) = 0 where they are, as they are after each prox.
 
     ``radius`` bounds the centres that the duality gap takes into account; steps are not bounded by it.
     """
 
     radius: float
+    size = 0.0
 
-    @property
-    def size(self) -> float:
-        """0: nothing is penalised."""
+    def value(self, Z: FloatArray) -> float:  # noqa: ARG002
         return 0.0
 
-    def value(self, Z: FloatArray) -> float:  # noqa: ARG002  (rows are equal after each prox)
-        """0."""
-        return 0.0
-
-    def prox(self, Z: FloatArray, L: float) -> FloatArray:  # noqa: ARG002  (a projection)
+    def prox(self, Z: FloatArray, L: float) -> FloatArray:  # noqa: ARG002
         """The mean of the rows, in each."""
         return np.tile(Z.mean(axis=0), (Z.shape[0], 1))
 
     def conjugate(self, V: FloatArray) -> float:
-        """The largest <X, V> over equal rows of norm up to ``radius``."""
         return self.radius * float(np.linalg.norm(V.sum(axis=0)))
 
     def slope(self, Z: FloatArray) -> FloatArray:
-        """0."""
         return np.zeros_like(Z)
 
-    def project(self, Z: FloatArray, D: FloatArray) -> FloatArray:  # noqa: ARG002  (the same everywhere)
-        """The mean of the rows, in each."""
+    def project(self, Z: FloatArray, D: FloatArray) -> FloatArray:  # noqa: ARG002
         return self.prox(D, 1.0)
 
-    def curvature(self, Z: FloatArray, D: FloatArray) -> FloatArray:  # noqa: ARG002  (flat)
-        """0."""
+    def curvature(self, Z: FloatArray, D: FloatArray) -> FloatArray:  # noqa: ARG002
         return np.zeros_like(D)
 
     def least(self, Z: FloatArray) -> tuple[float, FloatArray]:
         """Infinity and nothing: the centre stays."""
         return np.inf, np.zeros_like(Z)
 
-    def scaled(self, factor: float) -> "Centre":  # noqa: ARG002  (0 times anything)
-        """Itself."""
+    def scaled(self, factor: float) -> "Centre":  # noqa: ARG002
         return self
 
 
 @dataclass(frozen=True)
-class SplitPenalty:
+class TwoPartPenalty:
     """R(Z) = shared(S) + own(V); see ``core.penalties.penalty.Regulariser``."""
 
     shared: Part
@@ -212,24 +189,19 @@ class SplitPenalty:
 
     @property
     def weights(self) -> tuple[float, float]:
-        """Strengths of the parts."""
         return self.shared.size, self.own.size
 
     def value(self, Z: FloatArray) -> float:
-        """R(Z)."""
         return sum(part.value(A) for part, A in self.parts(Z))
 
     def prox(self, Z: FloatArray, L: float) -> FloatArray:
-        """Part by part."""
         return np.concatenate([part.prox(A, L) for part, A in self.parts(Z)])
 
     def conjugate(self, V: FloatArray) -> float:
-        """Part by part."""
         return sum(part.conjugate(A) for part, A in self.parts(V))
 
-    def model(self, W: FloatArray, gradient: FloatArray) -> "SplitModel":
-        """The model of f + R along the groups that are not zero in ``W``, which is Z."""
-        return SplitModel(self, W, gradient)
+    def model(self, W: FloatArray, gradient: FloatArray) -> "TwoPartModel":
+        return TwoPartModel(self, W, gradient)
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
         """``W``, which is Z, without its smallest group; its values move to the other part's groups there.
@@ -244,9 +216,8 @@ class SplitPenalty:
             return np.concatenate([S - from_shared, V + self.own.project(V, from_shared)])
         return np.concatenate([S + self.shared.project(S, from_own), V - from_own])
 
-    def scaled(self, factor: float) -> "SplitPenalty":
-        """R times ``factor``."""
-        return SplitPenalty(self.shared.scaled(factor), self.own.scaled(factor))
+    def scaled(self, factor: float) -> "TwoPartPenalty":
+        return TwoPartPenalty(self.shared.scaled(factor), self.own.scaled(factor))
 
     def parts(self, Z: FloatArray) -> Iterator[tuple[Part, FloatArray]]:
         """Each part's penalty and its half of Z."""
@@ -254,26 +225,24 @@ class SplitPenalty:
 
 
 @dataclass(frozen=True)
-class SplitModel:
+class TwoPartModel:
     """f + R near Z along the groups that are not zero, where norms are smooth; see ``core.penalties.penalty.Model``."""
 
-    penalty: SplitPenalty
+    penalty: TwoPartPenalty
     Z: FloatArray
     data_gradient: FloatArray
 
     @property
     def gradient(self) -> FloatArray:
-        """Of f + R along those groups."""
         slope = np.concatenate([part.slope(A) for part, A in self.penalty.parts(self.Z)])
         return np.asarray(self.project(self.data_gradient) + slope)
 
     def project(self, V: FloatArray) -> FloatArray:
-        """V along those groups."""
         pairs = zip(self.penalty.parts(self.Z), halves(V), strict=True)
         return np.concatenate([part.project(A, D) for (part, A), D in pairs])
 
     def curvature(self, V: FloatArray) -> FloatArray:
-        """R's second derivative along them, applied to V, plus a small multiple of V.
+        """R's second derivative along the groups, applied to V, plus a small multiple of V.
 
         Where S and V both have a group in an entry, they can change in opposite directions at no cost: without the
         added multiple of V, Newton's system is singular.
@@ -283,7 +252,6 @@ class SplitModel:
         return np.asarray(image + _DAMPING * max(self.penalty.weights) * V)
 
     def retract(self, V: FloatArray) -> FloatArray:
-        """Z + V."""
         return self.Z + V
 
 
