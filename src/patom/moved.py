@@ -29,6 +29,7 @@ MOVED = {
     **{f"patom.defenses.{name}": f"patom.defenses.filters.{name}" for name in _FILTERS},
     "patom.defenses.reweighted": "patom.defenses.learners.reweighted",
     "patom.defenses.sanitised": "patom.defenses.filters.sanitiser",
+    "patom.defenses.screening.ranking": "patom.defenses.screening",
     "patom.defenses.slab": "patom.defenses.filters.distances",
     "patom.defenses.sphere": "patom.defenses.filters.distances",
 }

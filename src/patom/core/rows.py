@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
+from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, read_only
 from patom.core.kernels import (
     AS_THEY_LIE,
     counting_order,
@@ -96,6 +96,13 @@ class TaskRows(Rows):
         """Position of each row's task, shape (n,)."""
         return np.repeat(np.arange(self.n_tasks), self.counts)
 
+    def chosen(self, which: IntArray | BoolArray, counts: IntArray) -> "TaskRows":
+        """Some of the rows, by their positions or by a mask, task by task; ``counts``, shape (m,), says how many each.
+
+        Shares are left out: in problem (1) on these rows alone, all rows of a task count alike.
+        """
+        return TaskRows(np.ascontiguousarray(self.X[which]), self.y[which], offsets_of(counts))
+
 
 @dataclass(frozen=True)
 class BorrowedRows(Rows):
@@ -136,14 +143,22 @@ class Grouping:
         return values if self.order is None else values[self.order]
 
 
+def offsets_of(counts: IntArray) -> IntArray:
+    """Where each task's rows begin, and the end, shape (m + 1,), for tasks of ``counts`` rows side by side.
+
+    >>> offsets_of(np.array([2, 3]))
+    array([0, 2, 5])
+    """
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
 def grouping(task_index: IntArray, n_tasks: int) -> Grouping:
     """Group rows by the position of their task, in time linear in the rows.
 
     >>> grouping(np.array([1, 0, 1]), n_tasks=2)
     Grouping(order=array([1, 0, 2]), offsets=array([0, 1, 3]))
     """
-    counts = np.bincount(task_index, minlength=n_tasks)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(np.bincount(task_index, minlength=n_tasks))
     if (task_index[1:] >= task_index[:-1]).all():
         return Grouping(None, offsets)
     return Grouping(counting_order(task_index, offsets), offsets)

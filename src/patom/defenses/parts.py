@@ -1,5 +1,6 @@
 """Parts of the training rows: rows that stay, the rows of some tasks, folds; and problem (1) on a filter's rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,17 @@ def problem_on(estimator: Any, rows: Rows) -> tuple[Problem, IntArray]:
 
 def kept_rows(rows: TaskRows, kept: BoolArray) -> TaskRows:
     """The rows that a mask of shape (n,) keeps; every task must keep one at least."""
-    counts = np.add.reduceat(kept, rows.offsets[:-1])
-    return TaskRows(rows.X[kept], rows.y[kept], _offsets(counts))
+    return rows.chosen(kept, np.add.reduceat(kept, rows.offsets[:-1]))
 
 
 def rows_of_tasks(rows: TaskRows, tasks: IntArray) -> TaskRows:
     """All rows of some tasks; ``tasks`` holds their positions, ascending."""
-    stay = np.isin(rows.task_index, tasks)
-    return TaskRows(np.ascontiguousarray(rows.X[stay]), rows.y[stay], _offsets(rows.counts[tasks]))
+    return rows.chosen(np.isin(rows.task_index, tasks), rows.counts[tasks])
+
+
+def part_of(problem: Problem, tasks: IntArray) -> Problem:
+    """Problem (1) on the rows of some tasks; ``tasks`` holds their positions, ascending."""
+    return replace(problem, rows=rows_of_tasks(problem.rows, tasks), tasks=problem.tasks[tasks])
 
 
 def task_slices(rows: TaskRows) -> list[slice]:
@@ -56,7 +60,3 @@ def folds(rows: TaskRows, n_folds: int, rng: np.random.Generator) -> IntArray:
     """A fold for each row, dealt out within tasks; the only row of a task is in none (-1), so it is never held out."""
     place = place_in_task(rows, np.lexsort((rng.random(rows.y.size), rows.task_index)))
     return np.where(np.repeat(rows.counts, rows.counts) > 1, place % n_folds, -1)
-
-
-def _offsets(counts: IntArray) -> IntArray:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

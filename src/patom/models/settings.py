@@ -38,6 +38,14 @@ def require_at_least(owner: str, lower: float, *, strict: bool = False, whole: b
             raise ValueError(f"{name} of {owner} must be a {kind} number {bound}; got {value!r}.")
 
 
+def require_share(owner: str, *, above: bool = False, below: bool = False, **settings: Any) -> None:
+    """Refuse settings that are not numbers from 0 to 1, or above 0 if ``above``, or below 1 if ``below``."""
+    require_at_least(owner, 0.0, strict=above, **settings)
+    for name, value in settings.items():
+        if value > 1.0 or (below and value == 1.0):
+            raise ValueError(f"{name} of {owner} must be {'below' if below else 'at most'} 1; got {value!r}.")
+
+
 def require_moderate(owner: str, bounds: tuple[float, float], **settings: Any) -> None:
     """Refuse settings that are not 0 and outside of bounds within which nothing overflows.
 

@@ -14,7 +14,7 @@ from patom.core.labels import encode, positions
 from patom.core.regions.values import ByValue
 from patom.core.rows import TaskRows, group_rows
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_share
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +52,7 @@ class GreyBox(ByValue):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least("GreyBox", 0.0, strict=True, share=self.share)
-        if self.share > 1.0:
-            raise ValueError(f"share of GreyBox must be at most 1; got {self.share!r}.")
+        require_share("GreyBox", above=True, share=self.share)
         for name in ("lambda_1", "lambda_2"):
             if getattr(self, name) is not None:
                 require_at_least("GreyBox", 0.0, **{name: getattr(self, name)})
@@ -93,7 +91,7 @@ def _sampled(rows: TaskRows, share: float, rng: np.random.Generator) -> TaskRows
         start + np.sort(rng.permutation(size)[:count])
         for start, size, count in zip(rows.offsets, rows.counts, counts, strict=False)
     ]
-    return _chosen(rows, np.concatenate(parts), counts)
+    return rows.chosen(np.concatenate(parts), counts)
 
 
 def _as_many(rows: TaskRows, wanted: IntArray) -> TaskRows:
@@ -102,9 +100,4 @@ def _as_many(rows: TaskRows, wanted: IntArray) -> TaskRows:
         start + np.arange(count) * size // count
         for start, size, count in zip(rows.offsets, rows.counts, wanted, strict=False)
     ]
-    return _chosen(rows, np.concatenate(parts), wanted)
-
-
-def _chosen(rows: TaskRows, chosen: IntArray, counts: IntArray) -> TaskRows:
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return TaskRows(np.ascontiguousarray(rows.X[chosen]), rows.y[chosen], offsets)
+    return rows.chosen(np.concatenate(parts), wanted)

@@ -15,7 +15,7 @@ from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.exact import values_of
 from patom.core.labels import positions
 from patom.core.regions.values import ByValue
-from patom.core.rows import TaskRows, append_constant
+from patom.core.rows import TaskRows, append_constant, offsets_of
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 
@@ -152,7 +152,7 @@ def _among(tasks: IntArray, rows: TaskRows) -> BoolArray:
 def _loss_on(problem: Problem, chosen: BoolArray, *, over_tasks: OverTasks = "mean", weight: float = 1.0) -> Term:
     """The loss of some clean training rows."""
     rows, loss = problem.rows, problem.loss
-    offsets = _offsets(rows.task_index[chosen], rows.n_tasks)
+    offsets = offsets_of(np.bincount(rows.task_index[chosen], minlength=rows.n_tasks))
     where = _stretch(chosen)
     return Term(rows.X[where], rows.y[where], offsets, loss.value, loss.slope, over_tasks, weight)
 
@@ -178,8 +178,4 @@ def _grouped(objective: Any, problem: Problem, targets: IntArray) -> tuple[Float
             f"{values_of(labels)[stray[0]]!r}."
         )
     order = np.argsort(index, kind="stable")
-    return append_constant(X[order]), order, _offsets(index[order], problem.rows.n_tasks)
-
-
-def _offsets(index: IntArray, n_tasks: int) -> IntArray:
-    return np.concatenate([[0], np.cumsum(np.bincount(index, minlength=n_tasks))]).astype(np.int64)
+    return append_constant(X[order]), order, offsets_of(np.bincount(index, minlength=problem.rows.n_tasks))

@@ -11,7 +11,7 @@ from patom.core.exact import exact_array
 from patom.core.labels import positions
 from patom.core.regions import Intersection, Region, ellipsoid_around, own_data, sphere_around
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_choice
+from patom.models.settings import require_choice, require_share
 
 Defense = Literal["sphere", "sphere_and_slab", "mahalanobis"]
 
@@ -152,11 +152,8 @@ class OwnData:
 
     def __post_init__(self) -> None:
         require_choice("OwnData", get_args(Defense), defense=self.defense)
-        require_at_least("OwnData", 0.0, strict=True, quantile=self.quantile)
-        require_at_least("OwnData", 0.0, shrinkage=self.shrinkage)
-        for name in ("quantile", "shrinkage"):
-            if getattr(self, name) > 1.0:
-                raise ValueError(f"{name} of OwnData must be at most 1; got {getattr(self, name)!r}.")
+        require_share("OwnData", above=True, quantile=self.quantile)
+        require_share("OwnData", shrinkage=self.shrinkage)
         if self.within is not None and (isinstance(self.within, type) or not isinstance(self.within, Region)):
             raise ValueError(f"within of OwnData must be a region such as Ball; got {self.within!r}.")
 

@@ -1,6 +1,6 @@
 """How much one task moves the relationships of the others, and an Omega without the tasks that move them most."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.base import clone
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.penalties.learned import SpectralPenalty
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
-from patom.defenses.parts import require_mtrl, rows_of_tasks
+from patom.defenses.parts import part_of, require_mtrl
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -141,7 +141,7 @@ class WithoutInfluential(CouplingRule):
         everyone = problem.solve(start=start).W
         m, left, W = everyone.shape[0], np.arange(everyone.shape[0]), everyone
         while left.size > 2:
-            change = changes(_part_of(problem, left), W)
+            change = changes(part_of(problem, left), W)
             if change.max() <= self.largest:
                 break
             left = np.delete(left, np.argmax(change))
@@ -152,10 +152,6 @@ class WithoutInfluential(CouplingRule):
         return Coupling(omega, everyone, Source(left, W, lambda B: share * B[block]))
 
 
-def _part_of(problem: Problem, tasks: IntArray) -> Problem:
-    return replace(problem, rows=rows_of_tasks(problem.rows, tasks), tasks=problem.tasks[tasks])
-
-
 def _fit_of(problem: Problem, tasks: IntArray, W: FloatArray) -> FloatArray:
     """The optimum of some tasks alone, from near that of all."""
-    return _part_of(problem, tasks).solve(start=W[tasks]).W
+    return part_of(problem, tasks).solve(start=W[tasks]).W

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.penalties.learned import SpectralPenalty
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_share
 
 Linear = Callable[[FloatArray], FloatArray]
 
@@ -101,9 +101,7 @@ class Shrunken(Reshaping):
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
-        require_at_least("Shrunken", 0.0, share=self.share)
-        if self.share > 1.0:
-            raise ValueError(f"share of Shrunken must be at most 1; got {self.share!r}.")
+        require_share("Shrunken", share=self.share)
 
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
         """The mixture."""

@@ -12,14 +12,13 @@ from patom.core.exact import exact_array
 from patom.core.labels import positions
 from patom.core.penalties.independent import ridge
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution, Status
 from patom.defenses.coupling.coupled import require_learner, with_lambdas
 from patom.defenses.delegating import Delegating
-from patom.defenses.parts import rows_of_tasks
+from patom.defenses.parts import part_of
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
-from patom.models.settings import require_at_least
+from patom.models.settings import require_share
 from patom.models.threads import one_blas_thread
 
 
@@ -71,9 +70,7 @@ class TrustedMTRL(Delegating):
         There is no ``sample_weight``: all rows of a task count alike.
         """
         require_learner("TrustedMTRL", self.estimator)
-        require_at_least("TrustedMTRL", 0.0, share=self.share)
-        if self.share > 1.0:
-            raise ValueError(f"share of TrustedMTRL must be at most 1; got {self.share!r}.")
+        require_share("TrustedMTRL", share=self.share)
         learner = with_lambdas(self.estimator, X, y, task)
         problem = learner.problem(X, y, task=task)
         trusted = self._trusted(problem)
@@ -94,13 +91,13 @@ class TrustedMTRL(Delegating):
 def lean(problem: Problem, trusted: IntArray, share: float) -> Solution:
     """The fit of the trusted tasks, and the other tasks' fits in its subspace, as one solution."""
     others = np.setdiff1d(np.arange(problem.rows.n_tasks), trusted)
-    first = replace(problem, rows=rows_of_tasks(problem.rows, trusted), tasks=problem.tasks[trusted]).solve()
+    first = part_of(problem, trusted).solve()
     if others.size == 0:
         return first
     root = _root(first.W, share, *problem.penalty.weights)
-    rows = rows_of_tasks(problem.rows, others)
-    stretched = TaskRows(np.ascontiguousarray(rows.X @ root), rows.y, rows.offsets)
-    second = replace(problem, rows=stretched, tasks=problem.tasks[others], penalty=ridge(others.size, 1.0)).solve()
+    alone = part_of(problem, others)
+    stretched = replace(alone.rows, X=np.ascontiguousarray(alone.rows.X @ root))
+    second = replace(alone, rows=stretched, penalty=ridge(others.size, 1.0)).solve()
     W = np.empty((problem.rows.n_tasks, problem.rows.n_columns))
     W[trusted], W[others] = first.W, second.W @ root
     statuses = (first.status, second.status)

@@ -10,7 +10,7 @@ from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
 from patom.defenses.filters.distances import middles
 from patom.defenses.filters.sanitiser import INSIDE, Judged, Rows, Sanitiser
-from patom.models.settings import require_at_least, require_choice
+from patom.models.settings import require_at_least, require_choice, require_share
 
 _OVER = ("tasks", "task")
 _METRICS = ("euclidean", "whitened")
@@ -88,9 +88,8 @@ class Clip(Sanitiser):
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
-        require_at_least("Clip", 0.0, strict=True, quantile=self.quantile, ridge=self.ridge)
-        if self.quantile > 1.0:
-            raise ValueError(f"quantile of Clip must be at most 1; got {self.quantile!r}.")
+        require_share("Clip", above=True, quantile=self.quantile)
+        require_at_least("Clip", 0.0, strict=True, ridge=self.ridge)
         require_choice("Clip", _OVER, over=self.over)
         require_choice("Clip", _METRICS, metric=self.metric)
 

@@ -11,7 +11,7 @@ from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser, checked_ro
 from patom.defenses.filters.trim import Trimmed, dropped, judged, smallest, trim
 from patom.defenses.parts import problem_on, require_mtrl, task_slices
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_share
 from patom.models.threads import one_blas_thread
 
 _FLOOR = 0.05  # added to the loss of two classes, which is 0 where they are separable: any loss would look large
@@ -110,11 +110,10 @@ class ITrim(Sanitiser):
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
-        require_at_least("ITrim", 0.0, max_fraction=self.max_fraction, threshold=self.threshold)
+        require_share("ITrim", below=True, max_fraction=self.max_fraction)
+        require_at_least("ITrim", 0.0, threshold=self.threshold)
         require_at_least("ITrim", 0.0, strict=True, step=self.step)
         require_at_least("ITrim", 1, whole=True, n_starts=self.n_starts, max_iter=self.max_iter)
-        if self.max_fraction >= 1.0:
-            raise ValueError(f"max_fraction of ITrim must be below 1; got {self.max_fraction!r}.")
         require_mtrl("ITrim", self.estimator)
 
     def path(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Path:

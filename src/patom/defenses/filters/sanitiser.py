@@ -19,13 +19,7 @@ from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
 from patom.defenses.delegating import Delegating
 from patom.models.reading import reading
-from patom.models.settings import (
-    number_targets,
-    require_at_least,
-    require_features,
-    require_finite,
-    require_targets,
-)
+from patom.models.settings import number_targets, require_features, require_finite, require_share, require_targets
 
 INSIDE = 1.0 - 1e-9
 """Factor of a threshold: a row on the edge of a filter's region passes in spite of rounding."""
@@ -195,10 +189,7 @@ class Oddest(Sanitiser):
 
     def check(self) -> None:
         """Refuse settings that cannot be used."""
-        owner = type(self).__name__
-        require_at_least(owner, 0.0, fraction=self.fraction)
-        if self.fraction >= 1.0:
-            raise ValueError(f"fraction of {owner} must be below 1; got {self.fraction!r}.")
+        require_share(type(self).__name__, below=True, fraction=self.fraction)
 
     def judge(self, rows: Rows) -> Judged:
         """Scores, and the threshold of each row's group."""

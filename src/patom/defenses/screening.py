@@ -1,10 +1,12 @@
 """Screening of tasks: which to review, in what order, which next once one is confirmed, and p-values.
 
-The p-values compare a table with drawn ones that are like it and whose tasks are all honest.
+Scores say how odd tasks are by their rows and fits. The p-values compare a table with drawn ones that are like it and
+whose tasks are all honest.
 """
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,19 +17,30 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.exact import exact_array, exact_column
+from patom.core.grouped import over_groups
 from patom.core.kernels import row_products
 from patom.core.labels import places, positions
 from patom.core.losses import Loss
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows, append_constant
-from patom.defenses.parts import folds, require_mtrl
-from patom.defenses.screening.scores import RANKED, Scored, Scores, middles, score_tasks
+from patom.defenses.parts import folds, kept_rows, part_of, require_mtrl
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
+__path__: list[str] = []  # pickles of version 0.2.0 look for modules in here, see ``patom.moved``
+
+SCORES = np.dtype(
+    [("own_loss", "f8"), ("harm", "f8"), ("reach", "f8"), ("change", "f8"), ("correlation", "f8")]
+)  # fmt: skip
+RANKED = ("own_loss", "harm", "reach", "change")
+"""What makes a task suspicious; not ``correlation``, the paper's idea, which may mislead: docs/screening.md."""
+Scores = np.recarray[Any, Any]
+_NEAREST = 3  # tasks that make a local cluster
+_OUTER = 0.9  # quantile of the rows' distances from the middle of their task
+_TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standard deviation
 _TOLERANCE = 1e-4  # of the fits: ranks are compared, not digits
 _TIED = 1e-9  # relatively: of two tasks alone both are as suspicious in every table, but for rounding
 _DRAWN = 2**22  # normal numbers at a time: 32 MiB
@@ -174,14 +187,11 @@ def screen(
     rng = np.random.default_rng(random_state)
     fold = folds(problem.rows, n_folds, rng)
     with one_blas_thread():
-        found = score_tasks(problem, penalty, fold, n_folds, trusted, progress=progress)
-        result = Screening(
-            problem.tasks, found.scores, found.deviation, found.suspicion, found.relationship, None, problem.rows.counts
-        )
+        found, W = score_tasks(problem, penalty, fold, n_folds, trusted, progress=progress)
         if n_resamples == 0:
-            return result
-        p = p_values(problem, penalty, fold, n_folds, found, trusted, n_resamples, rng, progress)
-    return replace(result, p_values=p)
+            return found
+        p = p_values(problem, penalty, fold, n_folds, found.suspicion, W, trusted, n_resamples, rng, progress)
+    return replace(found, p_values=p)
 
 
 def _weights(reference: Any, tasks: AnyArray, n_columns: int) -> FloatArray:
@@ -191,6 +201,104 @@ def _weights(reference: Any, tasks: AnyArray, n_columns: int) -> FloatArray:
         raise ValueError(f"reference has {trusted.shape[1] - 1} features; X has {n_columns - 1}.")
     place = places(tasks, reference.tasks_)
     return np.where((place < 0)[:, None], np.nan, trusted[place])
+
+
+def score_tasks(
+    problem: Problem,
+    penalty: SpectralPenalty,
+    fold: IntArray,
+    n_folds: int,
+    trusted: FloatArray | None = None,
+    *,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[Screening, FloatArray]:
+    """Score the tasks of a problem with this penalty, without p-values; returns the fit, shape (m, p), too.
+
+    ``fold``, shape (n,), is from ``folds``. ``trusted``, shape (m, p), are the reference's weights, NaN for tasks that
+    it does not have; ``progress`` is called m + 2 times.
+    """
+    rows, scores = problem.rows, np.recarray(problem.rows.n_tasks, SCORES)
+    W = problem.solve().W
+    progress()
+    losses = held_out_losses(problem, fold, n_folds, W)
+    progress()
+    scores["own_loss"], scores["reach"] = losses, _reach(rows)
+    for i in range(rows.n_tasks):
+        scores["harm"][i] = _harm(problem, fold, n_folds, W, losses, i)
+        progress()
+    scores["change"] = np.nan if trusted is None else _change(W, trusted)
+    relationship = penalty.relationship(W)
+    scores["correlation"] = _clusters(relationship, rows.n_tasks)
+    deviation = np.recarray(scores.size, SCORES)
+    for name in SCORES.names or ():
+        deviation[name] = _deviation(scores[name])
+    suspicion = np.nanmax(np.column_stack([deviation[name] for name in RANKED]), axis=1)
+    return Screening(problem.tasks, scores, deviation, suspicion, relationship, n_rows=rows.counts), W
+
+
+def held_out_losses(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray) -> FloatArray:
+    """Mean held-out loss of each task, shape (m,); the training loss where nothing could be held out."""
+    rows, total = problem.rows, np.zeros(problem.rows.y.size)
+    for number in range(n_folds):
+        kept = fold != number
+        fitted = problem.solve(kept_rows(rows, kept), start=W, polish=False).W
+        losses = problem.loss.value(row_products(rows.X, rows.offsets, fitted), rows.y)
+        total += np.where(fold == -1, losses / n_folds, np.where(kept, 0.0, losses))
+    return np.asarray(np.add.reduceat(total, rows.offsets[:-1]) / rows.counts)
+
+
+def _harm(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray, losses: FloatArray, i: int) -> float:
+    """Mean over the other tasks of how much lower, relatively, their held-out loss is without task i."""
+    rows, others = problem.rows, np.delete(np.arange(problem.rows.n_tasks), i)
+    found = held_out_losses(part_of(problem, others), fold[rows.task_index != i], n_folds, W[others])
+    known = losses[others] > 0.0
+    return float(np.mean(1.0 - found[known] / losses[others][known])) if known.any() else 0.0
+
+
+def middles(rows: TaskRows) -> FloatArray:
+    """Median row of each task, without the constant; shape (m, d)."""
+    return over_groups(partial(np.median, axis=1), rows.X[:, :-1], _positions(rows))
+
+
+def _reach(rows: TaskRows) -> FloatArray:
+    away = np.linalg.norm(rows.X[:, :-1] - middles(rows)[rows.task_index], axis=1)
+    return over_groups(partial(np.quantile, q=_OUTER, axis=1), away, _positions(rows))
+
+
+def _positions(rows: TaskRows) -> list[IntArray]:
+    """Of each task's rows."""
+    return np.split(np.arange(rows.y.size), rows.offsets[1:-1])
+
+
+def _change(W: FloatArray, trusted: FloatArray) -> FloatArray:
+    norm = np.linalg.norm(trusted, axis=1)
+    away = np.linalg.norm(W - trusted, axis=1)
+    return np.asarray(np.divide(away, norm, out=np.full(norm.size, np.nan), where=norm > 0.0))
+
+
+def _clusters(relationship: Relationship, m: int) -> FloatArray:
+    blocks = relationship.correlation_blocks(np.arange(m))
+    return np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
+
+
+def _cluster(strength: FloatArray, first: int) -> FloatArray:
+    """Of the tasks from ``first`` on; ``strength``, their absolute correlations with all m tasks, is overwritten."""
+    count, m = strength.shape
+    strength[np.arange(count), first + np.arange(count)] = -np.inf  # not with itself
+    near = min(_NEAREST, m - 1)
+    strength.partition(m - near, axis=1)
+    rest = strength[:, : m - near]
+    rest[np.isneginf(rest)] = 0.0
+    return np.asarray(strength[:, m - near :].mean(axis=1) - rest.sum(axis=1) / max(1, m - 1 - near))
+
+
+def _deviation(score: FloatArray) -> FloatArray:
+    """Distance from the median in robust standard deviations; 0 where all scores are equal or unknown."""
+    if np.isnan(score).all():
+        return score.copy()
+    away = score - np.nanmedian(score)
+    spread = _TO_DEVIATION * np.nanmedian(np.abs(away)) or np.nanmean(np.abs(away))
+    return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0.0)
 
 
 @dataclass(frozen=True)
@@ -213,7 +321,8 @@ def p_values(
     penalty: SpectralPenalty,
     fold: IntArray,
     n_folds: int,
-    observed: Scored,
+    observed: FloatArray,
+    W: FloatArray,
     trusted: FloatArray | None,
     n_resamples: int,
     rng: np.random.Generator,
@@ -222,17 +331,18 @@ def p_values(
     """Share of honest tables in which the task in a task's place is at least as suspicious as it, shape (m,).
 
     The table at hand counts as one of them, so that none is below 1/(n_resamples + 1) (Davison and Hinkley 1997,
-    eq. 4.11). Arguments as for ``score_tasks``; ``progress`` is called after each table.
+    eq. 4.11). ``observed`` is its suspicion, shape (m,), and ``W`` its fit; the other arguments are those of
+    ``score_tasks``. ``progress`` is called after each table.
     """
-    honest = honest_tasks(problem, observed.W, least_suspicious(observed.suspicion))
+    honest = honest_tasks(problem, W, least_suspicious(observed))
     centre, reached = middles(problem.rows), np.ones(problem.rows.n_tasks)
     known = None if trusted is None else _at_middles(trusted, centre)
     loose = replace(problem, tol=max(problem.tol, _TOLERANCE))
-    least = observed.suspicion - _TIED * np.abs(observed.suspicion)
+    least = observed - _TIED * np.abs(observed)
     for _ in range(n_resamples):
         V = draw_weights(honest, known, problem.rows.n_tasks, rng)
         drawn = replace(loose, rows=draw_rows(honest, V, centre, problem.rows.offsets, problem.loss, rng))
-        reached += score_tasks(drawn, penalty, fold, n_folds, trusted).suspicion >= least
+        reached += score_tasks(drawn, penalty, fold, n_folds, trusted)[0].suspicion >= least
         progress()
     return reached / (n_resamples + 1.0)
 

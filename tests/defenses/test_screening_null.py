@@ -11,7 +11,7 @@ from patom import MTRLClassifier, MTRLRegressor
 from patom.core.losses import logistic, squared_error, squared_hinge, unclipped_hinge
 from patom.datasets import make_related_tasks
 from patom.defenses import screen
-from patom.defenses.screening.ranking import (
+from patom.defenses.screening import (
     Honest,
     draw_rows,
     draw_weights,
@@ -175,5 +175,5 @@ def test_weights_are_drawn_a_few_tasks_at_a_time_and_the_same(monkeypatch):
     rng = np.random.default_rng(0)
     honest = Honest(rng.standard_normal(3), rng.standard_normal((4, 3)), np.zeros((1, 2)), np.zeros(1))
     whole = draw_weights(honest, None, 7, np.random.default_rng(1))
-    monkeypatch.setattr("patom.defenses.screening.ranking._DRAWN", 10)
+    monkeypatch.setattr("patom.defenses.screening._DRAWN", 10)
     np.testing.assert_allclose(draw_weights(honest, None, 7, np.random.default_rng(1)), whole, rtol=1e-14)
