@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from patom.intervals import interval, kept_off, varied_interval
+from patom.intervals import interval, prevented, varied_interval
 from patom.results.parts import Interval
 
 
@@ -46,6 +46,6 @@ def test_equal_values_say_nothing_of_how_they_vary(value):
     assert varied_interval([value, 0.5], 0.95) == interval([value, 0.5], 0.95)
 
 
-def test_a_damage_that_is_kept_off_alike_in_all_seeds_has_no_interval_where_it_must_vary():
-    assert kept_off([0.0] * 3, [0.2, 0.3, 0.4], 0.95) == Interval.of(1.0, 1.0, 1.0)
-    assert kept_off([0.0] * 3, [0.2, 0.3, 0.4], 0.95, varied=True) == Interval.of(1.0)
+def test_a_damage_that_is_prevented_alike_in_all_seeds_has_no_interval_where_it_must_vary():
+    assert prevented([0.0] * 3, [0.2, 0.3, 0.4], 0.95) == Interval.of(1.0, 1.0, 1.0)
+    assert prevented([0.0] * 3, [0.2, 0.3, 0.4], 0.95, varied=True) == Interval.of(1.0)

@@ -34,13 +34,13 @@ def varied_interval(values: Iterable[float], confidence: float) -> Interval:
     return interval(known[:1] if len(set(known)) == 1 else known, confidence)
 
 
-def kept_off(left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False) -> Interval:
+def prevented(left: Sequence[float], all_: Sequence[float], confidence: float, *, varied: bool = False) -> Interval:
     """The share of the damage that a defense prevents, 1 - mean(left)/mean(all), paired by seed.
 
     It is a ratio of means, since the ratio of a single seed has no mean if its damage may be near 0; the interval is
     Student's for the linearised ratio. None if there is no damage to prevent. ``varied``: by ``varied_interval``.
 
-    >>> kept_off([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95).mean
+    >>> prevented([0.25, 0.25, 0.25], [0.5, 1.0, 1.5], 0.95).mean
     0.75
     """
     part, whole = np.asarray(left, dtype=float), np.asarray(all_, dtype=float)

@@ -12,7 +12,7 @@ def at(low, mean, high):
 
 
 def remedy(label="A", off=(0.5, 0.6, 0.7), cost=(-0.01, 0.01, 0.03), known=(0.4, 0.5, 0.6), metric="NMSE"):
-    values = {"kept_off": at(*off), "cost": at(*cost), "known": at(*known)}
+    values = {"prevented": at(*off), "cost": at(*cost), "known": at(*known)}
     return Remedy(label=label, code="", clean=None, naive=None, **values, objection=objection(**values, metric=metric))
 
 

@@ -14,7 +14,7 @@ from patom.audit.plan import plan
 from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
 from patom.audit.work import Work
 from patom.defenses import Clip
-from patom.intervals import kept_off
+from patom.intervals import prevented
 from patom.models.lambda_grid import WEAKER
 from patom.results.audit import Remedies
 
@@ -96,7 +96,7 @@ def test_each_remedy_is_measured_as_its_lines_say(data):
         assert entry["clean"]["mean"] == pytest.approx(level[:, 2].mean())
         assert entry["naive"]["mean"] == pytest.approx(level[:, 3].mean())
         assert entry["known"]["mean"] == pytest.approx(level[:, 4].mean())
-        expected = kept_off(table[:, 4] - table[:, [0, 2]].min(axis=1), table[:, 1] - table[:, 0], 0.95)
+        expected = prevented(table[:, 4] - table[:, [0, 2]].min(axis=1), table[:, 1] - table[:, 0], 0.95)
         assert entry["kept_off"] == pytest.approx(expected.as_dict())
 
 
@@ -153,7 +153,7 @@ def test_the_report_names_the_one_that_is_recommended(data):
     assert (told["recommended"], told["reason"]) == recommended(remedies)
     assert told["cost_limit"] == COST_LIMIT
     assert [one.objection for one in remedies] == [
-        objection(one.kept_off, one.cost, one.known, report["model"]["metric"]) for one in remedies
+        objection(one.prevented, one.cost, one.known, report["model"]["metric"]) for one in remedies
     ]
 
 

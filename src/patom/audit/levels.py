@@ -197,22 +197,22 @@ def gate(verdict: Verdict | Judged, threshold: float) -> Gate:
     return Gate(threshold=threshold, exceeded=None, reason=verdict.reason)
 
 
-def objection(kept_off: Interval, cost: Interval, known: Interval, metric: Metric) -> str:
+def objection(prevented: Interval, cost: Interval, known: Interval, metric: Metric) -> str:
     """Why a defense cannot be recommended, as a clause; empty where it can.
 
-    Its intervals over seeds must show that it averts some damage by an attacker who knows it, that its cost on clean
+    Its intervals over seeds must show that it prevents some damage by an attacker who knows it, that its cost on clean
     rows is at most ``COST_LIMIT``, and that the model it leaves under attack is better than a guess.
 
-    >>> off, cost, left = Interval.of(0.6, 0.5, 0.7), Interval.of(0.01, 0.0, 0.02), Interval.of(0.4, 0.3, 0.5)
-    >>> objection(off, cost, left, "NMSE"), objection(Interval.of(0.23, -3.16, 3.62), cost, left, "NMSE")
+    >>> most, cost, left = Interval.of(0.6, 0.5, 0.7), Interval.of(0.01, 0.0, 0.02), Interval.of(0.4, 0.3, 0.5)
+    >>> objection(most, cost, left, "NMSE"), objection(Interval.of(0.23, -3.16, 3.62), cost, left, "NMSE")
     ('', 'the interval of what is kept off holds zero')
     """
-    if kept_off.mean is None or (kept_off.high or kept_off.mean) <= 0.0:  # with an interval or without
-        return "there was no damage to keep off" if kept_off.mean is None else "nothing is kept off"
+    if prevented.mean is None or (prevented.high or prevented.mean) <= 0.0:  # with an interval or without
+        return "there was no damage to keep off" if prevented.mean is None else "nothing is kept off"
     end = known.high if metric == "NMSE" else known.low
-    if kept_off.low is None or cost.high is None or end is None:
+    if prevented.low is None or cost.high is None or end is None:
         return "there is no interval over seeds"
-    if kept_off.low <= 0.0:
+    if prevented.low <= 0.0:
         return "the interval of what is kept off holds zero"
     if cost.high > COST_LIMIT:
         verb = "passes" if (cost.mean or 0.0) > COST_LIMIT else "may pass"
@@ -225,7 +225,7 @@ def objection(kept_off: Interval, cost: Interval, known: Interval, metric: Metri
 
 def recommended(remedies: Sequence[Remedy]) -> tuple[str | None, str]:
     """The label of the defense that prevents most of those without an objection, or None, and why: a sentence."""
-    fit = [(one.kept_off.mean, one) for one in remedies if not one.objection and one.kept_off.mean is not None]
+    fit = [(one.prevented.mean, one) for one in remedies if not one.objection and one.prevented.mean is not None]
     if not fit:
         return None, _against([one.objection for one in remedies])
     _, best = max(fit, key=lambda found: found[0])
@@ -233,8 +233,8 @@ def recommended(remedies: Sequence[Remedy]) -> tuple[str | None, str]:
 
 
 def _for(best: Remedy) -> str:
-    off, cost = best.kept_off, best.cost
-    share, least, most, price = (percent(value or 0.0) for value in (off.mean, off.low, off.high, cost.mean))
+    part, cost = best.prevented, best.cost
+    share, least, most, price = (percent(value or 0.0) for value in (part.mean, part.low, part.high, cost.mean))
     return (
         f'Of the defenses tried, "{best.label}" helps most: it keeps off {share} ({least} to {most}) of the damage by '
         f"an attacker who knows it, at a cost of {price} on clean rows."

@@ -19,7 +19,7 @@ from patom.core.arrays import FloatArray
 from patom.defenses import Clip
 from patom.evaluate.defended import FilterName, Victim, behind
 from patom.evaluate.trial import decide, quiet
-from patom.intervals import kept_off, varied_interval
+from patom.intervals import prevented, varied_interval
 from patom.metrics import relative_damage
 from patom.results.audit import Metric, Point, Remedies, Remedy
 from patom.results.methods import AttackName, Method
@@ -177,7 +177,7 @@ def _measured(metric: Metric, settings: AuditSettings, candidate: Candidate, tri
     cost = varied_interval(costs, settings.confidence)
     clean_level, naive, under = (varied_interval(levels[k], settings.confidence) for k in (2, 3, 4))
     left = (known - np.minimum(undefended, defended)).tolist()
-    share = kept_off(left, (attacked - undefended).tolist(), settings.confidence, varied=True)
+    share = prevented(left, (attacked - undefended).tolist(), settings.confidence, varied=True)
     return Remedy(
         label=candidate.label,
         code=candidate.code,
@@ -185,6 +185,6 @@ def _measured(metric: Metric, settings: AuditSettings, candidate: Candidate, tri
         naive=naive,
         known=under,
         cost=cost,
-        kept_off=share,
+        prevented=share,
         objection=objection(share, cost, under, metric),
     )

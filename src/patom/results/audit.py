@@ -236,7 +236,7 @@ class Retuned(Part):
 
 
 class Remedy(Part):
-    """A defense that was tried: how good the model is with it, what it costs and what it averts.
+    """A defense that was tried: how good the model is with it, what it costs and which share of the damage it prevents.
 
     ``naive`` is under an attacker who does not know the defense, ``known`` under one who does.
     """
@@ -247,7 +247,7 @@ class Remedy(Part):
     naive: Measured
     known: Measured
     cost: Measured
-    kept_off: Measured
+    prevented: Measured = Field(validation_alias="kept_off", serialization_alias="kept_off")
     objection: str = ""
 
 

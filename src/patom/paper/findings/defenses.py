@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from patom.intervals import interval, kept_off
+from patom.intervals import interval, prevented
 from patom.metrics import relative_damage
 from patom.paper.findings.rows import (
     CONFIDENCE,
@@ -83,7 +83,7 @@ class Compared:
         paired = pairs(rows, self.base)
         left = seed_means(paired, lambda row, base: loss(row) - min(loss(base, "clean"), loss(row, "clean")))
         whole = seed_means(paired, lambda _, base: loss(base) - loss(base, "clean"))
-        return kept_off(left, whole, CONFIDENCE)
+        return prevented(left, whole, CONFIDENCE)
 
 
 def loss(row: Row, when: str = "attacked") -> float:
