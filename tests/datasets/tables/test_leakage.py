@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from patom.datasets.tables.table import leakage_notes
-from patom.datasets.tables.table import read_table
+from patom.datasets.tables.table import leakage_notes, read_table
 
 TASK = "Features with one value for each task, like another name of it: {}; leave out what is no measurement."
 TARGET = "Features that determine the target in every row: {}; leave out what is not known before the target is."
