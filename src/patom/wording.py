@@ -79,14 +79,13 @@ def percent(share: float) -> str:
     return f"{percent_digits(share) if share else '0.0'} %"
 
 
-def as_asked(share: float) -> str:
-    """A budget as a percentage, with the digits that it was given with, up to three.
+def as_asked(share: float, digits: int = 3) -> str:
+    """A budget as a percentage, with the digits that it was given with, up to three or as many as said.
 
     >>> as_asked(0.05), as_asked(0.3), as_asked(0.125), as_asked(1 / 3), as_asked(12.0)
     ('5 %', '30 %', '12.5 %', '33.3 %', '1,200 %')
     """
-    value = float(f"{100.0 * share:.3g}")
-    return f"{value:,.0f} %" if abs(value) >= 100.0 else f"{value:g} %"
+    return f"{float(f'{100.0 * share:.{digits}g}'):,.15g} %"
 
 
 def points(share: float) -> str:

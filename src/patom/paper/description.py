@@ -4,7 +4,7 @@ An unknown key is an error.
 """
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -24,12 +24,15 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
+Entry = TypeVar("Entry")
+
+
 def _how_many(value: Any) -> str:
     return "several" if isinstance(value, list | tuple) else "one"
 
 
-StepSizes = Annotated[
-    Annotated[Positive, Tag("one")] | Annotated[tuple[Positive, ...], Field(min_length=1), Tag("several")],
+OneOrMore = Annotated[
+    Annotated[Entry, Tag("one")] | Annotated[tuple[Entry, ...], Field(min_length=1), Tag("several")],
     Discriminator(_how_many),
 ]
 
@@ -46,11 +49,13 @@ def _known(word: str) -> str:
 Attack = Annotated[str, AfterValidator(_known)]
 
 
-class _Table(BaseModel):
+class _Closed(BaseModel):
+    """A table of the file, closed to keys that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Data(_Table):
+class _Data(_Closed):
     """The options of a data set: the arguments of its loader in ``patom.datasets``."""
 
     loader: ClassVar[str]
@@ -127,7 +132,7 @@ class Related(_Data):
 Data = Annotated[Digits | Landmine | Sarcos | Mnist | Related, Field(discriminator="name")]
 
 
-class Model(_Table):
+class Model(_Closed):
     """The learner; ``loss`` defaults to the paper's, by the kind of the data.
 
     ``constant`` says whether it is appended after or before the features are divided by the largest norm.
@@ -139,22 +144,22 @@ class Model(_Table):
     constant: Literal["after", "before"] = "after"
 
 
-class Start(_Table):
+class Start(_Closed):
     """How injected rows are drawn: what random attacks are, and where PATOM starts."""
 
     features: Features = "uniform"
     labels: Labels = "resampled"
 
 
-class Patom(_Table):
+class Patom(_Closed):
     """PATOM's settings; the defaults are the paper's. Several step sizes are for the figure "attacks"."""
 
-    step_size: StepSizes = 100.0
+    step_size: OneOrMore[Positive] = 100.0
     max_iter: Annotated[int, Field(ge=1)] = 10
     batch_ratio: Positive = 3.0
 
 
-class Ascent(_Table):
+class Ascent(_Closed):
     """Settings of ``ProjectedAscent``."""
 
     gradient: Gradient = "exact"
@@ -163,13 +168,7 @@ class Ascent(_Table):
     n_starts: Annotated[int, Field(ge=1)] = 3
 
 
-Ascents = Annotated[
-    Annotated[Ascent, Tag("one")] | Annotated[tuple[Ascent, ...], Field(min_length=1), Tag("several")],
-    Discriminator(_how_many),
-]
-
-
-class Adversary(_Table):
+class Adversary(_Closed):
     """What the attacker wants, knows and may do beyond the paper's, and whether the victim tunes its lambdas.
 
     ``region``: the ball, or what looks like a task's own data (``OwnData``), or like its inner rows (0.7 quantile).
@@ -192,7 +191,7 @@ class Adversary(_Table):
         return self
 
 
-class Defense(_Table):
+class Defense(_Closed):
     """Filters of rows before the victim's fit, one after another; a rule for Omega or another learner; other settings.
 
     ``fraction`` is the part of the rows that each filter drops; ``quantile`` and ``metric`` set the clipping distance.
@@ -232,7 +231,7 @@ class Defense(_Table):
         return self
 
 
-class Pair(_Table):
+class Pair(_Closed):
     """Target tasks, and the attacking tasks of indirect and hybrid attacks, by label."""
 
     targets: tuple[Label, ...] = Field(min_length=1)
@@ -246,7 +245,7 @@ class Pair(_Table):
         return self
 
 
-class DrawnPairs(_Table):
+class DrawnPairs(_Closed):
     """Pairs of disjoint task sets, drawn at random; the same for every split seed."""
 
     count: Annotated[int, Field(ge=1)] = 4
@@ -265,7 +264,7 @@ Pairs = Annotated[
 ]
 
 
-class Experiment(_Table):
+class Experiment(_Closed):
     """One data set, one learner, some attacks: for every seed, pair, attack, budget and start a cell.
 
     Several step sizes or ascents, which are cells of their own, are for the figure "attacks".
@@ -282,19 +281,15 @@ class Experiment(_Table):
     model: Model = Model()
     start: Start = Start()
     patom: Patom = Patom()
-    ascent: Ascents = Ascent()
+    ascent: OneOrMore[Ascent] = Ascent()
     adversary: Adversary = Adversary()
     defense: Defense = Defense()
 
     @model_validator(mode="after")
-    def _one_variant(self) -> "Experiment":
+    def _suits_its_figure(self) -> "Experiment":
         several = isinstance(self.patom.step_size, tuple) or isinstance(self.ascent, tuple)
         if several and self.figure not in {"attacks", "defenses"}:
             raise ValueError('several step sizes or ascents need figure = "attacks" or "defenses"; elsewhere use vary')
-        return self
-
-    @model_validator(mode="after")
-    def _screened_as_it_learns(self) -> "Experiment":
         if self.figure == "screening" and (self.adversary.tuning == "again" or self.defense.filters):
             raise ValueError(
                 'figure = "screening" screens the rows as they come, with fixed lambdas: no filters, no tuning "again"'
@@ -302,7 +297,7 @@ class Experiment(_Table):
         return self
 
 
-class Grid(_Table):
+class Grid(_Closed):
     """A whole run."""
 
     title: str = Field(min_length=1)

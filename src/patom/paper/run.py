@@ -102,7 +102,7 @@ def run_grid(
     cells = plan(grid, [data.kind for data in drawn], tasks, seeds)
     files = {experiment.name: dict(data.files) for experiment, data in zip(grid.experiments, drawn, strict=True)}
     stamps = {cell.key: {"patom": patom.__version__, "files": files[cell.experiment]} for cell in cells}
-    report, at = progress or _no_progress, commit()
+    report, at = progress or (lambda *_: None), commit()
     with RunFolder(out) as folder:
         done = {cell.key: kept for cell in cells if (kept := folder.kept(cell, stamps[cell.key]))}
         resumed = len(done)
@@ -143,10 +143,6 @@ def _computed(
 
 def _numbered(k: int, cell: Cell, home: str | None) -> tuple[int, dict[str, Any], float]:
     return k, *compute(cell, home)
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Report to nobody."""
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from patom.report import numerals
 from patom.report.labels import shorten, spread, text_width
 from patom.report.panels import HEAD, Panel, head
 from patom.report.quantity import Quantity, scale_axis
-from patom.report.style import FAINT, PAPER, RULE, SMALL, TEXT, LineStyle, place
+from patom.report.style import FAINT, PAPER, SMALL, TEXT, LineStyle, open_frame, place
 from patom.report.svg import Hover
 from patom.results.audit import Gate
 from patom.results.parts import Interval
@@ -47,11 +47,6 @@ class Curve:
             for ends in zip(*((entry.mean, entry.low, entry.high) for entry in intervals), strict=True)
         )
         return cls(key, label, np.array([0.0, *(budget for budget, _ in ordered)]), mean, low, high, short)
-
-    @property
-    def measurable(self) -> bool:
-        """Whether there is a mean at any budget."""
-        return bool(np.isfinite(self.mean[1:]).any())
 
     @property
     def last(self) -> float:
@@ -105,10 +100,7 @@ def _end_names(lines: Sequence[Curve], quantity: Quantity) -> list[str]:
 
 def _frame(axes: Axes, lines: Sequence[Curve]) -> None:
     """Budgets below, no box around."""
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, pad=5)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    open_frame(axes, "y")
     budgets = sorted({float(budget) for line in lines for budget in line.budget}) or [0.0]
     last = budgets[-1] or 1.0
     ticks = [last]
@@ -180,8 +172,7 @@ def _draw_line(axes: Axes, quantity: Quantity, line: Curve, style: LineStyle) ->
     hovers = []
     for budget, mean, low, high in zip(line.budget[1:], line.mean[1:], line.low[1:], line.high[1:], strict=True):
         if np.isfinite(mean):
-            shown = f"{quantity.write(mean)} ({quantity.write_interval(low, high)})"
-            text = f"{line.label}, budget {numerals.budget(budget)}: {shown}"
+            text = f"{line.label}, budget {numerals.budget(budget)}: {quantity.words(mean, low, high)}"
             hovers.append(Hover(axes, ((budget, mean), (budget, mean)), text, margin=5.0))
     return hovers
 
@@ -224,9 +215,14 @@ def _name_lines(
         )
 
 
+def measurable(curves: Iterable[Curve]) -> list[Curve]:
+    """The lines that have a mean at some budget."""
+    return [curve for curve in curves if np.isfinite(curve.mean[1:]).any()]
+
+
 def curve_panel(
     title: str,
-    description: str,
+    shown: str,
     curves: Sequence[Curve],
     *,
     among: Sequence[Curve],
@@ -235,12 +231,18 @@ def curve_panel(
     width: float,
     own_scale: bool = False,
     below: str = "",
+    name: str = "",
+    ranked: bool = False,
 ) -> Panel:
     """A panel ``PANEL_HEIGHT`` inches high, which says so where nothing was measurable.
 
     ``among``: the lines of all panels that share their margins and budgets, and unless ``own_scale`` the vertical axis.
-    ``below`` stands under the title; the quantity's own title where it is empty.
+    ``below`` stands under the title; the quantity's own title where it is empty. The panel's description begins with
+    ``name``, the title where this is empty, and what is ``shown``; then come the ends of the lines, the highest first
+    if they are ``ranked``.
     """
+    order = sorted(curves, key=lambda curve: -curve.last) if ranked else curves
+    description = f"{name or title}: {f'{shown}: {ends(order, quantity)}' if curves else 'nothing was measurable'}."
 
     def draw(figure: Figure, left: float, top: float) -> list[Hover]:
         beside = 0.66 if quantity.field == "damage" else 0.53  # of 10,000 %, or 0.0123
@@ -252,11 +254,6 @@ def curve_panel(
         return hovers
 
     return Panel(width, PANEL_HEIGHT, draw, description)
-
-
-def best_first(curves: Sequence[Curve]) -> list[Curve]:
-    """Lines from the highest to the lowest at their ends."""
-    return sorted(curves, key=lambda curve: -curve.last)
 
 
 def ends(curves: Sequence[Curve], quantity: Quantity) -> str:

@@ -69,14 +69,14 @@ def percent_interval(low: float | None, high: float | None) -> str:
     return f"{first} to {last}{NBSP}%"
 
 
-def budget(value: float | None) -> str:
+def budget(value: float | None, digits: int = 3) -> str:
     """Write a budget, a threshold or a level in per cent, with no more digits than it was given with.
 
     >>> budget(0.05) == f"5{NBSP}%", budget(0.125) == f"12.5{NBSP}%"
     (True, True)
     """
     share = number(value)
-    return MISSING if math.isnan(share) else typeset(as_asked(share))
+    return MISSING if math.isnan(share) else typeset(as_asked(share, digits))
 
 
 def metric(value: float | None, name: str) -> str:

@@ -68,8 +68,8 @@ class Multiples:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Words of a table, what stands in small below them, and whether they are bold."""
+class PageCell:
+    """Words in a table of the page, what stands in small below them, and whether they are bold."""
 
     words: str
     below: str = ""
@@ -77,11 +77,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Columns, and groups of rows: a heading, which may be empty, and rows of words or cells."""
+class PageTable:
+    """A table of the page: columns, and groups of a heading, which may be empty, and rows of words or cells."""
 
     columns: Sequence[str]
-    groups: Sequence[tuple[str, Sequence[Sequence[str | Cell]]]]
+    groups: Sequence[tuple[str, Sequence[Sequence[str | PageCell]]]]
 
 
 def head(figure: Figure, left: float, top: float, title: str, below: str) -> None:

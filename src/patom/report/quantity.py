@@ -58,17 +58,19 @@ class Quantity:
             return numerals.percent_interval(low, high)
         return numerals.metric_interval(low, high, self.metric)
 
+    def words(self, mean: float, low: float, high: float) -> str:
+        """Write a value with its interval."""
+        return f"{self.write(mean)} ({self.write_interval(low, high)})"
+
     def tick(self, value: float) -> str:
-        """Write a round value beside the axis."""
+        """Write a round value beside the axis, a long one with a power of ten."""
         if self.field == "damage":
-            return f"{_plain(100 * value)}{numerals.NBSP}%".replace("-", "−")
-        return _plain(value)
-
-
-def _plain(value: float) -> str:
-    if abs(value) >= 1e5:
-        return numerals.scientific(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+            if abs(value) >= 1e3:
+                return f"{numerals.scientific(100 * value)}{numerals.NBSP}%"
+            return numerals.signed(numerals.budget(value, digits=4))
+        if abs(value) >= 1e5:
+            return numerals.scientific(value)
+        return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.4g}"
 
 
 BAND = 3.0

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Literal
 
 import matplotlib.style
 from matplotlib.axes import Axes
@@ -118,6 +119,14 @@ def line_styles(attacks: Iterable[AttackName]) -> dict[str, LineStyle]:
         dash, marker = ("--", "o") if hollow else looks[name.method]
         styles[str(name)] = LineStyle(REACHES[name.reach], dash, marker, hollow, 1.3 if hollow else 1.9)
     return styles
+
+
+def open_frame(axes: Axes, across: Literal["x", "y"]) -> None:
+    """No box around the axes but a line below them, and faint lines at the ticks of one of them."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0, pad=5)
+    axes.grid(axis=across, color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

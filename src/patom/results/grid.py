@@ -123,7 +123,7 @@ def _read(kind: type[Variant] | type[Faced] | type[Told]) -> PlainValidator:
 _WRITTEN = PlainSerializer(str, return_type=str)
 
 
-class Row(Part):
+class TableRow(Part):
     """A row of a table: a name and cells. A file holds a list."""
 
     name: str
@@ -144,7 +144,7 @@ class Row(Part):
         return [self.name, *map(str, self.cells)]
 
 
-Group = Annotated[tuple[str, list[Row]], Field(strict=False)]
+Group = Annotated[tuple[str, list[TableRow]], Field(strict=False)]
 """A heading and the rows below it."""
 
 
@@ -245,14 +245,14 @@ class RisePanel(Part):
     lines: list[RiseLine]
 
 
-class Table(Experiment):
+class Tabulated(Experiment):
     """An experiment whose numbers the findings write into a table."""
 
     columns: list[str] = Field(default_factory=list)
     groups: list[Group] = Field(default_factory=list)
 
 
-class Attacks(Table):
+class Attacks(Tabulated):
     """Attacks side by side."""
 
     panels: list[RisePanel]
@@ -324,7 +324,7 @@ class RankingPanel(Part):
     clean: Measured = UNMEASURED
 
 
-class Screening(Table):
+class Screening(Tabulated):
     """Rankings of tasks as detectors."""
 
     panels: list[RankingPanel]

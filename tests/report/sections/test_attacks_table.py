@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from patom.report import render_experiments
-from patom.report.panels import Cell
+from patom.report.panels import PageCell
 from patom.report.sections import attacks
 from patom.results.grid import Attacks
 
@@ -26,7 +26,7 @@ def groups_of(told: dict[str, Any]) -> Any:
     return attacks.table(Attacks.model_validate(told)).groups
 
 
-def cells(*rows: list[str]) -> list[list[Cell]]:
+def cells(*rows: list[str]) -> list[list[PageCell]]:
     (group,) = groups_of(table(("direct", list(rows))))
     return group[1]
 
@@ -73,24 +73,24 @@ def test_a_run_of_attacks_alone_counts_its_figures(
 @pytest.mark.parametrize(
     ("words", "cell"),
     [
-        ("7.8 % (6.9 % to 8.8 %)", Cell("7.8 %", "6.9 to 8.8 %")),
-        ("-0.5 % (-0.8 % to -0.3 %)", Cell("−0.5 %", "−0.8 to −0.3 %")),
-        ("1,321 % (759 % to 1,882 %)", Cell("1,321 %", "759 to 1,882 %")),
-        ("3.3 points (-1.2 points to 7.8 points)", Cell("3.3 points", "−1.2 to 7.8 points")),
-        ("50 % (one seed)", Cell("50 %")),
-        ("not measurable", Cell("n/a")),
-        ("2 of 3 cells", Cell("2 of 3 cells")),
-        ("12.5", Cell("12.5")),
-        ("", Cell("")),
+        ("7.8 % (6.9 % to 8.8 %)", PageCell("7.8 %", "6.9 to 8.8 %")),
+        ("-0.5 % (-0.8 % to -0.3 %)", PageCell("−0.5 %", "−0.8 to −0.3 %")),
+        ("1,321 % (759 % to 1,882 %)", PageCell("1,321 %", "759 to 1,882 %")),
+        ("3.3 points (-1.2 points to 7.8 points)", PageCell("3.3 points", "−1.2 to 7.8 points")),
+        ("50 % (one seed)", PageCell("50 %")),
+        ("not measurable", PageCell("n/a")),
+        ("2 of 3 cells", PageCell("2 of 3 cells")),
+        ("12.5", PageCell("12.5")),
+        ("", PageCell("")),
     ],
 )
-def test_a_number_stands_above_its_interval(words: str, cell: Cell) -> None:
+def test_a_number_stands_above_its_interval(words: str, cell: PageCell) -> None:
     assert cells(["PATOM, step 1e-3", "1 %", words, "1"])[0][2] == cell
 
 
 def test_names_stay_as_they_are() -> None:
     name = "ascent (sped up to 1), lambda -3"
-    assert cells([name, "1 %", "", "1"])[0][0] == Cell(name)
+    assert cells([name, "1 %", "", "1"])[0][0] == PageCell(name)
 
 
 def test_the_largest_rise_of_each_group_is_bold_with_its_name() -> None:

@@ -20,8 +20,7 @@ from patom.paper.findings.rows import (
     settings,
     within,
 )
-from patom.results.grid import Attacks, RiseLine, RisePanel, Variant
-from patom.results.grid import Row as TableRow
+from patom.results.grid import Attacks, RiseLine, RisePanel, TableRow, Variant
 from patom.results.methods import AttackName, Method, Reach
 from patom.wording import percent, points
 

@@ -21,9 +21,9 @@ from patom.results.grid import BudgetLine, Budgets, Claim, Pair
 from patom.results.methods import AttackName
 from patom.wording import percent, points
 
-PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = (
-    "patom-direct", "patom-indirect", "random-direct", "random-indirect",
-)  # fmt: skip
+COMPARED = ("patom-direct", "patom-indirect", "random-direct", "random-indirect")
+"""The attacks of the claims that compare attacks."""
+PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT = COMPARED
 DATA = {"sarcos": "SARCOS", "landmine": "Landmine", "mnist": "MNIST"}
 """The paper's data sets."""
 
@@ -47,7 +47,7 @@ def claims(rows: list[Row]) -> list[Claim]:
     on = {data: {name: methods for name, methods in tested.items() if _data(methods) == data} for data in DATA}
     sarcos, mnist = on["sarcos"], on["mnist"]
     everywhere = {name: methods for data in on.values() for name, methods in data.items()}
-    unseen = [DATA[data] for data, found in on.items() if not found] if tested else []
+    missing = _missing(everywhere, [DATA[data] for data, found in on.items() if not found] if tested else [])
     return [
         judged(
             "At equal budget direct attacks do more damage than indirect and random ones",
@@ -55,7 +55,7 @@ def claims(rows: list[Row]) -> list[Claim]:
             "Mean damage over pairs and budgets of PATOM direct minus that of the strongest other attack; the whole "
             "interval must lie above 0.",
             evidence(everywhere, _direct_leads),
-            _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
+            missing,
         ),
         judged(
             "SARCOS: a direct attack with 30 % raises the mean NMSE by about 50 %",
@@ -69,7 +69,7 @@ def claims(rows: list[Row]) -> list[Claim]:
             "Mean damage over pairs and budgets of PATOM minus that of random rows into the same tasks; both whole "
             "intervals must lie above 0.",
             evidence(everywhere, _beats_random),
-            _missing(everywhere, unseen, (PATOM_DIRECT, PATOM_INDIRECT, RANDOM_DIRECT, RANDOM_INDIRECT)),
+            missing,
         ),
         judged(
             "For some pairs of task sets indirect attacks do more damage than random direct ones, for others not",
@@ -97,11 +97,11 @@ def claims(rows: list[Row]) -> list[Claim]:
 Methods = dict[str, list[Row]]
 
 
-def _missing(tested: dict[str, Methods], unseen: list[str], compared: tuple[str, ...]) -> str:
-    """What a claim on all three data sets compares and the run lacks, in words; empty where there is all of it."""
-    lacking = {method for methods in tested.values() for method in compared if method not in methods}
+def _missing(tested: dict[str, Methods], unseen: list[str]) -> str:
+    """What a comparison of attacks on all three data sets needs and the run lacks, in words; empty if nothing."""
+    lacking = {method for methods in tested.values() for method in COMPARED if method not in methods}
     found = [f"no experiment on {', '.join(unseen)}"] if unseen else []
-    found += [f"no attack {AttackName.parse(method).words}" for method in compared if method in lacking]
+    found += [f"no attack {AttackName.parse(method).words}" for method in COMPARED if method in lacking]
     return "; ".join(found)
 
 

@@ -5,7 +5,7 @@ from operator import itemgetter
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.metrics import correlation_shift
+from patom.metrics import CorrelationShift, correlation_shift
 from patom.paper.findings.claim import Answer, evidence, judged
 from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings, within
 from patom.results.grid import Claim, Correlations, Map, Moved
@@ -41,7 +41,7 @@ def claims(rows: list[Row]) -> list[Claim]:
 
 def flipped(row: Row) -> float:
     """Share of the pairs of tasks whose correlation changed sign."""
-    shift = correlation_shift(_matrix(row, "correlation_clean"), _matrix(row, "correlation"))
+    shift = _shift(row)
     return shift.sign_flips / shift.n_pairs if shift.n_pairs else float("nan")
 
 
@@ -95,15 +95,14 @@ def _case(row: Row, rows: list[Row], several: bool) -> Moved:
         correlation=listed(_matrix(row, "correlation")),
         spectrum=_spectrum(row, "spectrum"),
         flipped=over_seeds(rows, flipped),
-        shift=over_seeds(rows, _shift),
+        shift=over_seeds(rows, lambda row: _shift(row).mean_absolute_change),
         among_attackers=over_seeds(rows, lambda row: among_attackers(row, "correlation")),
         among_attackers_clean=over_seeds(rows, lambda row: among_attackers(row, "correlation_clean")),
     )
 
 
-def _shift(row: Row) -> float:
-    shift = correlation_shift(_matrix(row, "correlation_clean"), _matrix(row, "correlation"))
-    return shift.mean_absolute_change
+def _shift(row: Row) -> CorrelationShift:
+    return correlation_shift(_matrix(row, "correlation_clean"), _matrix(row, "correlation"))
 
 
 def _spectrum(row: Row, name: str) -> list[float | None]:

@@ -22,8 +22,7 @@ from patom.paper.findings.rows import (
     seed_means,
     within,
 )
-from patom.results.grid import Defended, DefenseCurves, DefenseLine, DefensePanel, Defenses, Faced
-from patom.results.grid import Row as TableRow
+from patom.results.grid import Defended, DefenseCurves, DefenseLine, DefensePanel, Defenses, Faced, TableRow
 from patom.results.methods import Reach
 from patom.results.parts import Interval
 from patom.wording import as_asked, percent, two_digits

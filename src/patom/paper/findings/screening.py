@@ -21,8 +21,7 @@ from patom.paper.findings.rows import (
 )
 from patom.paper.table import FOLLOW_UP
 from patom.paper.table import RANKINGS as COLUMNS
-from patom.results.grid import Claim, RankingLine, RankingPanel, Screening
-from patom.results.grid import Row as TableRow
+from patom.results.grid import Claim, RankingLine, RankingPanel, Screening, TableRow
 from patom.results.methods import AttackName
 from patom.results.parts import Interval
 from patom.wording import percent, two_digits

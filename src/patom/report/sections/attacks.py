@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from patom.report import numerals
-from patom.report.lines import Curve, best_first, curve_panel, ends
-from patom.report.panels import Cell, Multiples, Table, headed
+from patom.report.lines import Curve, curve_panel, measurable
+from patom.report.panels import Multiples, PageCell, PageTable, headed
 from patom.report.quantity import RISE
 from patom.report.style import INK, OTHERS, RANDOM, REACHES, Dash, LineStyle
-from patom.results.grid import Attacks, Defenses, RiseLine, RisePanel, Row, Screening, Told
+from patom.results.grid import Attacks, Defenses, RiseLine, RisePanel, Screening, TableRow, Told
 from patom.results.methods import Method
 from patom.results.parts import Interval
 
@@ -31,24 +31,25 @@ def multiples(experiment: Attacks) -> Multiples:
     >>> shown.panels[0].description.replace("\u00a0", " ")
     'Direct: rise of the training loss over clean at the largest budget: random rows 50 %.'
     """
-    told = [(panel.kind, _measurable(panel)) for panel in experiment.panels]
-    shown = [(kind, _shown(curves)) for kind, curves in told]
+    found = [(panel.kind, _curves(panel)) for panel in experiment.panels]
+    shown = [(kind, _shown(curves)) for kind, curves in found]
     among = [curve for _, curves in shown for curve in curves]
     others = list(dict.fromkeys(curve.key for curve in among if curve.key not in _ALWAYS))
     panels = [
         curve_panel(
             headed(kind),
-            _describe(headed(kind), curves),
+            "rise of the training loss over clean at the largest budget",
             curves,
             among=among,
             quantity=RISE,
             styles={curve.key: _style(curve.key, REACHES[kind], others) for curve in curves},
             width=PANEL_WIDTH,
             own_scale=True,
+            ranked=True,
         )
         for kind, curves in shown
     ]
-    caption = _caption(max([len(curves) for _, curves in told], default=0))
+    caption = _caption(max([len(curves) for _, curves in found], default=0))
     return Multiples(experiment.title, experiment.settings, caption, panels, columns=2)
 
 
@@ -67,14 +68,13 @@ def _shown(curves: Sequence[Curve]) -> list[Curve]:
     return sorted(chosen, key=lambda curve: _ALWAYS.index(curve.key) if curve.key in _ALWAYS else 0)
 
 
-def _measurable(panel: RisePanel) -> list[Curve]:
-    curves = [
+def _curves(panel: RisePanel) -> list[Curve]:
+    return measurable(
         Curve.through(
             _role(line), str(line.label), zip(line.budgets, line.rise, strict=True), _CLEAN, short=line.label.short
         )
         for line in panel.lines
-    ]
-    return [curve for curve in curves if curve.measurable]
+    )
 
 
 def _role(line: RiseLine) -> str:
@@ -99,12 +99,6 @@ def _style(role: str, accent: str, others: Sequence[str]) -> LineStyle:
     return LineStyle(colours[at % len(colours)], dash, "^v"[at % 2], hollow=False, width=1.3)
 
 
-def _describe(title: str, curves: Sequence[Curve]) -> str:
-    if not curves:
-        return f"{title}: nothing was measurable."
-    return f"{title}: rise of the training loss over clean at the largest budget: {ends(best_first(curves), RISE)}."
-
-
 def _caption(most: int) -> str:
     choice = (
         f" Up to {LINES} of {most} attacks a panel: random rows, PATOM with its best step, the ascents along the exact "
@@ -116,7 +110,7 @@ def _caption(most: int) -> str:
     )
 
 
-def table(experiment: Attacks | Defenses | Screening) -> Table:
+def table(experiment: Attacks | Defenses | Screening) -> PageTable:
     """Lay out a table of the findings: the first column names the row, the second is what is compared.
 
     In each group the rows of the largest value are bold, all of them if several read alike.
@@ -124,22 +118,22 @@ def table(experiment: Attacks | Defenses | Screening) -> Table:
     >>> rows = [["random rows", "-0.5 % (-0.8 % to -0.3 %)"], ["ascent", "7.8 % (one seed)"]]
     >>> told = Attacks(title="", columns=["Attack", "rise"], groups=[("direct", rows)], panels=[])
     >>> table(told).groups[0][1][0][1]
-    Cell(words='−0.5 %', below='−0.8 to −0.3 %', best=False)
+    PageCell(words='−0.5 %', below='−0.8 to −0.3 %', best=False)
     >>> table(told).groups[0][1][1]
-    [Cell(words='ascent', below='', best=True), Cell(words='7.8 %', below='', best=True)]
+    [PageCell(words='ascent', below='', best=True), PageCell(words='7.8 %', below='', best=True)]
     """
-    return Table(
+    return PageTable(
         [headed(column).replace("'", "’") for column in experiment.columns],
         [(headed(heading), _rows(rows)) for heading, rows in experiment.groups],
     )
 
 
-def _rows(rows: Sequence[Row]) -> list[list[Cell]]:
+def _rows(rows: Sequence[TableRow]) -> list[list[PageCell]]:
     measured = [row.cells[0].number for row in rows if not math.isnan(row.cells[0].number)]
     best = max(measured) if len(measured) > 1 else math.nan
     return [
         [
-            Cell(row.name, best=row.cells[0].number == best),
+            PageCell(row.name, best=row.cells[0].number == best),
             _cell(row.cells[0], best=row.cells[0].number == best),
             *(_cell(told) for told in row.cells[1:]),
         ]
@@ -147,6 +141,6 @@ def _rows(rows: Sequence[Row]) -> list[list[Cell]]:
     ]
 
 
-def _cell(told: Told, *, best: bool = False) -> Cell:
+def _cell(told: Told, *, best: bool = False) -> PageCell:
     value = numerals.MISSING if told.value == "not measurable" else _MINUS.sub("−", told.value)
-    return Cell(value, _MINUS.sub("−", told.inside), best)
+    return PageCell(value, _MINUS.sub("−", told.inside), best)

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from patom.report import numerals
 from patom.report.labels import shorten
-from patom.report.panels import HEAD, Multiples, Panel, Table, head, headed, row_of
+from patom.report.panels import HEAD, Multiples, PageTable, Panel, head, headed, row_of
 from patom.report.quantity import RISE, scale_axis
-from patom.report.style import FAINT, REACHES, RULE, SMALL, TEXT, place
+from patom.report.style import FAINT, REACHES, SMALL, TEXT, open_frame, place
 from patom.report.svg import Hover
 from patom.results.grid import Convergence, Converging
 
@@ -48,8 +48,7 @@ class Course:
 
     def words(self, index: int) -> str:
         """Write the mean at an iteration with its interval."""
-        interval = RISE.write_interval(float(self.low[index]), float(self.high[index]))
-        return f"{RISE.write(float(self.mean[index]))} ({interval})"
+        return RISE.words(float(self.mean[index]), float(self.low[index]), float(self.high[index]))
 
 
 def _fit(values: np.ndarray, length: int) -> np.ndarray:
@@ -76,7 +75,7 @@ def multiples(experiment: Convergence) -> Multiples:
     return Multiples(experiment.title, experiment.settings, caption, panels, columns=3)
 
 
-def table(experiment: Convergence) -> Table:
+def table(experiment: Convergence) -> PageTable:
     """The means, a row an iteration and a column a kind of attack."""
     courses = [Course.of(panel) for panel in experiment.panels]
     steps = sorted({float(step) for course in courses for step in course.iterations})
@@ -88,7 +87,7 @@ def table(experiment: Convergence) -> Table:
             measured = bool(at) and math.isfinite(course.mean[at[0]])
             row.append(course.words(at[0]) if measured else numerals.MISSING)
         rows.append(row)
-    return Table(["Iteration", *(course.label for course in courses)], [("", rows)])
+    return PageTable(["Iteration", *(course.label for course in courses)], [("", rows)])
 
 
 def _describe(course: Course) -> str:
@@ -124,10 +123,7 @@ def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colo
 
 
 def _frame(axes: Axes, course: Course) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, pad=5)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    open_frame(axes, "y")
     last = float(course.iterations[-1]) if course.iterations.size else 1.0
     axes.set_xlim(-0.02 * max(last, 1.0), 1.02 * max(last, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))

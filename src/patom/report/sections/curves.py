@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from patom.report import numerals
-from patom.report.lines import Curve, Room, curve_panel, draw_lines, ends
-from patom.report.panels import Multiples, Table, list_names
+from patom.report.lines import Curve, Room, curve_panel, draw_lines, ends, measurable
+from patom.report.panels import Multiples, PageTable, Panel, list_names
 from patom.report.quantity import Quantity
-from patom.report.style import drawing, line_styles
+from patom.report.style import line_styles
 from patom.report.svg import Hover, Picture
 from patom.results.audit import Gate, Metric, Point
 from patom.results.grid import Budgets, Pair
@@ -47,7 +47,7 @@ class Curves:
     def lines(self, field: Field) -> list[Curve]:
         """The lines of a panel in the order of the results, without attacks that have no measurable value."""
         start = self.quantity(field).start
-        lines = [
+        return measurable(
             Curve.through(
                 str(attack),
                 points[0].label,
@@ -55,8 +55,7 @@ class Curves:
                 Interval.of(*[None if math.isnan(start) else start] * 3),
             )
             for attack, points in by_attack(self.points).items()
-        ]
-        return [line for line in lines if line.measurable]
+        )
 
     def draw(self, figure: Figure, field: Field, *, left: float) -> list[Hover]:
         """Draw a panel of ``PANEL_WIDTH`` by ``PANEL_HEIGHT`` inches, which begins ``left`` inches from the edge."""
@@ -69,13 +68,15 @@ class Curves:
 
     def picture(self, field: Field) -> Picture:
         """Draw a panel as a picture of its own, so that two can stand below each other on a narrow screen."""
-        with drawing():
-            figure = Figure(figsize=(PANEL_WIDTH, PANEL_HEIGHT))
-            hovers = self.draw(figure, field, left=0.0)
         lines = self.lines(field)
         name = "Relative damage" if field == "damage" else self.metric
         shown = f"at the largest budget {ends(lines, self.quantity(field))}" if lines else "nothing was measurable"
-        return Picture(figure, f"{name} against budget: {shown}.", hovers)
+        return Panel(
+            PANEL_WIDTH,
+            PANEL_HEIGHT,
+            lambda figure, left, _: self.draw(figure, field, left=left),
+            f"{name} against budget: {shown}.",
+        ).picture()
 
     def groups(self) -> list[tuple[str, list[list[str]]]]:
         """The table below the curves: for each attack its label, and rows of seven texts."""
@@ -152,12 +153,13 @@ def multiples(experiment: Budgets) -> Multiples:
     panels = [
         curve_panel(
             pair_title(pair, limit=17),
-            _describe(pair_title(pair, limit=400), curves, quantity),
+            f"{quantity.metric} clean {numerals.metric(pair.clean.mean, quantity.metric)}, at the largest budget",
             curves,
             among=among,
             quantity=quantity,
             styles=styles,
             width=PAIR_WIDTH,
+            name=pair_title(pair, limit=400),
         )
         for pair, curves in zip(experiment.panels, shown, strict=True)
     ]
@@ -169,11 +171,10 @@ def multiples(experiment: Budgets) -> Multiples:
 
 
 def _pair_curves(pair: Pair) -> list[Curve]:
-    found = [
+    return measurable(
         Curve.through(str(line.attack), line.label, zip(line.budgets, line.metric, strict=True), pair.clean)
         for line in pair.lines
-    ]
-    return [curve for curve in found if curve.measurable]
+    )
 
 
 def pair_title(pair: Pair, limit: int) -> str:
@@ -185,13 +186,7 @@ def pair_title(pair: Pair, limit: int) -> str:
     return f"{pair.pair}: targets {list_names(pair.targets, limit)}; attackers {list_names(pair.attackers, limit)}"
 
 
-def _describe(title: str, curves: Sequence[Curve], quantity: Quantity) -> str:
-    at_end = f"at the largest budget {ends(curves, quantity)}" if curves else "nothing was measurable"
-    clean = float(curves[0].mean[0]) if curves else math.nan
-    return f"{title}: {quantity.metric} clean {quantity.write(clean)}, {at_end}."
-
-
-def table(experiment: Budgets) -> Table:
+def table(experiment: Budgets) -> PageTable:
     """The numbers of a grid's curves, a group a pair: attack and budget, metric, damage, each with its interval."""
     groups = []
     for pair in experiment.panels:
@@ -205,7 +200,7 @@ def table(experiment: Budgets) -> Table:
         groups.append((pair_title(pair, limit=400), rows))
     damage_name = Quantity("damage", experiment.metric, math.nan).title(logarithmic=False)
     columns = ["Attack, budget", experiment.metric, "interval", damage_name.removesuffix(", target tasks"), "interval"]
-    return Table(columns, groups)
+    return PageTable(columns, groups)
 
 
 def _metric_pair(value: Interval, metric: Metric) -> list[str]:

@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from patom.report import numerals
 from patom.report.labels import shorten, text_width
-from patom.report.lines import Curve, curve_panel, ends
+from patom.report.lines import Curve, curve_panel, measurable
 from patom.report.panels import HEAD, Multiples, Panel, head, headed
 from patom.report.quantity import Quantity
-from patom.report.style import DIRECT, FAINT, INDIRECT, INK, OTHERS, PAPER, RULE, TEXT, LineStyle, place
+from patom.report.style import DIRECT, FAINT, INDIRECT, INK, OTHERS, PAPER, TEXT, LineStyle, open_frame, place
 from patom.report.svg import Hover
 from patom.results.audit import Metric
 from patom.results.grid import Defended, DefenseCurves, DefensePanel, Defenses
@@ -59,16 +59,15 @@ def multiples(experiment: Defenses) -> Multiples:
 
 def _curves(told: DefenseCurves, metric: Metric) -> Panel:
     """Security evaluation curves: the metric against budget, under an attacker who knows each defense."""
-    curves = [
+    curves = measurable(
         Curve.through(line.label, line.label, zip(line.budgets, line.metric, strict=True), line.clean)
         for line in told.lines
-    ]
-    curves = [curve for curve in curves if curve.measurable]
+    )
     clean = next((float(curve.mean[0]) for curve in curves if curve.key == UNDEFENDED), math.nan)
     title, quantity = f"{headed(told.title)}, against budget", Quantity("metric", metric, clean)
     return curve_panel(
         title,
-        f"{title}: {metric} at the largest budget under an attacker who knows the defense: {ends(curves, quantity)}.",
+        f"{metric} at the largest budget under an attacker who knows the defense",
         curves,
         among=curves,
         quantity=quantity,
@@ -109,10 +108,7 @@ def _draw(
 
 
 def _frame(axes: Axes, points: Sequence[Defended]) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, pad=5)
-    axes.grid(axis="x", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    open_frame(axes, "x")
     axes.set_ylim(len(points) - 0.5, -0.5)
     axes.set_yticks(range(len(points)), [shorten(point.label, _LABEL) for point in points])
     for label, point in zip(axes.get_yticklabels(), points, strict=True):
@@ -147,8 +143,8 @@ def _row(axes: Axes, row: int, point: Defended, metric: Metric, colour: str) -> 
 
 
 def _attacked(words: str, value: Interval, metric: Metric) -> str:
-    inside = numerals.metric_interval(value.low, value.high, metric)
-    return f"{words} {numerals.metric(value.mean, metric)} ({inside})"
+    mean, low, high = map(numerals.number, (value.mean, value.low, value.high))
+    return f"{words} {Quantity('metric', metric, math.nan).words(mean, low, high)}"
 
 
 def _describe(title: str, points: Sequence[Defended], metric: Metric) -> str:

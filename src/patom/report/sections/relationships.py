@@ -14,9 +14,9 @@ from matplotlib.transforms import ScaledTranslation
 
 from patom.report import numerals
 from patom.report.labels import shorten
-from patom.report.panels import Multiples, Panel, Table, headed, list_names, row_of
+from patom.report.panels import Multiples, PageTable, Panel, headed, list_names, row_of
 from patom.report.squares import Layout, Scale, draw_cells, draw_colour_bar, layout
-from patom.report.style import BAR, FAINT, INK, RULE, SMALL, drawing, place
+from patom.report.style import BAR, FAINT, INK, RULE, SMALL, place
 from patom.report.svg import Hover, Picture
 from patom.results.audit import Moment, Relationships
 from patom.results.grid import Correlations, Map, Moved
@@ -88,11 +88,8 @@ def size_of(told: Relationships) -> Size:
 
 def picture(told: Relationships, when: When) -> Picture:
     """An audit's correlations before or after the attack, with the spectrum of Omega beside them."""
-    size = size_of(told)
-    with drawing():
-        figure = Figure(figsize=(size.width, size.height))
-        hovers = draw(figure, told, when, left=0.0)
-    return Picture(figure, f"Correlations of {len(told.tasks)} tasks {when} the attack, and their spectrum.", hovers)
+    size, words = size_of(told), f"Correlations of {len(told.tasks)} tasks {when} the attack, and their spectrum."
+    return Panel(size.width, size.height, lambda figure, left, _: draw(figure, told, when, left=left), words).picture()
 
 
 def draw(figure: Figure, told: Relationships, when: When, *, left: float) -> list[Hover]:
@@ -149,7 +146,7 @@ def _describe(told: Map) -> str:
     return f"{told.label}: {'; '.join(['correlations of the tasks', *sides])}; largest eigenvalue of Omega {largest}."
 
 
-def table(experiment: Correlations) -> Table:
+def table(experiment: Correlations) -> PageTable:
     """How a grid's correlations moved, a row a map."""
     rows = []
     for told in experiment.maps:
@@ -158,7 +155,7 @@ def table(experiment: Correlations) -> Table:
         rows.append([_title(told), *sides, *moved, numerals.metric(largest_eigenvalue(told), "NMSE")])
     among = "Correlation among attackers"
     columns = ["Model", "Targets", "Attackers", "Signs flipped", "Mean shift", f"{among}, clean", f"{among}, attacked"]
-    return Table([*columns, "Largest eigenvalue"], [("", rows)])
+    return PageTable([*columns, "Largest eigenvalue"], [("", rows)])
 
 
 def _moved(told: Moved) -> list[str]:

@@ -1,8 +1,6 @@
 """Screening as a detector: ROC AUC of malicious tasks by budget, one panel a kind of attack, one line a ranking."""
 
-from collections.abc import Sequence
-
-from patom.report.lines import Curve, best_first, curve_panel, ends
+from patom.report.lines import Curve, curve_panel, measurable
 from patom.report.panels import Multiples, headed
 from patom.report.quantity import Quantity
 from patom.report.style import INK, OTHERS, RANDOM, REACHES, LineStyle
@@ -30,13 +28,14 @@ def multiples(experiment: Screening) -> Multiples:
     panels = [
         curve_panel(
             headed(panel.kind),
-            _describe(headed(panel.kind), curves),
+            "ROC AUC of malicious tasks at the largest budget",
             curves,
             among=among,
             quantity=_AUC,
             styles={_key(line): _style(line, REACHES[panel.kind]) for line in panel.lines},
             width=PANEL_WIDTH,
             below=_TITLE,
+            ranked=True,
         )
         for panel, curves in told
     ]
@@ -53,7 +52,7 @@ def _key(line: RankingLine) -> str:
 
 def _curves(panel: RankingPanel) -> list[Curve]:
     """Suspicion last, so that it lies on top."""
-    curves = [
+    curves = measurable(
         Curve.through(
             _key(line),
             line.label,
@@ -61,8 +60,8 @@ def _curves(panel: RankingPanel) -> list[Curve]:
             panel.clean if line.ranking == "suspicion" else UNMEASURED,
         )
         for line in panel.lines
-    ]
-    return sorted((curve for curve in curves if curve.measurable), key=lambda curve: curve.key not in _SCORES)
+    )
+    return sorted(curves, key=lambda curve: curve.key not in _SCORES)
 
 
 def _style(line: RankingLine, accent: str) -> LineStyle:
@@ -74,9 +73,3 @@ def _style(line: RankingLine, accent: str) -> LineStyle:
     if line.attack is not None and line.attack.method is Method.RANDOM:
         return RANDOM
     return LineStyle(accent, "-", "o", hollow=False, width=2.3)
-
-
-def _describe(title: str, curves: Sequence[Curve]) -> str:
-    if not curves:
-        return f"{title}: nothing was measurable."
-    return f"{title}: ROC AUC of malicious tasks at the largest budget: {ends(best_first(curves), _AUC)}."
