@@ -182,26 +182,21 @@ class FilteredLevel(LowerLevel):
         return Passed(rows, kept[clean.y.size :], X[clean.y.size :])
 
     def rows(self, injection: Injection | None) -> TaskRows:
-        """Clean and injected rows that pass."""
         return self.passed(injection).rows
 
     def _term(self, injection: Injection | None) -> MomentTerm | RowTerm:
         return data_term(self.rows(injection), self.problem.loss)
 
     def counts(self, injection: Injection) -> IntArray:
-        """Rows of each task that pass, shape (m,)."""
         return self.rows(injection).counts
 
     def weights(self, injection: Injection) -> FloatArray:
-        """As for every lower level; 0 for a row that does not pass."""
         return np.where(self.passes(injection), super().weights(injection), 0.0)
 
     def passes(self, injection: Injection) -> BoolArray:
-        """Which injected rows pass the filter."""
         return self.passed(injection).injected
 
     def entering(self, injection: Injection) -> FloatArray:
-        """The injected features as the filter leaves them, with the constant."""
         return append_constant(self.passed(injection).X)
 
     def pulled_back(self, injection: Injection, slopes: FloatArray) -> FloatArray:
@@ -251,15 +246,12 @@ class CoupledLevel(LowerLevel):
         return self.rule.couple(replace(self.problem, rows=self.rows(injection)), None if last is None else last.start)
 
     def penalty(self, injection: Injection | None) -> Penalty:
-        """The penalty of (1) with the rule's Omega."""
         return fixed_covariance(self.coupling(injection).omega, *self.problem.penalty.weights)
 
     def source(self, injection: Injection) -> Source | None:
-        """The fit that the rule made Omega from, if it made it from one."""
         return self.coupling(injection).source
 
     def without_rule(self, problem: Problem) -> LowerLevel:
-        """Another problem (1) on the same rows, without the rule."""
         return LowerLevel(problem)
 
     def _startable(self, penalty: Penalty, start: FloatArray) -> FloatArray:
@@ -272,7 +264,6 @@ class FilteredCoupledLevel(CoupledLevel, FilteredLevel):
     """The lower level of a victim with both: the rule sees the rows that pass the filter."""
 
     def without_rule(self, problem: Problem) -> LowerLevel:
-        """Another problem (1) on the rows that pass, without the rule."""
         return FilteredLevel(problem, self.sanitiser)
 
 
@@ -295,7 +286,6 @@ class CyclicProjection:
     others: tuple[Region, ...]
 
     def project(self, X: FloatArray) -> FloatArray:
-        """Rows of the region, from projections in turn."""
         for _ in range(_ROUNDS):
             for other in (*self.others, self.region):
                 X = other.project(X)
@@ -304,11 +294,9 @@ class CyclicProjection:
         return X
 
     def contains(self, X: FloatArray) -> BoolArray:
-        """Which rows lie in the region."""
         return self.region.contains(X)
 
     def sample(self, n: int, d: int, rng: np.random.Generator) -> FloatArray:
-        """Rows drawn from the region and projected."""
         return self.project(self.region.sample(n, d, rng))
 
 

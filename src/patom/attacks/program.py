@@ -100,11 +100,9 @@ class Surrogate(Bilevel):
 
     @property
     def truth(self) -> Bilevel:
-        """The program of the true victim."""
         return self.true
 
     def truly(self, injection: Injection) -> Injection:
-        """The rows as ``truth`` numbers their tasks."""
         return replace(injection, task_index=self.theirs[injection.task_index])
 
 

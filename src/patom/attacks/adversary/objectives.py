@@ -62,7 +62,6 @@ class Availability(ByValue):
             keep_rows(self)
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
-        """The targets' loss, on the training rows or on the objective's own."""
         loss = problem.loss
         if self.X is None:
             return Aim((_loss_on(problem, _among(targets, problem.rows), over_tasks=self.over_tasks),))
@@ -98,7 +97,6 @@ class Targeted(ByValue):
         keep_rows(self)
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:  # noqa: ARG002
-        """The mean prediction of the chosen rows, with the direction's sign."""
         X, _, offsets = _grouped(self, problem, targets)
         sign = 1.0 if self.direction == "raise" else -1.0
         value: Pointwise = lambda z, _y: sign * z  # noqa: E731

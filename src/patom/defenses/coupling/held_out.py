@@ -67,14 +67,12 @@ class HeldOut(CouplingRule):
         self.random_state = random_state
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_at_least("HeldOut", 2, whole=True, n_folds=self.n_folds)
         require_at_least("HeldOut", 0.0, errors=self.errors)
         require_choice("HeldOut", VARIANCES, variances=self.variances)
         require_at_least("HeldOut", 0, whole=True, random_state=self.random_state)
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
-        """The learned Omega with the couplings that do not help set to 0."""
         W = problem.solve(start=start).W
         gains, known = self.gains(problem, W)
         helps = _above(gains, known, problem.rows, self.errors)

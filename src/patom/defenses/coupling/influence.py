@@ -133,11 +133,9 @@ class WithoutInfluential(CouplingRule):
         self.largest = largest
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_at_least("WithoutInfluential", 0.0, largest=self.largest)
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
-        """Omega of the tasks that are left."""
         everyone = problem.solve(start=start).W
         m, left, W = everyone.shape[0], np.arange(everyone.shape[0]), everyone
         while left.size > 2:

@@ -66,7 +66,6 @@ class Reshaping(CouplingRule):
     """A rule that reshapes the learned Omega. Costs a fit."""
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
-        """The learned Omega reshaped."""
         W = problem.solve(start=start).W
         omega, back = self.reshape(problem.penalty.relationship(W).covariance())
         return Coupling(omega, W, Source(np.arange(W.shape[0]), W, back))
@@ -100,11 +99,9 @@ class Shrunken(Reshaping):
         self.share = share
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_share("Shrunken", share=self.share)
 
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
-        """The mixture."""
         m, kept = omega.shape[0], 1.0 - self.share
         return kept * omega + self.share / m * np.eye(m), lambda B: kept * B
 
@@ -137,11 +134,9 @@ class Capped(Reshaping):
         self.largest = largest
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_at_least("Capped", 0.0, strict=True, largest=self.largest)
 
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
-        """The projection."""
         s, Q = np.linalg.eigh(omega)
         x = cap(s, max(self.largest, 1.0 / s.size))
         free = (x > 0.0) & (x < max(self.largest, 1.0 / s.size))

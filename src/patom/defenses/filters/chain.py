@@ -32,7 +32,6 @@ class Chain(Sanitiser):
         self.steps = steps
 
     def check(self) -> None:
-        """Refuse settings that cannot be used, of the steps too."""
         steps = self.steps if isinstance(self.steps, list | tuple) else [self.steps]
         if not steps or not all(isinstance(step, Sanitiser) for step in steps):
             raise ValueError(f"steps of Chain must be one filter or more, such as Sphere(); got {self.steps!r}.")

@@ -87,7 +87,6 @@ class Clip(Sanitiser):
         self.ridge = ridge
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_share("Clip", above=True, quantile=self.quantile)
         require_at_least("Clip", 0.0, strict=True, ridge=self.ridge)
         require_choice("Clip", _OVER, over=self.over)

@@ -23,7 +23,6 @@ class Centred(Oddest):
         self.centre = centre
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         super().check()
         require_choice(type(self).__name__, CENTRES, centre=self.centre)
 
@@ -52,14 +51,12 @@ class Sphere(Centred):
     name: ClassVar[str] = "sphere"
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Distance to the centre of the group."""
         groups = rows.groups()
         centres, away = middles(rows.X, groups, self.centre), np.empty(rows.X.shape)
         away[np.concatenate(groups)] = np.repeat(centres, [group.size for group in groups], axis=0)
         return np.asarray(np.linalg.norm(rows.X - away, axis=1))
 
     def regions(self, rows: Rows) -> list[tuple[regions.Region, ...]]:
-        """Balls around the centres."""
         threshold = self.judge(rows).threshold
         balls: list[tuple[regions.Region, ...]] = []
         for group in rows.groups():
@@ -96,7 +93,6 @@ class SlabFilter(Centred):
     name: ClassVar[str] = "slab"
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Distance to the class's centre along the line."""
         parts = [_halves(rows, task) for task in rows.of_tasks()]
         parts = [pair for pair in parts if all(part.size > 0 for part in pair)]
         score = np.zeros(rows.y.size)

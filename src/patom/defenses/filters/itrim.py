@@ -109,7 +109,6 @@ class ITrim(Sanitiser):
         self.random_state = random_state
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_share("ITrim", below=True, max_fraction=self.max_fraction)
         require_at_least("ITrim", 0.0, threshold=self.threshold)
         require_at_least("ITrim", 0.0, strict=True, step=self.step)

@@ -41,12 +41,10 @@ class Leverage(Oddest):
         self.ridge = ridge
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         super().check()
         require_at_least("Leverage", 0.0, strict=True, ridge=self.ridge)
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Leverage within the task."""
         score = np.empty(rows.y.size)
         for task in rows.of_tasks():
             X = append_constant(rows.X[task])

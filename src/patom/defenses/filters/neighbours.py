@@ -47,13 +47,11 @@ class Neighbours(Oddest):
         self.of = of
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         super().check()
         require_at_least("Neighbours", 1, whole=True, k=self.k)
         require_choice("Neighbours", OF, of=self.of)
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Distance to the k-th neighbour, or difference from the neighbours' targets."""
         score = np.zeros(rows.y.size)
         for group in rows.groups() if self.of == "features" else rows.of_tasks():
             k = min(self.k, group.size - 1)

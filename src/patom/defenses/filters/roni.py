@@ -60,13 +60,11 @@ class Roni(Oddest):
         self.random_state = random_state
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         super().check()
         require_at_least("Roni", 2, whole=True, n_folds=self.n_folds)
         require_mtrl("Roni", self.estimator)
 
     def scores(self, rows: Rows) -> FloatArray:
-        """How much each row raises the loss of held-out rows."""
         problem, order = problem_on(self.estimator, rows)
         fold = folds(problem.rows, self.n_folds, np.random.default_rng(self.random_state))
         harm = np.zeros(order.size)

@@ -188,11 +188,9 @@ class Oddest(Sanitiser):
         self.fraction = fraction
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_share(type(self).__name__, below=True, fraction=self.fraction)
 
     def judge(self, rows: Rows) -> Judged:
-        """Scores, and the threshold of each row's group."""
         score = self.scores(rows)
         groups, threshold = rows.groups(), np.empty(score.size)
         cuts = over_groups(partial(cut, fraction=self.fraction), score, groups)

@@ -42,7 +42,6 @@ class Shares(Sanitiser):
         self.tolerance = tolerance
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         require_at_least("Shares", 1.0, tolerance=self.tolerance)
 
     def judge(self, rows: Rows) -> Judged:

@@ -65,7 +65,6 @@ class Trim(Oddest):
         self.random_state = random_state
 
     def check(self) -> None:
-        """Refuse settings that cannot be used."""
         super().check()
         require_at_least("Trim", 1, whole=True, n_starts=self.n_starts, max_iter=self.max_iter)
         require_mtrl("Trim", self.estimator)
@@ -84,7 +83,6 @@ class Trim(Oddest):
         return judged(problem.rows, order, best, self.name)
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Losses under the fit on the rows that stay."""
         return self.judge(rows).score
 
 
