@@ -152,9 +152,9 @@ class Attack(ABC):
         data: tuple[Any, Any, Any],
         model: Any,
     ) -> AttackResult:
-        """The best run as a result, with the victim fitted from scratch on clean plus injected rows.
+        """The run of the highest utility as a result, with the victim fitted from scratch on clean plus injected rows.
 
-        Every attack's rows pass here, and are refused with a RuntimeError where the threat model does not allow them.
+        A RuntimeError says where the run's rows break the threat model: then the attack has a mistake.
         """
         best = max(runs, key=lambda run: run.utility)
         truth = program.truth

@@ -23,7 +23,7 @@ from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.records import Tally
 from patom.attacks.result import AttackResult
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import FloatArray
 from patom.core.exact import exact_array
 from patom.core.labels import as_labels, encode, positions
 from patom.core.regions import Ball, Columns, Region
@@ -31,7 +31,7 @@ from patom.models.reading import require_shown
 from patom.models.settings import require_at_least, require_choice
 from patom.models.threads import one_blas_thread
 
-Method = Literal["greedy", "exhaustive"]
+Search = Literal["greedy", "exhaustive"]
 _OWNER = "choose_attackers"
 _MOVES = 8  # of a trial's ascent
 _STEPS = 30  # of the climb to where rows seem best, which needs no fit
@@ -72,7 +72,7 @@ class ChosenAttackers:
     utilities: FloatArray
     table: tuple[Tried, ...]
     result: AttackResult
-    method: Method
+    method: Search
     cost: Tally
 
 
@@ -91,7 +91,7 @@ def choose_attackers(
     label_range: tuple[float, float] | None = None,
     columns: Columns | None = None,
     knowledge: GreyBox | None = None,
-    method: Method = "greedy",
+    method: Search = "greedy",
     trials: int = 3,
     attack: Attack = ProjectedAscent(),  # noqa: B008  (frozen)
     random_state: int | np.random.Generator | None = None,
@@ -145,7 +145,7 @@ def choose_attackers(
     >>> found.attackers  # the other task of the target's group
     (1,)
     """
-    require_choice(_OWNER, get_args(Method), method=method)
+    require_choice(_OWNER, get_args(Search), method=method)
     require_at_least(_OWNER, 1, whole=True, k=k, trials=trials)
     check_consistent_length(X, y)
     tasks, _ = encode(as_labels(task, np.shape(y)[0]))
@@ -154,7 +154,8 @@ def choose_attackers(
         targets, among, budget, region,
         Availability() if objective is None else objective, label_range, columns, knowledge,
     )  # fmt: skip
-    _require_known(everybody.attackers, tasks)
+    require_shown(**{f"candidates of {_OWNER}": everybody.attackers})
+    positions(exact_array(everybody.attackers), tasks, argument=f"candidates of {_OWNER}")  # refuses unknown tasks
     program = bilevel(model, X, y, task, everybody)
     if k > program.attackers.size:
         raise ValueError(
@@ -171,7 +172,11 @@ def choose_attackers(
     if method == "exhaustive":
         return _exhaustive(program.problem.tasks[program.attackers].tolist(), k, poison)
     ascent = attack if isinstance(attack, ProjectedAscent) else ProjectedAscent()
-    return _one_by_one(program, k, trials, ascent, random_state, poison)
+    with one_blas_thread():
+        table, kept = _greedy(program, k, trials, ascent, np.random.default_rng(random_state))
+    result = poison(table[kept[-1]].attackers)
+    utilities, cost = np.array([table[number].utility for number in kept]), _total([program.tally, result.cost])
+    return ChosenAttackers(result.threat.attackers, utilities, tuple(table), result, method, cost)
 
 
 def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection) -> FloatArray:
@@ -185,22 +190,6 @@ def first_order_rises(program: Bilevel, W: FloatArray, v: FloatArray, rows: Inje
     gained = np.bincount(rows.task_index, effects(program, W, v, rows), minlength=W.shape[0])
     share = injected / (program.problem.rows.counts + injected)
     return np.asarray(gained + share * np.einsum("mp,mp->m", clean, v))
-
-
-def _one_by_one(
-    program: Bilevel,
-    k: int,
-    trials: int,
-    ascent: ProjectedAscent,
-    random_state: int,
-    poison: Callable[[tuple[Hashable, ...]], AttackResult],
-) -> ChosenAttackers:
-    with one_blas_thread():
-        table, kept = _greedy(program, k, trials, ascent, np.random.default_rng(random_state))
-    result = poison(table[kept[-1]].attackers)
-    utilities = np.array([table[number].utility for number in kept])
-    cost = _total([program.tally, result.cost])
-    return ChosenAttackers(result.threat.attackers, utilities, tuple(table), result, "greedy", cost)
 
 
 def _greedy(
@@ -262,8 +251,3 @@ def _of_tasks(rows: Injection, tasks: npt.ArrayLike) -> Injection:
 
 def _total(tallies: list[Tally]) -> Tally:
     return Tally(*np.sum([astuple(tally) for tally in tallies], axis=0).tolist())
-
-
-def _require_known(candidates: tuple[Hashable, ...], tasks: AnyArray) -> None:
-    require_shown(**{f"candidates of {_OWNER}": candidates})
-    positions(exact_array(candidates), tasks, argument=f"candidates of {_OWNER}")

@@ -1,8 +1,9 @@
 """The gradient of the attacker's utility through the learner's optimum: exact, and two that freeze parts of it.
 
-All three are one formula, dU/dx^_ij = -(1/(n_i + n^_i)) [l'(z, y^) v_i + l''(z, y^) (x^'v_i) w_i], z = w_i'x^_ij,
-where v answers "how would W follow": (H + K) v = dU/dW on the manifold that W moves along. The paper's drops H and
-the second term and has v = Phi dU/dW (eq. 6 and 7); a frozen Omega has K = lambda_1 I + lambda_2 Omega^+.
+All three are one formula, dU/dx^_ij = -(1/(n_i + n^_i)) [l'(z, y^) v_i + l''(z, y^) (x^'v_i) w_i], z = w_i'x^_ij.
+In it v, the adjoint, solves (H + K) v = dU/dW on the manifold along which W moves: H is the Hessian of the losses and K
+that of the penalty. With a frozen Omega, K = lambda_1 I + lambda_2 Omega^+. The paper's gradient (eq. 15 and 16, which
+follow from eq. 7) drops H and the second term, and has v = Phi dU/dW.
 """
 
 from dataclasses import dataclass, replace
@@ -126,7 +127,7 @@ def hypergradient(
     objective : Objective, optional
         Differentiate the utility of this one in place of the summed loss.
     gradient : {"exact", "frozen_covariance", "paper"}
-        Of the whole bilevel map; with Omega held fixed; or with Omega and the duals held fixed (eq. 6 and 7).
+        Of the whole bilevel map; with Omega held fixed; or with Omega and the duals held fixed (eq. 15, 16).
     full : bool, default False
         Return a ``Hypergradient``, with the derivatives by labels and a status, in place of the features' alone.
 

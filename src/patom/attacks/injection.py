@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.rows import append_constant
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,10 @@ class Injection:
     X: FloatArray  # features, shape (r, d), without the constant
     y: FloatArray  # targets, shape (r,); -1 or +1 for a classifier
     task_index: IntArray  # position of each row's task, shape (r,)
+
+    def predictions(self, W: FloatArray) -> FloatArray:
+        """The rows' predictions with weights W, shape (m, p), by their features as they are; shape (r,)."""
+        return np.asarray(np.einsum("rp,rp->r", append_constant(self.X), W[self.task_index]))
 
     def chosen(self, rows: IntArray | BoolArray) -> "Injection":
         """Some of the rows, by their positions or by a mask."""

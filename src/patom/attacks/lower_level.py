@@ -107,7 +107,7 @@ class LowerLevel:
         return 1.0 / self.counts(injection)[injection.task_index]
 
     def duals(self, injection: Injection, W: FloatArray) -> FloatArray:
-        """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,) (eq. 5)."""
+        """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,): alpha in eq. 13 and 14."""
         z = np.einsum("rp,rp->r", self.entering(injection), W[injection.task_index])
         return -self.problem.loss.slope(z, injection.y) * self.weights(injection)
 

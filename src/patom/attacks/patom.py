@@ -50,9 +50,9 @@ _LARGEST = 300.0  # logarithm of what a block may let ``growth`` grow to
 class PATOM(Attack):
     """The paper's attack, to the letter.
 
-    An iteration samples clean rows of the target tasks and, for each in turn, moves every injected row along
-    eq. 6 and projects it at once; then problem (1) is solved again. The gradient holds the duals and Omega fixed
-    (eq. 7), which makes it cheap and, for indirect attacks, poor.
+    An iteration samples clean rows of the target tasks and, for each in turn, moves every injected row by the update
+    of eq. 6, which projects it at once; then problem (1) is solved again. The gradient is that of eq. 15 and 16, which
+    hold the duals and Omega fixed: this makes it cheap and, for indirect attacks, poor.
 
     Parameters
     ----------
@@ -75,14 +75,12 @@ class PATOM(Attack):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
-    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
-    >>> result = PATOM().poison(model, X, X @ [1.0, 2.0, 3.0], task=task, threat=threat, random_state=0)
+    >>> from patom import MTRLRegressor
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> threat = ThreatModel(targets=[0], attackers=[0], budget=0.25)
+    >>> result = PATOM().poison(MTRLRegressor(), X, y, threat=threat, random_state=0)
     >>> result.X.shape, bool(result.utility > result.clean_utility)
-    ((6, 3), True)
+    ((5, 1), True)
     """
 
     name: ClassVar[Method] = Method.PATOM
@@ -174,26 +172,15 @@ def sweep(
 ) -> FloatArray:
     """Apply eq. 6 sample by sample: x_r <- Proj(x_r + push_q gain_r,g(q) x_q) for q in order, for every r.
 
-    Parameters
-    ----------
-    X : array of shape (r, d)
-        Injected rows' features; not changed.
-    samples : array of shape (b, d)
-        Sampled clean rows x_q of the target tasks.
-    pushes : array of shape (b,)
-        Step size times the loss slope l'(w_p'x_q, y_q).
-    sample_group : array of shape (b,)
-        Which task p each sample belongs to, as a column of ``gain``.
-    gain : array of shape (r, t)
-        Dual times coupling, a^_r Phi_ip.
-    region : Region
-        Blocks of samples for a ball around 0; any other region runs through its ``project``, sample by sample.
+    ``X``, shape (r, d), are the injected rows' features, which are not changed, and ``samples``, shape (b, d), the
+    clean rows x_q of the target tasks that were sampled. ``pushes``, shape (b,), are the step size times the slopes
+    l'(w_p'x_q, y_q), and ``gain``, shape (r, t), is dual times coupling, a^_r Phi_ip; ``sample_group``, shape (b,),
+    says which of the t columns is each sample's task p. In a ball around 0 samples are taken in blocks; in any other
+    region each sample is followed by the region's ``project``.
 
-    Returns
-    -------
-    array of shape (r, d)
-        The same bytes whatever the number of threads. Costs 4 r b d operations; in a ball around 0 they are matrix
-        products, beside which 64 b d more, the recurrence's 40 r b, and 32 b numbers in memory count little.
+    Returns an array of shape (r, d), the same bytes whatever the number of threads. Costs 4 r b d operations; in a ball
+    around 0 they are matrix products, beside which 64 b d more, the recurrence's 40 r b, and 32 b numbers in memory
+    count little.
     """
     if isinstance(region, Ball) and region.around_zero:
         return _sweep_ball(X, np.ascontiguousarray(samples), pushes, sample_group, gain, region.radius)

@@ -15,7 +15,6 @@ from patom.attacks.lower_level import LowerLevel, lower_level
 from patom.attacks.records import Tally
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import positions
-from patom.core.regions import Region
 from patom.core.solvers.solution import Solution
 from patom.defenses.coupling.coupled import Coupled, with_lambdas
 from patom.defenses.coupling.rule import CouplingRule
@@ -72,6 +71,12 @@ class Bilevel:
         """Smallest and largest target that rows of these tasks may have."""
         low, high = self.label_bounds
         return low[task_index], high[task_index]
+
+    def extremes(self, task_index: IntArray) -> tuple[FloatArray, FloatArray]:
+        """The two labels that are furthest apart, for rows of these tasks: the classes, or the bounds on targets."""
+        if self.problem.loss.margin:
+            return np.full(task_index.size, -1.0), np.ones(task_index.size)
+        return self.bounds(task_index)
 
     def in_labels(self, injection: Injection) -> tuple[AnyArray, AnyArray]:
         """Targets and tasks of the rows, in the labels of the data."""
@@ -133,7 +138,7 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
         targets,
         attackers,
         counts,
-        _places(threat.region, problem, attackers),
+        threat.region.places(problem, attackers) if isinstance(threat.region, Rule) else Places((threat.region,)),
         _label_bounds(problem, threat.label_range),
     )
     return truth if threat.knowledge is None else _surrogate(truth, threat, threat.knowledge)
@@ -146,10 +151,6 @@ def _unwrapped(model: Any) -> tuple[Any, Sanitiser | None, CouplingRule | None]:
         return inner, sanitiser, None
     inner.check()
     return inner.estimator, sanitiser, inner.rule
-
-
-def _places(region: Region | Rule, problem: Problem, attackers: IntArray) -> Places:
-    return region.places(problem, attackers) if isinstance(region, Rule) else Places((region,))
 
 
 def _label_bounds(problem: Problem, given: tuple[float, float] | None) -> tuple[FloatArray, FloatArray]:

@@ -1,6 +1,6 @@
 """Convex losses l(z, y) of a prediction z = w'x: value, slope and curvature in z.
 
-The slope is what the paper writes l' (eq. 5 and 6); the curvature enters Newton's method.
+The slope is the first factor of the paper's gradients (eq. 15 and 16); the curvature enters Newton's method.
 """
 
 from collections.abc import Callable

@@ -93,7 +93,7 @@ class Relationship:
     def coupling(self, rows: IntArray, columns: IntArray) -> FloatArray:
         """The block of Phi = Omega (lambda_1 Omega + lambda_2 I)^-1 that couples two sets of tasks.
 
-        Phi carries a change of task p's data to task i's weights (paper, eq. 7); with lambda_2 = 0 nothing
+        Phi carries a change of task p's data to task i's weights (paper, eq. 13); with lambda_2 = 0 nothing
         couples and Phi = I / lambda_1.
         """
         if self.lambda_2 == 0.0:

@@ -35,7 +35,7 @@ def test_a_node_solves_its_own_subproblem(make_program, loss):
     program, injection = make_program(loss, COUPLED)
     before, _ = communicate(program, injection, untrained(program), 5)
     after, duals = communicate(program, injection, before, 20)
-    rows, phi, W = program.lower.rows(injection), before.phi, before.W
+    rows, phi, W = program.lower.rows(injection), before.omega.coupling(np.arange(4), np.arange(4)), before.W
     Omega = COUPLED
     np.testing.assert_allclose(phi, Omega @ np.linalg.inv(0.02 * Omega + 0.03 * np.eye(4)), rtol=1e-9)
     for i in range(4):

@@ -13,8 +13,10 @@ from patom.models.reading import require_shown
 from patom.models.settings import require_features
 
 
-def keep_rows(holder: Any) -> None:
+def keep_rows(holder: Any, *, instead: str | None = None) -> None:
     """Check ``X`` and, where given, ``y`` and ``task`` of a frozen dataclass; labels are kept as tuples.
+
+    ``instead`` names the rows that are used where neither X nor y is given; None where X must be.
 
     Raises
     ------
@@ -22,6 +24,11 @@ def keep_rows(holder: Any) -> None:
         For anything but finite rows of shape (q, d), q values and q hashable labels.
     """
     owner = type(holder).__name__
+    if instead is not None:
+        if (holder.X is None) != (holder.y is None) or (holder.X is None and holder.task is not None):
+            raise ValueError(f"X and y of {owner} must be given together, or neither for {instead}.")
+        if holder.X is None:
+            return
     rows = _rows(owner, holder.X)
     object.__setattr__(holder, "X", read_only(rows))
     if getattr(holder, "y", None) is not None:

@@ -57,10 +57,7 @@ class GreyBox(ByValue):
             if getattr(self, name) is not None:
                 require_at_least("GreyBox", 0.0, **{name: getattr(self, name)})
         require_at_least("GreyBox", 0, whole=True, seed=self.seed)
-        if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
-            raise ValueError("X and y of GreyBox must be given together, or neither for a share of the victim's rows.")
-        if self.X is not None:
-            keep_rows(self)
+        keep_rows(self, instead="a share of the victim's rows")
 
     def surrogate(self, victim: Any, truth: Problem) -> Problem:
         """Problem (1) as she sees it; ``victim`` is the true one's estimator, which knows classes and settings."""

@@ -56,10 +56,7 @@ class Availability(ByValue):
 
     def __post_init__(self) -> None:
         require_choice("Availability", get_args(OverTasks), over_tasks=self.over_tasks)
-        if (self.X is None) != (self.y is None) or (self.X is None and self.task is not None):
-            raise ValueError("X and y of Availability must be given together, or neither for the training rows.")
-        if self.X is not None:
-            keep_rows(self)
+        keep_rows(self, instead="the training rows")
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
         loss = problem.loss

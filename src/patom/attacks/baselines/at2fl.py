@@ -9,7 +9,7 @@ from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
-from patom.core.arrays import FloatArray, IntArray
+from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm
 from patom.core.penalties.independent import IndependentPenalty
 from patom.core.relationship import Relationship
@@ -59,14 +59,12 @@ class AT2FL(Attack):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, ThreatModel
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
-    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
-    >>> result = AT2FL().poison(model, X, X @ [1.0, 2.0, 3.0], task=task, threat=threat, random_state=0)
+    >>> from patom import MTRLRegressor, ThreatModel
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> threat = ThreatModel(targets=[0], attackers=[0], budget=0.25)
+    >>> result = AT2FL().poison(MTRLRegressor(), X, y, threat=threat, random_state=0)
     >>> result.X.shape, bool(result.utility > result.clean_utility)
-    ((6, 3), True)
+    ((5, 1), True)
     """
 
     name: ClassVar[Method] = Method.AT2FL
@@ -104,7 +102,7 @@ class AT2FL(Attack):
         self, program: Bilevel, injection: Injection, learning: "Federation", duals: FloatArray
     ) -> tuple[Injection, "Federation"]:
         """One projected step along the summed gradient; the duals stay, so that V follows the rows."""
-        carried = learning.couple(program.aim.size * program.aim.gradient(learning.W))  # of eq. 2's sum
+        carried = learning.omega.carry(program.aim.size * program.aim.gradient(learning.W))  # of eq. 2's sum
         step = self.step_size * duals[:, None] * carried[injection.task_index, :-1]
         X = program.project(injection.X + step, injection)
         V = learning.V.copy()
@@ -120,27 +118,15 @@ class Federation:
     omega: Relationship  # that of the round to come
 
     @property
-    def phi(self) -> FloatArray:
-        """Omega (lambda_1 Omega + lambda_2 I)^-1, shape (m, m)."""
-        return self.omega.coupling(self._tasks, self._tasks)
-
-    @property
     def W(self) -> FloatArray:  # noqa: N802
-        """The weights that belong to the duals, shape (m, p)."""
-        return self.couple(self.V)
+        """The weights that belong to the duals, Phi V, shape (m, p)."""
+        return self.omega.carry(self.V)
 
     @property
     def bounds(self) -> FloatArray:
         """The sum of each row's absolute values in Phi, shape (m,), Phi a part at a time."""
-        return np.concatenate([np.abs(part).sum(axis=1) for _, part in self.omega.coupling_blocks(*2 * [self._tasks])])
-
-    def couple(self, V: FloatArray) -> FloatArray:
-        """Phi V, shape (m, p), without Phi."""
-        return self.omega.carry(V)
-
-    @property
-    def _tasks(self) -> IntArray:
-        return np.arange(self.V.shape[0])
+        tasks = np.arange(self.V.shape[0])
+        return np.concatenate([np.abs(part).sum(axis=1) for _, part in self.omega.coupling_blocks(tasks, tasks)])
 
 
 def communicate(
@@ -154,7 +140,7 @@ def communicate(
     W = learning.W
     ahead = W + _local_moves(program, term, W, learning.V, learning.bounds, local_steps)
     V = -term.value_and_gradient(ahead)[1]
-    omega = program.lower.penalty(injection).relationship(learning.couple(V))
+    omega = program.lower.penalty(injection).relationship(learning.omega.carry(V))
     return Federation(V, omega), program.lower.duals(injection, ahead)
 
 

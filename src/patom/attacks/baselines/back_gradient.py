@@ -55,12 +55,10 @@ class BackGradient(Attack):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, ThreatModel
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
-    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
-    >>> result = BackGradient().poison(model, X, X @ [1.0, 2.0, 3.0], task=task, threat=threat, random_state=0)
+    >>> from patom import MTRLRegressor, ThreatModel
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> threat = ThreatModel(targets=[0], attackers=[0], budget=0.25)
+    >>> result = BackGradient().poison(MTRLRegressor(), X, y, threat=threat, random_state=0)
     >>> bool(result.utility > 2.0 * result.clean_utility)
     True
     """

@@ -14,7 +14,6 @@ from patom.attacks.gradients import Accuracy, adjoint, through_rows
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
-from patom.core.rows import append_constant
 from patom.models.settings import require_at_least
 from patom.results.methods import Method
 
@@ -50,14 +49,11 @@ class Influence(OneShot):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0], "task": task}
-    >>> threat = ThreatModel(targets=["a"], attackers=["a"], budget=0.2)
-    >>> model = MTRLRegressor(lambda_1=0.01, lambda_2=0.01)
-    >>> result = Influence().poison(model, **data, threat=threat, random_state=0)
-    >>> bool(result.utility > RandomAttack().poison(model, **data, threat=threat, random_state=0).utility)
+    >>> from patom import MTRLRegressor, RandomAttack, ThreatModel
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> run = {"model": MTRLRegressor(), "X": X, "y": y, "threat": ThreatModel([0], [0], 0.25), "random_state": 0}
+    >>> result = Influence().poison(**run)
+    >>> bool(result.utility > RandomAttack().poison(**run).utility)
     True
     >>> result.cost.solves, result.cost.adjoint_solves
     (2, 1)
@@ -86,17 +82,12 @@ class Influence(OneShot):
 
 def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
     """Each row's first-order effect, shape (r,), without the part that is the same for all rows of its task."""
-    along = np.einsum("rp,rp->r", append_constant(injection.X), v[injection.task_index])
-    return np.asarray(program.lower.duals(injection, W) * along)
+    return np.asarray(program.lower.duals(injection, W) * injection.predictions(v))
 
 
 def most_effective(
     program: Bilevel, W: FloatArray, v: FloatArray, start: Injection, size: float, steps: int
 ) -> Injection:
     """Rows that climbed their effects from where they start; see ``row_by_row.climb``."""
-    heights, slopes = partial(effects, program, W, v), partial(_slopes, program, W, v)
-    return climb(program, start, heights, slopes, size, steps)
-
-
-def _slopes(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
-    return through_rows(program, injection, W, v)[0]
+    slopes = lambda rows: through_rows(program, rows, W, v)[0]  # noqa: E731
+    return climb(program, start, partial(effects, program, W, v), slopes, size, steps)

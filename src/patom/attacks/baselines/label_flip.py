@@ -9,7 +9,6 @@ from patom.attacks.base import OneShot
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.rows import append_constant
 from patom.models.settings import require_choice
 from patom.results.methods import Method
 
@@ -59,7 +58,7 @@ class LabelFlip(OneShot):
 
     def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
         flipped = flips(program)
-        loss = _losses(program, flipped, W)
+        loss = program.problem.loss.value(flipped.predictions(W), flipped.y)
         order = np.argsort(-loss, kind="stable") if self.choose == "loss" else rng.permutation(loss.size)
         return _first(program, flipped, order)
 
@@ -69,15 +68,9 @@ def flips(program: Bilevel) -> Injection:
     rows = program.problem.rows
     own = np.isin(rows.task_index, program.attackers)
     y, task_index = rows.y[own], rows.task_index[own]
-    low, high = program.bounds(task_index)
-    far = -y if program.problem.loss.margin else np.where(y - low > high - y, low, high)
-    flipped = Injection(rows.X[own, :-1], far, task_index)
+    low, high = program.extremes(task_index)
+    flipped = Injection(rows.X[own, :-1], np.where(y - low > high - y, low, high), task_index)
     return replace(flipped, X=program.project(flipped.X, flipped))
-
-
-def _losses(program: Bilevel, injection: Injection, W: FloatArray) -> FloatArray:
-    z = np.einsum("rp,rp->r", append_constant(injection.X), W[injection.task_index])
-    return program.problem.loss.value(z, injection.y)
 
 
 def _first(program: Bilevel, injection: Injection, order: IntArray) -> Injection:

@@ -187,14 +187,14 @@ class LossDifference:
 
     def values(self, rows: Injection) -> FloatArray:
         """The difference of each row, shape (r,)."""
-        loss, (here, there) = self.program.problem.loss, self._predictions(rows)
-        return np.asarray(loss.value(here, rows.y) - loss.value(there, rows.y))
+        here, there = (self.program.problem.loss.value(rows.predictions(V), rows.y) for V in (self.W, self.decoy))
+        return np.asarray(here - there)
 
     def slopes(self, rows: Injection) -> FloatArray:
         """Its gradient in the features, shape (r, d)."""
-        loss, (here, there), task = self.program.problem.loss, self._predictions(rows), rows.task_index
-        ahead = loss.slope(here, rows.y)[:, None] * self.W[task, :-1]
-        return np.asarray(ahead - loss.slope(there, rows.y)[:, None] * self.decoy[task, :-1])
+        slope, task = self.program.problem.loss.slope, rows.task_index
+        here, there = (slope(rows.predictions(V), rows.y)[:, None] * V[task, :-1] for V in (self.W, self.decoy))
+        return np.asarray(here - there)
 
     def labelled(self, rows: Injection) -> Injection:
         """The rows, each with the class or the extreme target that favours the decoy more."""
@@ -219,10 +219,6 @@ class LossDifference:
             ends += [replace(rows, X=self.program.project(X, rows)) for X in (far, -far)]
         return ends
 
-    def _predictions(self, rows: Injection) -> tuple[FloatArray, FloatArray]:
-        x, task = append_constant(rows.X), rows.task_index
-        return np.einsum("rp,rp->r", x, self.W[task]), np.einsum("rp,rp->r", x, self.decoy[task])
-
 
 @dataclass(frozen=True)
 class Stationarity:
@@ -246,10 +242,9 @@ class Stationarity:
 
     def gradient(self, injection: Injection) -> FloatArray:
         """Grad f(W) on clean and injected rows, shape (m, p); one pass over the injected ones."""
-        task, x = injection.task_index, append_constant(injection.X)
-        slopes = self.program.problem.loss.slope(np.einsum("rp,rp->r", x, self.W[task]), injection.y)
-        total = self.clean.copy()
-        np.add.at(total, task, slopes[:, None] * x)
+        task, total = injection.task_index, self.clean.copy()
+        slopes = self.program.problem.loss.slope(injection.predictions(self.W), injection.y)
+        np.add.at(total, task, slopes[:, None] * append_constant(injection.X))
         n = self.program.problem.rows.counts + np.bincount(task, minlength=self.W.shape[0])
         return np.asarray(total / n[:, None])
 

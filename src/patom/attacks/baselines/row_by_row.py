@@ -46,9 +46,5 @@ def highest(candidates: Injection, n: int, heights: OfRows) -> Injection:
 
 def with_either_label(program: Bilevel, injection: Injection) -> tuple[Injection, Injection]:
     """The rows with the smallest target, or the first class, and with the largest, or the second; projected."""
-    if program.problem.loss.margin:
-        labels = (-np.ones(injection.y.size), np.ones(injection.y.size))
-    else:
-        labels = program.bounds(injection.task_index)
-    low, high = (replace(injection, y=y) for y in labels)
+    low, high = (replace(injection, y=y) for y in program.extremes(injection.task_index))
     return replace(low, X=program.project(low.X, low)), replace(high, X=program.project(high.X, high))

@@ -304,11 +304,9 @@ def worst_rows(program: Bilevel, W: FloatArray) -> tuple[Injection, FloatArray]:
     The loss is convex in w'x and in y, so it is largest at one of the region's two ends along w, with one of the two
     extreme labels: four candidates a task.
     """
-    loss, (low, high) = program.problem.loss, program.label_bounds
-    X, y, losses = [], [], []
-    for i in program.attackers:
+    loss, X, y, losses = program.problem.loss, [], [], []
+    for i, *targets in zip(program.attackers, *program.extremes(program.attackers), strict=True):
         w = W[i]
-        targets = (-1.0, 1.0) if loss.margin else (low[i], high[i])
         candidates = [
             (furthest(program.places.of(int(i), target), sign * w[:-1]), target)
             for target in targets

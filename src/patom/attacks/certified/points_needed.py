@@ -126,10 +126,8 @@ def fewest(excess: float, gains: FloatArray, counts: FloatArray) -> float:
 
 def largest_difference(program: Bilevel, task: int, w: FloatArray, d: FloatArray) -> float:
     """An upper bound of l(w'x, y) - l(d'x, y) over the rows that may be injected into a task (a position)."""
-    low, high = program.label_bounds
-    labels = (-1.0, 1.0) if program.problem.loss.margin else (float(low[task]), float(high[task]))
     bounds = []
-    for y in labels:
+    for y in map(float, program.extremes(np.array([task]))):
         region = program.places.of(task, y)
         biases = np.array([w[-1], d[-1]])
         ellipses = [(biases + c, K) for c, K in _ellipses(region, np.array([w[:-1], d[:-1]]))]

@@ -46,7 +46,7 @@ class Measured:
 class Clip(Sanitiser):
     """Move rows that are too far from the middle to a given distance from it, along a straight line; drop none.
 
-    An injected row's pull on the weights grows with its length (eq. 6 and 7), and attacks end at the far ends of the
+    An injected row's pull on the weights grows with its length (eq. 13 and 14), and attacks end at the far ends of the
     region, where few clean rows lie. A filter that drops the farthest rows stops only attackers who do not know it;
     one who knows it puts her rows just inside. Clipped at a common row's distance, injected rows weigh no more than
     others, and clean rows keep their direction and their target. Predictions are made for rows as they are, unclipped.

@@ -165,9 +165,10 @@ class Sanitiser(BaseEstimator, ABC):
         """Score the rows, and name the filter for those that go."""
 
     def regions(self, rows: Rows) -> list[tuple[Region, ...]]:
-        """Where rows pass, thresholds and centres held fixed: for each of ``groups``, the regions that all must lie in.
+        """For each of ``groups``, the regions in which a row must lie to pass; thresholds and centres are held fixed.
 
-        An attacker who knows the filter projects her rows onto them. A group has none where no convex set is known.
+        A row passes if it lies in all regions of its group, and an attacker who knows the filter projects her rows onto
+        them. A group has no regions where no convex set is known.
         """
         return [()] * len(rows.groups())
 
