@@ -20,6 +20,8 @@ MOVED = {
     **{f"patom.attacks.rivals.{name}": f"patom.attacks.baselines.{name}" for name in _BASELINES},
     "patom.core.penalty": "patom.core.penalties.penalty",
     "patom.core.quadratic": "patom.core.penalties.given",
+    **{f"patom.core.regions.{name}": "patom.core.regions.bounds" for name in ("box", "slab")},
+    "patom.core.regions.ellipsoid": "patom.core.regions.ball",
     "patom.core.solution": "patom.core.solvers.solution",
     "patom.core.spectral": "patom.core.penalties.learned",
     "patom.defenses.certificates.certificate": "patom.defenses.certificates",

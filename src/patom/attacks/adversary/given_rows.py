@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import AnyArray, FloatArray, read_only
 from patom.core.exact import exact_array, exact_column, values_of
 from patom.core.labels import as_labels
-from patom.core.regions.values import read_only
 from patom.models.reading import require_shown
 from patom.models.settings import require_features
 

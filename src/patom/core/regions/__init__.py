@@ -1,13 +1,11 @@
 """Where injected rows may lie: feasible regions and their projections."""
 
-from patom.core.regions.ball import Ball
-from patom.core.regions.box import Box, Fixed
-from patom.core.regions.ellipsoid import Ellipsoid
+from patom.core.regions.ball import Ball, Ellipsoid
+from patom.core.regions.bounds import Box, Fixed, Slab
 from patom.core.regions.intersection import Intersection
-from patom.core.regions.protocol import Region
 from patom.core.regions.rounding import Columns, Rounded, round_features
 from patom.core.regions.sanitised import ellipsoid_around, own_data, slab_between, sphere_around
-from patom.core.regions.slab import Slab
+from patom.core.regions.values import Region
 
 __all__ = [
     "Ball",

@@ -12,10 +12,8 @@ import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions.ball import Ball
-from patom.core.regions.box import Box, Fixed, merge
-from patom.core.regions.protocol import Region
-from patom.core.regions.slab import Slab
-from patom.core.regions.values import SLACK, ByValue, row_norms
+from patom.core.regions.bounds import Box, Fixed, Slab, merge
+from patom.core.regions.values import SLACK, ByValue, Region, row_norms
 
 Projection = Callable[[FloatArray], FloatArray]
 
@@ -353,21 +351,10 @@ def dykstra(
     with y_i the round's points, p_i what was taken away and y the last point, every z of the intersection has
     <x - y, z - y> <= sum_i <p_i, y_i - y>.
 
-    Parameters
-    ----------
-    X : array of shape (n, d)
-    projections : callables (n, d) -> (n, d)
-        The result lies in the last set exactly, in the others up to the returned gap.
+    The points, shape (n, d), lie in the last set exactly and in the others up to the gaps, shape (n,): the largest
+    distances between points of the last round. Where a gap stays above the tolerance the sets have no common point, or
+    meet at so flat an angle that the rounds did not suffice.
 
-    Returns
-    -------
-    points : array of shape (n, d)
-    gaps : array of shape (n,)
-        Largest distance between points of the last round; where it stays above the tolerance the sets have no
-        common point, or meet at so flat an angle that the rounds did not suffice.
-
-    Examples
-    --------
     >>> points, gaps = dykstra(np.array([[2.0, 2.0]]), [lambda x: np.minimum(x, 1.0), lambda x: np.maximum(x, 0.0)])
     >>> points, bool(gaps[0] < 1e-12)
     (array([[1., 1.]]), True)

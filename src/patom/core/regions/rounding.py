@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from patom.core.arrays import BoolArray, FloatArray
-from patom.core.regions.box import Fixed
+from patom.core.regions.bounds import Fixed
 from patom.core.regions.intersection import Intersection
-from patom.core.regions.protocol import Region
-from patom.core.regions.values import ByValue, coordinates
+from patom.core.regions.values import ByValue, Region, coordinates
 
 _MAX_TRIES = 2_000
 _WHOLE = 1e-9  # relative rounding that counts as a whole number

@@ -4,10 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from patom.core.arrays import FloatArray
-from patom.core.regions.ball import Ball
-from patom.core.regions.ellipsoid import Ellipsoid
+from patom.core.regions.ball import Ball, Ellipsoid
+from patom.core.regions.bounds import Slab
 from patom.core.regions.intersection import Intersection
-from patom.core.regions.slab import Slab
 from patom.core.regions.values import require_shown
 
 

@@ -1,17 +1,34 @@
-"""What the regions share: checked arguments, comparison by value, row norms."""
+"""What every region answers, and what regions share: checked arguments, comparison by value, row norms."""
 
 from collections.abc import Hashable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import BoolArray, FloatArray, read_only
 from patom.core.exact import hidden
 
 SLACK = 1e-12
 """Rounding that ``contains`` forgives, relative to the numbers that describe the region."""
+
+
+@runtime_checkable
+class Region(Protocol):
+    """A closed convex set of feature vectors (the constant feature takes no part).
+
+    A row that holds NaN is projected to a row that holds NaN and is contained nowhere; the other rows are unaffected.
+    """
+
+    def project(self, X: FloatArray) -> FloatArray:
+        """The nearest points of the region, row by row, shape (n, d); a row inside comes back as it is."""
+
+    def contains(self, X: FloatArray) -> BoolArray:
+        """Which rows lie in the region, up to rounding, shape (n,)."""
+
+    def sample(self, n: int, d: int, rng: np.random.Generator) -> FloatArray:
+        """Rows drawn uniformly from the region, shape (n, d)."""
 
 
 class ByValue:
@@ -63,12 +80,6 @@ def require_shown(owner: str, name: str, value: Any) -> None:
     """Refuse values with a masked one among them, which is no number."""
     if hidden(value) is not None:
         raise ValueError(f"{name} of {owner} holds a masked value; give a number in its place.")
-
-
-def read_only(array: FloatArray) -> FloatArray:
-    """The same array, no longer writeable."""
-    array.setflags(write=False)
-    return array
 
 
 def require_width(owner: str, d: int, *given: float | FloatArray) -> None:
