@@ -12,46 +12,42 @@ from errno import EISDIR, ELOOP, ENAMETOOLONG, ENXIO
 from pathlib import Path
 from typing import IO
 
-Write = Callable[[IO[bytes]], object]
-
+Content = bytes | Callable[[IO[bytes]], object]
+"""Of a file: its bytes, or a function that writes them."""
 PATIENCE = 2.0
 """Seconds within which the other end of a pipe must be opened."""
 _LONGEST = 230  # bytes of a name to which the parts of a hidden name can be added
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.partial")
 
 
-def write_atomically(path: Path, write: Write) -> None:
-    """Let ``write`` fill a hidden file beside ``path``, then rename it to ``path``.
+def write_atomically(path: Path, content: Content) -> None:
+    """Write a hidden file beside ``path``, then rename it to ``path``.
 
     After a crash, a full disk or Ctrl-C an earlier file at ``path`` is unchanged.
     """
-    write_together({path: write})
+    write_together({path: content})
 
 
-def write_together(writes: Mapping[Path, Write]) -> None:
-    """Fill a hidden file beside every path, then rename them all.
+def write_together(contents: Mapping[Path, Content]) -> None:
+    """Write a hidden file beside every path, then rename them all.
 
     No file is replaced before all are complete: after a failure the earlier files are still there. Hidden files have
     names ``.NAME.*.partial``; only a killed process leaves any. A symbolic link stays: its target is replaced. A pipe
     or a terminal gets the whole content at the end, since it cannot be replaced.
 
-    Raises
-    ------
-    OSError
-        The system's errors about a folder or disk, with the path as it was given. Also for a path of a folder, a disk
-        or a socket, for links that lead only to each other, and for a pipe that nobody opens for reading within two
-        seconds.
+    An OSError is the system's about a folder or disk, with the path as it was given, or is about a path of a folder, a
+    disk or a socket, links that lead only to each other, or a pipe that nobody opens for reading within two seconds.
     """
-    streams = {path for path in writes if _is_stream(path)}
-    targets = {path: Path(os.path.realpath(path)) for path in writes if path not in streams}
+    streams = {path for path in contents if _is_stream(path)}
+    targets = {path: Path(os.path.realpath(path)) for path in contents if path not in streams}
     hidden = {path: hidden_name(target) for path, target in targets.items()}
     try:
         for path in targets:
             with _named(path), open(hidden[path], "xb") as file:
-                writes[path](file)
+                _fill(file, contents[path])
                 file.flush()
                 os.fsync(file.fileno())
-        held = {path: _whole(writes[path]) for path in streams}
+        held = {path: _whole(contents[path]) for path in streams}
         for path, target in targets.items():
             with _named(path):
                 os.replace(hidden[path], target)
@@ -135,7 +131,14 @@ def _named(path: Path) -> Iterator[None]:
         raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
-def _whole(write: Write) -> bytes:
-    content = io.BytesIO()
-    write(content)
-    return content.getvalue()
+def _fill(file: IO[bytes], content: Content) -> None:
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        content(file)
+
+
+def _whole(content: Content) -> bytes:
+    file = io.BytesIO()
+    _fill(file, content)
+    return file.getvalue()

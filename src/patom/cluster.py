@@ -95,14 +95,9 @@ def require_scheduler(address: str, seconds: float) -> None:
 def results(client: Client, jobs: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> Iterator[Any]:
     """Results of joblib's delayed calls on the workers of a cluster, each as soon as it is done, in any order.
 
-    ``AHEAD`` calls for each of the workers' threads are submitted at a time.
-
-    Raises
-    ------
-    ConnectionError
-        The scheduler is gone, or has had no worker for ``WORKER_SECONDS``.
-    distributed.KilledWorker
-        Several workers in turn died on one call.
+    ``AHEAD`` calls for each of the workers' threads are submitted at a time. A ConnectionError if the scheduler is
+    gone, or has had no worker for ``WORKER_SECONDS``; distributed.KilledWorker if several workers in turn died on one
+    call.
     """
     watch, waiting, running = Watch(client), iter(jobs), set[Future]()
     while True:

@@ -23,18 +23,9 @@ def pipe_content(path: Path) -> bytes | None:
     """All bytes of a pipe, such as `/dev/stdin` or a shell's `<(...)`; None for a plain file and where there is none.
 
     A pipe can be read only once, so its bytes are kept in memory. Waits until the writer closes it.
+    NotAFileError: a folder, a device, a terminal, a socket; a pipe that nobody has opened for writing within two
+    seconds.
 
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    NotAFileError
-        A folder, a device, a terminal, a socket; a pipe that nobody has opened for writing within two seconds.
-
-    Examples
-    --------
     >>> pipe_content(Path(os.devnull))
     Traceback (most recent call last):
         ...

@@ -1,28 +1,21 @@
-"""JSON from any source: its value, or an error whose message is one clause."""
+"""JSON: the text that reports are written as, and values of any text, or an error whose message is one clause."""
 
 import json
 from collections import Counter
 from typing import Any, NoReturn
 
 
+def json_text(value: Any) -> str:
+    """The lines of a file that people may read; a ValueError for NaN and infinities."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def read_json(content: bytes | str, *, strict: bool = True) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON text; bytes are UTF-8.
 
-    Parameters
-    ----------
-    content : bytes or str
-        Bytes are UTF-8.
-    strict : bool, default True
-        Whether to refuse what Python accepts and JSON in UTF-8 cannot hold: NaN, infinities and halves of characters
-        (lone surrogates).
+    A ValueError for what is no JSON, an object with a key twice, too deep a nesting and, if ``strict``, for what Python
+    accepts and JSON in UTF-8 cannot hold: NaN, infinities, too large numbers, halves of characters (lone surrogates).
 
-    Raises
-    ------
-    ValueError
-        For what is no JSON, an object with a key twice, a number that no float holds, or too deep a nesting.
-
-    Examples
-    --------
     >>> read_json('{"a": [1, null]}')
     {'a': [1, None]}
     >>> read_json('{"a": 1, "a": 2}')

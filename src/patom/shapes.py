@@ -4,38 +4,24 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from patom.wording import shortened
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def require_shape(model: type[BaseModel], value: Any, *, where: str = "", between: str = "") -> None:
-    """Refuse a value that the model does not allow; the value itself is left as it is.
+def shaped(model: type[Model], value: Any, *, where: str = "", between: str = "") -> Model:
+    """Read a plain value as the model has it.
 
-    Parameters
-    ----------
-    model : pydantic model
-    value : any plain value
-    where, between : str, default ""
-        What the value is, and what comes between that and the path of the part that does not fit.
+    ``where`` says what the value is, ``between`` comes between that and the path of a part that does not fit: the
+    ValueError has both, what is wrong with the part and what it is.
 
-    Raises
-    ------
-    ValueError
-        With the path of the first part that does not fit, what is wrong with it and what it is.
-
-    Examples
-    --------
     >>> class Point(BaseModel, strict=True):
     ...     x: list[float]
-    >>> require_shape(Point, {"x": [1.0, "a"]}, where="point 3", between=", ")
+    >>> shaped(Point, {"x": [1.0, "a"]}, where="point 3", between=", ")
     Traceback (most recent call last):
         ...
     ValueError: point 3, x[1]: input should be a valid number (got 'a')
     """
-    shaped(model, value, where=where, between=between)
-
-
-def shaped(model: type[Model], value: Any, *, where: str = "", between: str = "") -> Model:
-    """Read a value as the model has it, or refuse it as ``require_shape`` does."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -49,9 +35,6 @@ def _clause(error: ValidationError, where: str, between: str) -> str:
     place = f"{where}{between}{path}" if path else where
     said = " ".join(first["msg"].removeprefix("Value error, ").split()).rstrip(".")
     said = {"missing": "it is missing", "extra_forbidden": "it is unknown"}.get(first["type"], said)
-    got = "" if first["type"] in ("missing", "value_error") else f" (got {_short(repr(first['input']))})"
-    return f"{_short(place, 120)}: {said[:1].lower()}{said[1:]}{got}" if place else f"{said[:1].lower()}{said[1:]}{got}"
-
-
-def _short(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+    got = "" if first["type"] in ("missing", "value_error") else f" (got {shortened(repr(first['input']), 60)})"
+    said = f"{said[:1].lower()}{said[1:]}{got}"
+    return f"{shortened(place, 120)}: {said}" if place else said

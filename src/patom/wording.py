@@ -6,19 +6,20 @@ from collections.abc import Sequence
 def quoted(value: str) -> str:
     """Quote a value, cut to 40 characters.
 
-    Examples
-    --------
     >>> print(quoted("north"), len(quoted("z" * 500)))
     'north' 42
     """
-    return repr(value if len(value) <= 40 else value[:37] + "...")
+    return repr(shortened(value))
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """A text, cut to so many characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def readable(name: str) -> str:
     r"""A file's name, or a command, as text that any file can hold: bytes that are no UTF-8 become escapes.
 
-    Examples
-    --------
     >>> print(readable("sales\udcff.csv"))
     sales\xff.csv
     """
@@ -28,8 +29,6 @@ def readable(name: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Put a number before its noun.
 
-    Examples
-    --------
     >>> counted(1, "row"), counted(2000, "row")
     ('1 row', '2,000 rows')
     """
@@ -39,8 +38,6 @@ def counted(number: int, noun: str) -> str:
 def listed(names: Sequence[str], limit: int = 8, total: int | None = None) -> str:
     """Join quoted names; past the limit, say how many more of the total there are.
 
-    Examples
-    --------
     >>> print(listed(["a", "b", "c"]), "or", listed(["a", "b", "c"], 2, 9))
     'a', 'b' and 'c' or 'a', 'b' and 7 more
     """

@@ -25,15 +25,9 @@ def in_order(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
     """Results of joblib's delayed calls, in their order, each as soon as it and all before it are done.
 
     Workers start with the terminal's signals blocked: a Ctrl-C reaches them too, and the parent, which stops them,
-    should be the only one to say so. Leaving early stops the work that is under way.
+    should be the only one to say so. Leaving early stops the work that is under way. A ChildProcessError if a worker
+    was ended from outside.
 
-    Raises
-    ------
-    ChildProcessError
-        If a worker was ended from outside.
-
-    Examples
-    --------
     >>> from joblib import delayed
     >>> list(in_order((delayed(pow)(2, k) for k in range(4)), n_jobs=1))
     [1, 2, 4, 8]
@@ -44,13 +38,8 @@ def in_order(jobs: Iterable[Any], n_jobs: int) -> Iterator[Any]:
 def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None) -> Iterator[Any]:
     """Results of joblib's delayed calls, each as soon as it is done, in any order; otherwise as ``in_order``.
 
-    Parameters
-    ----------
-    jobs : iterable of joblib.delayed calls
-    n_jobs : int
-        Processes of this machine, unless ``dask`` is given.
-    dask : str, optional
-        Address of a dask scheduler, whose workers then do the work.
+    ``n_jobs`` are processes of this machine; ``dask`` is the address of a dask scheduler whose workers do the work in
+    their place.
 
     Raises
     ------
@@ -62,8 +51,6 @@ def as_they_finish(jobs: Iterable[Any], n_jobs: int, *, dask: str | None = None)
     ModuleNotFoundError
         dask.distributed is not installed.
 
-    Examples
-    --------
     >>> from joblib import delayed
     >>> sorted(as_they_finish((delayed(pow)(2, k) for k in range(4)), n_jobs=1))
     [1, 2, 4, 8]

@@ -17,23 +17,23 @@ from patom.defenses import (
     Sphere,
     Trim,
 )
-from patom.evaluate.defended import behind, defended
+from patom.evaluate.defended import defended
 from patom.models import LambdaSearch
 
 
 @pytest.mark.parametrize("victim", [MTRLRegressor(0.1, 0.2), MTRLClassifier(0.1, 0.2)])
 def test_names_stand_for_filters(victim):
     names = ("sphere", "slab", "neighbours", "disagreement", "leverage", "trim", "roni")
-    steps = behind(names, victim, 0.1).sanitiser.steps
+    steps = defended(victim, filters=names).model.sanitiser.steps
     assert [type(step) for step in steps] == [Sphere, Slab, Neighbours, Neighbours, Leverage, Trim, Roni]
     assert {step.fraction for step in steps} == {0.1}
     assert [steps[2].of, steps[3].of] == ["features", "targets"]
     assert steps[4].ridge == pytest.approx(0.3)
     assert steps[5].estimator is steps[6].estimator is victim
-    assert [type(step) for step in behind(("clip", "shares"), victim, 0.1).sanitiser.steps] == [Clip, Shares]
-    clip = behind(("clip",), victim, 0.1, 0.3, "whitened").sanitiser
+    assert [type(step) for step in defended(victim, filters=("clip", "shares")).model.sanitiser.steps] == [Clip, Shares]
+    clip = defended(victim, filters=("clip",), quantile=0.3, metric="whitened").model.sanitiser
     assert (clip.quantile, clip.metric) == (0.3, "whitened")
-    assert isinstance(behind(("slab",), victim, 0.2).sanitiser, Slab)
+    assert isinstance(defended(victim, filters=("slab",), fraction=0.2).model.sanitiser, Slab)
 
 
 def test_a_victim_that_can_be_differentiated_is_attacked_itself():

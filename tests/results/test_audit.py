@@ -7,13 +7,13 @@ import pytest
 
 from patom.report import render_page
 from patom.results.audit import Results
-from patom.shapes import require_shape
+from patom.shapes import shaped
 
 
 def refusal(results):
     """The clause, or None."""
     try:
-        require_shape(Results, results)
+        shaped(Results, results)
     except ValueError as error:
         caught = error
     else:

@@ -159,7 +159,7 @@ class AttackResult:
             content = to_bytes(self)
         except ValueError as error:
             raise ValueError(f"AttackResult cannot be saved: {_clause(error)}.") from None
-        write_atomically(Path(path), lambda file: file.write(content))
+        write_atomically(Path(path), content)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

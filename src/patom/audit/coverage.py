@@ -11,7 +11,7 @@ from patom.audit.settings import AuditSettings
 from patom.core.arrays import IntArray
 from patom.core.grouped import whole_rows
 from patom.results.audit import Coverage
-from patom.results.methods import AttackName, Reach
+from patom.results.methods import Reach
 from patom.wording import as_asked, counted, percent
 
 ENOUGH = 0.5
@@ -100,12 +100,7 @@ def _of_tasks(entry: Coverage) -> str:
     return f"{_range(entry.reached)} of {_range(entry.tasks)} attacking tasks{where}"
 
 
-def of_attack(entries: Sequence[Coverage], attack: AttackName, budget: float) -> Coverage | None:
-    """What an attack can inject; None in results that do not say."""
-    return next((entry for entry in entries if (entry.reach, entry.budget) == (attack.reach, budget)), None)
-
-
-def really(entry: Coverage | None, noun: str = "row") -> str:
+def really(entry: Coverage, noun: str = "row") -> str:
     """The rows that were injected, where they differ much from the budget; else empty.
 
     >>> seeds = {"reach": Reach.DIRECT, "n_seeds": 5, "n_injecting": 5}
@@ -116,7 +111,7 @@ def really(entry: Coverage | None, noun: str = "row") -> str:
     >>> really(Coverage(budget=0.05, share=0.009, least_reached=0.2, **seeds, **counts), "random row")
     '1 random row (0.9 % more, in 1 of 5 tasks)'
     """
-    if entry is None or (abs(entry.share / entry.budget - 1.0) <= _MUCH and entry.least_reached >= ENOUGH):
+    if abs(entry.share / entry.budget - 1.0) <= _MUCH and entry.least_reached >= ENOUGH:
         return ""
     least, most = entry.rows
     rows = counted(most, noun) if least == most else f"{least:,} to {counted(most, noun)}"

@@ -190,6 +190,8 @@ def table_data(
 ) -> AuditData:
     """Hold out test rows of every task, and scale.
 
+    The order of the table's rows plays no part: they are sorted by what they hold before anything is drawn.
+
     Parameters
     ----------
     table : Table
@@ -209,10 +211,6 @@ def table_data(
     ------
     ValueError
         If no test row can be held out, as when every task has a single row, or the training rows cannot be scaled.
-
-    Notes
-    -----
-    The order of the table's rows plays no part: they are sorted by what they hold before anything is drawn.
     """
     require_at_least("the audit", 0.0, strict=True, test_fraction=test_fraction)
     require_at_least("the audit", LEAST_PER_TASK, whole=True, max_rows=max_rows)

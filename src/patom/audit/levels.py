@@ -1,6 +1,5 @@
 """What the intervals support: a level of risk, whether a threshold is exceeded, and which defense is recommended."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,13 +21,11 @@ GUESS: dict[Metric, tuple[float, str]] = {"NMSE": (1.0, "predicting the mean"), 
 class Judged:
     """How bad the worst damage is.
 
-    ``risk`` is the level in words that do not reassure: "moderate or high" where the worst damage may be either.
-    ``reason`` is one sentence. By the intervals over seeds the worst damage lies between ``at_least``, the largest of
-    all lower ends, which allow for that choice, and ``at_most``, the largest of all upper ends. They are None where
-    nothing can be said, and there is no upper end where some attack has none, or too little was attacked. ``by`` names
-    the attack and budget whose interval ``at_least`` is of. ``of_no_use`` says what the clean model is, where it is not
-    better than a guess, so that there is nothing to damage; ``little`` says why little was attacked, as a clause. Both
-    are empty elsewhere.
+    ``risk`` is the level, or "moderate or high" where the worst damage may be either; ``reason`` is one sentence.
+    ``at_least`` is the largest of all lower ends of intervals over seeds, which allow for that choice, and is that of
+    the attack and budget ``by``; ``at_most`` is the largest of all upper ends. Both are None where nothing can be said,
+    the latter also where some attack has no upper end, or too little was attacked. ``of_no_use`` says what the clean
+    model is, where it is not better than a guess; ``little`` says why little was attacked. Both are clauses, or empty.
     """
 
     level: Level
@@ -85,11 +82,11 @@ def judge(
     if no_use:
         low, high = worst.clean.low, worst.clean.high
         spread = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
-        told = f"Without an attack the {metric} of the targets is {worst.clean.mean:.3g}{spread}, {no_use}"
-        return Judged(CANNOT_SAY, CANNOT_SAY, f"{told}, so damage to it says little.", of_no_use=no_use)
+        clean = f"Without an attack the {metric} of the targets is {worst.clean.mean:.3g}{spread}, {no_use}"
+        return Judged(CANNOT_SAY, CANNOT_SAY, f"{clean}, so damage to it says little.", of_no_use=no_use)
     known, little = [point for _, point in measured(curves)], thin(coverage)
-    surest = max((point for point in known if _low(point) is not None), key=_at_least, default=None)
-    if surest is None:
+    lows = [(low, point) for point in known if (low := _low(point)) is not None]
+    if not lows:
         return Judged(CANNOT_SAY, CANNOT_SAY, _no_interval(worst), little=little)
     open_ended = worst_of([point for point in known if point.damage.high is None])
     if little:
@@ -98,7 +95,8 @@ def judge(
         why = "" if open_ended is None else f"{named(open_ended)}: {_without_interval(open_ended)}"
     highs = [point.damage.high for point in known if point.damage.high is not None]
     at_most = None if why else max(highs)
-    return replace(_by_ends(_at_least(surest), at_most, named(surest), why), by=named(surest), little=little)
+    at_least, surest = max(lows, key=lambda found: found[0])
+    return replace(_by_ends(at_least, at_most, named(surest), why), by=named(surest), little=little)
 
 
 def named(point: Point) -> str:
@@ -109,11 +107,6 @@ def named(point: Point) -> str:
 def _low(point: Point) -> float | None:
     """The lower end that a choice among all curves leaves; earlier results have the plain one."""
     return point.damage.low if point.low_of_all is None else point.low_of_all
-
-
-def _at_least(point: Point) -> float:
-    low = _low(point)
-    return -math.inf if low is None else low
 
 
 def _no_interval(point: Point) -> str:
@@ -131,8 +124,8 @@ def _without_interval(point: Point) -> str:
 
 def _by_ends(at_least: float, at_most: float | None, by: str, why: str) -> Judged:
     """The level; ``by``: whose lower end it is, ``why``: why there is no upper end."""
-    told = "By the intervals over seeds"
-    low = f"{told} the worst damage is at least {percent(at_least)} ({by})"
+    source = "By the intervals over seeds"
+    low = f"{source} the worst damage is at least {percent(at_least)} ({by})"
     if at_least >= HIGH:
         return Judged("high", "high", f"{low}.", at_least, at_most)
     if at_least >= MODERATE:
@@ -144,10 +137,10 @@ def _by_ends(at_least: float, at_most: float | None, by: str, why: str) -> Judge
         reason = f"How much the worst damage may be cannot be said: {why}."
     elif at_most < MODERATE:
         some = f"more than {percent(at_most)} damage" if at_most > 0.0 else "any damage"
-        return Judged("low", "low", f"{told} no attack does {some}.", at_least, at_most)
+        return Judged("low", "low", f"{source} no attack does {some}.", at_least, at_most)
     else:
         span = f"from {percent(at_least)} to {percent(at_most)}"
-        reason = f"{told} the worst damage may be anything {span}: more seeds would narrow that."
+        reason = f"{source} the worst damage may be anything {span}: more seeds would narrow that."
     return Judged(CANNOT_SAY, CANNOT_SAY, reason, at_least, at_most)
 
 
@@ -184,8 +177,8 @@ def gate(verdict: Verdict | Judged, threshold: float) -> Gate:
     interval, or where the clean model is not better than a guess. Nor is a threshold kept where little was attacked.
     More seeds narrow the intervals.
 
-    >>> told = Judged("moderate", "moderate or high", "...", at_least=0.1, at_most=0.3)
-    >>> [gate(told, threshold).exceeded for threshold in (0.05, 0.25, 0.3)]
+    >>> judged = Judged("moderate", "moderate or high", "...", at_least=0.1, at_most=0.3)
+    >>> [gate(judged, threshold).exceeded for threshold in (0.05, 0.25, 0.3)]
     [True, None, False]
     """
     low, high = verdict.at_least, verdict.at_most

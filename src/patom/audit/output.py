@@ -1,19 +1,38 @@
-"""An audit's files: all of them whole, none by two audits at once."""
+"""What an audit gives, and its files: all of them whole, none by two audits at once."""
 
-import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from patom.atomic import write_together
-from patom.audit.run import Audit
+from patom.atomic import Content, write_together
 from patom.folder import OutputFolder
+from patom.plain_json import json_text
 
 FILES = ("report.json", "curves.parquet", "injected.parquet", "report.html")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Parameters
+    ----------
+    report : dict
+        Everything the page shows, of plain values: what ``report.json`` holds. Free of times and dates, so the
+        same data, settings and versions give the same bytes on processors of one kind.
+    curves : list of dict
+        One tidy record for each attack.
+    injected : dict of columns
+        The rows of the most harmful attack found, in the user's columns and units.
+    """
+
+    report: dict[str, Any]
+    curves: list[dict[str, Any]]
+    injected: dict[str, Any]
 
 
 class AuditFolder(OutputFolder):
@@ -25,16 +44,13 @@ class AuditFolder(OutputFolder):
     def write(self, audit: Audit, page: str) -> list[Path]:
         """Write page, report and tables, all of them or none; files of an earlier audit are replaced.
 
-        Raises
-        ------
-        OSError
-            As on a full disk, in one sentence.
+        An OSError, as on a full disk, is one sentence.
         """
-        contents: dict[str, Callable[[IO[bytes]], object]] = {
-            "report.json": partial(_write_json, audit.report),
+        contents: dict[str, Content] = {
+            "report.json": json_text(audit.report).encode(),
             "curves.parquet": partial(pq.write_table, pa.Table.from_pylist(audit.curves)),
             "injected.parquet": partial(pq.write_table, pa.table(audit.injected)),
-            "report.html": lambda file: file.write(page.encode()),
+            "report.html": page.encode(),
         }
         try:
             write_together({self.path / name: contents[name] for name in FILES})
@@ -43,7 +59,3 @@ class AuditFolder(OutputFolder):
                 f"The audit could not be written to {self.path}, where no file was changed: {error.strerror or error}."
             ) from error
         return [self.path / name for name in FILES]
-
-
-def _write_json(report: dict[str, Any], file: IO[bytes]) -> None:
-    file.write(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")

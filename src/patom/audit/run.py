@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
 from patom.audit.draws import drawn
 from patom.audit.levels import gate, worst_of
+from patom.audit.output import Audit
 from patom.audit.plan import budgets, exposure_budget, plan, shown_tasks
 from patom.audit.remedies import helped
 from patom.audit.selection import retuned, select_lambdas
@@ -31,26 +32,6 @@ from patom.results.audit import SCHEMA, Results
 
 Planned = Callable[[Steps, float | None], None]
 """Called with the steps ahead and about how many seconds they take, which is None at first."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found.
-
-    Parameters
-    ----------
-    report : dict
-        Everything the page shows, of plain values: what ``report.json`` holds. Free of times and dates, so the
-        same data, settings and versions give the same bytes on processors of one kind.
-    curves : list of dict
-        One tidy record for each attack.
-    injected : dict of columns
-        The rows of the most harmful attack found, in the user's columns and units.
-    """
-
-    report: dict[str, Any]
-    curves: list[dict[str, Any]]
-    injected: dict[str, Any]
 
 
 def run_audit(
@@ -104,7 +85,7 @@ def run_audit(
     again = retuned(work, settings, effects, worst)
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(allowances(data, settings, budgets(data, settings)))
-    told = verdict(
+    answer = verdict(
         curves, exposure, again, settings.attack,
         metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_section.clean_targets_by_seed,
         coverage=covered,
@@ -122,8 +103,8 @@ def run_audit(
         relationships=summary.relationships(data, fitted, effects[-1], shown),
         retuned=again,
         remedies=helped(work, settings, model, effects, worst),
-        verdict=told,
-        fail_above=None if fail_above is None else gate(told, fail_above),
+        verdict=answer,
+        fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,
     )
     report = results.as_dict()

@@ -1,7 +1,7 @@
 """How many attacks and fits an audit is about to run, and about how long they take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from time import perf_counter
 
 from sklearn.base import clone
@@ -42,7 +42,7 @@ class Steps:
     @property
     def total(self) -> int:
         """All of them."""
-        return self.lambdas + self.pilots + self.random + self.optimised + self.retuned + self.defended
+        return sum(astuple(self))
 
     @property
     def attacks(self) -> int:

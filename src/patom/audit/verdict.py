@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from patom.audit.coverage import of_attack, really
+from patom.audit.coverage import really
 from patom.audit.levels import CANNOT_SAY, Judged, better, judge, measured, named, worst_of
 from patom.results.audit import Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
 from patom.results.methods import Method, Reach
-from patom.wording import as_asked, counted, percent
+from patom.wording import as_asked, counted, percent, shortened
 
 _CAVEATS = {
     Method.ASCENT: "The optimised rows are those of the strongest attack of this package, which is no bound: a "
@@ -44,7 +44,8 @@ class _Known:
     def rows(self, point: Point) -> str:
         """The rows that an attack injects, where these are not what its budget says; else empty."""
         noun = "random row" if point.attack.method is Method.RANDOM else "row"
-        return really(of_attack(self.coverage, point.attack, point.budget), noun)
+        wanted = point.attack.reach, point.budget
+        return next((really(one, noun) for one in self.coverage if (one.reach, one.budget) == wanted), "")
 
 
 def verdict(
@@ -63,10 +64,10 @@ def verdict(
     ``attack`` optimised the rows, "ascent" or "patom"; ``clean_by_seed`` is the clean metric of each seed's targets.
     """
     worst, judged = worst_of(curves), judge(curves, metric, clean_by_seed, coverage)
-    told = {name: getattr(judged, name) for name in ("level", "risk", "reason", "at_least", "at_most", "by")}
+    judgement = {name: getattr(judged, name) for name in ("level", "risk", "reason", "at_least", "at_most", "by")}
     if worst is None:
         return Verdict(
-            **told,
+            **judgement,
             headline="No damage could be measured: the held-out rows do not allow it for any target.",
             worst_damage=None,
             worst=None,
@@ -74,7 +75,7 @@ def verdict(
         )
     known = _Known(worst, judged, [point for _, point in measured(curves)], metric, coverage)
     return Verdict(
-        **told,
+        **judgement,
         headline=_headline(known, aim),
         worst_damage=known.damage,
         worst=Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage)),
@@ -221,10 +222,6 @@ def _pairs(exposure: Exposure | None) -> list[str]:
         return ["In attacks of one task on one other, none did harm."]
     added = f"{counted(rows, 'row')} added" if rows else f"{as_asked(exposure.budget)} more rows"
     return [
-        f"In attacks of one task on one other, the worst is that of {_short(attacker)} on {_short(target)}: "
+        f"In attacks of one task on one other, the worst is that of {shortened(attacker)} on {shortened(target)}: "
         f"{percent(value)} damage with {added}, in a single attack."
     ]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else name[:37] + "..."

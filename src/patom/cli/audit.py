@@ -12,21 +12,13 @@ import typer
 from patom.cli.app import EXIT_CANNOT_SAY, EXIT_FAIL, app, when_interrupted
 from patom.cli.progress import Show, progress, roughly
 from patom.cli.streams import say, tell
-from patom.cli.words import command_again, names, numbers
+from patom.cli.words import Features, KindOption, Lambda, audited, command_again, names, numbers
 
 if TYPE_CHECKING:
     from patom.audit import AuditData, AuditSettings
     from patom.audit.steps import Steps
     from patom.datasets.tables.table import Table as ReadTable
     from patom.results.audit import Results
-
-
-class Kind(StrEnum):
-    """The kind of target; auto decides by its values."""
-
-    auto = "auto"
-    regression = "regression"
-    classification = "classification"
 
 
 class Attack(StrEnum):
@@ -46,13 +38,6 @@ class Region(StrEnum):
 Table = Annotated[
     Path | None, typer.Argument(help="CSV or Parquet file; the embedded digits if left out.", show_default=False)
 ]
-Features = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Feature columns, separated by commas; may be repeated. [default: the other numeric columns]",
-        show_default=False,
-    ),
-]
 Budgets = Annotated[
     str | None, typer.Option(help="Injected rows per clean row, separated by commas. [default: 0.05,0.1,0.2,0.3]")
 ]
@@ -69,7 +54,6 @@ Attackers = Annotated[
         help="Tasks that indirect attacks go through, as --targets. [default: all but the targets]", show_default=False
     ),
 ]
-Lambda = Annotated[float | None, typer.Option("--lambda-1", help="Given with --lambda-2. [default: cross-validation]")]
 AttackOption = Annotated[
     Attack, typer.Option(help="How rows are optimised: the strongest attack of this package, or the paper's.")
 ]
@@ -96,7 +80,7 @@ def audit(
     task: Annotated[str | None, typer.Option(help="Column that names each row's task.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     features: Features = None,
-    kind: Annotated[Kind, typer.Option(help="What the target is.")] = Kind.auto,
+    kind: Annotated[KindOption, typer.Option(help="What the target is.")] = KindOption.auto,
     out: Annotated[Path, typer.Option(help="Folder for the report and its data.")] = Path("audit"),
     budgets: Budgets = None,
     seeds: Annotated[int, typer.Option(min=1, help="Attacks of each kind and budget.")] = 5,
@@ -147,7 +131,7 @@ def audit(
 
 
 def _read(
-    table: Path | None, task: str | None, target: str | None, features: list[str] | None, kind: Kind
+    table: Path | None, task: str | None, target: str | None, features: list[str] | None, kind: KindOption
 ) -> "ReadTable | None":
     """The user's table; None for the embedded data."""
     from patom.audit import read_table
@@ -220,8 +204,6 @@ def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -
 
 
 def _tell(results: "Results", out: Path) -> None:
-    from patom.cli.summary import audited
-
     verdict, gate = results.verdict, results.fail_above
     helping = [] if results.remedies is None else [results.remedies.reason]
     lines = [verdict.headline, f"  Risk: {verdict.risk}. {verdict.reason}"]
@@ -229,5 +211,5 @@ def _tell(results: "Results", out: Path) -> None:
     say([*lines, *audited(results.data), f"Report: {out / 'report.html'}"])
     if gate is not None and gate.exceeded is not False:
         above = f"above --fail-above {gate.threshold:g}"
-        told = f"the worst damage is {above}: {gate.reason}." if gate.exceeded else ""
-        tell(told or f"cannot say whether the worst damage is {above}. {gate.reason}")
+        exceeded = f"the worst damage is {above}: {gate.reason}." if gate.exceeded else ""
+        tell(exceeded or f"cannot say whether the worst damage is {above}. {gate.reason}")

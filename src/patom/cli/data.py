@@ -44,7 +44,8 @@ def list_sets(*, data_home: Home = None) -> None:
         lines += ["", *_wrapped(f"{source.name}  {source.title}; {_megabytes(source.size)} to fetch", "")]
         lines += [f"  {name:<33} {size:>9}  {state}" for name, size, state in rows]
         lines += [*_wrapped(f"Origin: {source.origin}", "  "), *_wrapped(f"Terms: {source.terms}", "  ")]
-        lines += [f"  Fetched from: {address}" for address in _folders(source)]
+        folders = dict.fromkeys(file.url.rpartition("/")[0] + "/" for file in source.files)
+        lines += [f"  Fetched from: {address}" for address in folders]
     say(lines)
 
 
@@ -101,11 +102,6 @@ def _fetch_one(file: "RemoteFile", home: Path) -> str:
 
         require(file, home, progress=came)
     return f"{file.name}: {'fetched, and right' if asked else 'already there and right'}"
-
-
-def _folders(source: "Source") -> list[str]:
-    """Addresses of the folders that the files are fetched from."""
-    return list(dict.fromkeys(file.url.rpartition("/")[0] + "/" for file in source.files))
 
 
 def _megabytes(size: int) -> str:

@@ -14,21 +14,12 @@ EVERY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Show:
-    """What long work calls to show its progress.
-
-    Parameters
-    ----------
-    came : callable (done, total)
-        After each step.
-    plan : callable (sentence)
-        Before the first.
-    """
+    """What long work calls to show its progress: ``came`` or itself after each step, ``plan`` before the first."""
 
     came: Callable[[int, int], None]
     plan: Callable[[str], None]
 
-    def __call__(self, done: int, total: int) -> None:
-        """As ``came``."""
+    def __call__(self, done: int, total: int) -> None:  # noqa: D102
         self.came(done, total)
 
 

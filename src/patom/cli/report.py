@@ -1,10 +1,8 @@
 """``patom report``: the page of a run or of an audit, from its files."""
 
-import json
 import shlex
-from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,14 +36,14 @@ def _audit_page(folder: Path, into: Path) -> Path:
     from patom.plain_json import read_json
     from patom.report import render_page
     from patom.results.audit import Results
-    from patom.shapes import require_shape
+    from patom.shapes import shaped
 
     path = folder / _AUDITED
     if not path.is_file():
         raise ValueError(f"{path} is not what an audit writes: it is no regular file.")
     try:
         found = read_json(path.read_bytes())
-        require_shape(Results, found)
+        shaped(Results, found)
     except ValueError as error:
         raise ValueError(f"{path} is not what an audit writes: {error}.") from None
     except OSError as error:
@@ -55,18 +53,15 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 def _run_page(folders: list[Path], into: Path) -> Path:
     from patom.paper import findings, read_run
+    from patom.plain_json import json_text
     from patom.report import render_experiments, save_experiment_figures
     from patom.wording import readable
 
     typed = readable(shlex.join(["patom", "report", *map(str, folders)]))
     found = findings([read_run(folder) for folder in folders], command=typed)
-    page = _write(into, {"report.html": render_experiments(found), "findings.json": _json(found)})
+    page = _write(into, {"report.html": render_experiments(found), "findings.json": json_text(found)})
     save_experiment_figures(found, into)
     return page
-
-
-def _json(found: dict[str, Any]) -> str:
-    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write(into: Path, texts: dict[str, str]) -> Path:
@@ -74,9 +69,5 @@ def _write(into: Path, texts: dict[str, str]) -> Path:
     from patom.folder import OutputFolder
 
     with OutputFolder(into, "report", list(texts)):
-        write_together({into / name: partial(_put, text) for name, text in texts.items()})
+        write_together({into / name: text.encode() for name, text in texts.items()})
     return into / "report.html"
-
-
-def _put(text: str, file: IO[bytes]) -> None:
-    file.write(text.encode())

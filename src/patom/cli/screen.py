@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patom.cli.app import app
-from patom.cli.audit import Features, Kind, Lambda
 from patom.cli.progress import progress
 from patom.cli.streams import say
-from patom.cli.words import names
+from patom.cli.words import Features, KindOption, Lambda, names, worked_on
 
 if TYPE_CHECKING:
     from patom.audit.screened import ScreenedTable
@@ -35,7 +34,7 @@ def screen(
     task: Annotated[str, typer.Option(help="Column that names each row's task.")],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     features: Features = None,
-    kind: Annotated[Kind, typer.Option(help="What the target is.")] = Kind.auto,
+    kind: Annotated[KindOption, typer.Option(help="What the target is.")] = KindOption.auto,
     trusted: Annotated[
         Path | None, typer.Option(help="Table of the same columns that is known to be clean.", show_default=False)
     ] = None,
@@ -75,8 +74,9 @@ def screen(
         )  # fmt: skip
     if out is not None:
         text = json.dumps(_plain(screened, read), indent=1) + "\n"
-        write_atomically(out, lambda file: file.write(text.encode()))
-    say([*_lines(screened.found, top), *_about(screened, read)])
+        write_atomically(out, text.encode())
+    data = worked_on("Screened", read.y.size, _rows(screened.found), screened.features, screened.notes)
+    say([*_lines(screened.found, top), *data])
 
 
 def _lines(found: "Screening", top: int) -> list[str]:
@@ -91,15 +91,9 @@ def _lines(found: "Screening", top: int) -> list[str]:
         score = f"{found.suspicion[i]:5.1f}{p}  {_MEANING[found.reasons[i]]}"
         lines.append(f"{place:>3}  {names[i]:<{width}}  {size}  {score}")
     if any(rows[i] < _FEW for i in shown):
-        told = "" if found.p_values is not None else ", and --resamples gives p-values that reckon with it"
-        lines.append(f"* fewer than {_FEW} rows: such a task stands out by chance more easily{told}.")
+        more = "" if found.p_values is not None else ", and --resamples gives p-values that reckon with it"
+        lines.append(f"* fewer than {_FEW} rows: such a task stands out by chance more easily{more}.")
     return lines
-
-
-def _about(screened: "ScreenedTable", table: "Table") -> list[str]:
-    from patom.cli.summary import worked_on
-
-    return worked_on("Screened", table.y.size, _rows(screened.found), screened.features, screened.notes)
 
 
 def _rows(found: "Screening") -> list[int]:

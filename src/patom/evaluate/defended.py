@@ -71,31 +71,24 @@ def defended(
     Another learner cannot be differentiated: (1) with learned Omega and (1) with independent tasks, behind the same
     filters, are its stand-ins.
     """
+    inside: MTRL = victim.estimator if isinstance(victim, LambdaSearch) else victim
+    sanitiser = _sanitiser(filters, inside, fraction, quantile, metric) if filters else None
 
-    def filtered(inside: Any) -> Any:
-        return behind(filters, victim, fraction, quantile, metric, inside) if filters else inside
+    def filtered(model: Any) -> Any:
+        return model if sanitiser is None else defenses.Sanitised(model, sanitiser)
 
-    bottom = learner_of(victim)
+    def coupled(name: RuleName | None) -> Any:
+        return filtered(victim if name is None else defenses.Coupled(victim, clone(RULES[name])))
+
     if learner is None:
-        return Victim(filtered(coupled(rule, victim)), bottom)
-    stand_ins = tuple(filtered(coupled(each, victim)) for each in (None, "apart"))
-    return Victim(filtered(other_learner(learner, victim)), bottom, stand_ins)
+        return Victim(coupled(rule), inside)
+    return Victim(filtered(_other_learner(learner, inside)), inside, (coupled(None), coupled("apart")))
 
 
-def behind(
-    names: tuple[FilterName, ...],
-    victim: Tuned,
-    fraction: float,
-    quantile: float = 0.5,
-    metric: str = "euclidean",
-    inside: Any = None,
-) -> defenses.Sanitised:
-    """The victim behind these filters, one after another.
-
-    Filters that fit a model fit the victim's learner. ``inside`` is fitted on the rows that pass, in place of the
-    victim.
-    """
-    model = learner_of(victim)
+def _sanitiser(
+    names: tuple[FilterName, ...], model: MTRL, fraction: float, quantile: float, metric: str
+) -> defenses.Sanitiser:
+    """These filters, one after another; those that fit a model fit the victim's learner."""
     made: dict[str, Any] = {
         "sphere": lambda: defenses.Sphere(fraction),
         "slab": lambda: defenses.Slab(fraction),
@@ -109,26 +102,13 @@ def behind(
         "shares": defenses.Shares,
     }
     steps: list[defenses.Sanitiser] = [made[name]() for name in names]
-    sanitiser = steps[0] if len(steps) == 1 else defenses.Chain(steps)
-    return defenses.Sanitised(victim if inside is None else inside, sanitiser)
+    return steps[0] if len(steps) == 1 else defenses.Chain(steps)
 
 
-def coupled(rule: RuleName | None, victim: Tuned) -> Any:
-    """The victim with a rule for its Omega, or as it is."""
-    return victim if rule is None else defenses.Coupled(victim, clone(RULES[rule]))
-
-
-def other_learner(name: LearnerName, victim: Tuned) -> BaseEstimator:
+def _other_learner(name: LearnerName, model: MTRL) -> BaseEstimator:
     """Another learner, with those of the victim's lambdas that it has, or a learner that wraps the victim's."""
-    model = learner_of(victim)
     if name in AROUND:
         return AROUND[name](clone(model))
     made = LEARNERS[name][0 if isinstance(model, MTRLRegressor) else 1]()
     ours = {key: getattr(model, key) for key in ("lambda_1", "lambda_2") if key in made.get_params()}
     return made.set_params(**ours)
-
-
-def learner_of(victim: Tuned) -> MTRL:
-    """The learner at the bottom of a victim."""
-    model: MTRL = victim.estimator if isinstance(victim, LambdaSearch) else victim
-    return model

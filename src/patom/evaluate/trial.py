@@ -39,14 +39,9 @@ class Split(Protocol):
 class Trial:
     """What an attack did.
 
-    Parameters
-    ----------
-    result : AttackResult
-        The injected rows and how they were found; without its model.
-    model : estimator or None
-        The victim, fitted on clean plus injected rows. None where only its predictions were kept.
-    decision : array of shape (n_test,)
-        Its predictions of the test rows; for a classifier, margins.
+    ``result`` has the injected rows and how they were found, without its model. ``model`` is the victim, fitted on
+    clean plus injected rows, or None where only its predictions were kept: ``decision``, shape (n_test,), of the test
+    rows; for a classifier, margins.
     """
 
     result: AttackResult
@@ -73,8 +68,6 @@ def attempt(
     ``planned`` is what the attacker believes the victim to be; by default the attacker knows the victim. The generator
     keeps its state: attacks on several models in place of the victim all start from the same draws.
 
-    Notes
-    -----
     A victim that cannot be differentiated has stand-ins. Each of them is attacked, and the rows that raise the victim's
     own loss most are kept (``strongest_transfer``).
     """

@@ -25,7 +25,7 @@ from patom.paper.cells import Cell, canonical, compute, load, plan
 from patom.paper.description import Grid
 from patom.paper.table import CELLS, PROVENANCE, SCHEMA, TABLE, TIMINGS, StoredRow, account, plain, row, write_table
 from patom.plain_json import read_json
-from patom.shapes import require_shape
+from patom.shapes import shaped
 from patom.workers import as_they_finish
 
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "threadpoolctl")
@@ -199,10 +199,10 @@ class RunFolder(OutputFolder):
         path = self.path / CELLS / f"{cell.key}.json"
         try:
             found: dict[str, Any] = read_json(path.read_bytes())
-            require_shape(_Kept, found)
+            shaped(_Kept, found)
             if found.pop("sha256") != _digest(cell, found):  # changed by something else than patom
                 return None
-            require_shape(StoredRow, dict.fromkeys(SCHEMA.names) | row(cell, found["record"]))
+            shaped(StoredRow, dict.fromkeys(SCHEMA.names) | row(cell, found["record"]))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -224,7 +224,7 @@ class RunFolder(OutputFolder):
         kept = {"cell": str(cell), "stamp": stamp, "record": plain(record), "seconds": seconds, "commit": commit}
         text = json.dumps(kept | {"sha256": _digest(cell, kept)}, ensure_ascii=False, allow_nan=False)
         try:
-            write_atomically(self.path / CELLS / f"{cell.key}.json", lambda file: file.write(text.encode()))
+            write_atomically(self.path / CELLS / f"{cell.key}.json", text.encode())
         except OSError as error:
             raise OSError(
                 f"A finished cell could not be kept in {self.path}: {error.strerror or error}; "
@@ -252,7 +252,7 @@ class RunFolder(OutputFolder):
         }
         contents[PROVENANCE] = json.dumps(provenance, indent=1, ensure_ascii=False).encode() + b"\n"
         try:
-            write_together({self.path / name: partial(_put, content) for name, content in contents.items()})
+            write_together({self.path / name: content for name, content in contents.items()})
         except OSError as error:
             raise OSError(
                 f"The results could not be written to {self.path}: {error.strerror or error}; "
@@ -280,7 +280,3 @@ def _bytes(write: Callable[[IO[bytes]], object]) -> bytes:
     file = io.BytesIO()
     write(file)
     return file.getvalue()
-
-
-def _put(content: bytes, file: IO[bytes]) -> None:
-    file.write(content)

@@ -24,7 +24,7 @@ from patom.paper.description import Attack, Figure, Loss
 from patom.plain_json import read_json
 from patom.results.methods import AttackName, Method, Reach
 from patom.results.parts import Count, NotNegative, Number, Positive
-from patom.shapes import require_shape
+from patom.shapes import shaped
 
 CELLS, TABLE, TIMINGS, PROVENANCE = "cells", "results.parquet", "timings.parquet", "provenance.json"
 RANKINGS = (*(f"score_{name}" for name in SCORES.names or ()), "suspicion", "suspicion_trusted")
@@ -342,7 +342,7 @@ def _content(path: Path) -> bytes:
 
 def _provenance(content: bytes) -> dict[str, Any]:
     provenance: dict[str, Any] = read_json(content)
-    require_shape(Provenance, provenance)
+    shaped(Provenance, provenance)
     if not provenance["results"]["versions"].get("patom"):
         raise ValueError("results.versions names no version of patom")
     return provenance
@@ -364,7 +364,7 @@ def _rows(content: bytes, provenance: Mapping[str, Any]) -> list[dict[str, Any]]
         raise ValueError(f"it is of another run than {PROVENANCE} beside it")
     rows = [dict.fromkeys(SCHEMA.names) | one for one in found.to_pylist()]
     for number, one in enumerate(rows, start=1):
-        require_shape(StoredRow, one, where=f"row {number}", between=", column ")
+        shaped(StoredRow, one, where=f"row {number}", between=", column ")
     _require_account(rows, provenance)
     return rows
 

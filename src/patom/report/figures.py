@@ -3,9 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from matplotlib.figure import Figure
 
@@ -227,12 +226,8 @@ def save_experiment_figures(results: Mapping[str, Any], folder: str | Path) -> l
                 texts[path] = standalone_svg(shown.multiples.picture(), path.stem)
     if texts:
         folder.mkdir(parents=True, exist_ok=True)
-        write_together({path: partial(_write, text) for path, text in texts.items()})
+        write_together({path: text.encode() for path, text in texts.items()})
     return list(texts)
-
-
-def _write(text: str, file: IO[bytes]) -> None:
-    file.write(text.encode("utf-8"))
 
 
 def _unused(folder: Path, name: str, used: Mapping[Path, str]) -> Path:
