@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 import patom
 from patom.audit import summary
-from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
+from patom.audit.cells import Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
 from patom.audit.draws import drawn
@@ -25,7 +25,7 @@ from patom.audit.step_sizes import with_step_sizes
 from patom.audit.steps import Steps, seconds_ahead, steps
 from patom.audit.verdict import verdict
 from patom.audit.work import Progress, Work
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import AnyArray
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 from patom.results.audit import SCHEMA, Results
@@ -78,7 +78,9 @@ def run_audit(
     fits = ((replicate, partial(clean_decision, model=model)) for replicate in range(settings.n_seeds))
     clean = list(work.on_splits(fits, counted=False))
     cells, step_sizes = with_step_sizes(work, settings, attacked, cells)
-    effects = _effects(work, settings, attacked, cells, clean)
+    run = partial(run_and_measure, settings=settings, attacked=attacked)
+    jobs = ((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
+    effects = list(work.on_splits(jobs))
     curves, shown = summary.curves(effects, settings.confidence), shown_tasks(data, settings)
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
     worst = worst_of(curves)
@@ -117,15 +119,6 @@ def _tell_plan(planned: Planned | None, ahead: Steps, first: AuditData, settings
     if planned is not None:
         planned(ahead, None)
         planned(ahead, seconds_ahead(ahead, first, settings, n_jobs))
-
-
-def _effects(
-    work: Work, settings: AuditSettings, attacked: Victim, cells: Sequence[Cell], clean: Sequence[FloatArray]
-) -> list[Effect]:
-    run = partial(run_and_measure, settings=settings, attacked=attacked)
-    return list(
-        work.on_splits((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
-    )
 
 
 def injected_rows(data: AuditData, effects: Sequence[Effect]) -> dict[str, Any]:
