@@ -158,3 +158,8 @@ def test_a_list_is_no_task(fault):
 def test_prose_is_no_task(fault):
     message = fault("t,x,y\na,1,2\n" + "word " * 120 + ",2,3\n")
     assert "holds a label of 600 characters in row 2 (line 3 of the file)" in message
+
+
+def test_a_number_of_a_million_digits_is_no_task_and_is_refused_at_once(fault):
+    message = fault("t,x,y\n" + "1" * 1_000_000 + ",1,2\n2,2,3\n")
+    assert "holds a label of 1,000,000 characters in row 1" in message

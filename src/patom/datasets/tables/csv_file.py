@@ -38,15 +38,16 @@ class CsvFile(TableFile):
             return super().row(index)
         return f"{super().row(index)} (line {line} of the file)"
 
-    def as_written(self, names: Sequence[str]) -> Any:
+    def as_written(self, names: Sequence[str]) -> dict[str, Any]:
         r"""The named columns as text, whatever type was found for them; costs another pass over the file.
 
         >>> file = read_csv(b"shop,sold\na,1e3\n", "sales.csv", ("shop", "sold"))
-        >>> file.column("sold").to_pylist(), file.as_written(["sold"]).to_pydict()
-        ([1000.0], {'sold': ['1e3']})
+        >>> file.column("sold").to_pylist(), file.as_written(["sold"])["sold"].to_pylist()
+        ([1000.0], ['1e3'])
         """
         types = dict.fromkeys(names, pa.string())
-        return _parsed(self.data, self.delimiter, column_types=types, include_columns=list(names))
+        text = _parsed(self.data, self.delimiter, column_types=types, include_columns=list(names))
+        return {name: text[name] for name in names}
 
 
 def _first_lines(records: Any) -> Iterator[int]:
@@ -73,7 +74,11 @@ def read_csv(data: bytes, source: str, wanted: tuple[str, str]) -> CsvFile:
         raise TableError(f"{source} is text in UTF-16", "save it as CSV in UTF-8")
     if data[:65536] != data[:65536].translate(None, _CONTROL):
         raise TableError(f"{source} is no CSV or Parquet file", "it holds binary data of another kind")
-    data, delimiter = _separated(data, wanted)
+    named = _SEPARATOR.match(data)
+    if named is not None and named[1].isascii():
+        data, delimiter = data[named.end() :], named[1].decode()  # an empty line is left, so lines count as in the file
+    else:
+        delimiter = _delimiter(data, wanted)
     try:
         # Tasks are read as text, so that '007' and numbers of 20 digits stay what they are.
         columns = _parsed(data, delimiter, column_types={wanted[0]: pa.string()})
@@ -96,14 +101,6 @@ def _parsed(data: bytes, delimiter: str, ragged: Callable[[Any], str] | None = N
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=ragged),
         convert_options=pa.csv.ConvertOptions(**convert),
     )
-
-
-def _separated(data: bytes, wanted: tuple[str, str]) -> tuple[bytes, str]:
-    """The table and its separator. Excel's first line becomes an empty one, so that lines count as in the file."""
-    named = _SEPARATOR.match(data)
-    if named is None or not named[1].isascii():
-        return data, _delimiter(data, wanted)
-    return data[named.end() :], named[1].decode()
 
 
 def _delimiter(data: bytes, wanted: tuple[str, str]) -> str:
@@ -133,10 +130,9 @@ def _fault(file: CsvFile, reason: str) -> TableError:
 
     with suppress(pa.ArrowException):  # parsed again to learn the number of the row; its text is UTF-8 by now
         _parsed(file.data, file.delimiter, stop)
-    return _ragged(file, found[0]) if found else TableError(f"{file.source} cannot be read as CSV", reason)
-
-
-def _ragged(file: CsvFile, record: Any) -> TableError:
+    if not found:
+        return TableError(f"{file.source} cannot be read as CSV", reason)
+    record = found[0]
     row = file.row(record.number - 2)  # the header is record 1
     hint = " (is a quotation mark left open?)" if "\n" in record.text else ""
     return TableError(

@@ -132,7 +132,8 @@ class _Reading:
 
     file: TableFile
     required: bool
-    large: dict[str, bool] = field(default_factory=dict)  # with values from 2**53 on: whether whole numbers are sure
+    large: set[str] = field(default_factory=set)  # columns that hold whole numbers from 2**53 on
+    doubtful: set[str] = field(default_factory=set)  # columns of which only the text in the file can tell
     unreadable: list[str] = field(default_factory=list)
 
     def numbers(self, name: str) -> NDArray[np.float64] | None:
@@ -147,22 +148,18 @@ class _Reading:
         way_out = "or drop their rows" if self.required else "drop their rows, or choose the features by name"
         values = column_numbers(self.file, name, column, required=self.required, way_out=way_out)
         if values is not None and (np.abs(values) >= 2.0**53).any():
-            self._keep_large(name, column)
+            if may_round(column.type) or (is_text(column.type) and _long_whole(column)):
+                self.large.add(name)
+            elif pa.types.is_floating(column.type):  # in a CSV file whole numbers beyond int64 were taken for floats
+                self.doubtful.add(name)
         return values
-
-    def _keep_large(self, name: str, column: Any) -> None:
-        """Remember that a column holds whole numbers from 2**53 on, or that only its text in the file can tell."""
-        if may_round(column.type) or (is_text(column.type) and _long_whole(column)):
-            self.large[name] = True
-        elif pa.types.is_floating(column.type):
-            self.large[name] = False  # of a CSV file: whole numbers beyond int64 were taken for floats
 
     def rounded(self, columns: Sequence[str]) -> list[str]:
         """Those of the columns that hold whole numbers beyond 2**53; takes a pass over a CSV with floats so large."""
-        doubtful = [name for name in columns if self.large.get(name) is False]
-        text = self.file.as_written(doubtful) if doubtful else None
-        found = {name for name in doubtful if text is not None and _long_whole(text[name])}
-        return [name for name in columns if self.large.get(name) or name in found]
+        doubtful = [name for name in columns if name in self.doubtful]
+        written = self.file.as_written(doubtful) if doubtful else {}
+        found = self.large.union(name for name, text in written.items() if _long_whole(text))
+        return [name for name in columns if name in found]
 
 
 def _long_whole(text: Any) -> bool:

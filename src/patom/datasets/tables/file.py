@@ -85,9 +85,9 @@ class TableFile:
         """Name the 0-based data row as a person counts it: 'row 17'."""
         return f"row {index + 1}"
 
-    def as_written(self, names: Sequence[str]) -> Any:  # noqa: ARG002  (a CSV file has an answer)
-        """The named columns as text, as written in the file; None for a file whose columns have types."""
-        return None
+    def as_written(self, names: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002  (a CSV file has an answer)
+        """The named columns as text, as written in the file; none of a file whose columns have types."""
+        return {}
 
     def default_features(self, roles: Sequence[str | None]) -> list[str]:
         """Names of the columns that have no other role and do not number the rows."""

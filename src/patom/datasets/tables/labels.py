@@ -25,7 +25,6 @@ from patom.datasets.tables.features import column_numbers, may_round
 from patom.datasets.tables.file import TableError, TableFile
 from patom.wording import counted, quoted
 
-_CODE = r"^(0|-?[1-9]\d*)(\.0*)?$"  # an integer prints as it was written, except for the zeros of a float
 _FLOAT = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+|\d(\.\d*)?e[+-]\d{2,3})$"  # as programs print floats; 2E1 may be a room
 _LONGEST_LABEL = 500  # characters; a fixed-width array of longer ones would fill the memory
 
@@ -138,21 +137,15 @@ def _codes(labels: Labels, text: Any) -> Any:
     blank = pc.is_in(text, value_set=pa.array(pa.csv.ConvertOptions().null_values, text.type))
     written = pc.if_else(blank, pa.scalar(None, text.type), text)
     spelled = pc.unique(written).drop_null()
-    if not len(spelled):
+    if not len(spelled) or not pc.all(pc.match_substring_regex(spelled, _FLOAT)).as_py():
         return text
-    if _every(spelled, _CODE):
-        whole = pc.replace_substring_regex(written, r"\.0*$", "")
-        try:
-            return whole.cast(pa.int64())
-        except pa.ArrowInvalid:
-            return text
-    if not _every(spelled, _FLOAT):
+    if pc.max(pc.utf8_length(spelled)).as_py() > _LONGEST_LABEL:  # refused as text; so many digits take long to read
         return text
     return _printed(labels, text, written, spelled.to_pylist())
 
 
 def _printed(labels: Labels, text: Any, written: Any, spelled: list[str]) -> Any:
-    """Labels of which some are spelled as floats are: `1e+05` is 100000, unless another label is that too."""
+    """Labels that are spelled as numbers are: `1e+05` is 100000, unless another label is that too."""
     values = [Decimal(label) for label in spelled]
     for label, value in zip(spelled, values, strict=True):
         cut = "e" in label and abs(value) >= 2**53  # some of its digits may be lost
@@ -166,10 +159,6 @@ def _printed(labels: Labels, text: Any, written: Any, spelled: list[str]) -> Any
         return text
     places = pc.index_in(written, value_set=pa.array(spelled, text.type), skip_nulls=True)
     return pa.array(whole, pa.int64()).take(places)
-
-
-def _every(labels: Any, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(labels, pattern)).as_py())
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +193,8 @@ def target_values(file: TableFile, name: str, kind: str) -> Target:
     if pa.types.is_boolean(column.type):
         return Target(values, ["False", "True"])
     if pa.types.is_floating(column.type) and (np.abs(values) >= 2.0**53).any():
-        written = file.as_written([name])  # of a CSV file: whole numbers beyond int64 were taken for floats
-        column = column if written is None else written[name]
+        # in a CSV file whole numbers beyond int64 were taken for floats
+        column = file.as_written([name]).get(name, column)
     return _distinguished(file, name, column, values, kind)
 
 
