@@ -2,9 +2,9 @@
 
 ``adversary`` is the threat model. ``program`` is the upper level of the program and ``lower_level`` the victim's fit
 below it; ``gradients`` differentiates the two together. ``base`` has what all attacks share, from the signature to the
-``result``; ``promises`` checks the rows on the way. ``patom`` is the paper's attack and ``random`` its baseline;
-``ascent`` is ours; ``baselines`` are those of the literature. ``certified`` bounds what any attack can reach, and
-``serialise`` writes results to files and reads them.
+``result``, which can be saved; ``promises`` checks the rows on the way. ``patom`` is the paper's attack and ``random``
+its baseline; ``ascent`` is ours; ``baselines`` are those of the literature. ``certified`` bounds what any attack can
+reach.
 """
 
 from patom.attacks.adversary.knowledge import GreyBox

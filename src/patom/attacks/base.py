@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.draws import FEATURES, LABELS
+from patom.attacks.gradients import GRADIENTS
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.attacks.promises import require_kept
@@ -23,6 +24,9 @@ from patom.models.settings import require_at_least, require_choice, require_feat
 from patom.models.threads import one_blas_thread
 from patom.results.methods import Method
 
+_CHOICES = {"features": FEATURES, "labels": LABELS, "gradient": GRADIENTS}
+_LEAST = {"max_iter": 0, "climb_steps": 0, "n_starts": 1, "local_steps": 1, "inner_steps": 1, "block": 1}
+_POSITIVE = ("step_size", "batch_ratio")
 _LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}
 
 
@@ -71,20 +75,20 @@ class Run:
 class Attack(ABC):
     """An attack: a frozen dataclass of settings, and ``_runs``, which chooses the rows.
 
-    The settings ``features``, ``labels``, ``max_iter`` and ``n_starts`` mean the same in every attack that has them,
-    and are checked here.
+    Settings of the same name mean the same in every attack that has them, and are checked here.
     """
 
     name: ClassVar[Method]
 
     def __post_init__(self) -> None:
-        owner, has = type(self).__name__, vars(self)
-        for choice, known in (("features", FEATURES), ("labels", LABELS)):
-            if choice in has:
-                require_choice(owner, known, **{choice: has[choice]})
-        for number, least in (("max_iter", 0), ("n_starts", 1)):
-            if number in has:
-                require_at_least(owner, least, whole=True, **{number: has[number]})
+        owner = type(self).__name__
+        for name, value in vars(self).items():
+            if name in _CHOICES:
+                require_choice(owner, _CHOICES[name], **{name: value})
+            elif name in _LEAST:
+                require_at_least(owner, _LEAST[name], whole=True, **{name: value})
+            elif name in _POSITIVE:
+                require_at_least(owner, 0.0, strict=True, **{name: value})
 
     def poison(
         self,

@@ -33,7 +33,6 @@ from patom.core.arrays import FloatArray, IntArray
 from patom.core.jit import called, compiled
 from patom.core.regions import Ball, Region
 from patom.core.relationship import Relationship
-from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 from patom.results.methods import Method
 
@@ -91,10 +90,6 @@ class PATOM(Attack):
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least("PATOM", 0.0, strict=True, step_size=self.step_size, batch_ratio=self.batch_ratio)
 
     def poison(
         self,

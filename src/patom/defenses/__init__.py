@@ -19,15 +19,10 @@ from patom.defenses.filters.roni import Roni
 from patom.defenses.filters.sanitiser import Kept, Sanitised, Sanitiser
 from patom.defenses.filters.shares import Shares
 from patom.defenses.filters.trim import Trim
-from patom.defenses.learners import (
-    ARMULClassifier,
-    ARMULRegressor,
-    LossWeightedClassifier,
-    LossWeightedRegressor,
-    RMTFLClassifier,
-    RMTFLRegressor,
-)
+from patom.defenses.learners.armul import ARMULClassifier, ARMULRegressor
+from patom.defenses.learners.loss_weighted import LossWeightedClassifier, LossWeightedRegressor
 from patom.defenses.learners.reweighted import Reweighted
+from patom.defenses.learners.rmtfl import RMTFLClassifier, RMTFLRegressor
 from patom.defenses.screening import Screening, screen
 
 __all__ = [

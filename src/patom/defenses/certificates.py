@@ -132,6 +132,7 @@ def median_bounds(votes: FloatArray, changed: int) -> tuple[FloatArray, FloatArr
     return low, high
 
 
+@dataclass(eq=False, repr=False)
 class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
     """Fit one model on each of ``n_parts`` disjoint parts of the rows and predict their median.
 
@@ -187,10 +188,9 @@ class PartitionMedian(MetaEstimatorMixin, BaseEstimator):
     array([2])
     """
 
-    def __init__(self, estimator: Any, n_parts: int = 11, random_state: int = 0) -> None:
-        self.estimator = estimator
-        self.n_parts = n_parts
-        self.random_state = random_state
+    estimator: Any
+    n_parts: int = 11
+    random_state: int = 0
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Fit the parts' models; arguments as in ``MTRLRegressor.fit``, without ``sample_weight``: rows count alike."""

@@ -1,13 +1,15 @@
-"""Parts of the training rows: rows that stay, the rows of some tasks, folds; and problem (1) on a filter's rows."""
+"""Parts of the training rows: rows that stay, rows of some tasks, folds, middles; problem (1) on a filter's rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from patom.core.arrays import BoolArray, IntArray
-from patom.core.grouped import places_within
+from patom.core.arrays import BoolArray, FloatArray, IntArray
+from patom.core.grouped import over_groups, places_within
 from patom.core.rows import TaskRows
 from patom.defenses.filters.sanitiser import Rows
 from patom.models import MTRLClassifier, MTRLRegressor
@@ -60,3 +62,8 @@ def folds(rows: TaskRows, n_folds: int, rng: np.random.Generator) -> IntArray:
     """A fold for each row, dealt out within tasks; the only row of a task is in none (-1), so it is never held out."""
     place = place_in_task(rows, np.lexsort((rng.random(rows.y.size), rows.task_index)))
     return np.where(np.repeat(rows.counts, rows.counts) > 1, place % n_folds, -1)
+
+
+def middles(X: FloatArray, groups: Sequence[IntArray], centre: str = "median") -> FloatArray:
+    """The coordinates' medians or means over each group's rows, shape (g, d)."""
+    return over_groups(partial(np.median if centre == "median" else np.mean, axis=1), X, groups)

@@ -24,7 +24,7 @@ from patom.core.losses import Loss
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows, append_constant
-from patom.defenses.parts import folds, kept_rows, part_of, require_mtrl
+from patom.defenses.parts import folds, kept_rows, middles, part_of, require_mtrl
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
@@ -255,13 +255,13 @@ def _harm(problem: Problem, fold: IntArray, n_folds: int, W: FloatArray, losses:
     return float(np.mean(1.0 - found[known] / losses[others][known])) if known.any() else 0.0
 
 
-def middles(rows: TaskRows) -> FloatArray:
+def median_rows(rows: TaskRows) -> FloatArray:
     """Median row of each task, without the constant; shape (m, d)."""
-    return over_groups(partial(np.median, axis=1), rows.X[:, :-1], _positions(rows))
+    return middles(rows.X[:, :-1], _positions(rows))
 
 
 def _reach(rows: TaskRows) -> FloatArray:
-    away = np.linalg.norm(rows.X[:, :-1] - middles(rows)[rows.task_index], axis=1)
+    away = np.linalg.norm(rows.X[:, :-1] - median_rows(rows)[rows.task_index], axis=1)
     return over_groups(partial(np.quantile, q=_OUTER, axis=1), away, _positions(rows))
 
 
@@ -335,7 +335,7 @@ def p_values(
     ``score_tasks``. ``progress`` is called after each table.
     """
     honest = honest_tasks(problem, W, least_suspicious(observed))
-    centre, reached = middles(problem.rows), np.ones(problem.rows.n_tasks)
+    centre, reached = median_rows(problem.rows), np.ones(problem.rows.n_tasks)
     known = None if trusted is None else _at_middles(trusted, centre)
     loose = replace(problem, tol=max(problem.tol, _TOLERANCE))
     least = observed - _TIED * np.abs(observed)
@@ -356,7 +356,7 @@ def least_suspicious(suspicion: FloatArray) -> BoolArray:
 
 def honest_tasks(problem: Problem, W: FloatArray, among: BoolArray) -> Honest:
     """What the tasks ``among`` all have in common: mean and covariance of the weights, rows, noise."""
-    rows, centre = problem.rows, middles(problem.rows)
+    rows, centre = problem.rows, median_rows(problem.rows)
     V, chosen = _at_middles(W, centre)[among], among[rows.task_index]
     mean = V.mean(axis=0)
     noise = (rows.y - row_products(rows.X, rows.offsets, W))[chosen]

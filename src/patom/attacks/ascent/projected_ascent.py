@@ -8,10 +8,9 @@ import numpy as np
 from patom.attacks.ascent.climb import Climb, typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw, slipping
-from patom.attacks.gradients import GRADIENTS, Gradient
+from patom.attacks.gradients import Gradient
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
-from patom.models.settings import require_choice
 from patom.results.methods import Method
 
 _FURTHER_STARTS = ("corners", "clusters", "resampled", "uniform")
@@ -65,10 +64,6 @@ class ProjectedAscent(Attack):
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_choice("ProjectedAscent", GRADIENTS, gradient=self.gradient)
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
         return [self._climb(program, W, number, rng) for number, rng in enumerate(rngs)]

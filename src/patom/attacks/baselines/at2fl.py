@@ -14,7 +14,6 @@ from patom.core.data_term import DataTerm
 from patom.core.penalties.independent import IndependentPenalty
 from patom.core.relationship import Relationship
 from patom.core.solvers.newton import solve_tangent
-from patom.models.settings import require_at_least
 from patom.results.methods import Method
 
 _LENGTHS = tuple(0.5**k for k in range(10))  # of a Newton step, until the local objective falls
@@ -75,11 +74,6 @@ class AT2FL(Attack):
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least("AT2FL", 0.0, strict=True, step_size=self.step_size)
-        require_at_least("AT2FL", 1, whole=True, local_steps=self.local_steps)
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
         return [self._learn_and_poison(program, W, rng) for rng in rngs]

@@ -15,7 +15,6 @@ from patom.attacks.program import Bilevel
 from patom.attacks.records import AttackStatus
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
-from patom.models.settings import require_at_least
 from patom.results.methods import Method
 
 
@@ -71,11 +70,6 @@ class BackGradient(Attack):
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least("BackGradient", 0.0, strict=True, step_size=self.step_size)
-        require_at_least("BackGradient", 1, whole=True, inner_steps=self.inner_steps)
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
         return [self._ascend(program, W, rng) for rng in rngs]

@@ -14,7 +14,6 @@ from patom.attacks.gradients import Accuracy, adjoint, through_rows
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
-from patom.models.settings import require_at_least
 from patom.results.methods import Method
 
 
@@ -65,10 +64,6 @@ class Influence(OneShot):
     climb_steps: int = 100
     features: str = "uniform"
     labels: str = "resampled"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least("Influence", 0, whole=True, climb_steps=self.climb_steps)
 
     def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
         start = draw(program, self.features, self.labels, rng)

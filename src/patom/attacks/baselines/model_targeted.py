@@ -17,7 +17,7 @@ from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products, weighted_sums
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import append_constant
-from patom.models.settings import require_at_least, require_choice
+from patom.models.settings import require_choice
 from patom.results.methods import Method
 
 Search = Literal["online", "kkt"]
@@ -94,7 +94,6 @@ class ModelTargeted(Attack):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_choice("ModelTargeted", get_args(Search), method=self.method)
-        require_at_least("ModelTargeted", 1, whole=True, block=self.block)
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
         wanted = decoys(program, W)

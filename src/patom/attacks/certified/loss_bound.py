@@ -216,18 +216,13 @@ def _program(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: 
             )
         threat = replace(threat, knowledge=None)
     program = bilevel(model, X, y, task, threat)
-    require_bounded(program)
-    return program
-
-
-def require_bounded(program: Bilevel) -> None:
-    """Refuse regions without a closed form or without an end."""
     for region in program.places.regions:
         if not isinstance(region, Ball | Box | Ellipsoid):
             kind = type(region).__name__
             raise ValueError(f"region of ThreatModel must be a Ball, Box or Ellipsoid for loss_bound; got {kind}.")
         if isinstance(region, Box) and not (np.isfinite(region.lower).all() and np.isfinite(region.upper).all()):
             raise ValueError("region of ThreatModel must be bounded for loss_bound; give the Box finite bounds.")
+    return program
 
 
 def play(program: Bilevel, max_iter: int, tol: float) -> Game:
@@ -262,7 +257,7 @@ def play(program: Bilevel, max_iter: int, tol: float) -> Game:
 
 def upper_value(program: Bilevel, W: FloatArray, losses: FloatArray) -> float:
     """G(W), given the largest loss of a row in each attacking task."""
-    problem, share = program.problem, clean_share(program)
+    problem, share = program.problem, program.problem.rows.counts / totals(program)
     clean = float(share @ mean_loss_by_task(problem.rows, problem.loss, W))
     return clean + float((1.0 - share[program.attackers]) @ losses) + problem.penalty.value(W)
 
@@ -291,11 +286,6 @@ def totals(program: Bilevel) -> IntArray:
     total = program.problem.rows.counts.copy()
     total[program.attackers] += program.counts
     return total
-
-
-def clean_share(program: Bilevel) -> FloatArray:
-    """n_i / (n_i + r_i), shape (m,)."""
-    return np.asarray(program.problem.rows.counts / totals(program))
 
 
 def worst_rows(program: Bilevel, W: FloatArray) -> tuple[Injection, FloatArray]:

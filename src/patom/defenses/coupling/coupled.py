@@ -1,5 +1,6 @@
 """Multi-task relationship learning whose Omega a rule chooses, and the learner inside of such estimators."""
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy.typing as npt
@@ -38,6 +39,7 @@ def with_lambdas(estimator: MTRL | LambdaSearch, X: npt.ArrayLike, y: npt.ArrayL
     return learner
 
 
+@dataclass(eq=False, repr=False)
 class Coupled(Delegating):
     """Choose Omega from the training rows by a rule, then solve problem (1) with this Omega fixed.
 
@@ -65,9 +67,8 @@ class Coupled(Delegating):
     True
     """
 
-    def __init__(self, estimator: Any, rule: Any) -> None:
-        self.estimator = estimator
-        self.rule = rule
+    estimator: Any
+    rule: Any
 
     def check(self) -> None:
         """Refuse an estimator or a rule that cannot be used."""

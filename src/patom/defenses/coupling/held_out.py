@@ -1,6 +1,6 @@
 """Tasks coupled where this lowers their held-out losses."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +18,7 @@ from patom.models.settings import require_at_least, require_choice
 VARIANCES = ("equal", "learned")
 
 
+@dataclass(eq=False, repr=False)
 class HeldOut(CouplingRule):
     """The learned correlations between tasks that help each other on held-out rows, 0 between all others.
 
@@ -60,11 +61,10 @@ class HeldOut(CouplingRule):
     array([0.  , 0.  , 0.25, 0.  ])
     """
 
-    def __init__(self, n_folds: int = 3, errors: float = 1.0, variances: str = "equal", random_state: int = 0) -> None:
-        self.n_folds = n_folds
-        self.errors = errors
-        self.variances = variances
-        self.random_state = random_state
+    n_folds: int = 3
+    errors: float = 1.0
+    variances: str = "equal"
+    random_state: int = 0
 
     def check(self) -> None:
         require_at_least("HeldOut", 2, whole=True, n_folds=self.n_folds)

@@ -103,6 +103,7 @@ def among(omega: FloatArray, tasks: IntArray) -> FloatArray:
     return np.asarray(block / trace) if trace > 0.0 else np.eye(tasks.size) / tasks.size
 
 
+@dataclass(eq=False, repr=False)
 class WithoutInfluential(CouplingRule):
     """Omega from the tasks that move each other's relationships little; the others are learned independently.
 
@@ -129,8 +130,7 @@ class WithoutInfluential(CouplingRule):
     array([0. , 0. , 0. , 0.2, 0. ])
     """
 
-    def __init__(self, largest: float = 0.25) -> None:
-        self.largest = largest
+    largest: float = 0.25
 
     def check(self) -> None:
         require_at_least("WithoutInfluential", 0.0, largest=self.largest)

@@ -75,6 +75,7 @@ class Reshaping(CouplingRule):
         """Another Omega in place of the learned one, shape (m, m), and the adjoint of the derivative."""
 
 
+@dataclass(eq=False, repr=False)
 class Shrunken(Reshaping):
     """(1 - share) Omega + share I/m, Omega learned: every task keeps some freedom, whatever the others do.
 
@@ -95,8 +96,7 @@ class Shrunken(Reshaping):
            [0.25, 0.5 ]])
     """
 
-    def __init__(self, share: float = 0.5) -> None:
-        self.share = share
+    share: float = 0.5
 
     def check(self) -> None:
         require_share("Shrunken", share=self.share)
@@ -106,6 +106,7 @@ class Shrunken(Reshaping):
         return kept * omega + self.share / m * np.eye(m), lambda B: kept * B
 
 
+@dataclass(eq=False, repr=False)
 class Capped(Reshaping):
     """The matrix nearest to the learned Omega whose eigenvalues are ``largest`` at most.
 
@@ -130,8 +131,7 @@ class Capped(Reshaping):
     array([0.6 , 0.25, 0.15])
     """
 
-    def __init__(self, largest: float = 0.5) -> None:
-        self.largest = largest
+    largest: float = 0.5
 
     def check(self) -> None:
         require_at_least("Capped", 0.0, strict=True, largest=self.largest)

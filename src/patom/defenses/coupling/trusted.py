@@ -1,7 +1,7 @@
 """A few tasks that are known to be clean: the other tasks use their subspace and cannot change it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from patom.models.settings import require_share
 from patom.models.threads import one_blas_thread
 
 
+@dataclass(eq=False, repr=False)
 class TrustedMTRL(Delegating):
     """Learn the trusted tasks together, then each other task on its own, drawn to the trusted tasks' subspace.
 
@@ -59,10 +60,9 @@ class TrustedMTRL(Delegating):
     True
     """
 
-    def __init__(self, estimator: Any, trusted: Any, share: float = 0.1) -> None:
-        self.estimator = estimator
-        self.trusted = trusted
-        self.share = share
+    estimator: Any
+    trusted: Any
+    share: float = 0.1
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Fit the trusted tasks, then the others; arguments and errors as in ``MTRLRegressor.fit``.

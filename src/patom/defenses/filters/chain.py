@@ -1,7 +1,7 @@
 """Filters one after another."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from patom.core.regions import Region
 from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
 
 
+@dataclass(eq=False, repr=False)
 class Chain(Sanitiser):
     """Apply filters one after another, each to the rows that the ones before it left, as they left them.
 
@@ -28,8 +29,7 @@ class Chain(Sanitiser):
     ['', '', '', '', 'sphere', 'leverage']
     """
 
-    def __init__(self, steps: Any) -> None:
-        self.steps = steps
+    steps: Any
 
     def check(self) -> None:
         steps = self.steps if isinstance(self.steps, list | tuple) else [self.steps]

@@ -8,8 +8,8 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
-from patom.defenses.filters.distances import middles
 from patom.defenses.filters.sanitiser import INSIDE, Judged, Rows, Sanitiser
+from patom.defenses.parts import middles
 from patom.models.settings import require_at_least, require_choice, require_share
 
 _OVER = ("tasks", "task")
@@ -43,6 +43,7 @@ class Measured:
         return self.away if self.axes is None else np.asarray((self.away @ self.axes / self.spread) @ self.axes.T)
 
 
+@dataclass(eq=False, repr=False)
 class Clip(Sanitiser):
     """Move rows that are too far from the middle to a given distance from it, along a straight line; drop none.
 
@@ -78,13 +79,10 @@ class Clip(Sanitiser):
     array([ 0.,  1., -1.,  1., -1.])
     """
 
-    def __init__(
-        self, quantile: float = 0.5, over: str = "tasks", metric: str = "euclidean", ridge: float = 1.0
-    ) -> None:
-        self.quantile = quantile
-        self.over = over
-        self.metric = metric
-        self.ridge = ridge
+    quantile: float = 0.5
+    over: str = "tasks"
+    metric: str = "euclidean"
+    ridge: float = 1.0
 
     def check(self) -> None:
         require_share("Clip", above=True, quantile=self.quantile)
@@ -131,11 +129,11 @@ class Clip(Sanitiser):
         tasks = rows.of_tasks()
         owner = np.empty(rows.y.size, dtype=np.int64)  # among the tasks that have rows
         owner[np.concatenate(tasks)] = np.repeat(np.arange(len(tasks)), [task.size for task in tasks])
-        away = rows.X - self._voted(middles(rows.X, tasks, "median"))[owner]
+        away = rows.X - self._voted(middles(rows.X, tasks))[owner]
         axes, spread = None, np.ones((rows.y.size, 1))
         if self.metric == "whitened":
             axes = _principal_axes(away)
-            deviations = _TO_DEVIATION * middles(np.abs(away @ axes), tasks, "median")
+            deviations = _TO_DEVIATION * middles(np.abs(away @ axes), tasks)
             squared = np.square(self._voted(deviations))
             eased = squared + self.ridge * squared.mean(axis=1, keepdims=True)
             spread = np.where(squared.any(axis=1, keepdims=True), eased, 1.0)[owner]

@@ -1,26 +1,25 @@
 """Rows far from the centre of their task's class, or far out on the line between the centres of its two classes."""
 
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from patom.core import regions
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.grouped import over_groups
 from patom.defenses.filters.sanitiser import INSIDE, Oddest, Rows
+from patom.defenses.parts import middles
 from patom.models.settings import require_choice
 
 CENTRES = ("median", "mean")
 
 
+@dataclass(eq=False, repr=False)
 class Centred(Oddest):
     """A filter of rows by their distance from a centre."""
 
-    def __init__(self, fraction: float = 0.05, centre: str = "median") -> None:
-        super().__init__(fraction)
-        self.centre = centre
+    fraction: float = 0.05
+    centre: str = "median"
 
     def check(self) -> None:
         super().check()
@@ -57,11 +56,11 @@ class Sphere(Centred):
         return np.asarray(np.linalg.norm(rows.X - away, axis=1))
 
     def regions(self, rows: Rows) -> list[tuple[regions.Region, ...]]:
-        threshold = self.judge(rows).threshold
+        threshold, groups = self.judge(rows).threshold, rows.groups()
         balls: list[tuple[regions.Region, ...]] = []
-        for group in rows.groups():
+        for group, centre in zip(groups, middles(rows.X, groups, self.centre), strict=True):
             radius = INSIDE * threshold[group[0]]
-            balls.append((regions.Ball(radius, middle(rows.X[group], self.centre)),) if radius > 0.0 else ())
+            balls.append((regions.Ball(radius, centre),) if radius > 0.0 else ())
         return balls
 
 
@@ -117,7 +116,7 @@ class SlabFilter(Centred):
             if low.size == 0 or high.size == 0:
                 slabs.append(())
                 continue
-            centres = [middle(rows.X[part], self.centre) for part in (low, high)]
+            centres = middles(rows.X, [low, high], self.centre)
             for part, centre in zip((low, high), centres, strict=True):
                 width = INSIDE * threshold[part[0]]
                 slabs.append((regions.Slab(centres[1] - centres[0], width, centre),) if width > 0.0 else ())
@@ -127,16 +126,6 @@ class SlabFilter(Centred):
 # The public name, which `repr`, errors, generated code and pickles show too. Inside the package `Slab` is the region.
 Slab = SlabFilter
 SlabFilter.__name__ = SlabFilter.__qualname__ = "Slab"
-
-
-def middle(X: FloatArray, centre: str) -> FloatArray:
-    """The coordinates' medians or means, shape (d,)."""
-    return np.asarray(np.median(X, axis=0) if centre == "median" else X.mean(axis=0))
-
-
-def middles(X: FloatArray, groups: Sequence[IntArray], centre: str) -> FloatArray:
-    """``middle`` of each group's rows, shape (g, d)."""
-    return over_groups(partial(np.median if centre == "median" else np.mean, axis=1), X, groups)
 
 
 def _halves(rows: Rows, task: IntArray) -> tuple[IntArray, IntArray]:

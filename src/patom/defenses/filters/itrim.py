@@ -36,6 +36,7 @@ class Path:
         return np.asarray(self.shares[self.knees, np.arange(self.tasks.size)])
 
 
+@dataclass(eq=False, repr=False)
 class ITrim(Sanitiser):
     """Find each task's share of poison by the knee of the trimmed loss, then trim it: iTrim, task by task.
 
@@ -90,23 +91,13 @@ class ITrim(Sanitiser):
 
     name: ClassVar[str] = "itrim"
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        max_fraction: float = 0.3,
-        step: float = 0.02,
-        threshold: float = 15.0,
-        n_starts: int = 2,
-        max_iter: int = 50,
-        random_state: int = 0,
-    ) -> None:
-        self.estimator = estimator
-        self.max_fraction = max_fraction
-        self.step = step
-        self.threshold = threshold
-        self.n_starts = n_starts
-        self.max_iter = max_iter
-        self.random_state = random_state
+    estimator: Any = None
+    max_fraction: float = 0.3
+    step: float = 0.02
+    threshold: float = 15.0
+    n_starts: int = 2
+    max_iter: int = 50
+    random_state: int = 0
 
     def check(self) -> None:
         require_share("ITrim", below=True, max_fraction=self.max_fraction)

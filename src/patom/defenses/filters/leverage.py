@@ -1,5 +1,6 @@
 """Rows that pull hard on their task's fit, wherever their targets lie."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from patom.defenses.filters.sanitiser import INSIDE, Oddest, Rows
 from patom.models.settings import require_at_least
 
 
+@dataclass(eq=False, repr=False)
 class Leverage(Oddest):
     """Drop the rows of the highest leverage x'(X'X/n + ridge I)^-1 x within their task, the constant appended.
 
@@ -36,9 +38,8 @@ class Leverage(Oddest):
 
     name: ClassVar[str] = "leverage"
 
-    def __init__(self, fraction: float = 0.05, ridge: float = 1e-3) -> None:
-        super().__init__(fraction)
-        self.ridge = ridge
+    fraction: float = 0.05
+    ridge: float = 1e-3
 
     def check(self) -> None:
         super().check()

@@ -1,5 +1,6 @@
 """Rows far from other rows of their task, or whose targets differ from their neighbours'."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from patom.models.settings import require_at_least, require_choice
 OF = ("features", "targets")
 
 
+@dataclass(eq=False, repr=False)
 class Neighbours(Oddest):
     """Drop the rows that are far from their k nearest neighbours, or whose targets differ most from theirs.
 
@@ -41,10 +43,9 @@ class Neighbours(Oddest):
 
     name: ClassVar[str] = "neighbours"
 
-    def __init__(self, fraction: float = 0.05, k: int = 5, of: str = "features") -> None:
-        super().__init__(fraction)
-        self.k = k
-        self.of = of
+    fraction: float = 0.05
+    k: int = 5
+    of: str = "features"
 
     def check(self) -> None:
         super().check()

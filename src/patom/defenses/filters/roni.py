@@ -1,5 +1,6 @@
 """Rows and tasks that harm the predictions of others: reject on negative impact."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from patom.models.threads import one_blas_thread
 _TOLERANCE, _PRODUCTS = 1e-6, 1_000  # of the linear system: rows are only ranked by it
 
 
+@dataclass(eq=False, repr=False)
 class Roni(Oddest):
     """Drop the rows that raise the loss of other rows most (Nelson et al. 2008, reject on negative impact).
 
@@ -53,11 +55,10 @@ class Roni(Oddest):
 
     name: ClassVar[str] = "roni"
 
-    def __init__(self, estimator: Any = None, fraction: float = 0.05, n_folds: int = 5, random_state: int = 0) -> None:
-        super().__init__(fraction)
-        self.estimator = estimator
-        self.n_folds = n_folds
-        self.random_state = random_state
+    estimator: Any = None
+    fraction: float = 0.05
+    n_folds: int = 5
+    random_state: int = 0
 
     def check(self) -> None:
         super().check()

@@ -203,6 +203,7 @@ class Oddest(Sanitiser):
         """How odd each row is, shape (n,)."""
 
 
+@dataclass(eq=False, repr=False)
 class Sanitised(Delegating):
     """Fit an estimator on the rows that a filter keeps.
 
@@ -230,9 +231,8 @@ class Sanitised(Delegating):
     (array([4.]), ['', '', '', '', 'sphere'])
     """
 
-    def __init__(self, estimator: Any, sanitiser: Any) -> None:
-        self.estimator = estimator
-        self.sanitiser = sanitiser
+    estimator: Any
+    sanitiser: Any
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Filter, then fit a clone of the estimator; arguments and errors as its own and the filter's.

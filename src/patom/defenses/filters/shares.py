@@ -1,5 +1,6 @@
 """Rows of a class whose share in a task is larger than in the other tasks."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
 from patom.models.settings import require_at_least
 
 
+@dataclass(eq=False, repr=False)
 class Shares(Sanitiser):
     """Bring a class's share of a task's rows down to what is usual among the tasks, dropping its oddest rows.
 
@@ -38,8 +40,7 @@ class Shares(Sanitiser):
 
     name: ClassVar[str] = "shares"
 
-    def __init__(self, tolerance: float = 1.5) -> None:
-        self.tolerance = tolerance
+    tolerance: float = 1.5
 
     def check(self) -> None:
         require_at_least("Shares", 1.0, tolerance=self.tolerance)

@@ -15,6 +15,7 @@ from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
 
 
+@dataclass(eq=False, repr=False)
 class Trim(Oddest):
     """Fit on the rows that fit best, again and again: TRIM (Jagielski et al. 2018, algorithm 2), task by task.
 
@@ -50,19 +51,11 @@ class Trim(Oddest):
 
     name: ClassVar[str] = "trim"
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        fraction: float = 0.1,
-        n_starts: int = 5,
-        max_iter: int = 50,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(fraction)
-        self.estimator = estimator
-        self.n_starts = n_starts
-        self.max_iter = max_iter
-        self.random_state = random_state
+    estimator: Any = None
+    fraction: float = 0.1
+    n_starts: int = 5
+    max_iter: int = 50
+    random_state: int = 0
 
     def check(self) -> None:
         super().check()

@@ -117,14 +117,14 @@ def _objective(term: TwoPartTerm, own: Groups, Z: FloatArray) -> float:
     return term.value_and_gradient(Z)[0] + own.value(halves(Z)[1])
 
 
+@dataclass(eq=False, repr=False)
 class _ARMUL(TwoPartLearner):
     """What regression and classification share."""
 
-    def __init__(self, lambda_1: Any = 0.1, rank: int | None = None, tol: float = 1e-6, max_iter: int = 10_000) -> None:
-        self.lambda_1 = lambda_1
-        self.rank = rank
-        self.tol = tol
-        self.max_iter = max_iter
+    lambda_1: Any = 0.1
+    rank: int | None = None
+    tol: float = 1e-6
+    max_iter: int = 10_000
 
     def _check_settings(self) -> None:
         if self.rank is not None:

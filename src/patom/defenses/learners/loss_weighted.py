@@ -79,16 +79,14 @@ def loss_weights(losses: FloatArray) -> FloatArray:
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
 
 
+@dataclass(eq=False, repr=False)
 class _LossWeighted(Learner):
     """What regression and classification share."""
 
-    def __init__(
-        self, lambda_1: float = 0.01, rounds: int | None = None, tol: float = 1e-6, max_iter: int = 10_000
-    ) -> None:
-        self.lambda_1 = lambda_1
-        self.rounds = rounds
-        self.tol = tol
-        self.max_iter = max_iter
+    lambda_1: float = 0.01
+    rounds: int | None = None
+    tol: float = 1e-6
+    max_iter: int = 10_000
 
     def _check_settings(self) -> None:
         owner = type(self).__name__

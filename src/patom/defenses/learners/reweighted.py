@@ -77,6 +77,7 @@ LOSSES = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class Reweighted(Delegating):
     """MTRL with Tukey's biweight, Cauchy's or Huber's loss of the residuals, by iteratively reweighted squared errors.
 
@@ -137,23 +138,13 @@ class Reweighted(Delegating):
     (array([2.]), array([2, 3, 4]))
     """
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        loss: str = "tukey",
-        c: float | None = None,
-        scale: float | None = None,
-        start: str = "trimmed",
-        max_iter: int = 200,
-        tol: float = 1e-10,
-    ) -> None:
-        self.estimator = estimator
-        self.loss = loss
-        self.c = c
-        self.scale = scale
-        self.start = start
-        self.max_iter = max_iter
-        self.tol = tol
+    estimator: Any = None
+    loss: str = "tukey"
+    c: float | None = None
+    scale: float | None = None
+    start: str = "trimmed"
+    max_iter: int = 200
+    tol: float = 1e-10
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Fit from the start to a stationary point; arguments as in ``MTRLRegressor.fit``.

@@ -1,6 +1,6 @@
 """Robust multi-task feature learning: features that tasks share, and outlier tasks that share none."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,16 +29,14 @@ def rmtfl(
     return solve(term, TwoPartPenalty(shared, own), tol=tol, max_iter=max_iter)
 
 
+@dataclass(eq=False, repr=False)
 class _RMTFL(TwoPartLearner):
     """What regression and classification share."""
 
-    def __init__(
-        self, lambda_1: float = 0.01, lambda_2: float = 0.01, tol: float = 1e-8, max_iter: int = 10_000
-    ) -> None:
-        self.lambda_1 = lambda_1
-        self.lambda_2 = lambda_2
-        self.tol = tol
-        self.max_iter = max_iter
+    lambda_1: float = 0.01
+    lambda_2: float = 0.01
+    tol: float = 1e-8
+    max_iter: int = 10_000
 
     def _check_settings(self) -> None:
         require_at_least(type(self).__name__, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
