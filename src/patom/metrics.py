@@ -29,12 +29,18 @@ def nmse(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
     Parameters
     ----------
     y_true, y_pred : array of shape (n,)
-        Targets and predictions in the same units. Other shapes are a ValueError.
+        Targets and predictions in the same units.
 
     Returns
     -------
     float
-        NaN for fewer than two rows or constant targets. The variance is the mean squared deviation (divided by n).
+        At least 0; NaN for fewer than two rows or constant targets. The variance is the mean squared
+        deviation (divided by n).
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ or are not one-dimensional.
 
     Examples
     --------
@@ -59,14 +65,19 @@ def auc(y_true: npt.ArrayLike, score: npt.ArrayLike) -> float:
     Parameters
     ----------
     y_true : array of shape (n,)
-        Labels of two classes; the larger is the positive one. More classes are a ValueError.
+        Labels of two classes; the larger is the positive one.
     score : array of shape (n,)
-        Higher means more surely positive; only the order matters, so NaN is a ValueError.
+        Higher means more surely positive; only the order matters.
 
     Returns
     -------
     float
-        0.5 is chance; NaN when there are no rows or one class only. Costs one sort.
+        Between 0 and 1, 0.5 is chance; NaN when there are no rows or one class only. Costs one sort.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ or are not one-dimensional, more than two classes, a score that is NaN.
 
     Examples
     --------
@@ -90,7 +101,14 @@ def auc(y_true: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 
 class TaskScores(NamedTuple):
-    """One value of a metric for each task, NaN where it has none; unpacks as ``tasks, values``, both of shape (m,).
+    """One value of a metric for each task; unpacks as ``tasks, values``.
+
+    Parameters
+    ----------
+    tasks : array of shape (m,)
+        Labels.
+    values : array of shape (m,)
+        NaN where the metric has no value.
 
     Examples
     --------
@@ -112,14 +130,21 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
     Parameters
     ----------
     metric : callable (y_true, y_pred) -> float
-        `nmse`, `auc` or any other, which is called task by task.
-    y_true, y_pred, task : array of shape (n,)
-        For `auc` the second is the score. Other shapes are a ValueError.
+        `nmse`, `auc` or any other.
+    y_true, y_pred : array of shape (n,)
+        For `auc` the second is the score.
+    task : array of shape (n,)
+        Label of each row's task.
 
     Returns
     -------
     TaskScores
-        Tasks in sorted order, or in the order of their first rows where labels have none.
+        Tasks in sorted order, or of first appearance without one. A metric but `nmse` and `auc` is called task by task.
+
+    Raises
+    ------
+    ValueError
+        Shapes that differ or are not one-dimensional.
 
     Examples
     --------
@@ -144,7 +169,15 @@ def per_task(metric: Metric, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, task:
 def mean_over_tasks(values: npt.ArrayLike | TaskScores) -> float:
     """Mean over tasks that have a value: every task counts the same, however many rows it has.
 
-    ``values`` are of shape (m,); NaN marks a task without a value, and is the mean when no task has one.
+    Parameters
+    ----------
+    values : array of shape (m,) or TaskScores
+        NaN marks a task without a value.
+
+    Returns
+    -------
+    float
+        NaN when no task has a value.
 
     Examples
     --------
@@ -159,12 +192,22 @@ def mean_over_tasks(values: npt.ArrayLike | TaskScores) -> float:
 
 
 def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"]) -> float:
-    """How much worse than the clean model a model is, relatively; negative when the attack made it better.
+    """How much worse than the clean model a model is, relatively; positive is worse.
 
-    ``clean`` and ``attacked`` are the metric of the model fitted without and with the injected rows. NMSE is better
-    when small, (attacked - clean) / clean; AUC is better when large, (clean - attacked) / clean. NaN when either is
-    NaN. From a clean value of zero: 0 when nothing changed, otherwise infinite (NMSE: a perfect model became imperfect,
-    +inf; AUC: -inf).
+    NMSE is better when small, (attacked - clean) / clean; AUC is better when large, (clean - attacked) /
+    clean.
+
+    Parameters
+    ----------
+    clean, attacked : float
+        The metric of the model fitted without and with the injected rows.
+    metric : {"NMSE", "AUC"}
+
+    Returns
+    -------
+    float
+        Negative when the attack made the model better. NaN when either is NaN. From a clean value of zero: 0
+        when nothing changed, otherwise infinite (NMSE: a perfect model became imperfect, +inf; AUC: -inf).
 
     Raises
     ------
@@ -190,11 +233,19 @@ def relative_damage(clean: float, attacked: float, metric: Literal["NMSE", "AUC"
 
 @dataclass(frozen=True)
 class CorrelationShift:
-    """How much the correlations between tasks changed.
+    """How much the correlations between tasks changed; pairs are unordered, i < j.
 
-    ``n_pairs`` pairs have a correlation before and after; the changes are over those, between 0 and 2, or NaN when
-    there are none. ``sign_flips`` of them changed sign and exceed ``threshold`` in size before and after: ``flipped``
-    has their positions, i < j.
+    Parameters
+    ----------
+    n_pairs : int
+        Pairs that have a correlation before and after.
+    mean_absolute_change, largest_absolute_change : float
+        Over those pairs, between 0 and 2; NaN when there are none.
+    sign_flips : int
+        Pairs whose correlation changed sign and exceeds ``threshold`` in size before and after.
+    flipped : tuple of (i, j)
+        Positions of these pairs, i < j.
+    threshold : float
     """
 
     n_pairs: int
@@ -217,12 +268,17 @@ def correlation_shift(before: npt.ArrayLike, after: npt.ArrayLike, *, threshold:
         Symmetric; only entries above the diagonal are read. NaN marks a correlation that doesn't exist (a
         task without variance) and leaves the pair out.
     threshold : float, default 0.1
-        A flip counts when the correlation is larger than this in size on both sides; at least 0 and below 1.
+        A flip counts when the correlation is larger than this in size on both sides.
 
     Returns
     -------
     CorrelationShift
-        Costs O(m^2). Matrices that are not square or of different size are a ValueError.
+        Costs O(m^2).
+
+    Raises
+    ------
+    ValueError
+        Matrices that are not square or of different size, or a threshold outside [0, 1).
 
     Examples
     --------

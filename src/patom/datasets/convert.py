@@ -144,22 +144,28 @@ def one_vs_rest_tasks(
 
     Parameters
     ----------
-    X : array or data frame, (n, d): finite features.
-    y : class labels, (n,), of two classes at least.
-    positives, negatives : numbers of rows of the class and of the others, drawn without replacement for every task on
-        its own. Default: all of them.
-    random_state : source of the draws; without draws it is not used.
+    X : array or data frame of shape (n, d)
+        Features, finite numbers.
+    y : array of shape (n,)
+        Class labels, two classes at least.
+    positives, negatives : int, optional
+        Number of rows of the class and of the others, drawn without replacement for every task on its own.
+        Default: all of them.
+    random_state : int, numpy Generator or None, default None
+        Source of the draws; without draws it is not used.
 
     Returns
     -------
     LongTable
-        Tasks in sorted order of the classes and labelled by them, ``y`` integers -1 and +1, within a task rows in the
-        order of ``X``. Without limits every row occurs once in every task: memory is n m d numbers.
+        Tasks in sorted order of the classes and labelled by them, ``y`` integers -1 and +1, within a task
+        rows in the order of ``X``. Without limits every row occurs once in every task: memory is n m d
+        numbers.
 
     Raises
     ------
     ValueError
-        Fewer than two classes, fewer rows than asked for, a missing label, a feature that is not a finite number.
+        Fewer than two classes, fewer rows than asked for, a missing label, a feature that is not a finite
+        number.
 
     Examples
     --------

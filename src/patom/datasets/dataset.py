@@ -50,22 +50,33 @@ class Dataset:
 
     Parameters
     ----------
-    name : short name, as on the command line and in file names.
-    kind : what the target is; a classification's is -1 or +1.
-    train, test : disjoint rows with the same d features.
-    feature_names : the d names of the columns of ``X``.
-    task_name, target_name : what a task and a target are, in the words of the data ("digit", "torque").
-    description : a paragraph for readers: where the rows come from and what was done to them.
-    source : citation or address of the origin.
-    feature_scale : the features were divided by this number; multiply by it to return to the original units.
-    files : the files that the rows were read from: name relative to the data home, and sha256 of the bytes that were
+    name : str
+        Short name, as on the command line and in file names.
+    kind : {"regression", "classification"}
+        What the target is; a classification's is -1 or +1.
+    train, test : LongTable
+        Disjoint rows with the same d features.
+    feature_names : tuple of str
+        The d names of the columns of ``X``.
+    task_name, target_name : str
+        What a task and a target are, in the words of the data ("digit", "torque").
+    description : str
+        A paragraph for readers: where the rows come from and what was done to them.
+    source : str, default ""
+        Citation or address of the origin.
+    feature_scale : float, default 1.0
+        The features were divided by this number; multiply by it to return to the original units.
+    files : mapping of str to str, default empty
+        The files that the rows were read from: name relative to the data home, and sha256 of the bytes that were
         read (of a gzip file, of what it holds). Empty for embedded and generated data.
-    weights : (m, d + 1) true weights of generated data, tasks in sorted order of their labels, the intercept last.
+    weights : array of shape (m, d + 1), optional
+        The true weights of generated data, tasks in sorted order of their labels, the intercept last.
 
     Raises
     ------
     ValueError
-        The tables, ``feature_names`` and ``weights`` disagree on the number of features, or ``kind`` is unknown.
+        When the tables, ``feature_names`` and ``weights`` disagree on the number of features, or ``kind`` is
+        unknown.
 
     Examples
     --------

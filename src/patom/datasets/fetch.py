@@ -43,10 +43,20 @@ class FileState(Enum):
 
 
 def data_home(path: str | Path | None = None) -> Path:
-    """The absolute path of the folder that keeps fetched data, which need not exist.
+    """Choose the folder that keeps fetched data.
 
-    It is ``path``, by default the environment variable PATOM_DATA_HOME, else the user's cache folder.
+    Parameters
+    ----------
+    path : path, optional
+        Default: the environment variable PATOM_DATA_HOME, else the user's cache folder.
 
+    Returns
+    -------
+    Path
+        Absolute; it need not exist.
+
+    Examples
+    --------
     >>> data_home("/data/sets")
     PosixPath('/data/sets')
     """
@@ -55,10 +65,25 @@ def data_home(path: str | Path | None = None) -> Path:
 
 
 def verify(source: Source, home: Path) -> dict[str, FileState]:
-    """The state of every file of a data set, by name, without a network and without writing.
+    """Look at every file of a data set, without a network and without writing.
 
-    Costs reading and hashing what is in the data home; OSError if a file can't be read.
+    Parameters
+    ----------
+    source : Source
+    home : Path
 
+    Returns
+    -------
+    dict
+        State by file name. Costs reading and hashing what is there.
+
+    Raises
+    ------
+    OSError
+        A file can't be read.
+
+    Examples
+    --------
     >>> from patom.datasets.sources import SOURCES
     >>> verify(SOURCES["landmine"], Path("/nowhere"))["landmine/LandmineData.mat"].value
     'The file is not there.'

@@ -40,12 +40,16 @@ def load_mnist(
 
     Parameters
     ----------
-    n_components : principal components, 1 to 784; None keeps the 784 grey values, 0 to 255.
-    n_positive, n_negative : rows of the digit and of the others for each task, drawn without replacement, in each of
-        the two tables.
-    random_state : source of the draws; the same int gives the same rows.
-    scaled : divide all features by the largest Euclidean norm of a training row, as the paper does.
-    data_home : where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+    n_components : int or None, default 128
+        Principal components, 1 to 784; None keeps the 784 grey values, 0 to 255.
+    n_positive, n_negative : int, default 300
+        Rows of the digit and of the others for each task, drawn without replacement; of either table.
+    random_state : int or numpy Generator, default 0
+        Source of the draws; the same int gives the same ones.
+    scaled : bool, default True
+        Divide all features by the largest Euclidean norm of a training row, as the paper does.
+    data_home : path, optional
+        Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
 
     Returns
     -------

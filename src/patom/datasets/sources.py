@@ -11,11 +11,16 @@ class RemoteFile:
 
     Parameters
     ----------
-    name : where it is kept, relative to the data home, with forward slashes.
-    url : where it is fetched from.
-    sha256, size : of the bytes at ``url``.
-    unpacked_sha256 : for a gzip file, of what it holds: a copy that was compressed again is as good as the published
-        one.
+    name : str
+        Where it is kept, relative to the data home, with forward slashes.
+    url : str
+        Where it is fetched from.
+    sha256 : str
+        Of the bytes at ``url``.
+    size : int
+        Number of bytes at ``url``.
+    unpacked_sha256 : str, optional
+        For a gzip file, of what it holds: a copy that was compressed again is as good as the published one.
 
     Examples
     --------
@@ -41,11 +46,15 @@ class Source:
 
     Parameters
     ----------
-    name : as on the command line.
-    title : what it is, in a few words.
-    files : what is fetched.
-    origin : who made it and where it was published.
-    terms : one sentence on what its makers allow.
+    name : str
+        As on the command line.
+    title : str
+        What it is, in a few words.
+    files : tuple of RemoteFile
+    origin : str
+        Who made it and where it was published.
+    terms : str
+        One sentence on what its makers allow.
 
     Examples
     --------

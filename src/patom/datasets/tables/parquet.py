@@ -33,16 +33,22 @@ def read_parquet(
 
     Parameters
     ----------
-    path : a Parquet file, or a pipe, as `/dev/stdin`, which is read whole, once.
-    task : column of task labels: whole numbers, text of at most 500 characters, dates or booleans; None puts all rows
+    path : path of a Parquet file
+        Or of a pipe, as `/dev/stdin`, which is read whole, once.
+    task : str or None
+        Column of task labels: whole numbers, text of at most 500 characters, dates or booleans; None puts all rows
         into task 0.
-    target : column of targets: numbers, or text for classes.
-    features : columns of numbers; by default all others, in the file's order, except an index that pandas wrote and
-        columns without a name: where rows are sorted by the target, their numbers reveal it.
-    row_groups : the part of the file to read, by its row groups, in this order; by default all.
-    dtype : type of the features.
-    memory_map : a file to write the features to (NumPy's format, overwritten) and read them from, for tables larger
-        than memory.
+    target : str
+        Column of targets: numbers, or text for classes.
+    features : sequence of str, optional
+        Columns of numbers; by default all others, in the file's order, except an index that pandas wrote and columns
+        without a name: where rows are sorted by the target, their numbers reveal it.
+    row_groups : sequence of int, optional
+        The part of the file to read, by its row groups, in this order; by default all.
+    dtype : {"float64", "float32"}, default "float64"
+        Of the features.
+    memory_map : path, optional
+        A file to write the features to (NumPy's format, overwritten) and read them from, for tables larger than memory.
 
     Returns
     -------
