@@ -5,7 +5,7 @@ import json
 import pytest
 from grid_results import build_results
 
-from patom.results.grid import Faced, GridResults, RankingLine, Told, Variant
+from patom.results.grid import Faced, GridResults, RankingLine, Variant, WordedValue
 from patom.results.methods import Reach
 
 
@@ -34,7 +34,7 @@ def test_a_faced_attack_is_its_kind_and_budget():
 
 @pytest.mark.parametrize("words", ["7 % (5 % to 9 %)", "50 % (one seed)", "not measurable", "2 of 3 cells", ""])
 def test_a_cell_is_written_as_it_was_read(words):
-    assert str(Told.parse(words)) == words
+    assert str(WordedValue.parse(words)) == words
 
 
 def test_results_are_written_as_they_were_read():

@@ -121,19 +121,9 @@ def _listed(tasks: tuple[Label, ...]) -> str:
 def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], seeds: int | None = None) -> list[Cell]:
     """List the cells of a grid, in the order of the table.
 
-    Parameters
-    ----------
-    grid : Grid
-    kinds, tasks : sequences
-        Of each experiment's data: regression or classification, and the task labels.
-    seeds : int, optional
-        In place of the grid's number.
-
-    Raises
-    ------
-    ValueError
-        For tasks that the data do not have, more tasks in a pair than there are, a loss of the other kind, an
-        indirect attack without attackers, or more than ``MOST_CELLS``.
+    ``kinds`` and ``tasks`` are those of each experiment's data: regression or classification, and the task labels.
+    ``seeds`` replaces the grid's number. A ValueError refuses tasks that the data do not have, more tasks in a pair
+    than there are, a loss of the other kind, an indirect attack without attackers, and more than ``MOST_CELLS``.
     """
     count = sum(_count(experiment) for experiment in grid.experiments) * (grid.seeds if seeds is None else seeds)
     if count > MOST_CELLS:

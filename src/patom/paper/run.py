@@ -191,10 +191,7 @@ class RunFolder(OutputFolder):
     def kept(self, cell: Cell, stamp: Stamp) -> dict[str, Any] | None:
         """What an earlier run kept of a cell: its record, seconds and commit; None if it must be computed.
 
-        Raises
-        ------
-        OSError
-            Where there is something that cannot be read, as a folder in the file's place.
+        What is there and cannot be read, such as a folder in the file's place, raises an OSError.
         """
         path = self.path / CELLS / f"{cell.key}.json"
         try:
@@ -214,13 +211,7 @@ class RunFolder(OutputFolder):
     def keep(
         self, cell: Cell, stamp: Stamp, record: Mapping[str, Any], seconds: float, commit: str | None
     ) -> dict[str, Any]:
-        """Keep a finished cell, and give back what a later ``kept`` would.
-
-        Raises
-        ------
-        OSError
-            As on a full disk, in one sentence.
-        """
+        """Keep a finished cell, and return what ``kept`` returns later; an OSError is one sentence."""
         kept = {"cell": str(cell), "stamp": stamp, "record": plain(record), "seconds": seconds, "commit": commit}
         text = json.dumps(kept | {"sha256": _digest(cell, kept)}, ensure_ascii=False, allow_nan=False)
         try:

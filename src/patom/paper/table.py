@@ -233,10 +233,8 @@ def write_table(rows: Iterable[Mapping[str, Any]], provenance: Mapping[str, Any]
 def read_table(content: bytes, schema: pa.Schema = SCHEMA, optional: Collection[str] = ()) -> pa.Table:
     """The columns of a schema, of its types, from the bytes of a Parquet file; others are left out.
 
-    Raises
-    ------
-    ValueError
-        For what is no whole Parquet file, or lacks a column that is not ``optional``; a clause that says what.
+    A ValueError says in a clause why bytes are no whole Parquet file, or which column they lack that is not
+    ``optional``.
     """
     try:
         table = pq.ParquetFile(pa.BufferReader(content)).read()

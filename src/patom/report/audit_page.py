@@ -47,11 +47,11 @@ def render_page(report: Mapping[str, Any]) -> str:
     shown = curves.Curves(results.curves, metric, results.model.clean_level, results.fail_above)
     pictures: dict[str, Picture] = {}
     if results.curves:
-        pictures |= {field: shown.picture(field) for field in curves.FIELDS}
+        pictures |= {field: shown.picture(field) for field in ("metric", "damage")}
     if results.exposure is not None:
         pictures["exposure"] = exposure.picture(results.exposure)
     if related is not None:
-        pictures |= {when: relationships.picture(related, when) for when in relationships.MOMENTS}
+        pictures |= {when: relationships.picture(related, when) for when in ("before", "after")}
     templates = environment()
     templates.filters["metric"] = lambda value: numerals.metric(value, metric)
     templates.filters["metric_interval"] = lambda value: numerals.metric_interval(value.low, value.high, metric)

@@ -3,7 +3,7 @@
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -57,10 +57,7 @@ def inline_svg(picture: Picture, salt: str) -> str:
     >>> inline_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a")[:37]
     '<svg role="img" aria-label="Nothing."'
     """
-    text = _draw(picture, salt)
-    used = set(_REFERENCE.findall(text))
-    text = _TAG.sub(lambda tag: _follow_page(_trim(tag.group(), used)), text)
-    return _assemble(picture, text, "")
+    return _assemble(picture, _draw(picture, salt, _follow_page), "")
 
 
 def standalone_svg(picture: Picture, salt: str) -> str:
@@ -69,20 +66,20 @@ def standalone_svg(picture: Picture, salt: str) -> str:
     >>> standalone_svg(Picture(Figure(figsize=(1, 1)), "Nothing."), "a").splitlines()[0]
     '<?xml version="1.0" encoding="utf-8"?>'
     """
-    text = _draw(picture, salt)
-    used = set(_REFERENCE.findall(text))
-    text = _TAG.sub(lambda tag: _name_fonts(_trim(tag.group(), used)), text)
+    text = _draw(picture, salt, _name_fonts)
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
     return f'<?xml version="1.0" encoding="utf-8"?>\n{_assemble(picture, text, spaces, _BACKGROUND)}\n'
 
 
-def _draw(picture: Picture, salt: str) -> str:
-    """Matplotlib's ``<svg>`` element, without metadata and style sheet."""
+def _draw(picture: Picture, salt: str, restyle: Callable[[str], str]) -> str:
+    """Matplotlib's ``<svg>`` element, without metadata and style sheet, each tag trimmed and restyled."""
     buffer = io.StringIO()
     with drawing(svg__hashsalt=salt, svg__fonttype="none"):
         picture.figure.savefig(buffer, format="svg", metadata=_NO_METADATA, transparent=True)
     text = buffer.getvalue()
-    return _LEFT_OUT.sub("", text[text.index("<svg") :])
+    text = _LEFT_OUT.sub("", text[text.index("<svg") :])
+    used = set(_REFERENCE.findall(text))
+    return _TAG.sub(lambda tag: restyle(_trim(tag.group(), used)), text)
 
 
 def _assemble(picture: Picture, text: str, spaces: str, background: str = "") -> str:

@@ -83,11 +83,11 @@ class Faced:
 
 
 @dataclass(frozen=True)
-class Told:
+class WordedValue:
     """A value in words with its interval: "7 % (5 % to 9 %)" is "7 %" and "5 to 9 %"; of one seed there is no interval.
 
-    >>> Told.parse("-0.5 % (-0.8 % to -0.3 %)")
-    Told(value='-0.5 %', inside='-0.8 to -0.3 %', number=-0.5, words='-0.5 % (-0.8 % to -0.3 %)')
+    >>> WordedValue.parse("-0.5 % (-0.8 % to -0.3 %)")
+    WordedValue(value='-0.5 %', inside='-0.8 to -0.3 %', number=-0.5, words='-0.5 % (-0.8 % to -0.3 %)')
     """
 
     value: str
@@ -109,7 +109,7 @@ class Told:
         return self.words
 
 
-def _read(kind: type[Variant] | type[Faced] | type[Told]) -> PlainValidator:
+def _read(kind: type[Variant] | type[Faced] | type[WordedValue]) -> PlainValidator:
     def read(found: Any) -> Any:
         if isinstance(found, kind):
             return found
@@ -127,7 +127,7 @@ class TableRow(Part):
     """A row of a table: a name and cells. A file holds a list."""
 
     name: str
-    cells: list[Annotated[Told, _read(Told), _WRITTEN]]
+    cells: list[Annotated[WordedValue, _read(WordedValue), _WRITTEN]]
 
     @model_validator(mode="before")
     @classmethod
@@ -137,7 +137,7 @@ class TableRow(Part):
     @classmethod
     def of(cls, name: str, *cells: str) -> Self:
         """Make one of words."""
-        return cls(name=name, cells=[Told.parse(words) for words in cells])
+        return cls(name=name, cells=[WordedValue.parse(words) for words in cells])
 
     @model_serializer
     def _as_list(self) -> list[str]:

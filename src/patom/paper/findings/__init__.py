@@ -36,20 +36,20 @@ def findings(runs: Sequence[tuple[list[Row], Mapping[str, Any]]], command: str |
         Of plain values.
     """
     rows = [row for table, _ in runs for row in table]
-    told = [provenance for _, provenance in runs]
+    provenances = [provenance for _, provenance in runs]
     claims = [*convergence.claims(rows), *budgets.claims(rows), *correlations.claims(rows), *screening.claims(rows)]
     results = GridResults(
         schema=SCHEMA,
         kind=KIND,
         reproduction=all(_of_the_paper(table, part["results"]["title"]) for table, part in runs),
-        title="; ".join(dict.fromkeys(part["results"]["title"] for part in told)),
-        patom_version=told[0]["results"]["versions"]["patom"],
+        title="; ".join(dict.fromkeys(part["results"]["title"] for part in provenances)),
+        patom_version=provenances[0]["results"]["versions"]["patom"],
         command=command,
         confidence=CONFIDENCE,
-        n_seeds=max(len(part["results"]["seeds"]) for part in told),
-        fewest_seeds=min(len(part["results"]["seeds"]) for part in told),
-        notes=list(dict.fromkeys(note for part in told for note in part["results"]["notes"])),
-        provenance=_together(told),
+        n_seeds=max(len(part["results"]["seeds"]) for part in provenances),
+        fewest_seeds=min(len(part["results"]["seeds"]) for part in provenances),
+        notes=list(dict.fromkeys(note for part in provenances for note in part["results"]["notes"])),
+        provenance=_together(provenances),
         convergence=convergence.convergence(rows),
         budgets=budgets.budgets(rows),
         correlations=correlations.correlations(rows),
@@ -69,15 +69,15 @@ def _of_the_paper(rows: list[Row], title: str) -> bool:
     return bool(grids) and {(row["experiment"], row["figure"]) for row in rows} <= known
 
 
-def _together(told: Sequence[Mapping[str, Any]]) -> Provenance:
-    runs = [part["run"] for part in told]
+def _together(provenances: Sequence[Mapping[str, Any]]) -> Provenance:
+    runs = [part["run"] for part in provenances]
     gaps = [run["worst_gap"] for run in runs if run["worst_gap"] is not None]
     return Provenance(
         **{name: sum(run[name] for run in runs) for name in ("cells", "failed", "uncertified")},
         worst_gap=max(gaps, default=None),
         commit=", ".join(dict.fromkeys(at for run in runs for at in run["commits"])) or None,
-        versions=told[0]["results"]["versions"],
-        files={name: sha for part in told for name, sha in part["results"]["files"].items()},
+        versions=provenances[0]["results"]["versions"],
+        files={name: sha for part in provenances for name, sha in part["results"]["files"].items()},
     )
 
 

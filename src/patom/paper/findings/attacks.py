@@ -42,14 +42,17 @@ def attacks(rows: list[Row]) -> list[Attacks]:
     """For each experiment a table, and a panel of rise against budget, with a group for each kind of attack."""
     shown = []
     for name, group in experiments(rows, "attacks").items():
-        kinds = grouped(group, "kind")
+        kinds = {kind: _variants(part) for kind, part in grouped(group, "kind").items()}
         shown.append(
             Attacks(
                 title=name,
                 settings=settings(group, steps=False),
                 columns=list(COLUMNS),
-                groups=[(kind, _lines(part)) for kind, part in kinds.items()],
-                panels=[RisePanel(kind=Reach(kind), lines=_curves(part)) for kind, part in kinds.items()],
+                groups=[
+                    (kind, [_line(name, runs, rival) for name, runs in variants.items()])
+                    for kind, (variants, rival) in kinds.items()
+                ],
+                panels=[RisePanel(kind=Reach(kind), lines=_curves(runs)) for kind, (runs, _) in kinds.items()],
             )
         )
     return shown
@@ -98,11 +101,6 @@ def _variant(row: Row) -> Variant:
     return Variant("random rows" if method is Method.RANDOM else method.words)
 
 
-def _lines(rows: list[Row]) -> list[TableRow]:
-    variants, rival = _variants(rows)
-    return [_line(name, runs, rival) for name, runs in variants.items()]
-
-
 def _line(name: Variant, runs: list[Row], rival: list[Row]) -> TableRow:
     found: list[Value] = [final_rise, "damage", damage_to_others]
     did = [within(over_seeds(runs, value), percent) for value in found]
@@ -120,9 +118,8 @@ def _cost(runs: list[Row], name: str) -> str:
     return "" if np.isnan(mean) else f"{mean:.1f}" if name == "seconds" else f"{mean:.0f}"
 
 
-def _curves(rows: list[Row]) -> list[RiseLine]:
+def _curves(variants: dict[Variant, list[Row]]) -> list[RiseLine]:
     """Rise of the training loss against budget: PATOM's best step in place of its runs, all others."""
-    variants, _ = _variants(rows)
     several = any(name.best_step for name in variants)
     return [
         RiseLine(

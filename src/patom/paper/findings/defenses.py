@@ -136,14 +136,13 @@ def _curve(kind: str, found: dict[tuple[str, float], list[Compared]]) -> Defense
 def _compared(rows: list[Row]) -> list[Compared]:
     """The defenses of one kind and budget, no defense first; nothing where that is missing."""
     start = _shared([row["experiment"] for row in rows])
-    variants = grouped(rows, lambda row: _defense(row, known=True))
+    variants = grouped(rows, lambda row: _defense(row)[0])
     base = _strongest(variants.pop("{}", []))
     if not base:
         return []
     found = [Compared(NONE, base, [], base)]
     for part in variants.values():
-        known = [row for row in part if json.loads(row["defense"]).get("known", True)]
-        naive = [row for row in part if not json.loads(row["defense"]).get("known", True)]
+        known, naive = ([row for row in part if _defense(row)[1] is so] for so in (True, False))
         if known:
             label = known[0]["experiment"].removeprefix(start).removesuffix(", known")
             found.append(Compared(label, _strongest([*known, *naive]), _strongest(naive), base))
@@ -158,11 +157,11 @@ def _strongest(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def _defense(row: Row, *, known: bool) -> str:
-    """The defense, told apart from others but not by whether it is known."""
-    return json.dumps(
-        {name: value for name, value in json.loads(row["defense"]).items() if name != "known" or not known}
-    )
+def _defense(row: Row) -> tuple[str, bool]:
+    """The defense, as JSON without whether the attacker knows it, and whether that is so."""
+    defense = json.loads(row["defense"])
+    known = defense.pop("known", True)
+    return json.dumps(defense), known
 
 
 def _shared(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from patom.report.lines import Curve, curve_panel, measurable
 from patom.report.panels import Multiples, PageCell, PageTable, headed
 from patom.report.quantity import RISE
 from patom.report.style import INK, OTHERS, RANDOM, REACHES, Dash, LineStyle
-from patom.results.grid import Attacks, Defenses, RiseLine, RisePanel, Screening, TableRow, Told
+from patom.results.grid import Attacks, Defenses, RiseLine, RisePanel, Screening, TableRow, WordedValue
 from patom.results.methods import Method
 from patom.results.parts import Interval
 
@@ -135,12 +135,12 @@ def _rows(rows: Sequence[TableRow]) -> list[list[PageCell]]:
         [
             PageCell(row.name, best=row.cells[0].number == best),
             _cell(row.cells[0], best=row.cells[0].number == best),
-            *(_cell(told) for told in row.cells[1:]),
+            *(_cell(one) for one in row.cells[1:]),
         ]
         for row in rows
     ]
 
 
-def _cell(told: Told, *, best: bool = False) -> PageCell:
-    value = numerals.MISSING if told.value == "not measurable" else _MINUS.sub("−", told.value)
-    return PageCell(value, _MINUS.sub("−", told.inside), best)
+def _cell(found: WordedValue, *, best: bool = False) -> PageCell:
+    value = numerals.MISSING if found.value == "not measurable" else _MINUS.sub("−", found.value)
+    return PageCell(value, _MINUS.sub("−", found.inside), best)

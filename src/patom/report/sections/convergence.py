@@ -64,9 +64,9 @@ def multiples(experiment: Convergence) -> Multiples:
     'direct: rise of the training loss over clean 40 % (no interval) at iteration 1.'
     """
     panels = []
-    for told in experiment.panels:
-        course = Course.of(told)
-        draw = partial(_draw_panel, course=course, colour=REACHES[told.kind])
+    for shown in experiment.panels:
+        course = Course.of(shown)
+        draw = partial(_draw_panel, course=course, colour=REACHES[shown.kind])
         panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(course)))
     caption = (
         f"Relative rise of the {experiment.quantity}, by iteration. Thin: single runs; bold: their mean, with its "

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from patom.report import numerals
 from patom.report.lines import Curve, Room, curve_panel, draw_lines, ends, measurable
-from patom.report.panels import Multiples, PageTable, Panel, list_names
+from patom.report.panels import Multiples, PageTable, Panel, headed, list_names
 from patom.report.quantity import Quantity
 from patom.report.style import line_styles
 from patom.report.svg import Hover, Picture
@@ -23,7 +23,6 @@ from patom.wording import counted
 PANEL_WIDTH, PANEL_HEIGHT = 4.9, 3.4  # inches, of an audit
 PAIR_WIDTH = 4.35
 Field = Literal["metric", "damage"]
-FIELDS: tuple[Field, ...] = get_args(Field)
 _REACHES = {
     Reach.DIRECT: "orange is an attack through the target tasks themselves",
     Reach.INDIRECT: "blue one through other tasks only",
@@ -135,8 +134,8 @@ def looks(attacks: Iterable[AttackName]) -> str:
     dashes += ["solid ones are optimised rows" if dashes else "lines are optimised rows"] * (not all(random))
     if colours:
         colours[0] = colours[0].replace(" one ", " is an attack ")
-    told = "; ".join(", ".join(part) for part in (colours, dashes) if part)
-    return f"{told[:1].upper()}{told[1:]}." if told else ""
+    words = "; ".join(", ".join(part) for part in (colours, dashes) if part)
+    return f"{headed(words)}." if words else ""
 
 
 def multiples(experiment: Budgets) -> Multiples:

@@ -43,11 +43,11 @@ def multiples(experiment: Defenses) -> Multiples:
     metric = experiment.metric
     drawn = {curves.title for curves in experiment.curves}
     panels = [
-        _panel(told, metric)
-        for told in experiment.panels
-        if len(told.points) > _FEW or told.title.kind not in drawn  # else the curves show them
+        _panel(shown, metric)
+        for shown in experiment.panels
+        if len(shown.points) > _FEW or shown.title.kind not in drawn  # else the curves show them
     ]
-    panels += [_curves(told, metric) for told in experiment.curves]
+    panels += [_curves(shown, metric) for shown in experiment.curves]
     caption = (
         f"{metric} of the target tasks on clean test rows: a bar without an attack, a ring under an attacker who does "
         "not know the defense, a diamond under one who does; lines are intervals of the mean over seeds. Grey lines "
@@ -57,14 +57,14 @@ def multiples(experiment: Defenses) -> Multiples:
     return Multiples(experiment.title, experiment.settings, caption, panels, columns=2)
 
 
-def _curves(told: DefenseCurves, metric: Metric) -> Panel:
+def _curves(shown: DefenseCurves, metric: Metric) -> Panel:
     """Security evaluation curves: the metric against budget, under an attacker who knows each defense."""
     curves = measurable(
         Curve.through(line.label, line.label, zip(line.budgets, line.metric, strict=True), line.clean)
-        for line in told.lines
+        for line in shown.lines
     )
     clean = next((float(curve.mean[0]) for curve in curves if curve.key == UNDEFENDED), math.nan)
-    title, quantity = f"{headed(told.title)}, against budget", Quantity("metric", metric, clean)
+    title, quantity = f"{headed(shown.title)}, against budget", Quantity("metric", metric, clean)
     return curve_panel(
         title,
         f"{metric} at the largest budget under an attacker who knows the defense",
@@ -82,11 +82,11 @@ def _line_style(label: str, index: int) -> LineStyle:
     return LineStyle((DIRECT, *OTHERS)[index % 5], "-", "o", hollow=False, width=2.1)
 
 
-def _panel(told: DefensePanel, metric: Metric) -> Panel:
+def _panel(shown: DefensePanel, metric: Metric) -> Panel:
     sign = 1.0 if metric == "NMSE" else -1.0
-    points = sorted(told.points, key=lambda point: math.inf if point.known.mean is None else sign * point.known.mean)
-    title = numerals.typeset(headed(str(told.title)))
-    colour = INDIRECT if told.title.kind is Reach.INDIRECT else DIRECT
+    points = sorted(shown.points, key=lambda point: math.inf if point.known.mean is None else sign * point.known.mean)
+    title = numerals.typeset(headed(str(shown.title)))
+    colour = INDIRECT if shown.title.kind is Reach.INDIRECT else DIRECT
     draw = partial(_draw, title=title, points=points, metric=metric, colour=colour)
     return Panel(PANEL_WIDTH, HEAD + _ROW * len(points) + _FOOT, draw, _describe(title, points, metric))
 
@@ -129,17 +129,17 @@ def _frame(axes: Axes, points: Sequence[Defended]) -> None:
 def _row(axes: Axes, row: int, point: Defended, metric: Metric, colour: str) -> Hover:
     clean, known = numerals.number(point.clean.mean), point.known
     axes.plot([clean], [row], marker="|", markersize=11, markeredgewidth=2.2, color=INK, zorder=3)
-    told = [f"clean {numerals.metric(clean, metric)}"]
+    words = [f"clean {numerals.metric(clean, metric)}"]
     if point.naive.mean is not None:
         axes.plot([point.naive.mean], [row], marker="o", markersize=6, color=colour, markerfacecolor=PAPER, zorder=4)
-        told.append(_attacked("attacked, defense not known", point.naive, metric))
+        words.append(_attacked("attacked, defense not known", point.naive, metric))
     if known.mean is not None:
         span = [numerals.number(known.low), numerals.number(known.high)]
         axes.plot(span, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt", zorder=2)
         axes.plot([known.mean], [row], marker="D", markersize=6, color=colour, markerfacecolor=colour, zorder=4)
-        told.append(_attacked("attacked, defense known", known, metric))
+        words.append(_attacked("attacked, defense known", known, metric))
     low, high = axes.get_xlim()
-    return Hover(axes, ((low, row - 0.5), (high, row + 0.5)), f"{point.label}: {'; '.join(told)}")
+    return Hover(axes, ((low, row - 0.5), (high, row + 0.5)), f"{point.label}: {'; '.join(words)}")
 
 
 def _attacked(words: str, value: Interval, metric: Metric) -> str:

@@ -30,8 +30,6 @@ class Beside:
     """Names of the tasks with few test rows, which no pair aims at."""
     missing: bool
     saturated: bool
-    own: str
-    """Damage of the first task through its own rows."""
 
 
 def beside(exposure: Exposure) -> Beside:
@@ -42,7 +40,6 @@ def beside(exposure: Exposure) -> Beside:
         few=[name for name, few in zip(exposure.tasks, exposure.few, strict=True) if few],
         missing=any(math.isnan(value) for value in values),
         saturated=any(abs(value) > BRIGHTEST for value in values),
-        own=numerals.percent(values[0]),
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ from patom.results.grid import Correlations, Map, Moved
 from patom.results.parts import Interval
 
 When = Literal["before", "after"]
-MOMENTS: tuple[When, ...] = get_args(When)
 RANK_ONE = 0.99
 """A largest eigenvalue from which on Omega is practically of rank 1, which makes correlations mere signs."""
 _BAR_LENGTH = 1.1  # inches for an eigenvalue of 1
@@ -71,34 +70,34 @@ def largest_eigenvalue(shown: Moment | Map) -> float:
     return max((value for value in shown.spectrum or () if value is not None), default=math.nan)
 
 
-def leading(told: Relationships) -> dict[When, float]:
+def leading(maps: Relationships) -> dict[When, float]:
     """Omega's largest eigenvalue before an audit's attack and after it."""
-    return {"before": largest_eigenvalue(told.before), "after": largest_eigenvalue(told.after)}
+    return {"before": largest_eigenvalue(maps.before), "after": largest_eigenvalue(maps.after)}
 
 
-def near_rank_one(told: Relationships) -> str:
+def near_rank_one(maps: Relationships) -> str:
     """When Omega is practically of rank 1, before the attack or after; empty for neither and for a single task."""
-    return " and ".join(when for when, value in leading(told).items() if value >= RANK_ONE and len(told.tasks) > 1)
+    return " and ".join(when for when, value in leading(maps).items() if value >= RANK_ONE and len(maps.tasks) > 1)
 
 
-def size_of(told: Relationships) -> Size:
+def size_of(maps: Relationships) -> Size:
     """The size of an audit's maps, before and after."""
-    return Size.of(layout(told.tasks, widest=3.1, limit=12))
+    return Size.of(layout(maps.tasks, widest=3.1, limit=12))
 
 
-def picture(told: Relationships, when: When) -> Picture:
+def picture(maps: Relationships, when: When) -> Picture:
     """An audit's correlations before or after the attack, with the spectrum of Omega beside them."""
-    size, words = size_of(told), f"Correlations of {len(told.tasks)} tasks {when} the attack, and their spectrum."
-    return Panel(size.width, size.height, lambda figure, left, _: draw(figure, told, when, left=left), words).picture()
+    size, words = size_of(maps), f"Correlations of {len(maps.tasks)} tasks {when} the attack, and their spectrum."
+    return Panel(size.width, size.height, lambda figure, left, _: draw(figure, maps, when, left=left), words).picture()
 
 
-def draw(figure: Figure, told: Relationships, when: When, *, left: float) -> list[Hover]:
+def draw(figure: Figure, maps: Relationships, when: When, *, left: float) -> list[Hover]:
     """Draw one of an audit's maps and its spectrum, which begin ``left`` inches from the edge."""
     title = "Before: clean data"
     if when == "after":
-        title = f"After: {shorten(told.label, 24)}, budget {numerals.budget(told.budget)}"
-    moment = told.before if when == "before" else told.after
-    return _draw(figure, left, 0.0, shown=Relations(title, told.tasks, moment, told.targets or ()), size=size_of(told))
+        title = f"After: {shorten(maps.label, 24)}, budget {numerals.budget(maps.budget)}"
+    moment = maps.before if when == "before" else maps.after
+    return _draw(figure, left, 0.0, shown=Relations(title, maps.tasks, moment, maps.targets or ()), size=size_of(maps))
 
 
 def multiples(experiment: Correlations) -> Multiples:
@@ -112,9 +111,9 @@ def multiples(experiment: Correlations) -> Multiples:
     where = layout(tasks or [""], widest=min(max(0.3 * len(tasks), 2.6), 3.0), limit=12)
     size = Size.of(_dense(where), dots=_DOTS)
     panels = []
-    for told in experiment.maps:
-        shown = Relations(_title(told), tasks, told, set(told.targets), set(told.attackers))
-        panels.append(Panel(size.width, size.height, partial(_draw, shown=shown, size=size), _describe(told)))
+    for one in experiment.maps:
+        shown = Relations(_title(one), tasks, one, set(one.targets), set(one.attackers))
+        panels.append(Panel(size.width, size.height, partial(_draw, shown=shown, size=size), _describe(one)))
     seed = "" if experiment.seed is None else f", seed {experiment.seed}"
     caption = (
         f"Correlations between the tasks as the model has learned them{seed}. Bold: target tasks; "
@@ -130,38 +129,38 @@ def _dense(where: Layout) -> Layout:
     return replace(where, side=_DENSE * len(where.names), above=where.beside, upright=True)
 
 
-def _title(told: Map) -> str:
+def _title(shown: Map) -> str:
     """Name a map by its case and budget; the clean map has no budget."""
-    label = shorten(headed(told.label), 30)
-    return f"{label}, budget {numerals.budget(told.budget)}" if told.budget else label
+    label = shorten(headed(shown.label), 30)
+    return f"{label}, budget {numerals.budget(shown.budget)}" if shown.budget else label
 
 
-def _describe(told: Map) -> str:
+def _describe(shown: Map) -> str:
     sides = [
         f"{side} {list_names(names, 400)}"
-        for side, names in (("targets", told.targets), ("attackers", told.attackers))
+        for side, names in (("targets", shown.targets), ("attackers", shown.attackers))
         if names
     ]
-    largest = numerals.metric(largest_eigenvalue(told), "NMSE")
-    return f"{told.label}: {'; '.join(['correlations of the tasks', *sides])}; largest eigenvalue of Omega {largest}."
+    largest = numerals.metric(largest_eigenvalue(shown), "NMSE")
+    return f"{shown.label}: {'; '.join(['correlations of the tasks', *sides])}; largest eigenvalue of Omega {largest}."
 
 
 def table(experiment: Correlations) -> PageTable:
     """How a grid's correlations moved, a row a map."""
     rows = []
-    for told in experiment.maps:
-        sides = [", ".join(names) or "–" for names in (told.targets, told.attackers)]
-        moved = _moved(told) if isinstance(told, Moved) else ["–"] * 4
-        rows.append([_title(told), *sides, *moved, numerals.metric(largest_eigenvalue(told), "NMSE")])
+    for shown in experiment.maps:
+        sides = [", ".join(names) or "–" for names in (shown.targets, shown.attackers)]
+        moved = _moved(shown) if isinstance(shown, Moved) else ["–"] * 4
+        rows.append([_title(shown), *sides, *moved, numerals.metric(largest_eigenvalue(shown), "NMSE")])
     among = "Correlation among attackers"
     columns = ["Model", "Targets", "Attackers", "Signs flipped", "Mean shift", f"{among}, clean", f"{among}, attacked"]
     return PageTable([*columns, "Largest eigenvalue"], [("", rows)])
 
 
-def _moved(told: Moved) -> list[str]:
-    share = told.flipped
+def _moved(shown: Moved) -> list[str]:
+    share = shown.flipped
     flipped = numerals.percent(share.mean), numerals.percent_interval(share.low, share.high)
-    others = [_plain_pair(value) for value in (told.shift, told.among_attackers_clean, told.among_attackers)]
+    others = [_plain_pair(value) for value in (shown.shift, shown.among_attackers_clean, shown.among_attackers)]
     return [mean if numerals.MISSING in (mean, inside) else f"{mean} ({inside})" for mean, inside in (flipped, *others)]
 
 
@@ -174,7 +173,7 @@ def _plain_pair(value: Interval) -> tuple[str, str]:
 
 def rank_one(experiment: Correlations) -> str:
     """Name the maps whose Omega is practically of rank 1; empty if there is none."""
-    return ", ".join(told.label for told in experiment.maps if largest_eigenvalue(told) >= RANK_ONE)
+    return ", ".join(shown.label for shown in experiment.maps if largest_eigenvalue(shown) >= RANK_ONE)
 
 
 def _draw(figure: Figure, left: float, top: float, *, shown: Relations, size: Size) -> list[Hover]:
@@ -213,8 +212,8 @@ def _dot_attackers(figure: Figure, axes: Axes, shown: Relations) -> None:
 def _hovers(axes: Axes, shown: Relations) -> list[Hover]:
     hovers = []
     for (row, column), value in np.ndenumerate(shown.correlation):
-        told = numerals.signed(f"{value:.2f}") if np.isfinite(value) else numerals.MISSING
-        text = f"{shorten(shown.tasks[row], 60)} and {shorten(shown.tasks[column], 60)}: {told}"
+        words = numerals.signed(f"{value:.2f}") if np.isfinite(value) else numerals.MISSING
+        text = f"{shorten(shown.tasks[row], 60)} and {shorten(shown.tasks[column], 60)}: {words}"
         hovers.append(Hover(axes, ((column, row), (column + 1, row + 1)), text))
     return hovers
 

@@ -23,8 +23,8 @@ def multiples(experiment: Screening) -> Multiples:
     >>> shown.panels[0].description
     'Direct: ROC AUC of malicious tasks at the largest budget: reach 0.900.'
     """
-    told = [(panel, _curves(panel)) for panel in experiment.panels]
-    among = [curve for _, curves in told for curve in curves]
+    drawn = [(panel, _curves(panel)) for panel in experiment.panels]
+    among = [curve for _, curves in drawn for curve in curves]
     panels = [
         curve_panel(
             headed(panel.kind),
@@ -37,7 +37,7 @@ def multiples(experiment: Screening) -> Multiples:
             below=_TITLE,
             ranked=True,
         )
-        for panel, curves in told
+        for panel, curves in drawn
     ]
     caption = (
         f"{_TITLE}, against budget; bands are intervals of the mean over seeds. Scores are under optimised attacks. "
