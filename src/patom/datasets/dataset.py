@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from patom.core.arrays import AnyArray, FloatArray
 
@@ -112,16 +111,3 @@ class Dataset:
             raise ValueError(
                 f"Dataset {self.name!r}: weights have shape {self.weights.shape}; they must be (tasks, {widths[0]} + 1)"
             )
-
-
-def check_count(value: Any, name: str, *, least: int = 1) -> int:
-    """A whole number of at least ``least``, or ValueError; ``name`` starts the sentence.
-
-    >>> check_count(0, "load_sarcos: n_train")
-    Traceback (most recent call last):
-        ...
-    ValueError: load_sarcos: n_train is 0; it must be a whole number of at least 1
-    """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
-    return int(value)

@@ -11,11 +11,12 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from patom.core.arrays import AnyArray, IntArray
+from patom.datasets.arguments import check_count
 from patom.datasets.convert import one_vs_rest
-from patom.datasets.dataset import Dataset, LongTable, check_count
+from patom.datasets.dataset import Dataset, LongTable
 from patom.datasets.fetch import data_home as choose_home
 from patom.datasets.fetch import read_file, require
-from patom.datasets.scaling import divide_by_largest_norm
+from patom.datasets.scaling import in_unit_ball
 from patom.datasets.sources import SOURCES
 
 SIDE = 28
@@ -38,6 +39,11 @@ def load_mnist(
     to train on are drawn from these, and as many to test on from the 10,000 test images. Within a table one image
     may serve several tasks.
 
+    The result is a classification with tasks 0 to 9 (integers) and ``y`` -1 or +1; by default 6,000 rows in either
+    table. The first call of a process reads all images and decomposes their covariance, which takes a few seconds and
+    at most half a gigabyte; the projected images stay in memory (72 MB for 128 components), so that further draws take
+    milliseconds.
+
     Parameters
     ----------
     n_components : int or None, default 128
@@ -51,23 +57,12 @@ def load_mnist(
     data_home : path, optional
         Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
 
-    Returns
-    -------
-    Dataset
-        Classification, tasks 0 to 9 (integers), ``y`` -1 or +1. With the defaults 6,000 rows in either table.
-
     Raises
     ------
     ValueError
         A number is out of range.
     OSError
         A file is not in the data home and cannot be fetched.
-
-    Notes
-    -----
-    The first call of a process reads all images and decomposes their covariance, a few seconds and half a gigabyte
-    at its peak; the projected images stay in memory (72 MB for 128 components), so that further draws take
-    milliseconds.
 
     Examples
     --------
@@ -85,10 +80,7 @@ def load_mnist(
     test = _one_vs_rest(images.test, images.test_digits, n_positive, n_negative, generator)
     features = "Grey values" if n_components is None else f"The first {n_components} principal components"
     did = f"{features} of 28 x 28 pixels; for each task {n_positive} images of the digit and {n_negative} others."
-    scale = 1.0
-    if scaled:
-        train, test, scale = divide_by_largest_norm(train, test)
-        did += " Features divided by the largest norm of a training row."
+    train, test, scale, divided = in_unit_ball(train, test, scaled=scaled)
     return Dataset(
         name="mnist",
         kind="classification",
@@ -97,7 +89,7 @@ def load_mnist(
         feature_names=_feature_names(n_components),
         task_name="digit",
         target_name="is_the_digit",
-        description=f"Handwritten digits; each task tells one digit from the others. {did}",
+        description=f"Handwritten digits; each task tells one digit from the others. {did}{divided}",
         source=source.origin,
         feature_scale=scale,
         files={file.name: file.content_sha256 for file in source.files},

@@ -1,12 +1,13 @@
 """Bring features into the unit ball, and points of the ball back into the table's units."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from patom.core.arrays import FloatArray, largest_norm
-from patom.datasets.dataset import Kind, LongTable
+from patom.datasets.dataset import LongTable
 
 _ROUNDING = 16 * np.finfo(float).eps  # a column whose range is this part of its largest value is constant
 _SMALLEST = 2.0**-1020  # a smaller spread or norm could not be halved without losing digits
@@ -21,16 +22,11 @@ class Scaling:
     target y becomes (y - y_centre) / y_scale. There and back is exact to 1e-12 of a column's largest value
     (or, with a single norm for columns of different size, until a quotient falls below 1e-308).
 
-    Attributes
-    ----------
-    centre, scale : (d_used,) in the units of the table.
-    norm : the largest norm of a training row after centring and scaling, increased by 32 units of rounding.
-    kept : (d_used,) numbers of the columns used, ascending.
-    constants : (d,) what a column that was dropped holds; NaN for columns used.
-    y_centre, y_scale : 0 and 1 unless regression targets were standardised.
+    ``centre`` and ``scale`` are (d_used,) in the units of the table; ``norm`` is the largest norm of a training row
+    after centring and scaling, increased by 32 units of rounding; ``kept`` are (d_used,) numbers of the columns used,
+    ascending; ``constants`` are (d,) what a column that was dropped holds, NaN for columns used; ``y_centre`` and
+    ``y_scale`` are 0 and 1 unless regression targets were standardised.
 
-    Examples
-    --------
     >>> scaling = fit_scaling([[3.0, 7.0], [-4.0, 7.0]], [0.0, 1.0], kind="regression", standardise=False)
     >>> scaling.features([[2.0, 7.0]]).round(6), scaling.features_back([[1.0]]).round(6)
     (array([[0.5]]), array([[4., 7.]]))
@@ -79,18 +75,14 @@ class Scaling:
 
 
 def fit_scaling(
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    kind: Kind,
-    standardise: bool,
+    X: ArrayLike, y: ArrayLike, *, kind: Literal["regression", "classification"], standardise: bool
 ) -> Scaling:
     """Choose the scaling from the training rows.
 
-    The paper divides all features by the largest norm of a row, so that every row lies in the unit l2 ball (the
-    feasible region of the attack, with radius 1). Where columns have different units, ``standardise`` first subtracts
-    each column's mean and divides by its standard deviation (of the n rows, not n - 1), and does so with regression
-    targets too; classes stay -1 and +1.
+    The paper (Zhao et al. 2018, experiments) divides all features by the largest norm of a row, so that every row lies
+    in the unit l2 ball (the feasible region of the attack, with radius 1). Where columns have different units,
+    ``standardise`` first subtracts each column's mean and divides by its standard deviation (of the n rows, not n - 1),
+    and does so with regression targets too; classes stay -1 and +1.
 
     Columns that are constant over the training rows, up to 16 units of rounding of their largest value or with a
     spread below 2**-1020 (1e-307), are dropped: they hold nothing to learn from, and dividing by their spread would
@@ -100,12 +92,6 @@ def fit_scaling(
     is no finite matrix, y does not fit it, every column is constant, a target to be standardised is constant, or rows
     are so long that their norm overflows. Costs a few passes over the n d values.
 
-    References
-    ----------
-    Zhao et al. (AAAI 2018), section "Experiments".
-
-    Examples
-    --------
     >>> scaling = fit_scaling([[1.0], [3.0]], [10.0, 30.0], kind="regression", standardise=True)
     >>> scaling.centre, scaling.scale, scaling.target([10.0, 30.0])
     (array([2.]), array([1.]), array([-1.,  1.]))
@@ -183,17 +169,21 @@ def _refuse_overflow(result: FloatArray, name: str, given: FloatArray, columns: 
     )
 
 
-def divide_by_largest_norm(train: LongTable, test: LongTable) -> tuple[LongTable, LongTable, float]:
-    """Divide all features by the largest norm of a training row and return it: the scaling of the published data sets.
+def in_unit_ball(train: LongTable, test: LongTable, *, scaled: bool) -> tuple[LongTable, LongTable, float, str]:
+    """Divide all features by the largest norm of a training row, the scaling of the published data sets, if ``scaled``.
 
-    Training rows then lie in the unit ball, test rows possibly slightly outside. It is 1 if all features are zero.
+    Training rows then lie in the unit ball, test rows possibly slightly outside. Also returns the number, which is 1 if
+    all features are zero, and a sentence on what was done, empty if nothing was.
 
     >>> rows = LongTable(np.array([[3.0, 4.0]]), np.zeros(1), np.zeros(1))
-    >>> divide_by_largest_norm(rows, rows)[2]
-    5.0
+    >>> in_unit_ball(rows, rows, scaled=True)[2:]
+    (5.0, ' Features divided by the largest norm of a training row.')
     """
+    if not scaled:
+        return train, test, 1.0, ""
     scale = largest_norm(train.X)
-    return train._replace(X=train.X / scale), test._replace(X=test.X / scale), scale
+    did = " Features divided by the largest norm of a training row."
+    return train._replace(X=train.X / scale), test._replace(X=test.X / scale), scale, did
 
 
 def standardise(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -65,6 +65,10 @@ def read_table(
 ) -> Table:
     r"""Read a CSV or Parquet file (recognised by content) with a task column and a target column.
 
+    Its notes name features that have one value for each task, or that determine the target. Costs one pass over the
+    file and a sort of the target, and of 50,000 rows of each column; memory is 8 n d bytes and a column more, and for a
+    CSV file about twice the file besides.
+
     Parameters
     ----------
     path : path of the file, or of a pipe, as `/dev/stdin`, which is read once; CSV is UTF-8 with a header, separated
@@ -80,11 +84,6 @@ def read_table(
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
-    Returns
-    -------
-    Table
-        Its notes name features that have one value for each task, or that determine the target.
-
     Raises
     ------
     TableError
@@ -92,11 +91,6 @@ def read_table(
         value is missing, infinite or no number, if the target is constant or holds more than two classes.
     MemoryError
         If the file does not fit into memory.
-
-    Notes
-    -----
-    Cost: one pass over the file and a sort of the target, and of 50,000 rows of each column; memory 8 n d bytes and a
-    column more, and for a CSV file about twice the file besides.
 
     Examples
     --------
@@ -260,7 +254,7 @@ def _task_twins(X: NDArray[np.float64], task: NDArray[Any]) -> Iterator[int]:
     if tasks.size < 2 or (index.size - tasks.size) * log(share @ share) >= log(_CHANCE / X.shape[1]):
         return
     order = np.argsort(index, kind="stable")
-    last = _last_of_run(index[order])
+    last = np.append(index[order][1:] != index[order][:-1], True)
     some = _spread(index.size)
     some = some[~last[some]]
     for start, columns in _blocks(some.size, X.shape[1]):
@@ -269,12 +263,6 @@ def _task_twins(X: NDArray[np.float64], task: NDArray[Any]) -> Iterator[int]:
             own = X[order[last], j]
             if np.unique(own).size == tasks.size and (X[:, j] == own[index]).all():
                 yield int(j)
-
-
-def _last_of_run(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    last = np.ones(values.size, dtype=bool)
-    np.not_equal(values[1:], values[:-1], out=last[:-1])
-    return last
 
 
 def _answers(X: NDArray[np.float64], y: NDArray[np.float64]) -> Iterator[int]:
@@ -300,9 +288,8 @@ def _determines(column: NDArray[np.float64], y: NDArray[np.float64], limit: floa
         return False
     if _one_way(levels):
         _, counts = np.unique(levels, return_counts=True)
-        orders = gammaln(counts + 1.0).sum() - gammaln(
-            levels.size + 1.0
-        )  # log of the share of all orders of the targets that rise
+        # log of the share of all orders of the targets that rise
+        orders = gammaln(counts + 1.0).sum() - gammaln(levels.size + 1.0)
         if log(2.0) + orders < limit:
             return True
     values, counts = np.unique(y, return_counts=True)

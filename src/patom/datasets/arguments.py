@@ -1,13 +1,13 @@
-"""Reading arrays and data frames as they come: turned into plain arrays, or refused in one sentence.
+"""Arguments as users give them, such as arrays, data frames and counts: turned into plain ones, or refused.
 
-Every function takes ``name``, the words its errors start with (which argument of which function, which task), and
-``names``, a data frame's column names, where errors point at columns.
+Every function takes ``name``, the words that its errors start with (which argument of which function, which task), and
+``names``, a data frame's column names, where errors name a column.
 """
 
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
@@ -145,6 +145,19 @@ def check_finite(array: AnyArray, name: str, names: ColumnNames = None) -> None:
         raise ValueError(f"{name} has {what} in {where}; drop or fill it")
 
 
+def check_count(value: Any, name: str, *, least: int = 1) -> int:
+    """A whole number of at least ``least``, or ValueError; ``name`` starts the sentence.
+
+    >>> check_count(0, "load_sarcos: n_train")
+    Traceback (most recent call last):
+        ...
+    ValueError: load_sarcos: n_train is 0; it must be a whole number of at least 1
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return int(value)
+
+
 def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
     """Any array-like or data frame as an array, with column names of the latter."""
     mask = hidden(value)
@@ -173,10 +186,8 @@ def _array(value: Any, name: str) -> tuple[AnyArray, ColumnNames]:
 
 
 def _frame_array(frame: "nw.DataFrame[Any]") -> AnyArray:
-    wide = [name for name, kind in frame.schema.items() if kind in (nw.Int128, nw.UInt128)]
-    if not wide:
-        return frame.to_numpy()
-    return np.array(frame.rows(), dtype=object)
+    wide = any(kind in (nw.Int128, nw.UInt128) for kind in frame.schema.values())
+    return np.array(frame.rows(), dtype=object) if wide else frame.to_numpy()
 
 
 def _exact(value: Any, array: AnyArray) -> AnyArray:
