@@ -28,20 +28,24 @@ from patom.datasets.dataset import LongTable
 def from_task_arrays(tasks: Sequence[tuple[Any, Any]] | Mapping[Any, tuple[Any, Any]]) -> LongTable:
     """Stack one pair ``(X_i, y_i)`` for each task into long format.
 
-    Tasks, and rows within a task, keep the order given; the result is one copy of the data. The cost is linear in rows
-    and tasks: 100,000 small tasks of arrays take less than a second.
-
     Parameters
     ----------
-    tasks : pairs of ``X_i``, an array or data frame of numbers of shape (n_i, d), and ``y_i``, numbers or labels of
-        shape (n_i,). A list names its tasks 0 to m - 1, a mapping by its keys.
+    tasks : sequence or mapping of pairs
+        ``X_i`` of shape (n_i, d), numeric, array or data frame; ``y_i`` of shape (n_i,), numbers or labels. A
+        sequence names its tasks 0 to m - 1, a mapping by its keys.
+
+    Returns
+    -------
+    LongTable
+        Tasks in the order given, within a task rows in the order given; one copy of the data. The cost is
+        linear in rows and tasks: 100,000 small tasks of arrays take less than a second.
 
     Raises
     ------
     ValueError
-        No task, an empty task, ``X_i`` and ``y_i`` of different lengths, tasks whose features differ in number or
-        name, a feature that is not a finite number, a missing or infinite target, targets that are numbers in one
-        task and labels in another.
+        No task, an empty task, lengths of ``X_i`` and ``y_i`` that differ, numbers or names of features that
+        differ between tasks, a feature that is not a finite number, a missing or infinite target, targets
+        that are numbers in one task and labels in another.
     TypeError
         ``tasks`` or one of its entries is of another type.
 
@@ -80,15 +84,21 @@ def from_task_arrays(tasks: Sequence[tuple[Any, Any]] | Mapping[Any, tuple[Any, 
 def from_target_matrix(X: Any, Y: Any, tasks: Iterable[Hashable] | None = None) -> LongTable:
     """Turn one feature matrix and a matrix of targets, one column for each task, into long format.
 
-    Tasks have the order of the columns, rows within a task that of ``X``. A row of ``X`` is repeated for every observed
-    target: memory is d numbers for each of them.
-
     Parameters
     ----------
-    X : array or data frame, (n, d): finite features that the tasks share.
-    Y : array or data frame, (n, m): targets, numbers; NaN (or a data frame's null) means "not observed" and gives no
-        row. They become float64, except where whole numbers from 2**53 on would change, which stay as they are.
-    tasks : m labels of the columns of ``Y``. Default: a data frame's column names, else 0 to m - 1.
+    X : array or data frame of shape (n, d)
+        Features that the tasks share, finite numbers.
+    Y : array or data frame of shape (n, m)
+        Targets, numbers; NaN (or a data frame's null) means "not observed" and gives no row. They become float64 but
+        where whole numbers from 2**53 on would change; these stay what they are.
+    tasks : iterable of m labels, optional
+        Names of the columns of ``Y``. Default: a data frame's column names, else 0 to m - 1.
+
+    Returns
+    -------
+    LongTable
+        Tasks in the order of the columns, within a task rows in the order of ``X``. A row of ``X`` is
+        repeated for every observed target: memory is d numbers for each of them.
 
     Raises
     ------
@@ -136,21 +146,30 @@ def one_vs_rest_tasks(
     The paper makes its ten MNIST tasks in this way, with 300 rows of the digit and 300 of the others in each
     (Zhao et al. 2018, experiments): ``positives=300, negatives=300``.
 
-    Tasks are in sorted order of the classes and labelled by them, ``y`` holds the integers -1 and +1, and rows within a
-    task have the order of ``X``. Without limits every row occurs once in every task: memory is n m d numbers.
-
     Parameters
     ----------
-    X : array or data frame, (n, d): finite features.
-    y : class labels, (n,), of two classes at least.
-    positives, negatives : numbers of rows of the class and of the others, drawn without replacement for every task on
-        its own. Default: all of them.
-    random_state : source of the draws; without draws it is not used.
+    X : array or data frame of shape (n, d)
+        Features, finite numbers.
+    y : array of shape (n,)
+        Class labels, two classes at least.
+    positives, negatives : int, optional
+        Number of rows of the class and of the others, drawn without replacement for every task on its own.
+        Default: all of them.
+    random_state : int, numpy Generator or None, default None
+        Source of the draws; without draws it is not used.
+
+    Returns
+    -------
+    LongTable
+        Tasks in sorted order of the classes and labelled by them, ``y`` integers -1 and +1, within a task
+        rows in the order of ``X``. Without limits every row occurs once in every task: memory is n m d
+        numbers.
 
     Raises
     ------
     ValueError
-        Fewer than two classes, fewer rows than asked for, a missing label, a feature that is not a finite number.
+        Fewer than two classes, fewer rows than asked for, a missing label, a feature that is not a finite
+        number.
 
     Examples
     --------

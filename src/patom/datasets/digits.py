@@ -26,27 +26,38 @@ def load_digits_tasks(
 ) -> Dataset:
     """Load the 8 x 8 digits as ten tasks, "is it a 0" to "is it a 9".
 
-    The images are split first (the same share of every digit), so no image is in both tables. Then every task takes
-    all images of its digit as +1 and draws images of the other digits as -1 without replacement; one image may serve
-    several tasks of the same table. That is the paper's construction for MNIST (Zhao et al. 2018, experiments) with
-    fewer rows.
-
-    The result is a classification with tasks 0 to 9 (integers), ``y`` -1 or +1 and 64 pixels. The three pixels that are
-    zero in every image are kept, so that feature names are pixel positions. By default there are 2,516 training and
-    1,078 test rows. Costs a few tens of milliseconds.
+    The images, not the rows, are split first (the same share of every digit), so no image is in both tables.
+    Then every task takes all images of its digit as +1 and draws images of the other digits as -1 without
+    replacement; one image may so serve several tasks of the same table. That is the paper's construction for
+    MNIST (Zhao et al. 2018, experiments) with fewer rows.
 
     Parameters
     ----------
-    test_fraction : share of the images that are held out, between 0 and 1.
-    negatives_ratio : rows of other digits for each row of the task's own digit; rounded, at least one row, at most all.
-    random_state : source of the split and the draws; the same int gives the same rows.
-    scaled : divide all features by the largest Euclidean norm of a training row, as the paper does, so that training
-        rows lie in the unit ball; test rows may lie slightly outside. Otherwise grey values 0 to 16.
+    test_fraction : float, default 0.3
+        Share of the images that are held out, between 0 and 1.
+    negatives_ratio : float, default 1.0
+        Rows of other digits for each row of the task's own digit; rounded, at least one row, at most all.
+    random_state : int or numpy Generator, default 0
+        Source of the split and the draws; the same int gives the same ones.
+    scaled : bool, default True
+        Divide all features by the largest Euclidean norm of a training row, as the paper does, so that
+        training rows lie in the unit ball; test rows may lie slightly outside. Otherwise grey values 0 to 16.
+
+    Returns
+    -------
+    Dataset
+        Classification, tasks 0 to 9 (integers), ``y`` -1 or +1, 64 pixels. The three pixels that are zero in
+        every image are kept, so that feature names are pixel positions. With the defaults 2,516 training and
+        1,078 test rows.
 
     Raises
     ------
     ValueError
         ``test_fraction`` or ``negatives_ratio`` out of range.
+
+    Notes
+    -----
+    Costs a few tens of milliseconds.
 
     Examples
     --------

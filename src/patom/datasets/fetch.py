@@ -116,21 +116,29 @@ def read_file(file: RemoteFile, home: Path, *, progress: Progress | None = None)
 
     A file that is right is only read: nothing is written, so the data home may be read-only.
 
-    The result is the very bytes that were checked; of a gzip file what it holds. Only one process fetches a file at a
-    time; others wait and then find it there. A fetch fails when connecting takes more than 15 seconds or the server
-    sends nothing for 60.
-
     Parameters
     ----------
-    file : what to read.
-    home : the data home, created if need be.
-    progress : called with (bytes done, bytes in all) after every block of a fetch.
+    file : RemoteFile
+    home : Path
+        The data home, created if need be.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) after every block of a fetch.
+
+    Returns
+    -------
+    bytes
+        The very bytes that were checked; of a gzip file what it holds.
 
     Raises
     ------
     OSError
         The file is not there and cannot be fetched: no connection, an answer that is an error, a fetch cut off, another
         checksum, a folder that can't be written, a full disk. An existing file is left as it was.
+
+    Notes
+    -----
+    Only one process fetches a file at a time; others wait and then find it there. A fetch fails when connecting takes
+    more than 15 seconds or the server sends nothing for 60.
 
     Examples
     --------

@@ -26,22 +26,28 @@ def load_landmine(
 ) -> Dataset:
     """Load the landmine data as 29 tasks, one for each field: is the object in the radar image a mine.
 
-    Every task trains on a share of its rows, drawn at random with that share of its positives and of its negatives,
-    and is tested on the others. With a fifth, tasks train on 89 to 138 rows, as in the paper (Zhao et al. 2018,
-    experiments).
-
-    The result is a classification with tasks 1 to 29 (integers), ``y`` -1 or +1 (904 of 14,820 rows) and 9 features.
-    Costs about ten milliseconds, and 1.1 MB to fetch the first time.
+    Every task trains on a share of its rows, drawn at random with that share of its positives and of its
+    negatives, and is tested on the others. With a fifth, tasks train on 89 to 138 rows, as in the paper (Zhao et
+    al. 2018, experiments).
 
     Parameters
     ----------
-    train_fraction : share of each task's rows to train on, between 0 and 1. Where a class of a task has two rows or
-        more, at least one is in either table.
-    standardise_features : subtract the mean of all training rows and divide by their standard deviation, before
-        ``scaled``.
-    random_state : source of the draw; the same int gives the same rows.
-    scaled : divide all features by the largest Euclidean norm of a training row, as the paper does.
-    data_home : where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+    train_fraction : float, default 0.2
+        Share of each task's rows to train on, between 0 and 1. Where a class of a task has two rows or more, one
+        at least is in either table.
+    standardise_features : bool, default False
+        Subtract the mean of all training rows and divide by their standard deviation, before ``scaled``.
+    random_state : int or numpy Generator, default 0
+        Source of the draw; the same int gives the same ones.
+    scaled : bool, default True
+        Divide all features by the largest Euclidean norm of a training row, as the paper does.
+    data_home : path, optional
+        Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+
+    Returns
+    -------
+    Dataset
+        Classification, tasks 1 to 29 (integers), ``y`` -1 or +1 (904 of 14,820 rows), 9 features.
 
     Raises
     ------
@@ -49,6 +55,10 @@ def load_landmine(
         ``train_fraction`` out of range.
     OSError
         The file is not in the data home and cannot be fetched.
+
+    Notes
+    -----
+    Costs some ten milliseconds, and 1.1 MB to fetch the first time.
 
     Examples
     --------

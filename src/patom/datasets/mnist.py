@@ -39,11 +39,6 @@ def load_mnist(
     to train on are drawn from these, and as many to test on from the 10,000 test images. Within a table one image
     may serve several tasks.
 
-    The result is a classification with tasks 0 to 9 (integers) and ``y`` -1 or +1; by default 6,000 rows in either
-    table. The first call of a process reads all images and decomposes their covariance, which takes a few seconds and
-    at most half a gigabyte; the projected images stay in memory (72 MB for 128 components), so that further draws take
-    milliseconds.
-
     Parameters
     ----------
     n_components : int or None, default 128
@@ -57,12 +52,23 @@ def load_mnist(
     data_home : path, optional
         Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
 
+    Returns
+    -------
+    Dataset
+        Classification, tasks 0 to 9 (integers), ``y`` -1 or +1. With the defaults 6,000 rows in either table.
+
     Raises
     ------
     ValueError
         A number is out of range.
     OSError
         A file is not in the data home and cannot be fetched.
+
+    Notes
+    -----
+    The first call of a process reads all images and decomposes their covariance, a few seconds and half a gigabyte
+    at its peak; the projected images stay in memory (72 MB for 128 components), so that further draws take
+    milliseconds.
 
     Examples
     --------

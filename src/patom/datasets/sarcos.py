@@ -38,23 +38,32 @@ def load_sarcos(
     one row in each of the seven tasks. The published test file repeats rows of the published training file, so
     rows with the same 21 inputs count as one and are never in both tables.
 
-    The result is a regression with tasks 1 to 7 (integers) and 21 features; all tasks have the same inputs in the same
-    order. Its description says which files were read. Costs about ten milliseconds from the test file alone and about
-    a tenth of a second from both.
-
     Parameters
     ----------
-    n_train, n_test : input rows to draw without replacement.
-    source : "train_and_test" draws the training rows from the training file (10 MB) without the rows that the test
-        file has, and the test rows from the test file (1 MB). "test_file" draws all from the latter, about a tenth of
-        the data. "auto" takes the first where the data home has the training file, the second where it has the test
-        file only, and fetches both where it has neither.
-    standardise_targets : subtract from each torque the mean of its training rows and divide by their standard
-        deviation; the paper does not say whether it does.
-    standardise_features : the same for the features, before ``scaled``.
-    random_state : source of the draws; the same int gives the same rows.
-    scaled : divide all features by the largest Euclidean norm of a training row, as the paper does.
-    data_home : where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+    n_train, n_test : int, default 300 and 600
+        Input rows to draw without replacement.
+    source : {"auto", "train_and_test", "test_file"}, default "auto"
+        "train_and_test" draws the training rows from the training file (10 MB) without the rows that the test
+        file has, and the test rows from the test file (1 MB). "test_file" draws all from the latter, about a
+        tenth of the data. "auto" takes the first where the data home has the training file, the second where it
+        has the test file only, and fetches both where it has neither.
+    standardise_targets : bool, default False
+        Subtract from each torque the mean of its training rows and divide by their standard deviation; the paper
+        does not say whether it does.
+    standardise_features : bool, default False
+        The same for the features, before ``scaled``.
+    random_state : int or numpy Generator, default 0
+        Source of the draws; the same int gives the same ones.
+    scaled : bool, default True
+        Divide all features by the largest Euclidean norm of a training row, as the paper does.
+    data_home : path, optional
+        Where fetched files are kept. Default: the environment variable PATOM_DATA_HOME, else the user's cache.
+
+    Returns
+    -------
+    Dataset
+        Regression, tasks 1 to 7 (integers), 21 features; within every task the same inputs in the same order.
+        The description says which files served.
 
     Raises
     ------
@@ -62,6 +71,10 @@ def load_sarcos(
         ``source`` is unknown, or ``n_train`` or ``n_test`` is below 1 or above what there is.
     OSError
         A file is not in the data home and cannot be fetched.
+
+    Notes
+    -----
+    Costs some ten milliseconds from the test file alone and about a tenth of a second from both.
 
     Examples
     --------

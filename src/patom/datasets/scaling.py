@@ -22,11 +22,16 @@ class Scaling:
     target y becomes (y - y_centre) / y_scale. There and back is exact to 1e-12 of a column's largest value
     (or, with a single norm for columns of different size, until a quotient falls below 1e-308).
 
-    ``centre`` and ``scale`` are (d_used,) in the units of the table; ``norm`` is the largest norm of a training row
-    after centring and scaling, increased by 32 units of rounding; ``kept`` are (d_used,) numbers of the columns used,
-    ascending; ``constants`` are (d,) what a column that was dropped holds, NaN for columns used; ``y_centre`` and
-    ``y_scale`` are 0 and 1 unless regression targets were standardised.
+    Attributes
+    ----------
+    centre, scale : (d_used,) in the units of the table.
+    norm : the largest norm of a training row after centring and scaling, increased by 32 units of rounding.
+    kept : (d_used,) numbers of the columns used, ascending.
+    constants : (d,) what a column that was dropped holds; NaN for columns used.
+    y_centre, y_scale : 0 and 1 unless regression targets were standardised.
 
+    Examples
+    --------
     >>> scaling = fit_scaling([[3.0, 7.0], [-4.0, 7.0]], [0.0, 1.0], kind="regression", standardise=False)
     >>> scaling.features([[2.0, 7.0]]).round(6), scaling.features_back([[1.0]]).round(6)
     (array([[0.5]]), array([[4., 7.]]))
@@ -79,10 +84,10 @@ def fit_scaling(
 ) -> Scaling:
     """Choose the scaling from the training rows.
 
-    The paper (Zhao et al. 2018, experiments) divides all features by the largest norm of a row, so that every row lies
-    in the unit l2 ball (the feasible region of the attack, with radius 1). Where columns have different units,
-    ``standardise`` first subtracts each column's mean and divides by its standard deviation (of the n rows, not n - 1),
-    and does so with regression targets too; classes stay -1 and +1.
+    The paper divides all features by the largest norm of a row, so that every row lies in the unit l2 ball (the
+    feasible region of the attack, with radius 1). Where columns have different units, ``standardise`` first subtracts
+    each column's mean and divides by its standard deviation (of the n rows, not n - 1), and does so with regression
+    targets too; classes stay -1 and +1.
 
     Columns that are constant over the training rows, up to 16 units of rounding of their largest value or with a
     spread below 2**-1020 (1e-307), are dropped: they hold nothing to learn from, and dividing by their spread would
@@ -92,6 +97,12 @@ def fit_scaling(
     is no finite matrix, y does not fit it, every column is constant, a target to be standardised is constant, or rows
     are so long that their norm overflows. Costs a few passes over the n d values.
 
+    References
+    ----------
+    Zhao et al. (AAAI 2018), section "Experiments".
+
+    Examples
+    --------
     >>> scaling = fit_scaling([[1.0], [3.0]], [10.0, 30.0], kind="regression", standardise=True)
     >>> scaling.centre, scaling.scale, scaling.target([10.0, 30.0])
     (array([2.]), array([1.]), array([-1.,  1.]))

@@ -23,10 +23,14 @@ def hold_out(
     (train, test), together 0 to n - 1. ValueError if the fraction is not between 0 and 1, or y and task differ in
     length.
 
-    Costs a few sorts of n values, whatever the number of groups. One uniform draw decides where the carried remainders
-    start, and n more the order within groups. The paper does not say how it draws the rows of a task; doing so
-    uniformly, or by class, is this package's choice.
+    Notes
+    -----
+    Cost: a few sorts of n values, whatever the number of groups. One uniform draw decides where the carried
+    remainders start, and n more the order within groups. The paper does not say how it draws the rows of a
+    task; doing so uniformly, or by class, is this package's choice.
 
+    Examples
+    --------
     >>> task = np.repeat(["a", "b"], [8, 1])
     >>> train, test = hold_out(np.zeros(9), task, fraction=0.25, stratify=False, rng=np.random.default_rng(0))
     >>> test.size, task[train].tolist().count("a"), 8 in train

@@ -36,23 +36,35 @@ def make_related_tasks(
     w_i = +-sqrt(d + 1) (sqrt(similarity) c + sqrt(1 - similarity) u_i), so that the cosine of two of them is
     ``similarity`` on average, up to the sign.
 
-    The result has tasks 0 to m - 1 (integers), and the weights in ``weights``, shape (m, d + 1). In a classification
-    the rows of a task are drawn again, up to 100 times, until both tables have both classes.
-
     Parameters
     ----------
-    n_tasks : number of tasks m, outliers included.
-    n_features : number of features d; rows are uniform in the unit ball.
-    n_train, n_test : rows of each task.
-    n_groups : groups of related tasks, each of at least one task.
-    negative : share of the tasks of each group, between 0 and 1 and rounded, whose weights have the opposite sign;
-        these tasks are drawn.
-    n_outliers : tasks whose weights are related to no other's.
-    similarity : mean cosine of the weights within a group, intercept included, between 0 and 1.
-    noise : standard deviation of the Gaussian noise on w'x; w'x has about 1.
-    kind : the target is w'x plus noise, or for "classification" the sign of that (intercepts are small beside the
-        other weights).
-    random_state : source of all draws; the same int gives the same data.
+    n_tasks : int, default 12
+        Number of tasks m, outliers included.
+    n_features : int, default 10
+        Number of features d; rows are uniform in the unit ball.
+    n_train, n_test : int, default 40 and 100
+        Rows of each task.
+    n_groups : int, default 3
+        Groups of related tasks; each has one task at least.
+    negative : float, default 0.0
+        Share of the tasks of each group, between 0 and 1 and rounded, whose weights have the opposite sign; which
+        ones is drawn.
+    n_outliers : int, default 0
+        Tasks whose weights are related to no other's.
+    similarity : float, default 0.9
+        Mean cosine of the weights within a group, intercept included, between 0 and 1.
+    noise : float, default 0.1
+        Standard deviation of the Gaussian noise on w'x; w'x has about 1.
+    kind : {"regression", "classification"}, default "regression"
+        The target is w'x plus noise, or the sign of that (intercepts are small beside the other weights).
+    random_state : int or numpy Generator, default 0
+        Source of all draws; the same int gives the same ones.
+
+    Returns
+    -------
+    Dataset
+        Tasks 0 to m - 1 (integers); the weights are in ``weights``, shape (m, d + 1). In a classification the rows
+        of a task are drawn again, up to 100 times, until both tables have both classes.
 
     Raises
     ------

@@ -31,10 +31,6 @@ def read_parquet(
 ) -> LongTable:
     """Read a table's rows for ``fit``, with the features in memory once.
 
-    ``X`` is (n, d), rows in the order read. ``task`` is int64 or str, or Python's integers where one is beyond int64;
-    ``y`` is float64 or str, or whole numbers as they are where float64 would change one. Costs one pass, 8 n d bytes
-    (none, where they are mapped), the labels, and the batch of rows being decoded.
-
     Parameters
     ----------
     path : path of a Parquet file
@@ -53,6 +49,13 @@ def read_parquet(
         Of the features.
     memory_map : path, optional
         A file to write the features to (NumPy's format, overwritten) and read them from, for tables larger than memory.
+
+    Returns
+    -------
+    LongTable
+        ``X`` of shape (n, d), rows in the order read. ``task`` is int64 or str, or Python's integers where one is
+        beyond int64; ``y`` is float64 or str, or whole numbers as they are where float64 would change one. Costs one
+        pass, 8 n d bytes (none, where they are mapped), the labels, and the batch of rows being decoded.
 
     Raises
     ------

@@ -65,10 +65,6 @@ def read_table(
 ) -> Table:
     r"""Read a CSV or Parquet file (recognised by content) with a task column and a target column.
 
-    Its notes name features that have one value for each task, or that determine the target. Costs one pass over the
-    file and a sort of the target, and of 50,000 rows of each column; memory is 8 n d bytes and a column more, and for a
-    CSV file about twice the file besides.
-
     Parameters
     ----------
     path : path of the file, or of a pipe, as `/dev/stdin`, which is read once; CSV is UTF-8 with a header, separated
@@ -84,6 +80,11 @@ def read_table(
     kind : "auto" takes a bool target, two words or two numbers for classification, more numbers for
         regression.
 
+    Returns
+    -------
+    Table
+        Its notes name features that have one value for each task, or that determine the target.
+
     Raises
     ------
     TableError
@@ -91,6 +92,11 @@ def read_table(
         value is missing, infinite or no number, if the target is constant or holds more than two classes.
     MemoryError
         If the file does not fit into memory.
+
+    Notes
+    -----
+    Cost: one pass over the file and a sort of the target, and of 50,000 rows of each column; memory 8 n d bytes and a
+    column more, and for a CSV file about twice the file besides.
 
     Examples
     --------
