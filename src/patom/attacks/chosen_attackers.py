@@ -15,7 +15,7 @@ from patom.attacks.adversary.places import Rule
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb, typical_distance
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
-from patom.attacks.base import Attack, Run
+from patom.attacks.base import Attack
 from patom.attacks.baselines.influence import effects, most_effective
 from patom.attacks.draws import draw
 from patom.attacks.gradients import ROUGH, adjoint
@@ -208,7 +208,12 @@ def _greedy(
         placed = most_effective(program, W, v, _of_tasks(drawn, left), size, _STEPS)
         rises = first_order_rises(program, W, v, placed)
         tried = left[np.argsort(-rises[left], kind="stable")[:trials]]
-        runs = [_ascend(program, ascent, size, stacked([here, _of_tasks(placed, i)]), W) for i in tried]
+        runs = [
+            Climb(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels).run(
+                stacked([here, _of_tasks(placed, i)]), W, per_row=True
+            )
+            for i in tried
+        ]
         best = int(np.argmax([run.utility for run in runs]))
         kept.append(len(table) + best)
         table += [
@@ -219,11 +224,6 @@ def _greedy(
         if len(chosen) < k:
             W = program.solve(here, start=W).W
     return table, kept
-
-
-def _ascend(program: Bilevel, ascent: ProjectedAscent, size: float, rows: Injection, W: FloatArray) -> Run:
-    climb = Climb(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels)
-    return climb.run(rows, W, per_row=True)
 
 
 def _exhaustive(

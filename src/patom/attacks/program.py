@@ -38,6 +38,8 @@ class Bilevel:
     counts: IntArray  # rows to inject into each attacker, at least 1
     places: Places  # where they may lie
     label_bounds: tuple[FloatArray, FloatArray]  # smallest and largest target of each task's injected rows, shapes (m,)
+    true: "Bilevel | None" = None  # of a grey-box attacker, for whom this is a surrogate: the true victim's program
+    theirs: IntArray | None = None  # and where the attacker's tasks are among the true victim's
     tally: Tally = field(default_factory=Tally)  # shared with programs that ``replace`` makes from this one
 
     @property
@@ -48,11 +50,11 @@ class Bilevel:
     @property
     def truth(self) -> "Bilevel":
         """The program of the true victim: this one, where the attacker knows everything."""
-        return self
+        return self if self.true is None else self.true
 
     def truly(self, injection: Injection) -> Injection:
         """The rows as ``truth`` numbers their tasks."""
-        return injection
+        return injection if self.theirs is None else replace(injection, task_index=self.theirs[injection.task_index])
 
     def solve(
         self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
@@ -94,21 +96,6 @@ class Bilevel:
     def narrowed(self, injection: Injection) -> "Bilevel":
         """The program with rows confined to where the victim's filter, if any, would let them pass as it stands."""
         return replace(self, places=self.lower.narrowed(self.places, injection))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Surrogate(Bilevel):
-    """The program as a grey-box attacker sees it."""
-
-    true: Bilevel  # the true victim's program
-    theirs: IntArray  # where the attacker's tasks are among the true victim's
-
-    @property
-    def truth(self) -> Bilevel:
-        return self.true
-
-    def truly(self, injection: Injection) -> Injection:
-        return replace(injection, task_index=self.theirs[injection.task_index])
 
 
 def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: ThreatModel) -> Bilevel:
@@ -161,7 +148,7 @@ def _label_bounds(problem: Problem, given: tuple[float, float] | None) -> tuple[
     return np.minimum.reduceat(rows.y, starts), np.maximum.reduceat(rows.y, starts)
 
 
-def _surrogate(truth: Bilevel, threat: ThreatModel, knowledge: GreyBox) -> Surrogate:
+def _surrogate(truth: Bilevel, threat: ThreatModel, knowledge: GreyBox) -> Bilevel:
     """The program as a grey-box attacker sees it; what she may inject, and where, is the truth's."""
     problem = knowledge.surrogate(truth.victim, truth.problem)
     theirs = positions(problem.tasks, truth.problem.tasks, argument="task of GreyBox")
@@ -176,15 +163,15 @@ def _surrogate(truth: Bilevel, threat: ThreatModel, knowledge: GreyBox) -> Surro
         )
     targets = np.sort(hers[truth.targets])
     number, (low, high) = truth.places.number, truth.label_bounds
-    return Surrogate(
-        truth.victim,
-        replace(truth.lower, problem=problem),
-        threat.objective.aim(problem, targets, truth.victim.known_targets),
-        targets,
-        hers[truth.attackers],
-        truth.counts,
-        truth.places if number is None else replace(truth.places, number=number[theirs]),
-        (low[theirs], high[theirs]),
+    return replace(
+        truth,
+        lower=replace(truth.lower, problem=problem),
+        aim=threat.objective.aim(problem, targets, truth.victim.known_targets),
+        targets=targets,
+        attackers=hers[truth.attackers],
+        places=truth.places if number is None else replace(truth.places, number=number[theirs]),
+        label_bounds=(low[theirs], high[theirs]),
         true=truth,
         theirs=theirs,
+        tally=Tally(),
     )

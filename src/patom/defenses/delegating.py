@@ -41,15 +41,11 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         targets = given_targets(y)
         if is_regressor(self):
             targets = number_targets(targets, type(self).__name__)
-        return float(self.estimator_.score(X, targets, **_routed(self.estimator_, task)))
-
-    def routed(self, task: Any) -> dict[str, Any]:
-        """The ``task`` argument, where the estimator takes one; others learn from all tasks' rows as one."""
-        return _routed(self.estimator, task)
+        return float(self.estimator_.score(X, targets, **routed(self.estimator_, task)))
 
     def _respond(self, method: str, X: npt.ArrayLike, task: Any) -> AnyArray:
         check_is_fitted(self)
-        found: AnyArray = getattr(self.estimator_, method)(X, **_routed(self.estimator_, task))
+        found: AnyArray = getattr(self.estimator_, method)(X, **routed(self.estimator_, task))
         return found
 
     def _inner(self) -> Any:
@@ -75,7 +71,8 @@ def tags_of(estimator: Any, tags: Tags) -> Tags:
     return tags
 
 
-def _routed(estimator: Any, task: Any) -> dict[str, Any]:
+def routed(estimator: Any, task: Any) -> dict[str, Any]:
+    """The ``task`` argument, where the estimator's ``fit`` takes one; others learn from all tasks' rows as one."""
     return {"task": task} if has_fit_parameter(estimator, "task") else {}
 
 

@@ -228,7 +228,8 @@ def score_tasks(
         progress()
     scores["change"] = np.nan if trusted is None else _change(W, trusted)
     relationship = penalty.relationship(W)
-    scores["correlation"] = _clusters(relationship, rows.n_tasks)
+    blocks = relationship.correlation_blocks(np.arange(rows.n_tasks))
+    scores["correlation"] = np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
     deviation = np.recarray(scores.size, SCORES)
     for name in SCORES.names or ():
         deviation[name] = _deviation(scores[name])
@@ -274,11 +275,6 @@ def _change(W: FloatArray, trusted: FloatArray) -> FloatArray:
     norm = np.linalg.norm(trusted, axis=1)
     away = np.linalg.norm(W - trusted, axis=1)
     return np.asarray(np.divide(away, norm, out=np.full(norm.size, np.nan), where=norm > 0.0))
-
-
-def _clusters(relationship: Relationship, m: int) -> FloatArray:
-    blocks = relationship.correlation_blocks(np.arange(m))
-    return np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
 
 
 def _cluster(strength: FloatArray, first: int) -> FloatArray:

@@ -127,7 +127,7 @@ def fewest(excess: float, gains: FloatArray, counts: FloatArray) -> float:
 def largest_difference(program: Bilevel, task: int, w: FloatArray, d: FloatArray) -> float:
     """An upper bound of l(w'x, y) - l(d'x, y) over the rows that may be injected into a task (a position)."""
     bounds = []
-    for y in map(float, program.extremes(np.array([task]))):
+    for y in np.concatenate(program.extremes(np.array([task]))).tolist():
         region = program.places.of(task, y)
         biases = np.array([w[-1], d[-1]])
         ellipses = [(biases + c, K) for c, K in _ellipses(region, np.array([w[:-1], d[:-1]]))]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser, checked_rows
-from patom.defenses.filters.trim import Trimmed, dropped, judged, smallest, trim
+from patom.defenses.filters.trim import Trimmed, best_of, dropped, judged, random_parts, smallest, trim
 from patom.defenses.parts import problem_on, require_mtrl, task_slices
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_share
@@ -129,10 +129,9 @@ class ITrim(Sanitiser):
         fits: list[Trimmed] = []
         for number, drop in enumerate(drops):
             counts = rows.counts - drop
-            starts = [smallest(rng.random(rows.y.size), rows, counts) for _ in range(self.n_starts - 1)]
+            starts = random_parts(rows, counts, rng, self.n_starts - 1)
             starts.append(smallest(fits[-1].losses, rows, counts) if number else np.ones(rows.y.size, dtype=bool))
-            found = (trim(problem, start, counts, self.max_iter) for start in starts)
-            fits.append(min(found, key=lambda fit: fit.objective))
+            fits.append(best_of(problem, starts, counts, self.max_iter))
         for number in range(len(fits) - 2, -1, -1):  # poison that hides at small shares may show at larger ones
             counts = rows.counts - drops[number]
             again = trim(problem, smallest(fits[number + 1].losses, rows, counts), counts, self.max_iter)

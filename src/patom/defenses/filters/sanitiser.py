@@ -17,7 +17,7 @@ from patom.core.exact import exact_column
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
-from patom.defenses.delegating import Delegating
+from patom.defenses.delegating import Delegating, routed
 from patom.models.reading import reading
 from patom.models.settings import number_targets, require_features, require_finite, require_share, require_targets
 
@@ -243,7 +243,7 @@ class Sanitised(Delegating):
             raise ValueError(f"sanitiser of Sanitised must be a filter, such as Sphere(); got {self.sanitiser!r}.")
         self.kept_ = clone(self.sanitiser).keep(X, y, task)
         rows, (targets, tasks) = self.kept_.features(X), self.kept_.select(y, task)
-        self.estimator_ = clone(self.estimator).fit(rows, targets, **self.routed(tasks))
+        self.estimator_ = clone(self.estimator).fit(rows, targets, **routed(self.estimator, tasks))
         return self
 
 

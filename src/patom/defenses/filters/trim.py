@@ -67,12 +67,9 @@ class Trim(Oddest):
         problem, order = problem_on(self.estimator, rows)
         counts = problem.rows.counts - dropped(problem.rows.counts, self.fraction)
         rng = np.random.default_rng(self.random_state)
+        starts = [np.ones(order.size, dtype=bool), *random_parts(problem.rows, counts, rng, self.n_starts - 1)]
         with one_blas_thread():
-            best = min(
-                (trim(problem, _start(problem, counts, rng, all_rows=i == 0), counts, self.max_iter)
-                 for i in range(self.n_starts)),
-                key=lambda found: found.objective,
-            )  # fmt: skip
+            best = best_of(problem, starts, counts, self.max_iter)
         return judged(problem.rows, order, best, self.name)
 
     def scores(self, rows: Rows) -> FloatArray:
@@ -119,6 +116,16 @@ def trim(problem: Problem, kept: BoolArray, counts: IntArray, max_iter: int, W: 
     return Trimmed(kept, losses, solution.objective, solution.W)
 
 
+def best_of(problem: Problem, starts: list[BoolArray], counts: IntArray, max_iter: int) -> Trimmed:
+    """The trimmed fit of the lowest objective, of those from some starts."""
+    return min((trim(problem, start, counts, max_iter) for start in starts), key=lambda found: found.objective)
+
+
+def random_parts(rows: TaskRows, counts: IntArray, rng: np.random.Generator, number: int) -> list[BoolArray]:
+    """Random parts of ``counts`` rows a task."""
+    return [smallest(rng.random(rows.y.size), rows, counts) for _ in range(number)]
+
+
 def smallest(losses: FloatArray, rows: TaskRows, counts: IntArray) -> BoolArray:
     """The ``counts`` rows of each task of the smallest losses; of equal ones the first."""
     return place_in_task(rows, np.lexsort((losses, rows.task_index))) < np.repeat(counts, rows.counts)
@@ -127,9 +134,3 @@ def smallest(losses: FloatArray, rows: TaskRows, counts: IntArray) -> BoolArray:
 def dropped(counts: IntArray, fraction: float) -> IntArray:
     """Rows of each task that make up the fraction, rounded down; never all of them."""
     return np.minimum((fraction * counts + 1e-9).astype(np.int64), counts - 1)
-
-
-def _start(problem: Problem, counts: IntArray, rng: np.random.Generator, *, all_rows: bool) -> BoolArray:
-    if all_rows:
-        return np.ones(problem.rows.y.size, dtype=bool)
-    return smallest(rng.random(problem.rows.y.size), problem.rows, counts)
