@@ -135,7 +135,7 @@ def moment_term(found: Moments) -> MomentTerm:
 
 def by_moments(rows: Rows, loss: Loss) -> bool:
     """Whether the data term is best written by second moments, see ``solvers.choose``."""
-    return loss.quadratic and choose.by_moments(rows.n_tasks, rows.n_columns, rows.y.size)
+    return loss.quadratic and choose.moments_are_cheaper(rows.n_tasks, rows.n_columns, rows.y.size)
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 import pytest
 
 from patom.core.solvers import choose
-from patom.core.solvers.choose import Approach, Layout, approach, layout
+from patom.core.solvers.choose import InteriorSpace, Layout, interior_space, layout
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def test_layouts(tasks, columns, numbers, shardable, expected):
 
 def test_interior_points_need_few_tasks_or_columns():
     width, most = choose.INTERIOR_WIDTH, choose.ROW_SPACE_NUMBERS
-    assert approach(1_000, width, 0) is approach(width, width, most + 1) is Approach.COLUMNS
-    assert approach(1_000, width + 1, 0) is Approach.NOWHERE
-    assert approach(width, 1_000, most) is Approach.ROW_SPACE
-    assert approach(width, 1_000, most + 1) is approach(width + 1, 1_000, 0) is Approach.NOWHERE
+    assert interior_space(1_000, width, 0) is interior_space(width, width, most + 1) is InteriorSpace.COLUMNS
+    assert interior_space(1_000, width + 1, 0) is InteriorSpace.NOWHERE
+    assert interior_space(width, 1_000, most) is InteriorSpace.ROW_SPACE
+    assert interior_space(width, 1_000, most + 1) is interior_space(width + 1, 1_000, 0) is InteriorSpace.NOWHERE
 
 
 def test_bounds_are_part_of_what_they_allow():
-    assert choose.by_moments(4, 5, 10)
-    assert not choose.by_moments(4, 5, 9)
+    assert choose.moments_are_cheaper(4, 5, 10)
+    assert not choose.moments_are_cheaper(4, 5, 9)
     assert choose.is_compiled(1_000_000, 2)
     assert not choose.is_compiled(1_000_001, 2)
     assert choose.is_factored(choose.FACTORED_WEIGHTS)

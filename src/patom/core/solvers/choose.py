@@ -5,10 +5,10 @@ Problem (1) has m tasks, n rows and p columns, the constant among them. A fit de
 1. ``solver="alternating"`` takes the textbook's alternation (``alternating``), on request only, as it can stall.
 2. ``layout``: very many tasks go to ``sharded``, which keeps rows where they are and no second moments. Otherwise a
    large table is borrowed, in its own order and type, and a small one is copied, task by task, with the constant.
-3. ``by_moments``: a quadratic loss needs second moments only, where these are fewer than the rows' own numbers.
+3. ``moments_are_cheaper``: a quadratic loss needs second moments only, where these are fewer than the rows' numbers.
 4. ``is_compiled``: with Omega learned and small second moments each question of the solver is one compiled call
    (``compiled``). A given Omega and the penalties of other learners are solved on plain arrays (``oracle``).
-5. ``approach``: a cold start at small lambdas begins with an interior-point method, where it has few coordinates.
+5. ``interior_space``: a cold start at small lambdas begins with an interior-point method, where it has few coordinates.
 6. ``is_factored``: few weights have Newton's system factored; more of them take conjugate gradients.
 7. ``parallel``: a loop over the rows starts threads only where there is much to do.
 
@@ -82,7 +82,7 @@ class Layout(Enum):
     SHARDED = auto()
 
 
-class Approach(Enum):
+class InteriorSpace(Enum):
     """Where a cold start's interior-point method works."""
 
     NOWHERE = auto()
@@ -106,7 +106,7 @@ def layout(n_tasks: int, n_columns: int, n_numbers: int, *, shardable: bool) -> 
     return Layout.BORROWED if n_numbers >= COPIED_NUMBERS else Layout.COPIED
 
 
-def by_moments(n_tasks: int, n_columns: int, n_rows: int) -> bool:
+def moments_are_cheaper(n_tasks: int, n_columns: int, n_rows: int) -> bool:
     """Whether moments are the cheaper form of a quadratic loss: an iteration costs m p^2 with them, 2 n p with rows."""
     return n_tasks * n_columns <= 2 * n_rows
 
@@ -116,13 +116,13 @@ def is_compiled(n_tasks: int, n_columns: int) -> bool:
     return n_tasks * n_columns**2 <= COMPILED_MOMENTS
 
 
-def approach(n_tasks: int, n_columns: int, n_numbers: int) -> Approach:
+def interior_space(n_tasks: int, n_columns: int, n_numbers: int) -> InteriorSpace:
     """Where the interior-point method works: on the columns, or on m combinations of them if there are more columns."""
     if min(n_tasks, n_columns) > INTERIOR_WIDTH:
-        return Approach.NOWHERE
+        return InteriorSpace.NOWHERE
     if n_columns <= n_tasks:
-        return Approach.COLUMNS
-    return Approach.NOWHERE if n_numbers > ROW_SPACE_NUMBERS else Approach.ROW_SPACE
+        return InteriorSpace.COLUMNS
+    return InteriorSpace.NOWHERE if n_numbers > ROW_SPACE_NUMBERS else InteriorSpace.ROW_SPACE
 
 
 def is_factored(n_weights: int) -> bool:

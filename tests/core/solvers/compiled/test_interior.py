@@ -124,7 +124,7 @@ def test_a_direction_solves_newtons_equations(rng, loss):
 @pytest.mark.parametrize("loss", CURVED, ids=lambda loss: loss.name)
 def test_it_comes_near_the_optimum_in_few_steps(loss, shape, lambdas):
     term, penalty = data_term(rows_of(loss, *shape), loss), SpectralPenalty(*lambdas)
-    W, steps, there = interior.approach(as_data(term), *lambdas, 1e-8, 25)
+    W, steps, there = interior.minimise(as_data(term), *lambdas, 1e-8, 25)
     assert there
     assert steps <= 20
     value, gradient = term.value_and_gradient(W)
@@ -134,9 +134,9 @@ def test_it_comes_near_the_optimum_in_few_steps(loss, shape, lambdas):
 
 def test_it_says_where_it_does_not_get():
     term = data_term(rows_of(losses.squared_error, 6, 4, 60), losses.squared_error)
-    assert interior.approach(as_data(term), 1e-3, 1e-3, 1e-8, 2)[1:] == (2, False)
+    assert interior.minimise(as_data(term), 1e-3, 1e-3, 1e-8, 2)[1:] == (2, False)
     broken = as_data(term)._replace(A=np.full(term.A.shape, np.nan))
-    assert interior.approach(broken, 1e-3, 1e-3, 1e-8, 25)[1:] == (0, False)
+    assert interior.minimise(broken, 1e-3, 1e-3, 1e-8, 25)[1:] == (0, False)
     assert np.isfinite(interior.row_space(broken, 1e-3, 1e-3, 1)).all()
 
 

@@ -65,7 +65,7 @@ class Direction(NamedTuple):
 
 
 @called_exactly
-def approach(
+def minimise(
     data: Data, lambda_1: float, lambda_2: float, tolerance: float, limit: int
 ) -> tuple[FloatArray, int, bool]:
     """W within about ``tolerance`` times the objective, the steps that it took, and whether it converged.

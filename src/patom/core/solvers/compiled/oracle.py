@@ -11,7 +11,7 @@ from patom.core.data_term import DataTerm
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers import choose
-from patom.core.solvers.choose import Approach
+from patom.core.solvers.choose import InteriorSpace
 from patom.core.solvers.compiled import interior
 from patom.core.solvers.compiled import steps as first_order
 from patom.core.solvers.compiled.data import Data, as_data, largest_curvature, value_and_gradient
@@ -78,14 +78,14 @@ class CompiledOracle(Oracle):
 
     def approach(self, limit: int) -> tuple[FloatArray | None, int]:
         m, p = self.data.b.shape
-        way, limit = choose.approach(m, p, self.data.X.size), min(limit, _STEPS)
-        if way is Approach.NOWHERE or self.penalty.weights[1] == 0.0 or self.data.kind == HUBER:
+        way, limit = choose.interior_space(m, p, self.data.X.size), min(limit, _STEPS)
+        if way is InteriorSpace.NOWHERE or self.penalty.weights[1] == 0.0 or self.data.kind == HUBER:
             return None, 0
-        if way is Approach.COLUMNS:
-            W, steps, there = interior.approach(self.data, *self.weights, _NEAR, limit)
+        if way is InteriorSpace.COLUMNS:
+            W, steps, there = interior.minimise(self.data, *self.weights, _NEAR, limit)
             return W if there else None, steps
         Qt = row_space(self.data, *self.weights, _SWEEPS if p <= choose.ROW_SPACE_COLUMNS else 0)
-        V, steps, there = interior.approach(within(self.data, Qt), *self.weights, _NEARBY, limit)
+        V, steps, there = interior.minimise(within(self.data, Qt), *self.weights, _NEARBY, limit)
         return V @ Qt if there else None, steps
 
     def evaluate(self, W: FloatArray) -> Point:
