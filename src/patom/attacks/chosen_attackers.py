@@ -159,7 +159,7 @@ def choose_attackers(
     program = bilevel(model, X, y, task, everybody)
     if k > program.attackers.size:
         raise ValueError(
-            f"k of {_OWNER} must be at most {program.attackers.size}, the candidates whose budget comes to a row; "
+            f"k of {_OWNER} must be at most {program.attackers.size}, the candidates whose budget amounts to a row; "
             f"got {k}."
         )
     if not isinstance(random_state, int | np.integer):

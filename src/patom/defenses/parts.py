@@ -15,6 +15,9 @@ from patom.defenses.filters.sanitiser import Rows
 from patom.models import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 
+TO_DEVIATION = 1.4826
+"""Factor from the median absolute deviation to a normal distribution's standard deviation."""
+
 
 def require_mtrl(owner: str, estimator: Any) -> None:
     """Refuse an estimator that is given and does not solve problem (1)."""

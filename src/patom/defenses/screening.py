@@ -24,7 +24,7 @@ from patom.core.losses import Loss
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows, append_constant
-from patom.defenses.parts import folds, kept_rows, middles, part_of, require_mtrl
+from patom.defenses.parts import TO_DEVIATION, folds, kept_rows, middles, part_of, require_mtrl
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
@@ -40,7 +40,6 @@ RANKED = ("own_loss", "harm", "reach", "change")
 Scores = np.recarray[Any, Any]
 _NEAREST = 3  # tasks that make a local cluster
 _OUTER = 0.9  # quantile of the rows' distances from the middle of their task
-_TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standard deviation
 _TOLERANCE = 1e-4  # of the fits: ranks are compared, not digits
 _TIED = 1e-9  # relatively: of two tasks alone both are as suspicious in every table, but for rounding
 _DRAWN = 2**22  # normal numbers at a time: 32 MiB
@@ -293,7 +292,7 @@ def _deviation(score: FloatArray) -> FloatArray:
     if np.isnan(score).all():
         return score.copy()
     away = score - np.nanmedian(score)
-    spread = _TO_DEVIATION * np.nanmedian(np.abs(away)) or np.nanmean(np.abs(away))
+    spread = TO_DEVIATION * np.nanmedian(np.abs(away)) or np.nanmean(np.abs(away))
     return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0.0)
 
 

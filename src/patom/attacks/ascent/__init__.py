@@ -1,1 +1,1 @@
-"""Projected gradient ascent: lengths of steps (``spectral_steps``), a ``climb`` from one start, and the attack."""
+"""Projected gradient ascent: a ``climb`` from one start, and the attack."""

@@ -9,12 +9,11 @@ from patom.core.arrays import FloatArray
 from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
 from patom.defenses.filters.sanitiser import INSIDE, Judged, Rows, Sanitiser
-from patom.defenses.parts import middles
+from patom.defenses.parts import TO_DEVIATION, middles
 from patom.models.settings import require_at_least, require_choice, require_share
 
 _OVER = ("tasks", "task")
 _METRICS = ("euclidean", "whitened")
-_TO_DEVIATION = 1.4826  # from the median absolute deviation to a normal standard deviation
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class Clip(Sanitiser):
         axes, spread = None, np.ones((rows.y.size, 1))
         if self.metric == "whitened":
             axes = _principal_axes(away)
-            deviations = _TO_DEVIATION * middles(np.abs(away @ axes), tasks)
+            deviations = TO_DEVIATION * middles(np.abs(away @ axes), tasks)
             squared = np.square(self._voted(deviations))
             eased = squared + self.ridge * squared.mean(axis=1, keepdims=True)
             spread = np.where(squared.any(axis=1, keepdims=True), eased, 1.0)[owner]

@@ -22,7 +22,7 @@ from patom.models.threads import one_blas_thread
 class IterationStatus(Enum):
     """How an iteration without a duality gap ended. The value is a sentence."""
 
-    ROUNDS = "Stopped after the rounds that were asked for."
+    ROUNDS = "Stopped after the number of rounds that was given."
     REACHED = "At rest: a step moves the weights by at most the tolerance."
     MAX_ITER = "Stopped at max_iter: a step still moves the weights by more than the tolerance."
 
