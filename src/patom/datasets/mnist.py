@@ -3,7 +3,6 @@
 import math
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +80,12 @@ def load_mnist(
     check_count(n_positive, "load_mnist: n_positive")
     check_count(n_negative, "load_mnist: n_negative")
     generator, source = np.random.default_rng(random_state), SOURCES["mnist"]
-    images = _images(*_files(choose_home(data_home)), n_components)
-    train = _one_vs_rest(images.train, images.train_digits, n_positive, n_negative, generator)
-    test = _one_vs_rest(images.test, images.test_digits, n_positive, n_negative, generator)
-    features = "Grey values" if n_components is None else f"The first {n_components} principal components"
+    tables = _images(*_files(choose_home(data_home)), n_components)
+    train, test = (_one_vs_rest(*table, n_positive, n_negative, generator) for table in tables)
+    features, names = "Grey values", [f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)]
+    if n_components is not None:
+        features = f"The first {n_components} principal components"
+        names = [f"component_{i}" for i in range(1, n_components + 1)]
     did = f"{features} of 28 x 28 pixels; for each task {n_positive} images of the digit and {n_negative} others."
     train, test, scale, divided = in_unit_ball(train, test, scaled=scaled)
     return Dataset(
@@ -92,7 +93,7 @@ def load_mnist(
         kind="classification",
         train=train,
         test=test,
-        feature_names=_feature_names(n_components),
+        feature_names=tuple(names),
         task_name="digit",
         target_name="is_the_digit",
         description=f"Handwritten digits; each task tells one digit from the others. {did}{divided}",
@@ -100,21 +101,6 @@ def load_mnist(
         feature_scale=scale,
         files={file.name: file.content_sha256 for file in source.files},
     )
-
-
-def _feature_names(n_components: int | None) -> tuple[str, ...]:
-    if n_components is None:
-        return tuple(f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE))
-    return tuple(f"component_{i}" for i in range(1, n_components + 1))
-
-
-class _Images(NamedTuple):
-    """All images, as grey values or projected, (n, d), and their digits, (n,)."""
-
-    train: AnyArray
-    train_digits: IntArray
-    test: AnyArray
-    test_digits: IntArray
 
 
 def _files(home: Path) -> tuple[Path, tuple[tuple[int, int], ...]]:
@@ -127,8 +113,15 @@ def _files(home: Path) -> tuple[Path, tuple[tuple[int, int], ...]]:
 
 
 @lru_cache(maxsize=2)
-def _images(home: Path, stamp: tuple[tuple[int, int], ...], n_components: int | None) -> _Images:  # noqa: ARG001
-    """Read and project all images, once for each state of the files (``stamp``): a grid loads the set many times."""
+def _images(
+    home: Path,
+    stamp: tuple[tuple[int, int], ...],  # noqa: ARG001
+    n_components: int | None,
+) -> tuple[tuple[AnyArray, IntArray], tuple[AnyArray, IntArray]]:
+    """All images, (n, d), as grey values or projected, and their digits, (n,), to train on and to test on.
+
+    They are read once for each state of the files (``stamp``), as a grid loads the set many times.
+    """
     train, train_digits, test, test_digits = (
         _read_idx(read_file(file, home), file.name) for file in SOURCES["mnist"].files
     )
@@ -138,8 +131,8 @@ def _images(home: Path, stamp: tuple[tuple[int, int], ...], n_components: int | 
     train, test = (images.reshape(len(images), SIDE * SIDE) for images in (train, test))
     if n_components is not None:
         train, test = _project(train, test, n_components)
-    found = _Images(train, train_digits.astype(np.int64), test, test_digits.astype(np.int64))
-    for array in found:
+    found = (train, train_digits.astype(np.int64)), (test, test_digits.astype(np.int64))
+    for array in (*found[0], *found[1]):
         array.setflags(write=False)
     return found
 

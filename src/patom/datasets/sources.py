@@ -22,8 +22,6 @@ class RemoteFile:
     unpacked_sha256 : str, optional
         For a gzip file, of what it holds: a copy that was compressed again is as good as the published one.
 
-    Examples
-    --------
     >>> SOURCES["landmine"].files[0].name
     'landmine/LandmineData.mat'
     """
@@ -56,8 +54,6 @@ class Source:
     terms : str
         One sentence on what its makers allow.
 
-    Examples
-    --------
     >>> round(SOURCES["mnist"].size / 1e6, 1)
     11.6
     """

@@ -95,21 +95,17 @@ def feature_matrix(
 
 
 def _left_out(file: TableFile, others: list[str], features: list[str], strange: set[str]) -> list[str]:
-    kept = {*features}
     index = [name for name in others if name in file.index]
-    written = [name for name in index if name.strip()]
-    odd = [name for name in others if name in strange]
-    empty = [name for name in others if name not in kept and name not in file.index and name not in strange]
-    notes = []
-    if len(written) < len(index):
-        notes.append("Columns without a name were left out: they are most likely row numbers.")
-    if written:
-        notes.append(f"Left out of the features, as row numbers or an index: {listed(written, 20)}.")
-    if empty:
-        notes.append(f"Left out of the features, as they hold no numbers: {listed(empty, 20)}.")
-    if odd:
-        notes.append(f"Left out of the features, as their types cannot be read as numbers: {listed(odd, 20)}.")
-    return notes
+    taken = file.index.union(features)
+    rest = [name for name in others if name not in taken]
+    reasons = {
+        "as row numbers or an index": [name for name in index if name.strip()],
+        "as they hold no numbers": [name for name in rest if name not in strange],
+        "as their types cannot be read as numbers": [name for name in rest if name in strange],
+    }
+    unnamed = any(not name.strip() for name in index)
+    notes = ["Columns without a name were left out: they are most likely row numbers."] if unnamed else []
+    return notes + [f"Left out of the features, {why}: {listed(names, 20)}." for why, names in reasons.items() if names]
 
 
 def _filled(

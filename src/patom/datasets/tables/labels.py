@@ -133,7 +133,10 @@ def task_labels(file: TableFile, name: str) -> NDArray[Any]:
 
 
 def _codes(labels: Labels, text: Any) -> Any:
-    """A CSV's labels as int64 where they are numbers in the spelling that numbers have, else as they are."""
+    """A CSV's labels as int64 where they are numbers in the spelling that numbers have, else as they are.
+
+    `1e+05` is 100000, unless another label is that too.
+    """
     blank = pc.is_in(text, value_set=pa.array(pa.csv.ConvertOptions().null_values, text.type))
     written = pc.if_else(blank, pa.scalar(None, text.type), text)
     spelled = pc.unique(written).drop_null()
@@ -141,11 +144,7 @@ def _codes(labels: Labels, text: Any) -> Any:
         return text
     if pc.max(pc.utf8_length(spelled)).as_py() > _LONGEST_LABEL:  # refused as text; so many digits take long to read
         return text
-    return _printed(labels, text, written, spelled.to_pylist())
-
-
-def _printed(labels: Labels, text: Any, written: Any, spelled: list[str]) -> Any:
-    """Labels that are spelled as numbers are: `1e+05` is 100000, unless another label is that too."""
+    spelled = spelled.to_pylist()
     values = [Decimal(label) for label in spelled]
     for label, value in zip(spelled, values, strict=True):
         cut = "e" in label and abs(value) >= 2**53  # some of its digits may be lost

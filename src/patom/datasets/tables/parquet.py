@@ -142,10 +142,11 @@ def _features(file: TableFile, task: str | None, target: str, asked: Sequence[st
 
 def _groups(file: ParquetFile, asked: Sequence[int] | None) -> list[int]:
     count = file.columns.metadata.num_row_groups
-    strange = [] if asked is None else [group for group in asked if group not in range(count)]
+    groups = list(range(count) if asked is None else asked)
+    strange = [group for group in groups if group not in range(count)]
     if strange:
         raise TableError(f"row_groups holds {strange[0]!r}", f"{file.source} has the row groups 0 to {count - 1}")
-    return list(range(count) if asked is None else asked)
+    return groups
 
 
 def _finite(file: TableFile, column: Any, name: str, first: int, dtype: str = "float64") -> AnyArray:
