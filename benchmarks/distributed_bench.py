@@ -20,8 +20,7 @@ from distributed import Client, LocalCluster, wait
 
 from patom import MTRLRegressor
 from patom.core.arrays import AnyArray
-from patom.core.compiled_losses import loss_code
-from patom.core.losses import squared_error
+from patom.core.losses import loss_code, squared_error
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
 from patom.core.solvers.sharded.solver import Momentum, Sweeps

@@ -19,14 +19,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, spread, timed
 from patom.core.arrays import FloatArray
-from patom.core.compiled_losses import loss_code
 from patom.core.data_term import data_term
 from patom.core.kernels import gram_products, row_products, weighted_sums
-from patom.core.losses import squared_error, squared_hinge
+from patom.core.losses import loss_code, squared_error, squared_hinge
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.shard import OneShard, Shard
+from patom.core.solvers.sharded.shard import Shard
 from patom.core.solvers.sharded.solver import Momentum, W
 
 STREAM, MATMUL = "streaming", "matrix product"
@@ -144,7 +143,7 @@ def _of_fits(rows: TaskRows) -> dict[str, Callable[[], Any]]:
     """What a fit of that size does: value, gradient and certificate in one pass; accelerated steps, to be divided."""
     features = np.ascontiguousarray(rows.X[:, :-1])
     shard = Shard(features, rows.y, rows.offsets, None, loss_code(squared_hinge))
-    problem = ShardedProblem(OneShard(shard), SpectralPenalty(0.1, 0.1), squared_hinge.curvature_bound)
+    problem = ShardedProblem(shard, SpectralPenalty(0.1, 0.1), squared_hinge.curvature_bound)
     problem.shards.write(W, None)
     return {
         "value, gradient and gap, hinge": lambda: problem.evaluate(W, problem.factors(W)),

@@ -3,12 +3,12 @@
 import numpy as np
 
 from patom.core import losses
-from patom.core.compiled_losses import loss_code
 from patom.core.data_term import RowTerm
+from patom.core.losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.rows import TaskRows, append_constant
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.shard import OneShard, Shard
+from patom.core.solvers.sharded.shard import Shard
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.7)]
 
@@ -32,8 +32,8 @@ def shard_of(X, y, offsets, loss, order=None):
 
 
 def problem_of(X, y, offsets, loss, lambda_1=0.1, lambda_2=0.1):
-    shards = OneShard(shard_of(X, y, offsets, loss))
-    return ShardedProblem(shards, SpectralPenalty(lambda_1, lambda_2), loss.curvature_bound)
+    shard = shard_of(X, y, offsets, loss)
+    return ShardedProblem(shard, SpectralPenalty(lambda_1, lambda_2), loss.curvature_bound)
 
 
 def shuffled(X, y, seed=0):

@@ -15,9 +15,9 @@ import pytest
 from patom.core import jit
 
 SOURCE = """
-from patom.core.jit import called_exactly
+from patom.core.jit import compiled_exactly
 
-@called_exactly
+@compiled_exactly
 def twice(x):
     return {factor} * x
 """
@@ -182,7 +182,7 @@ def test_code_is_of_all_files_that_hold_some(monkeypatch):
     """Compiled code may contain that of functions, and the constants, of other files."""
     whole, read = jit._sources.__wrapped__(), Path.read_bytes
     core = Path(jit.__file__).parent
-    for changed in ("jit.py", "kernels.py", "compiled_losses.py", "solvers/choose.py", "solvers/compiled/interior.py"):
+    for changed in ("jit.py", "kernels.py", "losses.py", "solvers/choose.py", "solvers/compiled/interior.py"):
         monkeypatch.setattr(Path, "read_bytes", lambda path, name=changed: read(path) + b"#" * (path == core / name))
         assert jit._sources.__wrapped__() != whole
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path == core / "labels.py"))

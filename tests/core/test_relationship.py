@@ -8,7 +8,7 @@ from patom.core import losses
 from patom.core.data_term import data_term
 from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.learned import SpectralPenalty
-from patom.core.relationship import Relationship, uniform_relationship
+from patom.core.relationship import Relationship, UniformRelationship
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import solve
 
@@ -83,7 +83,7 @@ def test_coupling_is_the_formula(rng, lambda_1, lambda_2):
 
 
 def test_without_a_relationship_term_nothing_couples():
-    Phi = uniform_relationship(M, 0.5, 0.0).coupling(EVERY, np.array([1, 3]))
+    Phi = UniformRelationship(M, 0.5, 0.0).coupling(EVERY, np.array([1, 3]))
     np.testing.assert_array_equal(Phi, 2.0 * np.eye(M)[:, [1, 3]])
 
 

@@ -4,10 +4,10 @@ import pytest
 from partitions import rows
 
 from patom.core import losses
-from patom.core.compiled_losses import loss_code
+from patom.core.losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.shard import OneShard, Shard
+from patom.core.solvers.sharded.shard import Shard
 from patom.core.solvers.sharded.solver import solve_sharded
 
 
@@ -24,7 +24,7 @@ def _compile():
     X, y, _ = rows(0)
     for loss in (losses.squared_error, losses.huber(1.0)):
         shard = Shard(X, y, np.arange(0, y.size + 1, 6), np.arange(y.size), loss_code(loss))
-        solve_sharded(ShardedProblem(OneShard(shard), SpectralPenalty(0.1, 0.1), 2.0), max_iter=50)
+        solve_sharded(ShardedProblem(shard, SpectralPenalty(0.1, 0.1), 2.0), max_iter=50)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from partitions import rows, together
 
 from patom import MTRLRegressor
 from patom.core import losses
-from patom.core.compiled_losses import loss_code
+from patom.core.losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
 from patom.core.solvers.sharded.solver import Momentum, Sweeps

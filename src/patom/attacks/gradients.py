@@ -22,8 +22,7 @@ from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import Expansion, MomentTerm, RowTerm, data_term
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, positions
-from patom.core.penalties.given import QuadraticPenalty
-from patom.core.penalties.independent import ridge
+from patom.core.penalties.given import QuadraticPenalty, ridge
 from patom.core.penalties.penalty import RankedModel
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import LinearSolution, solve_tangent

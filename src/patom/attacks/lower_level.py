@@ -14,8 +14,7 @@ import numpy as np
 from patom.attacks.adversary.places import Places
 from patom.attacks.injection import Injection
 from patom.core.arrays import BoolArray, FloatArray, IntArray
-from patom.core.data_term import MomentTerm, RowTerm, by_moments, data_term, moment_term
-from patom.core.moments import Moments, moments
+from patom.core.data_term import MomentTerm, RowTerm, by_moments, data_term, moments
 from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.penalty import Penalty
 from patom.core.regions import Region
@@ -90,11 +89,11 @@ class LowerLevel:
             return data_term(self.rows(injection), self.problem.loss)
         clean = self._moments
         if injection is None:
-            return moment_term(clean)
-        return moment_term(clean.joined(append_constant(injection.X), injection.y, injection.task_index))
+            return clean
+        return clean.joined(append_constant(injection.X), injection.y, injection.task_index)
 
     @cached_property
-    def _moments(self) -> Moments:
+    def _moments(self) -> MomentTerm:
         """Of the clean rows."""
         return moments(self.problem.rows)
 

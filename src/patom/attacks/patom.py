@@ -30,7 +30,7 @@ from patom.attacks.program import Bilevel
 from patom.attacks.records import AttackStatus
 from patom.attacks.result import AttackResult
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.jit import called, compiled
+from patom.core.jit import compiled, compiled_serial
 from patom.core.regions import Ball, Region
 from patom.core.relationship import Relationship
 from patom.models.threads import one_blas_thread
@@ -240,7 +240,7 @@ def _run(
         _work(tiles, first, last, samples, pushes, group, gains, limit, bounds, grams)
 
 
-@called
+@compiled_serial
 def _work(
     tiles: FloatArray, first: int, last: int, samples: FloatArray, pushes: FloatArray, group: IntArray,
     gains: FloatArray, limit: float, bounds: IntArray, grams: FloatArray,
@@ -262,7 +262,7 @@ def _work(
             _add(x, total, growth)
 
 
-@called
+@compiled_serial
 def _squares(x: FloatArray) -> FloatArray:
     squares = np.zeros(x.shape[1])
     for c in range(x.shape[0]):
@@ -271,7 +271,7 @@ def _squares(x: FloatArray) -> FloatArray:
     return squares
 
 
-@called
+@compiled_serial
 def _recur(
     D: FloatArray, C: FloatArray, squares: FloatArray, pushes: FloatArray, group: IntArray, gains: FloatArray,
     offset: int, gram: FloatArray, limit: float,
@@ -290,7 +290,7 @@ def _recur(
     return growth
 
 
-@called
+@compiled_serial
 def _complete(D: FloatArray, C: FloatArray, gram: FloatArray, q: int) -> None:
     """Add sum_l c_l s_l's_q to x_0's_q, four samples at a time."""
     for k in range(0, q - q % 4, 4):
@@ -302,7 +302,7 @@ def _complete(D: FloatArray, C: FloatArray, gram: FloatArray, q: int) -> None:
             D[q, r] += gram[q, k] * C[k, r]
 
 
-@called
+@compiled_serial
 def _add(x: FloatArray, total: FloatArray, growth: FloatArray) -> None:
     shrink = 1.0 / growth
     for c in range(x.shape[0]):

@@ -32,7 +32,7 @@ def mean_regularised_covariance(n_tasks: int, similarity: float = 1.0) -> FloatA
     array([[0.5  , 0.167],
            [0.167, 0.5  ]])
     """
-    _require_non_negative(similarity=similarity)
+    _require_similarity(similarity)
     return _trace_one(np.eye(n_tasks) + similarity * (np.eye(n_tasks) - _averaging(np.zeros(n_tasks))))
 
 
@@ -47,7 +47,7 @@ def graph_covariance(adjacency: npt.ArrayLike, similarity: float = 1.0) -> Float
     array([[0.5  , 0.167],
            [0.167, 0.5  ]])
     """
-    _require_non_negative(similarity=similarity)
+    _require_similarity(similarity)
     A = np.asarray(adjacency, dtype=float)
     if A.ndim != 2 or A.shape[0] != A.shape[1] or not np.allclose(A, A.T) or not (np.isfinite(A) & (A >= 0.0)).all():
         raise ValueError(f"adjacency must be a symmetric (m, m) array of weights >= 0; got shape {A.shape}.")
@@ -88,7 +88,6 @@ def _trace_one(precision: FloatArray) -> FloatArray:
     return np.asarray(omega / np.trace(omega))
 
 
-def _require_non_negative(**settings: float) -> None:
-    for name, value in settings.items():
-        if not 0.0 <= value < np.inf:
-            raise ValueError(f"{name} must be finite and at least 0; got {value}.")
+def _require_similarity(similarity: float) -> None:
+    if not 0.0 <= similarity < np.inf:
+        raise ValueError(f"similarity must be finite and at least 0; got {similarity}.")

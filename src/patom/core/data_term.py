@@ -7,16 +7,17 @@ after one pass, and by rows otherwise.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
+from patom.core.arrays import FloatArray, IntArray
 from patom.core.kernels import row_products
 from patom.core.losses import Loss
-from patom.core.moments import Moments, moments
-from patom.core.rows import Rows, TaskRows
+from patom.core.rows import Rows, TaskRows, grouping
 from patom.core.solvers import choose
+from patom.core.solvers.choose import BLOCK_ROWS
 
 Operator = Callable[[FloatArray], FloatArray]
 
@@ -50,11 +51,17 @@ class Expansion:
 
 @dataclass(frozen=True)
 class MomentTerm:
-    """f for l = (y - z)^2 by A_i = 2 X_i'X_i/n_i, b_i = 2 X_i'y_i/n_i and the mean squared targets."""
+    """f for l = (y - z)^2 by second moments: means over each task's rows, by their shares if they have some."""
 
-    A: FloatArray
-    b: FloatArray
-    constant: float
+    A: FloatArray  # 2 X_i'X_i/n_i, shape (m, p, p)
+    b: FloatArray  # 2 X_i'y_i/n_i, shape (m, p)
+    square: FloatArray  # y_i'y_i/n_i, shape (m,)
+    counts: IntArray  # n_i, shape (m,)
+
+    @cached_property
+    def constant(self) -> float:
+        """f(0)."""
+        return float(self.square.sum())
 
     @cached_property
     def columns(self) -> FloatArray:
@@ -78,6 +85,30 @@ class MomentTerm:
 
     def expand(self, W: FloatArray) -> Expansion:
         return Expansion(self.value_and_gradient(W)[1], self.hessian(W))
+
+    def joined(self, X: FloatArray, y: FloatArray, task_index: IntArray) -> "MomentTerm":
+        """With more rows, ``X``: (r, p) with the constant, ``y``: (r,), ``task_index``: (r,).
+
+        Costs a copy, and r p^2 for the rows; blocks of tasks without new rows keep their bits.
+
+        >>> from patom.core.rows import TaskRows
+        >>> rows = TaskRows(np.eye(2), np.ones(2), np.array([0, 1, 2]))
+        >>> more = moments(rows).joined(np.array([[0.0, 3.0]]), np.array([2.0]), np.array([1]))
+        >>> more.A[1], more.b[1], more.square
+        (array([[ 0.,  0.],
+               [ 0., 10.]]), array([0., 7.]), array([1. , 2.5]))
+        """
+        groups = grouping(task_index, self.counts.size)
+        offsets = groups.offsets
+        A, b, square, counts = self.A.copy(), self.b.copy(), self.square.copy(), self.counts + np.diff(offsets)
+        X, y = groups.arrange(X), groups.arrange(y)
+        for i in np.flatnonzero(np.diff(offsets)):
+            own, targets = (part[offsets[i] : offsets[i + 1]] for part in (X, y))
+            stay, join = self.counts[i] / counts[i], 2.0 / counts[i]
+            A[i] = stay * A[i] + join * (own.T @ own)
+            b[i] = stay * b[i] + join * (own.T @ targets)
+            square[i] = stay * square[i] + 0.5 * join * (targets @ targets)
+        return MomentTerm(A, b, square, counts)
 
 
 @dataclass(frozen=True)
@@ -125,12 +156,25 @@ def column_sizes(term: DataTerm) -> FloatArray:
 
 def data_term(rows: Rows, loss: Loss) -> MomentTerm | RowTerm:
     """The cheaper form of f; by moments after one pass that costs n p^2."""
-    return moment_term(moments(rows)) if by_moments(rows, loss) else RowTerm(rows, loss)
+    return moments(rows) if by_moments(rows, loss) else RowTerm(rows, loss)
 
 
-def moment_term(found: Moments) -> MomentTerm:
-    """The squared error's f."""
-    return MomentTerm(found.A, found.b, float(found.square.sum()))
+def moments(rows: Rows) -> MomentTerm:
+    """The squared error's f; costs n p^2, and a copy of ``BLOCK_ROWS`` of them where they are borrowed."""
+    m, p, shares = rows.n_tasks, rows.n_columns, rows.shares
+    A, b, square = np.zeros((m, p, p)), np.zeros((m, p)), np.zeros(m)
+    for i, (start, stop) in enumerate(pairwise(rows.offsets.tolist())):
+        for first in range(start, stop, BLOCK_ROWS):
+            part = slice(first, min(first + BLOCK_ROWS, stop))
+            X, y = rows.block(part), rows.y[part]
+            weighted = X if shares is None else X * shares[part, None]
+            A[i] += weighted.T @ X
+            b[i] += weighted.T @ y
+            square[i] += y @ (y if shares is None else shares[part] * y)
+    counts = rows.counts if shares is None else np.ones(m)
+    A *= (2.0 / counts)[:, None, None]
+    b *= (2.0 / counts)[:, None]
+    return MomentTerm(A, b, square / counts, rows.counts)
 
 
 def by_moments(rows: Rows, loss: Loss) -> bool:

@@ -172,20 +172,19 @@ def _changed(values: Sequence[Any], array: AnyArray) -> bool:
         end = "\0" if kind == "U" else b"\0"
         return len({type(value) for value in values}) > 1 or any(value.endswith(end) for value in values)
     if kind in "fc":
-        return any(int(value) != own for value, own in zip(values, array.tolist(), strict=True) if _is_whole(value))
+        pairs = zip(values, array.tolist(), strict=True)
+        return any(int(value) != own for value, own in pairs if isinstance(value, int | np.integer))
     if kind in "mM":
         return any(not same_moments(np.asarray(value), array.dtype)[1].all() for value in values)
     return False
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer)
-
-
 def _in_one_unit(labels: AnyArray) -> AnyArray:
     """Objects that are all dates and times without a zone, or all lengths of time, in the finest unit among them."""
     for kinds, name in (((date, np.datetime64), "to_datetime64"), ((timedelta, np.timedelta64), "to_timedelta64")):
-        if not all(isinstance(value, kinds) and not _has_zone(value) for value in labels.tolist()) or not labels.size:
+        if not labels.size or not all(isinstance(value, kinds) for value in labels.tolist()):
+            continue
+        if any(getattr(value, "tzinfo", None) is not None for value in labels.tolist()):
             continue
         place = {value: number for number, value in enumerate(dict.fromkeys(labels.tolist()))}
         moments = [np.asarray(_moment(value, name)) for value in place]
@@ -195,10 +194,6 @@ def _in_one_unit(labels: AnyArray) -> AnyArray:
             return labels
         return array[[place[value] for value in labels.tolist()]]
     return labels
-
-
-def _has_zone(value: Any) -> bool:
-    return getattr(value, "tzinfo", None) is not None
 
 
 def _moment(value: Any, name: str) -> Any:

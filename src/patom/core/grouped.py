@@ -36,8 +36,6 @@ def _of_one_size(sizes: IntArray) -> Iterator[IntArray]:
 def places_within(counts: IntArray) -> IntArray:
     """The place of each row within its group, 0 to c - 1 for a group of c rows, groups side by side; shape (n,).
 
-    Examples
-    --------
     >>> places_within(np.array([3, 1, 2]))
     array([0, 1, 2, 0, 0, 1])
     """

@@ -52,20 +52,18 @@ def compiled(kernel: Kernel) -> Callable[[int], Kernel]:
     OpenMP had threads runs the serial version always.
     """
     serial, parallel = _compile(kernel, parallel=False), _one_at_a_time(_compile(kernel, parallel=True))
-    return lambda work: parallel if work > PARALLEL_WORK and _may_run_parallel() else serial
+    return lambda work: parallel if work > PARALLEL_WORK and _turn.allowed else serial
 
 
 def compiled_serial(kernel: Kernel) -> Kernel:
-    """Compile a kernel for one thread. It holds no lock, so that several threads of the caller may each run one."""
+    """Compile a kernel, or a function for kernels to call, for one thread.
+
+    It holds no lock, so that several threads of the caller may each run one.
+    """
     return _compile(kernel, parallel=False)
 
 
-def called(kernel: Kernel) -> Kernel:
-    """Compile a function for kernels to call, by the same rules; serial, as its caller has divided the work."""
-    return _compile(kernel, parallel=False)
-
-
-def called_exactly(kernel: Kernel) -> Kernel:
+def compiled_exactly(kernel: Kernel) -> Kernel:
     """The same, but sums keep the order in which they are written, and a call from Python keeps the GIL."""
     return _compile(kernel, parallel=False, fastmath=False, nogil=False)
 
@@ -123,7 +121,10 @@ def _renamed(kernel: Kernel, name: str) -> Kernel:
 
 
 class _Turn:
-    """Which thread of this process runs parallel loops, and whether any may."""
+    """Which thread of this process runs parallel loops.
+
+    None may (``allowed``) where the process was forked from one whose OpenMP had threads.
+    """
 
     def __init__(self) -> None:
         self.lock = RLock()  # a signal's handler may come in where its own thread is about to leave
@@ -139,11 +140,6 @@ class _Turn:
 _turn = _Turn()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_turn.after_fork)
-
-
-def _may_run_parallel() -> bool:
-    """Whether this process can run parallel loops: not if it was forked from one whose OpenMP had threads."""
-    return _turn.allowed
 
 
 def _one_at_a_time(kernel: Callable[..., Any]) -> Callable[..., Any]:

@@ -144,8 +144,8 @@ class RelationshipOfWeights(Relationship):
 class UniformRelationship(Relationship):
     """Omega = I/m, which (1) starts from, and which stands for Omega where W = 0 leaves it open.
 
-    Examples
-    --------
+    Takes O(m).
+
     >>> UniformRelationship(4, 0.1, 0.1).covariance(np.array([0, 3]))
     array([[0.25, 0.  ],
            [0.  , 0.25]])
@@ -185,8 +185,3 @@ class UniformRelationship(Relationship):
     @property
     def _gain(self) -> float:
         return 1.0 / (self.lambda_1 + self.lambda_2 * self.n_tasks)
-
-
-def uniform_relationship(n_tasks: int, lambda_1: float, lambda_2: float) -> Relationship:
-    """Omega = I/m; takes O(m)."""
-    return UniformRelationship(n_tasks, lambda_1, lambda_2)

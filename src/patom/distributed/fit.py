@@ -15,9 +15,9 @@ from sklearn.base import clone
 
 from patom.cluster import WORKER_SECONDS
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.compiled_losses import loss_code
 from patom.core.exact import joined
 from patom.core.labels import as_labels, encode, positions
+from patom.core.losses import loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.sharded.problem import ShardedProblem
 from patom.core.solvers.sharded.solver import solve_sharded

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from patom.core.arrays import AnyArray, FloatArray
-from patom.core.compiled_losses import loss_code
 from patom.core.data_term import DataTerm, data_term
-from patom.core.losses import Loss
+from patom.core.losses import Loss, loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
@@ -13,7 +12,7 @@ from patom.core.solvers.accelerated import solve
 from patom.core.solvers.alternating import alternate
 from patom.core.solvers.choose import Layout, layout
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.shard import OneShard, Shard
+from patom.core.solvers.sharded.shard import Shard
 from patom.core.solvers.sharded.solver import solve_sharded
 from patom.core.solvers.solution import Solution
 from patom.models.linear import Table
@@ -21,25 +20,12 @@ from patom.models.linear import Table
 
 @dataclass(frozen=True)
 class Problem:
-    """Problem (1) on given rows, for callers that solve it again and again.
+    """Problem (1) on given rows, for callers that solve it again and again; settings are those of the estimator."""
 
-    Parameters
-    ----------
-    rows : TaskRows
-        Grouped by task, the constant appended, labels encoded.
-    tasks : array of shape (m,)
-        The task labels, in the order of ``rows``.
-    loss : Loss
-    penalty : Penalty
-        Omega learned or given.
-    tol, max_iter, solver
-        As in the estimator.
-    """
-
-    rows: TaskRows
-    tasks: AnyArray
+    rows: TaskRows  # grouped by task, the constant appended, labels encoded
+    tasks: AnyArray  # the task labels, in the order of ``rows``, shape (m,)
     loss: Loss
-    penalty: Penalty
+    penalty: Penalty  # Omega learned or given
     tol: float
     max_iter: int
     solver: str = "accelerated"
@@ -76,8 +62,7 @@ def solve_table(table: Table, loss: Loss, penalty: Penalty, solver: str, *, tol:
     if chosen is Layout.SHARDED:
         assert isinstance(penalty, SpectralPenalty)
         shard = Shard(table.X, table.y, table.groups.offsets, table.groups.order, loss_code(loss))
-        problem = ShardedProblem(OneShard(shard), penalty, loss.curvature_bound)
-        return solve_sharded(problem, tol=tol, max_iter=max_iter)
+        return solve_sharded(ShardedProblem(shard, penalty, loss.curvature_bound), tol=tol, max_iter=max_iter)
     rows = table.borrowed() if chosen is Layout.BORROWED else table.grouped()
     return _solve(data_term(rows, loss), penalty, solver, tol=tol, max_iter=max_iter)
 

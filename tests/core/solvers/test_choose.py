@@ -39,8 +39,8 @@ def test_bounds_are_part_of_what_they_allow():
     assert not choose.moments_are_cheaper(4, 5, 9)
     assert choose.is_compiled(1_000_000, 2)
     assert not choose.is_compiled(1_000_001, 2)
-    assert choose.is_factored(choose.FACTORED_WEIGHTS)
-    assert not choose.is_factored(choose.FACTORED_WEIGHTS + 1)
+    assert choose.is_factored(choose.DIRECT_NEWTON_WEIGHTS)
+    assert not choose.is_factored(choose.DIRECT_NEWTON_WEIGHTS + 1)
 
 
 def test_steps_give_way_to_sweeps_where_these_take_less_time():

@@ -11,7 +11,7 @@ from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm
-from patom.core.penalties.independent import IndependentPenalty
+from patom.core.penalties.given import IndependentPenalty
 from patom.core.relationship import Relationship
 from patom.core.solvers.newton import solve_tangent
 from patom.results.methods import Method

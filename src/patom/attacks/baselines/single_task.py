@@ -12,7 +12,7 @@ from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
-from patom.core.penalties.independent import ridge
+from patom.core.penalties.given import ridge
 from patom.results.methods import Method
 
 

@@ -1,4 +1,4 @@
-"""The penalties R(W) of problem (1): Omega ``learned``, Omega ``given``, tasks ``independent``.
+"""The penalties R(W) of problem (1): Omega ``learned``, or ``given``, which may make tasks independent.
 
 ``penalty`` has their common protocol.
 """

@@ -11,8 +11,8 @@ import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import Operator
-from patom.core.relationship import Relationship, RelationshipOfWeights, uniform_relationship
-from patom.core.solvers.choose import FACTOR_WEIGHTS
+from patom.core.relationship import Relationship, RelationshipOfWeights, UniformRelationship
+from patom.core.solvers.choose import IMPLICIT_OMEGA_WEIGHTS
 
 
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
@@ -83,11 +83,11 @@ class SpectralPenalty:
         return SpectralPenalty(factor * self.lambda_1, factor * self.lambda_2)
 
     def relationship(self, W: FloatArray) -> Relationship:
-        if W.size > FACTOR_WEIGHTS and W.shape[0] > W.shape[1]:
+        if W.size > IMPLICIT_OMEGA_WEIGHTS and W.shape[0] > W.shape[1]:
             return _relationship_of_many(W, self.lambda_1, self.lambda_2)
         U, s, _ = _range(W)
         if s.size == 0:
-            return uniform_relationship(W.shape[0], self.lambda_1, self.lambda_2)
+            return UniformRelationship(W.shape[0], self.lambda_1, self.lambda_2)
         return Relationship(U, s / s.sum(), self.lambda_1, self.lambda_2)
 
 
@@ -190,7 +190,7 @@ def _relationship_of_many(W: FloatArray, lambda_1: float, lambda_2: float) -> Re
     values, Q = np.linalg.eigh(W.T @ W)
     kept = values > 1e-14 * values[-1]
     if not kept.any():
-        return uniform_relationship(W.shape[0], lambda_1, lambda_2)
+        return UniformRelationship(W.shape[0], lambda_1, lambda_2)
     s, Q = np.sqrt(values[kept][::-1]), Q[:, kept][:, ::-1]
     return RelationshipOfWeights(W, Q / s, s / s.sum(), lambda_1, lambda_2)
 

@@ -30,28 +30,12 @@ def solve(
     start: FloatArray | None = None,
     polish: int | None = 2,
 ) -> Solution:
-    """Minimise f(W) + R(W) to a certified gap.
+    """Minimise f(W) + R(W) to a certified gap; costs one gradient and one thin singular value decomposition a step.
 
-    Parameters
-    ----------
-    term : DataTerm
-        f, see ``data_term.data_term``.
-    penalty : Regulariser
-        R, see ``core.penalties``.
-    tol : float
-        The gap aimed at: ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that
-        small targets are solved as precisely.
-    max_iter : int
-        Bound on proximal-gradient and Newton steps together.
-    start : array of shape (m, p), optional
-        Warm start; zeros by default.
-    polish : int, default 2
-        Newton steps past the gap aimed at. Two make W as precise as rounding allows, for about a third of a warm
-        start's time; None takes one where the gap is barely reached.
-
-    Notes
-    -----
-    Costs one gradient and one thin singular value decomposition a step.
+    The gap aimed at is ``tol`` where the objective is above 1 and ``tol`` times the objective below, so that small
+    targets are solved as precisely. ``max_iter`` bounds proximal-gradient and Newton steps together; ``start``, shape
+    (m, p), is a warm start. ``polish`` is the number of Newton steps past the gap aimed at: two make W as precise as
+    rounding allows, for about a third of a warm start's time; None takes one where the gap is barely reached.
     """
     oracle = compiled_oracle(term, penalty) or Oracle(term, penalty)
     return consult(oracle, tol=tol, max_iter=max_iter, start=start, polish=polish)
@@ -156,7 +140,9 @@ def _accelerate(oracle: Oracle, point: Point, L: float, length: int) -> tuple[Po
     ahead = oracle.evaluate(oracle.accelerate(point.W, L, length))
     if ahead.objective <= point.objective or ahead.gap < point.gap:
         return ahead, L
-    return point, 2.0 * L if _overshoots(oracle, point, L) else L
+    # A plain proximal step with L at least the smoothness never raises the objective.
+    overshoots = oracle.evaluate(oracle.proximal(point.W, L)).objective > point.objective
+    return point, 2.0 * L if overshoots else L
 
 
 def _refine(oracle: Oracle, point: Point, L: float, limit: int, goal: Goal[Point]) -> tuple[Point, int]:
@@ -216,8 +202,3 @@ def _gains(point: Point, ahead: Point, goal: Goal[Point]) -> bool:
     if descent > 0.1 * point.gap:
         return True
     return ahead.gap <= 0.5 * point.gap and (descent >= 0.0 or descent >= -goal.rounding(point).sure)
-
-
-def _overshoots(oracle: Oracle, point: Point, L: float) -> bool:
-    # A plain proximal step with L at least the smoothness never raises the objective.
-    return oracle.evaluate(oracle.proximal(point.W, L)).objective > point.objective

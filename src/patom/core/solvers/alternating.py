@@ -9,8 +9,7 @@ from functools import partial
 import numpy as np
 
 from patom.core.data_term import DataTerm
-from patom.core.penalties.given import QuadraticPenalty
-from patom.core.penalties.independent import ridge
+from patom.core.penalties.given import QuadraticPenalty, ridge
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers.accelerated import solve
@@ -27,19 +26,9 @@ def alternate(
 ) -> Solution:
     """Minimise (1) by turns: W for fixed Omega, then Omega = (W'W)^(1/2) / tr (W'W)^(1/2).
 
-    Parameters
-    ----------
-    term : DataTerm
-    lambda_1, lambda_2 : float
-    tol : float
-        Duality gap of the whole problem to stop at, as in ``accelerated.solve``.
-    max_iter : int
-        Bound on the number of sweeps; sweeps of very many steps end the alternation earlier.
-
-    Returns
-    -------
-    Solution
-        With status STALLED where a sweep no longer lowers the objective in float64 and the gap is above ``tol``.
+    ``tol`` is the duality gap of the whole problem to stop at, as in ``accelerated.solve``; ``max_iter`` bounds the
+    sweeps, and sweeps of very many steps end the alternation earlier. The status is STALLED where a sweep no longer
+    lowers the objective in float64 and the gap is above ``tol``.
     """
     learned = SpectralPenalty(lambda_1, lambda_2)
     oracle = Oracle(term, learned)

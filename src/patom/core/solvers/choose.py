@@ -39,7 +39,7 @@ A thousand tasks of 20 rows and 51 columns (2.6 million entries of moments, a mi
 arrays of the weights' size beyond the data. With 200 rows each, where moments are kept, it is 76 such arrays (30 MB).
 """
 TASKS_A_COLUMN = 4
-"""Tasks for each column from which on (p, p) matrices are small beside the weights: sharded. Chosen by hand."""
+"""Tasks per column that a sharded fit must have: then (p, p) matrices are small beside W. Chosen by hand."""
 COPIED_NUMBERS = 2_000_000
 """Numbers in rows below which a fit copies them: 16 MB. Chosen by hand."""
 
@@ -51,12 +51,12 @@ paper's data (k = 7 on SARCOS, 10 on Landmine and MNIST) 4 to 25 times as fast a
 steps: two to seven interior-point steps at any lambda.
 """
 ROW_SPACE_NUMBERS = 20_000_000
-"""Numbers in rows from which on they are not copied into the row space in which it works if p > m. By hand."""
+"""Numbers in rows above which that method is not used with p > m, as it would copy the rows. Chosen by hand."""
 ROW_SPACE_COLUMNS = 64
-"""Columns up to which sweeps of the alternation improve that row space cheaply; above, it is the first W's. By hand."""
+"""Columns up to which sweeps of the alternation, then cheap, improve the row space where p > m. Chosen by hand."""
 
-FACTORED_WEIGHTS = 400
-"""Weights in all tasks up to which Newton's system is factored. Chosen by hand.
+DIRECT_NEWTON_WEIGHTS = 400
+"""Weights in all tasks up to which Newton's system is factored, not solved by iteration. Chosen by hand.
 
 An exact gradient's system takes 0.2 to 1.0 of the time of the warm solve beside it where it is factored (SARCOS, 154
 weights, and Landmine, 290). Products take 0.5 to 1.9 of it to a residual of 1e-3, and 0.6 to 3.1 to 1e-6.
@@ -70,7 +70,7 @@ CACHE_NUMBERS = 250_000
 """Numbers that a sweep takes into the cache at a time: 2 MB. Chosen by hand."""
 MODEL_TASKS = 2_000
 """Tasks, evenly spaced, whose curvature stands for that of all in the model that steers sweeps. Chosen by hand."""
-FACTOR_WEIGHTS = 2_000_000
+IMPLICIT_OMEGA_WEIGHTS = 2_000_000
 """Weights above which Omega's eigenvectors are kept as W times a small matrix, not as an array. Chosen by hand."""
 
 
@@ -127,7 +127,7 @@ def interior_space(n_tasks: int, n_columns: int, n_numbers: int) -> InteriorSpac
 
 def is_factored(n_weights: int) -> bool:
     """Whether Newton's system is factored; else it is solved by conjugate gradients."""
-    return n_weights <= FACTORED_WEIGHTS
+    return n_weights <= DIRECT_NEWTON_WEIGHTS
 
 
 def steps_for_a_sweep(n_columns: int, rows_a_task: float) -> float:

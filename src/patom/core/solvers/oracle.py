@@ -4,14 +4,15 @@
 learned.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, column_sizes
-from patom.core.penalties.penalty import Model, Regulariser, fenchel_gap, strength
+from patom.core.penalties.penalty import Regulariser, fenchel_gap, strength
 from patom.core.solvers.goal import Rounding, rounding
 from patom.core.solvers.newton import newton_direction
 
@@ -27,43 +28,14 @@ class Point:
     square: float  # ||W||_F^2
 
 
-class Step(Protocol):
+@dataclass(frozen=True)
+class Step:
     """A Newton step along the matrices of one rank."""
 
-    @property
-    def base(self) -> Point:
-        """Where it starts: at the given point, or a proximal step from there."""
-
-    @property
-    def slope(self) -> float:
-        """Derivative of the objective at ``base`` along the step."""
-
-    def follow(self, length: float) -> Point:
-        """The point that is ``length`` times the step away from ``base``, or a proximal step further."""
-
-    def end(self) -> Point:
-        """The point at the end of the whole step, without any proximal step."""
-
-
-@dataclass(frozen=True)
-class ModelStep:
-    """A Newton step in a penalty's model at ``base``."""
-
-    oracle: "Oracle"
-    base: Point
-    L: float
-    model: Model
-    direction: FloatArray
-
-    @property
-    def slope(self) -> float:
-        return float(np.vdot(self.model.gradient, self.direction))
-
-    def follow(self, length: float) -> Point:
-        return self.oracle.evaluate(self.oracle.proximal(self.model.retract(length * self.direction), self.L))
-
-    def end(self) -> Point:
-        return self.oracle.evaluate(self.model.retract(self.direction))
+    base: Point  # where it starts: the given point, or a proximal step from there
+    slope: float  # derivative of the objective at ``base`` along the step
+    follow: Callable[[float], Point]  # the point so many times the step away from ``base``, or a proximal step further
+    end: Callable[[], Point]  # the point at the end of the whole step, without any proximal step
 
 
 @dataclass(frozen=True)
@@ -147,7 +119,12 @@ class Oracle:
         """Newton's step, its linear system solved to a relative residual of ``tolerance``."""
         model = self.penalty.model(point.W, point.gradient)
         direction = newton_direction(model, self.term.hessian(point.W), tolerance=tolerance)
-        return ModelStep(self, point, L, model, direction)
+
+        def follow(length: float) -> Point:
+            return self.evaluate(self.proximal(model.retract(length * direction), L))
+
+        slope = float(np.vdot(model.gradient, direction))
+        return Step(point, slope, follow, lambda: self.evaluate(model.retract(direction)))
 
     def lower_rank(self, W: FloatArray) -> FloatArray | None:
         """The nearest W with one rank or group less; None where there is none."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.exact import exact_array
 from patom.core.labels import positions
-from patom.core.penalties.independent import ridge
+from patom.core.penalties.given import ridge
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.solution import Solution, Status
 from patom.defenses.coupling.coupled import require_learner, with_lambdas

@@ -8,7 +8,7 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss
-from patom.core.penalties.independent import ridge
+from patom.core.penalties.given import ridge
 from patom.core.penalties.two_parts import Centre, Groups, TwoPartPenalty, TwoPartTerm, halves
 from patom.core.rows import TaskRows
 from patom.core.solvers.accelerated import solve

@@ -10,7 +10,7 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.learned import maximise_on_spectrum as plain_maximise
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import consult, solve
-from patom.core.solvers.compiled import data, newton, oracle, steps, tangent
+from patom.core.solvers.compiled import data, newton, oracle, steps
 from patom.core.solvers.oracle import Oracle
 
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, losses.huber(0.5)]
@@ -89,10 +89,10 @@ def test_newtons_system_is_the_models_at_the_optimum(loss, shape):
     model = plain.penalty.model(at.P, at.gradient)
     hessian = plain.term.hessian(at.P)
     for v in np.random.default_rng(2).standard_normal((5, g.size)):
-        V = tangent.tangent_matrix(at.U, k, at.Qt, v)
+        V = newton.tangent_matrix(at.U, k, at.Qt, v)
         np.testing.assert_allclose(model.project(V), V, atol=1e-10)
         image = model.project(hessian(V)) + model.curvature(V)
-        np.testing.assert_allclose(tangent.tangent_matrix(at.U, k, at.Qt, system @ v), image, atol=1e-5)
+        np.testing.assert_allclose(newton.tangent_matrix(at.U, k, at.Qt, system @ v), image, atol=1e-5)
         assert g @ v == pytest.approx(float(np.vdot(model.gradient, V)), abs=1e-7)
 
 
@@ -105,7 +105,7 @@ def test_both_ways_to_solve_it_agree_anywhere(loss, shape):
     full, thin = (frame_at(compiled, W, L, full=full) for full in (True, False))
     system, _ = newton.system(compiled.data, full, *compiled.weights)
     assert np.linalg.eigvalsh(np.triu(system) + np.triu(system, 1).T).min(initial=1.0) > 0.0
-    V = tangent.tangent_matrix(full.U, full.x.size, full.Qt, compiled.factored(full)[0])
+    V = newton.tangent_matrix(full.U, full.x.size, full.Qt, compiled.factored(full)[0])
     other, slope = newton.by_conjugate_gradients(compiled.data, thin, *compiled.weights, 1e-12)
     np.testing.assert_allclose(other, V, atol=1e-7 * np.abs(V).max(initial=1.0))
     assert slope <= 0.0
@@ -117,7 +117,7 @@ def test_a_step_far_from_the_optimum_is_the_proximal_maps_derivative():
     W = np.random.default_rng(4).standard_normal(plain.term.shape)
     L = compiled.smoothness
     at = frame_at(compiled, W, L, full=True)
-    ahead = at.P + tangent.tangent_matrix(at.U, at.x.size, at.Qt, compiled.factored(at)[0])
+    ahead = at.P + newton.tangent_matrix(at.U, at.x.size, at.Qt, compiled.factored(at)[0])
 
     def moved(D):
         Z = D - plain.term.value_and_gradient(D)[1] / L

@@ -5,7 +5,7 @@ import pytest
 from sharded_problems import LOSSES
 
 from patom.core import losses
-from patom.core.compiled_losses import loss_code
+from patom.core.losses import loss_code
 from patom.core.solvers.sharded.settle import settle
 
 COUNTS = np.array([1, 2, 3, 7, 30, 8])

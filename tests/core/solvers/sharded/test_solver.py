@@ -7,9 +7,9 @@ from sharded_problems import LOSSES, draw, problem_of, shard_of, term_of
 from patom.core import losses
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import fenchel_gap
+from patom.core.solvers import choose
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.sharded.problem import ShardedProblem
-from patom.core.solvers.sharded.shard import OneShard
 from patom.core.solvers.sharded.solver import Momentum, Sweeps, solve_sharded
 from patom.core.solvers.solution import Status
 
@@ -114,11 +114,13 @@ def test_any_start_leads_to_the_same_optimum(loss):
 
 
 @every_loss
-def test_sweeps_only(loss):
+def test_sweeps_alone(loss, monkeypatch):
     rows = draw(loss)
-    found = solve_sharded(problem_of(*rows, loss), sweeps_only=True)
+    monkeypatch.setattr(choose, "begins_with_steps", lambda *_: False)
+    found = solve_sharded(problem_of(*rows, loss))
     assert found.status is Status.CONVERGED
     assert found.n_iter <= 20
+    monkeypatch.undo()
     np.testing.assert_allclose(found.W, solve_sharded(problem_of(*rows, loss)).W, rtol=0, atol=1e-9)
 
 
@@ -171,7 +173,7 @@ def test_targets_of_any_size(scale):
 
 
 class Several:
-    """Tasks in three shards; a sweep's shard forgets its weights between messages where told to."""
+    """Tasks in three shards; one shard forgets its weights between messages if ``forgetful``."""
 
     def __init__(self, X, y, offsets, loss, *, forgetful=False):
         self.bounds = [0, 7, 30, len(offsets) - 1]
@@ -197,13 +199,14 @@ class Several:
 @pytest.mark.in_turn
 @every_loss
 @pytest.mark.parametrize("lambdas", [(0.1, 0.1), (1e-3, 1e-3)])
-def test_several_shards_lead_to_the_same_weights(loss, lambdas):
+def test_several_shards_lead_to_the_same_weights(loss, lambdas, monkeypatch):
     rows = draw(loss)
     one = solve_sharded(problem_of(*rows, loss, *lambdas))
     for forgetful in (False, True):
+        if forgetful:  # sweeps alone, which do not depend on what shards keep between messages
+            monkeypatch.setattr(choose, "begins_with_steps", lambda *_: False)
         shards = Several(*rows, loss, forgetful=forgetful)
-        problem = ShardedProblem(shards, SpectralPenalty(*lambdas), loss.curvature_bound)
-        found = solve_sharded(problem, sweeps_only=forgetful)
+        found = solve_sharded(ShardedProblem(shards, SpectralPenalty(*lambdas), loss.curvature_bound))
         np.testing.assert_allclose(found.W, one.W, rtol=0, atol=1e-8 * np.abs(one.W).max())
         assert found.objective == pytest.approx(one.objective, rel=1e-12)
 
@@ -214,6 +217,6 @@ def test_no_more_than_three_slots():
     asked = []
     held = shard._slot
     shard._slot = lambda slot: asked.append(len(shard._slots)) or held(slot)
-    solve_sharded(ShardedProblem(OneShard(shard), SpectralPenalty(1.0, 1.0), 2.0))
+    solve_sharded(ShardedProblem(shard, SpectralPenalty(1.0, 1.0), 2.0))
     assert max(asked) <= 3
     assert list(shard._slots) == [0]

@@ -10,7 +10,7 @@ from patom.core.penalties.learned import FixedRankModel
 from patom.core.penalties.penalty import Model
 from patom.core.solvers.choose import is_factored
 from patom.core.solvers.compiled.data import as_data, hessian_blocks
-from patom.core.solvers.compiled.tangent import tangent_matrix, tangent_system
+from patom.core.solvers.compiled.newton import tangent_matrix, tangent_system
 
 
 @interruptible

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
-from patom.core.compiled_losses import LOGISTIC, loss_at, loss_code
 from patom.core.data_term import DataTerm, MomentTerm, RowTerm
-from patom.core.jit import called
+from patom.core.jit import compiled_serial
 from patom.core.kernels import AS_THEY_LIE
+from patom.core.losses import LOGISTIC, loss_at, loss_code
 from patom.core.solvers.choose import BLOCK_ROWS
 
 _NO_MOMENTS, _NO_ROWS, _NOTHING = np.empty((0, 0, 0)), read_only(np.empty((0, 0))), read_only(np.empty(0))
@@ -43,7 +43,7 @@ def as_data(term: DataTerm) -> Data | None:
     return None
 
 
-@called
+@compiled_serial
 def value_and_gradient(data: Data, W: FloatArray, gradient: FloatArray) -> float:
     """f(W); the gradient is written to ``gradient``, shape (m, p). One pass over moments or rows."""
     m, p = W.shape
@@ -73,7 +73,7 @@ def value_and_gradient(data: Data, W: FloatArray, gradient: FloatArray) -> float
     return value
 
 
-@called
+@compiled_serial
 def largest_curvature(data: Data, start: FloatArray) -> float:
     """Largest eigenvalue of the Hessian, all rows at the loss's largest curvature, from below.
 
@@ -93,7 +93,7 @@ def largest_curvature(data: Data, start: FloatArray) -> float:
     return largest
 
 
-@called
+@compiled_serial
 def _apply_block(data: Data, i: int, v: FloatArray, image: FloatArray) -> None:
     p = v.size
     image[:] = 0.0
@@ -112,7 +112,7 @@ def _apply_block(data: Data, i: int, v: FloatArray, image: FloatArray) -> None:
             image[d] += z
 
 
-@called
+@compiled_serial
 def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
     """The Hessian at W, block by block, shape (m, p, p): rows beyond the hinge's margin take no part."""
     if data.A.size > 0:
@@ -142,7 +142,7 @@ def hessian_blocks(data: Data, W: FloatArray) -> FloatArray:
     return blocks
 
 
-@called
+@compiled_serial
 def _product(X: AnyArray, row: int, w: FloatArray) -> float:
     """The prediction for a row."""
     z, d = 0.0, X.shape[1]

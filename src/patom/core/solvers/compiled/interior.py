@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, read_only
-from patom.core.jit import called, called_exactly
+from patom.core.jit import compiled_exactly, compiled_serial
 from patom.core.solvers.compiled.data import Data, hessian_blocks, value_and_gradient
 from patom.core.solvers.compiled.small import (
     Scaling,
@@ -64,7 +64,7 @@ class Direction(NamedTuple):
     curved: FloatArray
 
 
-@called_exactly
+@compiled_exactly
 def minimise(
     data: Data, lambda_1: float, lambda_2: float, tolerance: float, limit: int
 ) -> tuple[FloatArray, int, bool]:
@@ -93,7 +93,7 @@ def minimise(
     return W, limit, False
 
 
-@called_exactly
+@compiled_exactly
 def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     """Some of I/k and much of the S that belongs to its W; the Y that answers it if f is quadratic."""
     m, k = data.b.shape
@@ -116,7 +116,7 @@ def _start(data: Data, lambda_1: float, lambda_2: float) -> Iterate:
     return Iterate(times(F, F.T), Y, 0.5 * _ABOVE * lambda_2 * squares[-1])
 
 
-@called_exactly
+@compiled_exactly
 def _complement(at: Iterate, lambda_2: float) -> FloatArray:
     """Z, shape (k, k)."""
     Z = gram(at.Y, at.Y)
@@ -127,7 +127,7 @@ def _complement(at: Iterate, lambda_2: float) -> FloatArray:
     return Z
 
 
-@called_exactly
+@compiled_exactly
 def _step(
     at: Iterate, scaling: Scaling, blocks: FloatArray, residual: FloatArray, lambda_1: float, lambda_2: float
 ) -> Iterate:
@@ -157,7 +157,7 @@ def _step(
     return Iterate(S, at.Y + length * Y, at.nu + length * step.nu)
 
 
-@called_exactly
+@compiled_exactly
 def _responses(
     at: Iterate, scaling: Scaling, blocks: FloatArray, residual: FloatArray, lambda_1: float, lambda_2: float
 ) -> Responses:
@@ -186,7 +186,7 @@ def _responses(
     return Responses(M, n, times(at.Y, scaling.G))
 
 
-@called_exactly
+@compiled_exactly
 def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float) -> FloatArray:
     """F' C_i F + lambda_2 I, task by task, shape (m, k, k)."""
     m, k, _ = blocks.shape
@@ -201,7 +201,7 @@ def _turned(blocks: FloatArray, F: FloatArray, lambda_1: float, lambda_2: float)
     return systems
 
 
-@called_exactly
+@compiled_exactly
 def _direction(
     answers: Responses,
     factor: FloatArray,
@@ -228,7 +228,7 @@ def _direction(
     return Direction(D, right - D, U, nu, 0.5 * lambda_2 * gram(U, U))
 
 
-@called_exactly
+@compiled_exactly
 def _longest(d: FloatArray, step: Direction, share: float) -> float:
     """``share`` of the way to the edge of S >= 0, 1 at most, shortened until Z > 0 as well."""
     length = min(1.0, share * length_to_edge(d, step.D))
@@ -242,7 +242,7 @@ def _longest(d: FloatArray, step: Direction, share: float) -> float:
     return length
 
 
-@called_exactly
+@compiled_exactly
 def _complementarity(d: FloatArray, step: Direction, length: float) -> float:
     """Mean eigenvalue of S Z a step of this length ahead, Z to second order."""
     total = 0.0
@@ -257,7 +257,7 @@ _FLOOR = 1e-6
 """Singular values of Omega are raised to this share of the largest: Gram matrices give smaller ones badly."""
 
 
-@called_exactly
+@compiled_exactly
 def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> FloatArray:
     """An orthonormal basis, shape (m, p), of the rows of W after ``sweeps`` of the alternation on f's model at 0.
 
@@ -274,7 +274,7 @@ def row_space(data: Data, lambda_1: float, lambda_2: float, sweeps: int) -> Floa
     return np.linalg.svd(W if np.isfinite(W).all() else np.eye(m, p), full_matrices=False)[2]
 
 
-@called_exactly
+@compiled_exactly
 def _precision(W: FloatArray) -> FloatArray:
     """Omega^-1 for Omega = (W W')^1/2 / ||W||_*, small singular values raised."""
     squares, U = spectrum(np.dot(W, W.T))
@@ -282,7 +282,7 @@ def _precision(W: FloatArray) -> FloatArray:
     return np.dot(U * (s.sum() / s), U.T)
 
 
-@called_exactly
+@compiled_exactly
 def _sweep(
     blocks: FloatArray, gradient: FloatArray, precision: FloatArray, W: FloatArray, lambda_1: float, lambda_2: float
 ) -> None:
@@ -306,7 +306,7 @@ def within(data: Data, Qt: FloatArray) -> Data:
     return data._replace(X=read_only(X), b=b)
 
 
-@called_exactly
+@compiled_exactly
 def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
     found = np.empty((A.shape[0], Qt.shape[0], Qt.shape[0]))
     for i in range(A.shape[0]):
@@ -314,7 +314,7 @@ def _blocks_within(A: FloatArray, Qt: FloatArray) -> FloatArray:
     return found
 
 
-@called
+@compiled_serial
 def _borrowed_within(X: AnyArray, Qt: FloatArray) -> FloatArray:
     """The constant implied; sums in double precision."""
     n, d = X.shape

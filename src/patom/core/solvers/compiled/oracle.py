@@ -6,8 +6,8 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 
 from patom.core.arrays import FloatArray
-from patom.core.compiled_losses import HUBER
 from patom.core.data_term import DataTerm
+from patom.core.losses import HUBER
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Regulariser
 from patom.core.solvers import choose
@@ -16,10 +16,9 @@ from patom.core.solvers.compiled import interior
 from patom.core.solvers.compiled import steps as first_order
 from patom.core.solvers.compiled.data import Data, as_data, largest_curvature, value_and_gradient
 from patom.core.solvers.compiled.interior import row_space, within
-from patom.core.solvers.compiled.newton import Frame, arrive, by_conjugate_gradients, frame, system
+from patom.core.solvers.compiled.newton import Frame, arrive, by_conjugate_gradients, frame, system, tangent_matrix
 from patom.core.solvers.compiled.steps import prox
-from patom.core.solvers.compiled.tangent import tangent_matrix
-from patom.core.solvers.oracle import Oracle, Point
+from patom.core.solvers.oracle import Oracle, Point, Step
 
 _REACH_QUADRATIC, _REACH = 100.0, 10.0
 """Length of the proximal step before a Newton step, over 1/L. The optimum is a fixed point at any length, and a long
@@ -30,24 +29,6 @@ _STEPS = 12
 """Interior-point steps after which it gives up: curvature may come and go, say, as rows cross margins."""
 _SWEEPS = 3
 """Sweeps of the alternation that look for that row space."""
-
-
-@dataclass(frozen=True)
-class CompiledStep:
-    """A semismooth Newton step ``direction`` from ``base``, a proximal step away from the given point."""
-
-    oracle: "CompiledOracle"
-    base: Point
-    slope: float
-    frame: Frame
-    direction: FloatArray
-
-    def follow(self, length: float) -> Point:
-        ahead = self.frame.P + length * self.direction
-        return Point(*arrive(self.oracle.data, self.frame, ahead, *self.oracle.weights))
-
-    def end(self) -> Point:
-        return self.follow(1.0)
 
 
 @dataclass(frozen=True)
@@ -105,16 +86,22 @@ class CompiledOracle(Oracle):
         moved = prox(point.W - point.gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
         return float(np.linalg.norm(point.W - moved))
 
-    def newton(self, point: Point, L: float, tolerance: float) -> CompiledStep:
+    def newton(self, point: Point, L: float, tolerance: float) -> Step:
+        """A semismooth Newton step; its base is a proximal step away from the given point."""
         factored = choose.is_factored(point.W.size)
         reach = _REACH_QUADRATIC if self.data.A.size else _REACH
         at = frame(self.data, point.W, point.gradient, L / reach, *self.weights, factored)
         base = Point(at.P, at.gradient, at.objective, np.inf, float(at.x @ at.x))
-        if not factored:
+        if factored:
+            v, slope = self.factored(at)
+            direction = tangent_matrix(at.U, at.x.size, at.Qt, v)
+        else:
             direction, slope = by_conjugate_gradients(self.data, at, *self.weights, tolerance)
-            return CompiledStep(self, base, slope, at, direction)
-        v, slope = self.factored(at)
-        return CompiledStep(self, base, slope, at, tangent_matrix(at.U, at.x.size, at.Qt, v))
+
+        def follow(length: float) -> Point:
+            return Point(*arrive(self.data, at, at.P + length * direction, *self.weights))
+
+        return Step(base, slope, follow, lambda: follow(1.0))
 
     def factored(self, at: Frame) -> tuple[FloatArray, float]:
         """Newton's step in coordinates and its slope; the system is damped until it is positive definite."""

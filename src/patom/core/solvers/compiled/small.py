@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.jit import called, called_exactly
+from patom.core.jit import compiled_exactly, compiled_serial
 
 
-@called
+@compiled_serial
 def times(A: FloatArray, B: FloatArray) -> FloatArray:
     """A B."""
     C = np.zeros((A.shape[0], B.shape[1]))
@@ -24,7 +24,7 @@ def times(A: FloatArray, B: FloatArray) -> FloatArray:
     return C
 
 
-@called
+@compiled_serial
 def gram(A: FloatArray, B: FloatArray) -> FloatArray:
     """A' B."""
     C = np.zeros((A.shape[1], B.shape[1]))
@@ -35,7 +35,7 @@ def gram(A: FloatArray, B: FloatArray) -> FloatArray:
     return C
 
 
-@called
+@compiled_serial
 def cholesky(A: FloatArray) -> tuple[FloatArray, bool]:
     """L with A = L L', and whether A is positive definite; only the lower triangle is read."""
     k = A.shape[0]
@@ -55,7 +55,7 @@ def cholesky(A: FloatArray) -> tuple[FloatArray, bool]:
     return L, True
 
 
-@called
+@compiled_serial
 def solve(L: FloatArray, right: FloatArray) -> FloatArray:
     """The v with L L' v = right."""
     v = right.copy()
@@ -70,7 +70,7 @@ def solve(L: FloatArray, right: FloatArray) -> FloatArray:
     return v
 
 
-@called
+@compiled_serial
 def eliminate(A: FloatArray, v: FloatArray) -> None:
     """Overwrite v with A^-1 v, and A's upper triangle, which alone is read; NaN where A is not positive definite."""
     for j in range(v.size):
@@ -89,7 +89,7 @@ def eliminate(A: FloatArray, v: FloatArray) -> None:
         v[i] /= A[i, i]
 
 
-@called
+@compiled_serial
 def lower_inverse(L: FloatArray) -> FloatArray:
     """Of a lower triangular matrix."""
     k = L.shape[0]
@@ -104,7 +104,7 @@ def lower_inverse(L: FloatArray) -> FloatArray:
     return inverse
 
 
-@called_exactly
+@compiled_exactly
 def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix; NaN where it is not finite."""
     if np.isfinite(A).all():
@@ -112,7 +112,7 @@ def spectrum(A: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.full(A.shape[0], np.nan), A.T.copy().T
 
 
-@called_exactly
+@compiled_exactly
 def smallest_eigenvalue(A: FloatArray) -> float:
     """Of a symmetric matrix; NaN where it is not finite."""
     return np.linalg.eigvalsh(A)[0] if np.isfinite(A).all() else np.nan
@@ -121,7 +121,7 @@ def smallest_eigenvalue(A: FloatArray) -> float:
 _HALF = np.sqrt(0.5)
 
 
-@called_exactly
+@compiled_exactly
 def pack(A: FloatArray) -> FloatArray:
     """The lower triangle row by row, off-diagonal entries times sqrt(2), shape (k (k + 1)/2,)."""
     k = A.shape[0]
@@ -133,7 +133,7 @@ def pack(A: FloatArray) -> FloatArray:
     return v
 
 
-@called_exactly
+@compiled_exactly
 def unpack(v: FloatArray, k: int) -> FloatArray:
     """The symmetric matrix of shape (k, k) that ``pack`` turns into v."""
     A, at = np.empty((k, k)), 0
@@ -144,7 +144,7 @@ def unpack(v: FloatArray, k: int) -> FloatArray:
     return A
 
 
-@called_exactly
+@compiled_exactly
 def places(k: int) -> tuple[IntArray, IntArray]:
     """Row and column of each entry of a packed matrix, shape (k (k + 1)/2, 2), and the entry of each pair, (k, k)."""
     pairs, entry, at = np.empty((k * (k + 1) // 2, 2), np.int64), np.empty((k, k), np.int64), 0
@@ -156,7 +156,7 @@ def places(k: int) -> tuple[IntArray, IntArray]:
     return pairs, entry
 
 
-@called_exactly
+@compiled_exactly
 def coupled(M: FloatArray, y: FloatArray, weight: float) -> FloatArray:
     """The map D -> D + weight/2 sum_i (M_i D y_i y_i' + y_i y_i' D M_i), M_i symmetric, packed: its lower triangle."""
     m, k = y.shape
@@ -196,7 +196,7 @@ class Scaling(NamedTuple):
     definite: bool
 
 
-@called_exactly
+@compiled_exactly
 def scale(S: FloatArray, Z: FloatArray) -> Scaling:
     """By the eigenvalues of L' Z L, where S = L L'."""
     L, definite = cholesky(S)
@@ -213,7 +213,7 @@ def scale(S: FloatArray, Z: FloatArray) -> Scaling:
     return Scaling(G, back, F, d, True)
 
 
-@called_exactly
+@compiled_exactly
 def length_to_edge(d: FloatArray, D: FloatArray) -> float:
     """The largest a with diag(d) + a D >= 0."""
     scaled = np.empty(D.shape)

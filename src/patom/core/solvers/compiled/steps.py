@@ -3,14 +3,14 @@
 import numpy as np
 
 from patom.core.arrays import FloatArray
-from patom.core.jit import called_exactly
+from patom.core.jit import compiled_exactly
 from patom.core.solvers.compiled.data import Data, value_and_gradient
 
 _ROUNDED = 1e-7
 """Threshold over the largest singular value below which squares of singular values are not precise enough."""
 
 
-@called_exactly
+@compiled_exactly
 def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """As in ``penalties.learned``: argmax <s, x> - ridge/2 ||x||^2 - nuclear/2 (sum x)^2 over x >= 0, s descending."""
     x, falls, k = np.zeros(s.size), 0.0, 0
@@ -25,13 +25,13 @@ def maximise_on_spectrum(s: FloatArray, ridge: float, nuclear: float) -> FloatAr
     return x
 
 
-@called_exactly
+@compiled_exactly
 def thin_gram(Z: FloatArray) -> FloatArray:
     """Z Z' or Z' Z, whichever is smaller: its eigenvalues are the squares of Z's singular values."""
     return np.dot(Z, Z.T) if Z.shape[0] <= Z.shape[1] else np.dot(Z.T, Z)
 
 
-@called_exactly
+@compiled_exactly
 def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     """The proximal step from Z, shape (m, p), with ridge = 1 + lambda_1/L and nuclear = lambda_2/L.
 
@@ -58,13 +58,13 @@ def prox(Z: FloatArray, ridge: float, nuclear: float) -> FloatArray:
     return np.dot(shrunk, Z) if m <= p else np.dot(Z, shrunk)
 
 
-@called_exactly
+@compiled_exactly
 def penalty_value(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
     """lambda_1/2 ||W||_F^2 + lambda_2/2 ||W||_*^2 of W's singular values."""
     return 0.5 * lambda_1 * (s * s).sum() + 0.5 * lambda_2 * s.sum() ** 2
 
 
-@called_exactly
+@compiled_exactly
 def conjugate(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
     """R*(V) of V's singular values, descending."""
     if lambda_1 == 0.0:
@@ -73,13 +73,13 @@ def conjugate(s: FloatArray, lambda_1: float, lambda_2: float) -> float:
     return (s * x).sum() - penalty_value(x, lambda_1, lambda_2)
 
 
-@called_exactly
+@compiled_exactly
 def evaluate(data: Data, W: FloatArray, lambda_1: float, lambda_2: float) -> tuple[FloatArray, float, float, float]:
     """Gradient of f, objective, Fenchel gap and ||W||_F^2 at W."""
     return certify(data, W, np.linalg.svd(W, full_matrices=False)[1], lambda_1, lambda_2)
 
 
-@called_exactly
+@compiled_exactly
 def certify(
     data: Data, W: FloatArray, s: FloatArray, lambda_1: float, lambda_2: float
 ) -> tuple[FloatArray, float, float, float]:
@@ -96,7 +96,7 @@ def certify(
     return gradient, value + own, abs(own + dual + (W * gradient).sum()), (W * W).sum()
 
 
-@called_exactly
+@compiled_exactly
 def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2: float) -> FloatArray:
     """prox(W - grad f(W)/L)."""
     gradient = np.empty(W.shape)
@@ -104,7 +104,7 @@ def proximal_step(data: Data, W: FloatArray, L: float, lambda_1: float, lambda_2
     return prox(W - gradient / L, 1.0 + lambda_1 / L, lambda_2 / L)
 
 
-@called_exactly
+@compiled_exactly
 def accelerate(data: Data, W: FloatArray, L: float, steps: int, lambda_1: float, lambda_2: float) -> FloatArray:
     """As ``Oracle.accelerate``."""
     Y, momentum = W, 1.0

@@ -9,8 +9,8 @@ are float64.
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
-from patom.core.compiled_losses import loss_at, slope_at
 from patom.core.jit import compiled_serial, inlined
+from patom.core.losses import loss_at, slope_at
 
 _POWER_STEPS = 20
 

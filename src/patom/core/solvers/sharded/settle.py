@@ -8,15 +8,15 @@ are fewer, and shortened where a full step goes uphill; a quadratic loss needs o
 import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
-from patom.core.compiled_losses import SQUARED_HINGE, loss_at
-from patom.core.jit import called, compiled_serial
+from patom.core.jit import compiled_serial
+from patom.core.losses import SQUARED_HINGE, loss_at
 
 _MOST_STEPS, _BISECTIONS = 100, 40
 _CLOSE = 1e-8  # relative; a Newton step squares it
 _ROUNDING = 1e-13
 
 
-@called
+@compiled_serial
 def _cross_products(F: FloatArray, K: FloatArray) -> None:
     """K = F F', four rows against two at a time: the loads of each serve the others."""
     n = F.shape[0]
@@ -40,7 +40,7 @@ def _cross_products(F: FloatArray, K: FloatArray) -> None:
             K[j1, i], K[j1, i1], K[j1, i2], K[j1, i3] = b, b1, b2, b3
 
 
-@called
+@compiled_serial
 def _factor(M: FloatArray, size: int) -> None:
     """M's upper triangle, the part that is read, turns into its Cholesky factor R, M = R'R; four rows at a time.
 
@@ -63,7 +63,7 @@ def _factor(M: FloatArray, size: int) -> None:
                 M[j, c] -= f * M[i, c] + f1 * M[i + 1, c] + f2 * M[i + 2, c] + f3 * M[i + 3, c]
 
 
-@called
+@compiled_serial
 def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
     """Replace b by M^-1 b, M positive definite and replaced by its factor."""
     _factor(M, size)
@@ -78,7 +78,7 @@ def _solve(M: FloatArray, b: FloatArray, size: int) -> None:
         b[i] = (b[i] - rest) / M[i, i]
 
 
-@called
+@compiled_serial
 def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
     """Coefficients b of the rows, a = F'b, with b = g - s^2 K b: s v where (I + s K s) v = g/s, and g where s = 0."""
     n = g.size
@@ -96,7 +96,7 @@ def _step_by_rows(K: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b:
         b[j] = s[j] * b[j] if s[j] > 0.0 else g[j]
 
 
-@called
+@compiled_serial
 def _step_by_columns(F: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray, b: FloatArray) -> None:
     """The coordinates b = a themselves: (I + F's^2F) a = F'g."""
     k = F.shape[1]
@@ -117,7 +117,7 @@ def _step_by_columns(F: FloatArray, g: FloatArray, s: FloatArray, M: FloatArray,
     _solve(M, b, k)
 
 
-@called
+@compiled_serial
 def _linearise(kind: int, delta: float, z: FloatArray, y: FloatArray, g: FloatArray, s: FloatArray) -> None:
     """The loss around z as s^2 z^2/2 - g z, over n rows."""
     share = 1.0 / z.size
@@ -127,7 +127,7 @@ def _linearise(kind: int, delta: float, z: FloatArray, y: FloatArray, g: FloatAr
         s[j] = np.sqrt(share * curvature)
 
 
-@called
+@compiled_serial
 def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
     for j in range(z.size):
         total = 0.0
@@ -136,7 +136,7 @@ def _predict(S: FloatArray, b: FloatArray, z: FloatArray) -> None:
         z[j] = total
 
 
-@called
+@compiled_serial
 def _climb(
     kind: int,
     delta: float,
@@ -160,7 +160,7 @@ def _climb(
     return slope, size
 
 
-@called
+@compiled_serial
 def _shorten(
     kind: int, delta: float, y: FloatArray, z: FloatArray, ahead: FloatArray, b: FloatArray, b_ahead: FloatArray
 ) -> None:
@@ -176,7 +176,7 @@ def _shorten(
         b_ahead[j] = b[j] + high * (b_ahead[j] - b[j])
 
 
-@called
+@compiled_serial
 def _moved(last: FloatArray, ahead: FloatArray) -> bool:
     """Copy the predictions, and say whether they moved by more than the last step of quadratic convergence may."""
     step, size = 0.0, 0.0
@@ -186,7 +186,7 @@ def _moved(last: FloatArray, ahead: FloatArray) -> bool:
     return bool(step > _CLOSE * size)
 
 
-@called
+@compiled_serial
 def _settle(
     F: FloatArray, S: FloatArray, y: FloatArray, kind: int, delta: float, M: FloatArray, work: FloatArray
 ) -> float:
@@ -218,7 +218,7 @@ def _settle(
     return float(value / n)
 
 
-@called
+@compiled_serial
 def _write(
     F: FloatArray,
     work: FloatArray,

@@ -8,7 +8,6 @@ its rows and those messages to another machine.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -16,8 +15,8 @@ import numba
 import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray, read_only
-from patom.core.compiled_losses import SQUARED_HINGE
 from patom.core.kernels import AS_THEY_LIE
+from patom.core.losses import SQUARED_HINGE
 from patom.core.solvers.choose import CACHE_NUMBERS, THREAD_NUMBERS
 from patom.core.solvers.sharded import kernels
 from patom.core.solvers.sharded.settle import curvatures, settle
@@ -26,12 +25,12 @@ Sums = tuple[FloatArray, ...]
 
 
 class Shard:
-    """Tasks, their rows and their slots.
+    """Tasks, their rows and their slots; a single one is all ``Shards`` of a fit in this process.
 
     ``features``, shape (n, d), are float64 or float32, C-contiguous, and borrowed: never copied or written to; the
     constant is implied, p = d + 1. ``y`` is in their order. Task ``i`` owns the rows at the places
     ``offsets[i]:offsets[i + 1]`` of ``order``, which is None where rows are in the order of their tasks already.
-    ``loss`` is what ``compiled_losses.loss_code`` returns.
+    ``loss`` is what ``losses.loss_code`` returns.
 
     A pass is cut into chunks of tasks by the number of rows alone, and chunks are summed in their order, so no answer
     depends on the number of threads. A slot costs 8 m p bytes once it is used.
@@ -52,6 +51,9 @@ class Shard:
         self.n_rows: int = features.shape[0]
         self._chunks = chunks(offsets, self.shape[1], THREAD_NUMBERS)
         self._slots: dict[int, FloatArray] = {}
+
+    def reduce(self, method: str, *arguments: Any) -> list[Sums]:
+        return [getattr(self, method)(*arguments)]
 
     def value_without_weights(self) -> Sums:
         """The data term at W = 0."""
@@ -251,27 +253,3 @@ class Shards(Protocol):
 
     def read(self, slot: int) -> FloatArray:
         """A slot of all shards, shape (m, p), or what stands for one that stays in other processes."""
-
-
-@dataclass(frozen=True)
-class OneShard:
-    """Everything in this process."""
-
-    shard: Shard
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.shard.shape
-
-    @property
-    def n_rows(self) -> int:
-        return self.shard.n_rows
-
-    def reduce(self, method: str, *arguments: Any) -> list[Sums]:
-        return [getattr(self.shard, method)(*arguments)]
-
-    def write(self, slot: int, W: FloatArray | None) -> None:
-        self.shard.write(slot, W)
-
-    def read(self, slot: int) -> FloatArray:
-        return self.shard.read(slot)

@@ -88,11 +88,8 @@ def solve_sharded(
     max_iter: int = 10_000,
     start: FloatArray | None = None,
     polish: bool = True,
-    sweeps_only: bool = False,
 ) -> Solution:
     """Minimise (1) to a certified gap; arguments and result are those of ``accelerated.solve``.
-
-    ``sweeps_only`` leaves accelerated steps out: the result then does not depend on what shards keep between messages.
 
     Accelerated steps go first, unless the smoothness over the lambdas says that they will be very many, and for as
     long as they promise to end before sweeps would. Sweeps do the rest, and polish.
@@ -105,25 +102,23 @@ def solve_sharded(
     problem.shards.write(W, start)
     goal: Goal[Certified] = Goal(tol, problem.rounding)
     found, steps = problem.evaluate(W, problem.factors(W)), 0
-    engine: _Accelerating | _Sweeping = _Sweeping(problem)
     expected = 4.0 * np.sqrt(2.0 * problem.smoothness / sum(problem.penalty.weights))
-    if not sweeps_only and choose.begins_with_steps(expected, _exchange(problem)):
-        engine = _Accelerating(problem)
+    accelerates = choose.begins_with_steps(expected, _exchange(problem))
+    sweeps = None if accelerates else Sweeps(problem, W, found.D)  # None: accelerated steps are next
     broken, least, idle = False, np.inf, 0
     while not _met(goal, found) and steps < max_iter:
-        found, taken, bounded = _advance(engine, found, max_iter - steps, goal)
+        found, taken, bounded = _advance(problem, sweeps, found, max_iter - steps, goal)
         steps, broken = steps + taken, broken or not bounded
         least, idle = (found.gap, 0) if found.gap <= 0.5 * least else (least, idle + 1)
-        if broken and (sweeps_only or (isinstance(engine, _Accelerating) and not bounded)):
+        if sweeps is None and not bounded:
             break
         if idle >= _IDLE and found.gap <= problem.rounding(found).perhaps:
             break
         if not _met(goal, found):
-            accelerates = broken or not (sweeps_only or isinstance(engine, _Accelerating))
-            engine = _Accelerating(problem) if accelerates else _Sweeping(problem)
+            sweeps = Sweeps(problem, W, found.D) if sweeps is None and not broken else None
     exhausted = steps >= max_iter
     if polish and goal.status(found, exhausted=exhausted) in (Status.CONVERGED, Status.PRECISION):
-        found = (engine if isinstance(engine, _Sweeping) else _Sweeping(problem)).polish(found, goal)
+        found = (sweeps or Sweeps(problem, W, found.D)).polish(found, goal)
     if problem.rounding(found).lost(found.objective):
         found = _nothing(problem)
     return Solution(
@@ -137,18 +132,20 @@ def _met(goal: Goal[Certified], found: Certified) -> bool:
 
 
 def _advance(
-    engine: "_Accelerating | _Sweeping", found: Certified, limit: int, goal: Goal[Certified]
+    problem: ShardedProblem, sweeps: "Sweeps | None", found: Certified, limit: int, goal: Goal[Certified]
 ) -> tuple[Certified, int, bool]:
-    """Run an engine: its end, its steps, and whether numbers stayed in bounds; if not, the end is W = 0."""
+    """Sweeps, or steps where there are none: the end, their number, and whether numbers stayed in bounds (else W=0)."""
     try:
-        most = _DIVERGED * max(engine.problem.scale, found.objective)
+        most = _DIVERGED * max(problem.scale, found.objective)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found, taken = engine.run(found, limit, goal)
+            found, taken = (
+                _accelerate(problem, found, limit, goal) if sweeps is None else sweeps.run(found, limit, goal)
+            )
         if found.objective <= most and np.isfinite(found.gap):
             return found, taken, True
     except np.linalg.LinAlgError:  # of NaN
         taken = 0
-    return _nothing(engine.problem), taken, False
+    return _nothing(problem), taken, False
 
 
 def _nothing(problem: ShardedProblem) -> Certified:
@@ -163,57 +160,21 @@ def _exchange(problem: ShardedProblem) -> float:
     return choose.steps_for_a_sweep(p, problem.shards.n_rows / m)
 
 
-@dataclass
-class _Accelerating:
-    """Accelerated steps from slot ``W`` on."""
-
-    problem: ShardedProblem
-
-    def run(self, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
-        """Steps until the goal is met, the limit reached or sweeps promise to be faster; how many they were."""
-        steps, L, momentum = 0, self.problem.smoothness, Momentum(self.problem, self.problem.smoothness)
-        while steps < limit and not _met(goal, found):
-            length, last = min(_STRETCH, limit - steps), found
-            momentum.advance(length)
-            found, steps = momentum.certify(), steps + length
-            if found.objective > last.objective and found.gap >= last.gap:  # steps too long: L came from below
-                momentum.finish()
-                L *= 2.0
-                momentum = Momentum(self.problem, L)
-            elif self._slower(length, goal.folds(last), goal.folds(found)):
-                break
-        return momentum.finish(), steps
-
-    def _slower(self, length: int, before: float, now: float) -> bool:
-        """Whether the rest takes longer by steps, at the rate of the last ``length`` of them, than by sweeps."""
-        return choose.sweeps_are_faster(now, max(before - now, 0.0), length, _exchange(self.problem))
-
-
-@dataclass
-class _Sweeping:
-    """Sweeps from slot ``W`` on."""
-
-    problem: ShardedProblem
-    _sweeps: "Sweeps | None" = None
-
-    def run(self, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
-        """Sweeps until the goal is met, the limit reached or the gap no longer halves; how many they were."""
-        self._sweeps = Sweeps(self.problem, W, found.D)
-        taken, since, least = 0, 0, np.inf
-        while taken < limit and since < _PATIENCE and not _met(goal, found):
-            found, taken, since = self._sweeps.advance(), taken + 1, since + 1
-            if found.gap <= 0.5 * least:
-                least, since = found.gap, 0
-        return found, taken
-
-    def polish(self, found: Certified, goal: Goal[Certified]) -> Certified:
-        """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
-        sweeps = self._sweeps or Sweeps(self.problem, W, found.D)
-        for _ in range(_POLISHING):
-            if sweeps.move <= _STILL and _met(goal, found):
-                break
-            found = sweeps.advance()
-        return found
+def _accelerate(problem: ShardedProblem, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
+    """Accelerated steps until the goal is met, the limit reached or sweeps promise to be faster; and their number."""
+    steps, L, momentum = 0, problem.smoothness, Momentum(problem, problem.smoothness)
+    while steps < limit and not _met(goal, found):
+        length, last = min(_STRETCH, limit - steps), found
+        momentum.advance(length)
+        found, steps = momentum.certify(), steps + length
+        now = goal.folds(found)
+        if found.objective > last.objective and found.gap >= last.gap:  # steps too long: L came from below
+            momentum.finish()
+            L *= 2.0
+            momentum = Momentum(problem, L)
+        elif choose.sweeps_are_faster(now, max(goal.folds(last) - now, 0.0), length, _exchange(problem)):
+            break
+    return momentum.finish(), steps
 
 
 @dataclass(frozen=True)
@@ -296,6 +257,23 @@ class Sweeps:
     def move(self) -> float:
         """How far D is from its image, relative to its trace of 1; infinity before the first sweep."""
         return float(np.linalg.norm(self._moves[-1])) if self._moves else np.inf
+
+    def run(self, found: Certified, limit: int, goal: Goal[Certified]) -> tuple[Certified, int]:
+        """Sweeps until the goal is met, the limit reached or the gap no longer halves; and their number."""
+        taken, since, least = 0, 0, np.inf
+        while taken < limit and since < _PATIENCE and not _met(goal, found):
+            found, taken, since = self.advance(), taken + 1, since + 1
+            if found.gap <= 0.5 * least:
+                least, since = found.gap, 0
+        return found, taken
+
+    def polish(self, found: Certified, goal: Goal[Certified]) -> Certified:
+        """Sweeps past the gap aimed at, until D stands still: a gap of g leaves W uncertain by its square root."""
+        for _ in range(_POLISHING):
+            if self.move <= _STILL and _met(goal, found):
+                break
+            found = self.advance()
+        return found
 
     def advance(self) -> Certified:
         """One sweep, certified; moves D on."""

@@ -5,8 +5,7 @@ import pytest
 
 from patom.core import losses
 from patom.core.data_term import data_term
-from patom.core.penalties.given import fixed_covariance
-from patom.core.penalties.independent import IndependentPenalty, ridge
+from patom.core.penalties.given import IndependentPenalty, fixed_covariance, ridge
 from patom.core.penalties.penalty import fenchel_gap
 from patom.core.rows import group_rows
 from patom.core.solvers.accelerated import solve

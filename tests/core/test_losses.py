@@ -1,10 +1,10 @@
-"""The compiled losses are those of ``losses.py``."""
+"""The losses of compiled loops are those of arrays."""
 
 import numpy as np
 import pytest
 
 from patom.core import losses
-from patom.core.compiled_losses import loss_at, loss_code, slope_at
+from patom.core.losses import loss_at, loss_code, slope_at
 
 HUBERS = [losses.huber(0.5), losses.huber(3.0)]
 LOSSES = [losses.squared_error, losses.unclipped_hinge, losses.squared_hinge, losses.logistic, *HUBERS]

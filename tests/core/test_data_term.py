@@ -1,9 +1,9 @@
-"""Second moments with rows more: those of all rows together, at the price of the rows that joined."""
+"""Second moments to which rows are added: those of all rows together, at the price of the added rows."""
 
 import numpy as np
 import pytest
 
-from patom.core.moments import moments
+from patom.core.data_term import moments
 from patom.core.rows import append_constant, group_rows, inject_rows
 
 COUNTS = np.array([9, 1, 4, 30])
