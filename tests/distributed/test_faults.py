@@ -42,14 +42,14 @@ BAD = {
     "wide target": ((X, Y[:, None], TASK), "got shapes \\(48, 4\\), \\(48, 1\\)"),
     "short task": ((X, Y, TASK[1:]), "task must hold one label for each of the 48 rows of X; got 47"),
     "missing task": ((X, Y, at(TASK.astype(object), 2, None)), "task holds a missing label in row 2"),
-    "text in X": ((at(X, (3, 2), "n/a"), Y, TASK), "X must hold numbers; column 2 holds other values"),
-    "complex X": ((X * 1j, Y, TASK), "X must hold real numbers; got complex128"),
+    "text in X": ((at(X, (3, 2), "n/a"), Y, TASK), "X holds 'n/a' in row 3, column 2, which is not a number"),
+    "complex X": ((X * 1j, Y, TASK), "Complex data not supported"),
     "text in y": ((X, CLASSES, TASK), "y must hold numbers for MTRLRegressor; got <U3"),
     "complex y": ((X, Y * 1j, TASK), "y must hold numbers for MTRLRegressor; got complex128"),
     "masked X": ((masked(X, 9), Y, TASK), "X holds a masked value in row 2"),
     "masked y": ((X, masked(Y, 9), TASK), "y holds a masked value in row 9"),
     "masked task": ((X, Y, masked(TASK, 9)), "task holds a missing label in row 9"),
-    "flat X": ((X.ravel(), Y, TASK), "must have two dimensions"),
+    "flat X": ((X.ravel(), Y, TASK), "Expected 2D array, got 1D array"),
 }
 
 

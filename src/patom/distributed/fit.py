@@ -1,10 +1,10 @@
 """Fit one model on rows that stay on the workers of a dask cluster."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ _OWNER = "fit_distributed"
 
 
 @dataclass(eq=False)
-class DistributedFit:
+class DistributedFit(AbstractContextManager["DistributedFit"]):
     """A fitted model whose rows and weights are on the workers.
 
     The workers keep both until ``close``, or the end of a ``with`` block.
@@ -98,9 +98,6 @@ class DistributedFit:
     def close(self) -> None:
         """Let the workers forget rows and weights; disconnect from the cluster if the fit got its address."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -210,13 +207,13 @@ def fit_distributed(
         problem = ShardedProblem(shards, penalty, loss.curvature_bound)
         with one_blas_thread():
             solution = solve_sharded(problem, tol=model.tol, max_iter=model.max_iter)
-            stored: Any = solution.W
-            s = problem.factors(stored.slot).s
+            slot: Any = solution.W
+            s = problem.factors(slot).s
         spectrum = s / s.sum() if s.size else np.full(tasks.size, 1.0 / tasks.size)
         warn_of_gap(solution, model.tol, stacklevel=3)
         return DistributedFit(
             tasks, solution.objective, solution.duality_gap, solution.n_iter, solution.status, spectrum,
-            shards.traffic, estimator, shards, stored.slot, stack.pop_all(),
+            shards.traffic, estimator, shards, slot, stack.pop_all(),
         )  # fmt: skip
     raise AssertionError
 

@@ -13,13 +13,15 @@ from weakref import finalize
 import numba
 import numpy as np
 from distributed import get_worker
+from sklearn.utils.validation import check_array
 
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_column
+from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, is_missing, positions
 from patom.core.rows import grouping
 from patom.core.solvers.sharded.shard import Shard, Sums
-from patom.models.reading import require_shown
+from patom.models.reading import reading, require_shown
 from patom.models.settings import (
     known_classes,
     require_features,
@@ -29,6 +31,7 @@ from patom.models.settings import (
 )
 from patom.models.threads import one_blas_thread
 
+_NUMBERS = [np.float64, np.float32]
 _MOST_THREADS = numba.get_num_threads()  # at the start: all threads of the process
 Message = tuple[str, tuple[Any, ...]]
 """A method of ``Shard`` and its arguments."""
@@ -101,8 +104,8 @@ def load(key: str, source: Any) -> Lease:
     if not isinstance(rows, tuple | list) or len(rows) != 3:
         raise TypeError(f"a partition must give (X, y, task); got {type(rows).__name__}.")
     names = getattr(rows[0], "columns", None)
-    require_shown(X=rows[0], y=rows[1])
-    X, y = _features(rows[0], names), np.asarray(exact_column(rows[1]))
+    require_shown(y=rows[1])
+    X, y = _features(rows[0]), np.asarray(exact_column(rows[1]))
     if y.shape != (X.shape[0],) or X.shape[0] == 0:
         raise ValueError(
             f"a partition must hold one target a row, and a row at least; got shapes {X.shape}, {y.shape}."
@@ -117,33 +120,10 @@ def load(key: str, source: Any) -> Lease:
     return Lease(About(key, get_worker().address, tasks, values, X.shape[0], X.shape[1], named))
 
 
-def _features(given: Any, names: Sequence[Any] | None = None) -> AnyArray:
-    X = np.asarray(given)
-    if X.ndim != 2 or X.shape[1] == 0:
-        raise ValueError(f"a partition's X must have two dimensions, and a column at least; got shape {X.shape}.")
-    if X.dtype == np.float32 and X.flags.c_contiguous:
-        return X
-    if X.dtype.kind not in "biufO":
-        raise ValueError(f"a partition's X must hold real numbers; got {X.dtype}.")
-    try:
-        return np.ascontiguousarray(X, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        column = next(j for j in range(X.shape[1]) if not _numeric(X[:, j]))
-        where = column if names is None else repr(names[column])
-        raise ValueError(f"a partition's X must hold numbers; column {where} holds other values.") from None
-
-
-def _numeric(column: AnyArray) -> bool:
-    try:
-        column.astype(np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
-
-
-def about(lease: Lease) -> About:
-    """The partition's description."""
-    return lease.about
+def _features(given: Any) -> AnyArray:
+    with reading(X=given):
+        X = check_array(given, dtype=_NUMBERS, order="C", ensure_all_finite=False, ensure_min_samples=0)
+    return np.asarray(X)
 
 
 def serve(
@@ -202,16 +182,13 @@ def predict(k: int, key: str, slot: int, source: Any) -> FloatArray:
         rows = source() if callable(source) else source
         if not isinstance(rows, tuple | list) or len(rows) != 2:
             raise TypeError(f"a partition to predict must give (X, task); got {type(rows).__name__}.")
-        require_shown(X=rows[0])
         names = getattr(rows[0], "columns", None)
-        X = _features(rows[0], names)
+        X = _features(rows[0])
         if X.shape[1] != held.X.shape[1]:
             raise ValueError(f"X must have the {held.X.shape[1]} columns of the fit; got {X.shape[1]}.")
         require_finite(X, columns=names)
-        W = held.shard.read(slot)[positions(as_labels(rows[1], X.shape[0]), held.tasks, argument="task")]
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = np.asarray(np.einsum("nd,nd->n", X, W[:, :-1]) + W[:, -1])
-        return require_predictions(z, X, columns=names)
+        place = positions(as_labels(rows[1], X.shape[0]), held.tasks, argument="task")
+        return require_predictions(borrowed_products(X, place, held.shard.read(slot)), X, columns=names)
     except (ValueError, TypeError) as error:
         raise type(error)(f"Partition {k}: {error}") from error
 

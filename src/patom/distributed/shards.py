@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ _DEATHS = 4
 """Workers that a partition may cost in turn, without an answer in between; dask allows as many for a task."""
 _PRIORITY = 10
 """Of requests, above that of a grid's cells on the same cluster."""
+_ABOUT = attrgetter("about")
 _UNCHANGING = ("value_without_weights", "largest_curvature", "mean_square", "gram")
 
 
@@ -76,13 +78,6 @@ class Partition:
         """Where it is and what it holds."""
         assert self.about is not None
         return self.about
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Weights that stay in a slot of every shard."""
-
-    slot: int
 
 
 class DaskShards:
@@ -142,8 +137,8 @@ class DaskShards:
         self._send([("write", (slot, part)) for part in parts])
 
     def read(self, slot: int) -> Any:
-        """Nothing moves: the weights stay where they are."""
-        return Stored(slot)
+        """The slot itself: the weights stay where they are."""
+        return slot
 
     def gather(self, slot: int, rows: Sequence[IntArray | None] | None = None) -> list[FloatArray]:
         """A slot's rows from each shard: all, or those at these positions within it."""
@@ -262,7 +257,7 @@ class DaskShards:
         """
         patience, partitions = PATIENCE, {k: self.partitions[k] for k in which}
         while True:
-            asked = {k: self.client.submit(held.about, each.lease, pure=False) for k, each in partitions.items()}
+            asked = {k: self.client.submit(_ABOUT, each.lease, pure=False) for k, each in partitions.items()}
             try:
                 abouts = self._gathered(asked, patience)
             except TimeoutError:

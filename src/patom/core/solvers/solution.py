@@ -23,7 +23,7 @@ class Solution:
     """Optimum of problem (1), or the best that was reached.
 
     ``W`` has one row a task (the transpose of the paper's W), the bias last. Where tasks are spread over the workers of
-    a cluster it stays there, and ``W`` is what ``Shards.read`` returns in its place.
+    a cluster it stays there, and ``W`` is the number of its slot in every shard.
     """
 
     W: FloatArray  # (m, p)
