@@ -15,7 +15,7 @@ from patom.audit.remedies import N_REMEDIES, Tried, _twins, helped
 from patom.audit.work import Work
 from patom.defenses import Clip
 from patom.intervals import prevented
-from patom.models.lambda_grid import WEAKER
+from patom.models.lambda_search import WEAKER
 from patom.results.audit import Remedies
 
 SETTINGS = AuditSettings(n_seeds=2, iterations=3, budgets=(0.2, 0.4), lambda_1=0.01, lambda_2=0.02)

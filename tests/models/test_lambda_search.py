@@ -11,8 +11,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from patom import LambdaSearch, MTRLClassifier, MTRLRegressor, mean_regularised_covariance
 from patom.core.solvers.solution import Status
-from patom.models.lambda_grid import GRID, strongest_first, strongest_near_best
-from patom.models.lambda_search import N_FOLDS, folds
+from patom.models.lambda_search import GRID, N_FOLDS, folds, strongest_first, strongest_near_best
 
 FEW = (1e-3, 1e-1, 1.0)
 at_an_edge = pytest.mark.filterwarnings("ignore:LambdaSearch chose:UserWarning")

@@ -18,8 +18,7 @@ from patom.core.arrays import FloatArray, IntArray
 from patom.evaluate.seeding import Stream, generator
 from patom.intervals import varied_interval
 from patom.metrics import auc, mean_over_tasks, relative_damage
-from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
-from patom.models.lambda_search import N_FOLDS, folds
+from patom.models.lambda_search import AUC, GRID, N_FOLDS, NMSE, Pair, folds, search
 from patom.results.audit import Point, Retuned
 from patom.workers import in_order
 

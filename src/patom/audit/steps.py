@@ -13,8 +13,7 @@ from patom.audit.remedies import N_REMEDIES
 from patom.audit.settings import AuditSettings
 from patom.audit.step_sizes import pilots
 from patom.evaluate.trial import fit_quietly
-from patom.models.lambda_grid import GRID
-from patom.models.lambda_search import N_FOLDS
+from patom.models.lambda_search import GRID, N_FOLDS
 from patom.results.methods import Method
 
 _ASCENT, _RANDOM, _DEFENDED = 33.0, 3.5, 140.0

@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, positions
-from patom.defenses.delegating import tags_of
+from patom.models.delegating import tags_of
 from patom.models.reading import reading
 from patom.models.scoring import TARGETS, accuracy, given_targets, r_squared
 from patom.models.settings import (

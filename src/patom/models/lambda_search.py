@@ -1,28 +1,41 @@
-"""An estimator that chooses its lambdas by cross-validation at every fit, and the folds that an audit uses too."""
+"""Lambdas by cross-validation: an estimator that chooses them at every fit; the grid and the folds, also for audits."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from patom.core.arrays import BoolArray, FloatArray, IntArray
 from patom.core.grouped import places_within
 from patom.core.kernels import row_products
 from patom.core.penalties.penalty import Penalty
 from patom.core.rows import TaskRows
 from patom.metrics import Metric, auc, mean_over_tasks, nmse, per_task
-from patom.models.lambda_grid import AUC, GRID, NMSE, Pair, search
+from patom.models.delegating import Delegating
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice, shares_of
 from patom.models.threads import one_blas_thread
+
+GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+WEAKER = (1e-5, 1e-6, 1e-7, 1e-8)
+STRONGER = (10.0, 100.0, 1e3, 1e4)
+"""Where ``GRID`` may grow to, a decade at a time."""
+WORTH = 1e-4
+"""Of NMSE or AUC: with less than this left to gain, as in data without noise, the grid does not grow."""
+
+NMSE = {"guess": 1.0, "perfect": 0.0}
+AUC = {"guess": 0.5, "perfect": 1.0}
+"""Scores of a model that guesses, and of a perfect one."""
+
+Pair = tuple[float, float]
 
 N_FOLDS = 3
 _LEAST = float(np.finfo(float).tiny)  # rows of one task whose shares all rounded to 0 count alike
@@ -48,17 +61,121 @@ def folds(task_index: IntArray, positive: BoolArray | None, n_folds: int, rng: n
     return fold
 
 
-def _delegated(name: str, doc: str) -> property:
-    """An attribute of the fitted estimator inside."""
+@dataclass(frozen=True)
+class Searched:
+    """The pairs that a search tried, strongest first, their scores, shape (k, n_folds), and the position chosen.
 
-    def read(self: "LambdaSearch") -> Any:
-        check_is_fitted(self)
-        return getattr(self.estimator_, name)
+    ``edges`` are "weaker lambda_1", "stronger lambda_2" and so on, where the grid could not grow though by the rule of
+    ``search`` it should; empty for a single value, where there is nothing to search.
+    """
 
-    return property(read, doc=doc)
+    pairs: list[Pair]
+    scores: FloatArray
+    chosen: int
+    edges: tuple[str, ...]
 
 
-class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
+def strongest_first(lambdas: Sequence[float], others: Sequence[float] | None = None) -> list[Pair]:
+    """All pairs (lambda_1, lambda_2), by falling sum; of equal sums the one with the larger lambda_2 first.
+
+    ``others`` are the values of lambda_2, by default those of lambda_1.
+
+    >>> strongest_first([0.1, 1.0])
+    [(1.0, 1.0), (0.1, 1.0), (1.0, 0.1), (0.1, 0.1)]
+    """
+    return sorted(product(sorted(lambdas), sorted(lambdas if others is None else others)), key=lambda pair: -sum(pair))
+
+
+def strongest_near_best(gains: FloatArray, *, errors: float = 1.0) -> int:
+    """The first candidate whose mean gain is within so many standard errors (over folds) of the largest.
+
+    Where gains hardly differ, the largest of them is a matter of chance (Breiman, Friedman, Olshen and Stone
+    1984, section 3.4.3).
+
+    ``gains``, shape (k, n_folds), are of candidates from the strongest penalties on; higher is better, NaN where a fold
+    could not be scored. Without ``errors`` it is the best, and of equal ones the strongest; 0 where none has a gain.
+
+    >>> gains = np.array([[0.7, 0.7, 0.7], [0.8, 0.8, 0.8], [0.7, 0.8, 1.0]])
+    >>> strongest_near_best(gains), strongest_near_best(gains, errors=0.0)
+    (1, 2)
+    """
+    return int(np.argmax(_near_best(gains, errors)))
+
+
+def search(
+    score: Callable[[list[Pair]], Sequence[Sequence[float]] | FloatArray],
+    lambdas: Sequence[float],
+    *,
+    guess: float,
+    perfect: float,
+    errors: float = 1.0,
+) -> Searched:
+    """Score all pairs and choose one; ``GRID`` grows where its best pairs all lie at an edge: see ``LambdaSearch``.
+
+    Other lambdas than ``GRID`` stay as they are, and by the same rule the result names the edges at which they should
+    grow.
+
+    ``score`` maps a list of pairs to scores of shape (len(pairs), n_folds), and is called again with the new pairs at
+    each growth: 25 pairs in all where ``GRID`` suffices, 81 at most. ``lambdas`` are the values of either lambda;
+    ``guess`` and ``perfect`` are the scores of a model that guesses and of a perfect one, of which either may be the
+    higher; ``errors`` is that of ``strongest_near_best``.
+
+    >>> found = search(lambda pairs: [[abs(np.log10(a / 1e-6)) + b] for a, b in pairs], GRID,
+    ...                guess=1.0, perfect=0.0)
+    >>> found.pairs[found.chosen], len(found.pairs)
+    ((1e-06, 1e-06), 49)
+    """
+    sign, whole = (1.0 if perfect > guess else -1.0), abs(perfect - guess)
+    values = sorted(set(lambdas))
+    axes, known = [values, values], dict[Pair, Sequence[float] | FloatArray]()
+    while True:
+        pairs = strongest_first(*axes)
+        new = [pair for pair in pairs if pair not in known]
+        known |= zip(new, score(new), strict=True)
+        scores = np.array([known[pair] for pair in pairs], dtype=np.float64)
+        gains = sign * (scores - guess)
+        edges = _edges(pairs, gains, whole) if len(values) > 1 else ()
+        longer = [_longer(axis, *edge) for axis, edge in zip(axes, edges, strict=False)]
+        if values != sorted(GRID) or longer == axes:
+            return Searched(pairs, scores, strongest_near_best(gains, errors=errors), _named(edges))
+        axes = longer
+
+
+def _means(gains: FloatArray) -> FloatArray:
+    """Of each candidate over its folds, shape (k,); -inf where none could be scored."""
+    return np.nan_to_num([mean_over_tasks(row) for row in gains], nan=-np.inf)
+
+
+def _near_best(gains: FloatArray, errors: float) -> BoolArray:
+    """Which candidates are within so many standard errors of the best; all, where none has a gain."""
+    means = _means(gains)
+    best = int(np.argmax(means))
+    known = gains[best][np.isfinite(gains[best])]
+    error = float(known.std(ddof=1)) / known.size**0.5 if known.size > 1 else 0.0
+    return np.asarray(means >= means[best] - errors * error)
+
+
+def _edges(pairs: Sequence[Pair], gains: FloatArray, whole: float) -> list[tuple[bool, bool]]:
+    """For either lambda, whether to go on to weaker and to stronger values; a perfect model gains ``whole``."""
+    tried, near, means = np.array(pairs), _near_best(gains, 1.0), _means(gains)
+    worth = bool(means.max() < whole - WORTH)
+    weak = tried[near].max(axis=0) == tried.min(axis=0)
+    strong = bool(near[0]) and near.sum() == 1 and means[0] > 0.0  # the strongest pair comes first
+    return [(worth and bool(axis), worth and bool(strong)) for axis in weak]
+
+
+def _longer(axis: list[float], weak: bool, strong: bool) -> list[float]:
+    weaker = [value for value in WEAKER if weak and value < axis[0]][:1]
+    stronger = [value for value in STRONGER if strong and value > axis[-1]][:1]
+    return [*weaker, *axis, *stronger]
+
+
+def _named(edges: Sequence[tuple[bool, bool]]) -> tuple[str, ...]:
+    sides = [(name, *edge) for name, edge in zip(("lambda_1", "lambda_2"), edges, strict=False)]
+    return tuple(f"{'weaker' if weak else 'stronger'} {name}" for name, weak, strong in sides if weak or strong)
+
+
+class LambdaSearch(Delegating):
     """Multi-task relationship learning that chooses lambda_1 and lambda_2 anew at every fit.
 
     As a victim it tunes on all rows that it gets, poisoned ones too. Measured at fixed lambdas an attack can look
@@ -190,40 +307,10 @@ class LambdaSearch(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = self._with(chosen).fit(X, y, task=task, sample_weight=sample_weight)
         return self
 
-    def predict(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
-        """Predicted targets or classes, shape (n,); ``task`` names each row's task (None if fitted on one)."""
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict(X, task=task))
-
-    @available_if(lambda self: self._classifies)
-    def decision_function(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Margins w_i'x of a classifier, shape (n,); above 0 for the positive class."""
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.decision_function(X, task=task))
-
-    @available_if(lambda self: hasattr(vars(self).get("estimator_", self.estimator), "predict_proba"))
-    def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:
-        """Class probabilities, shape (n, 2), where the estimator has them."""
-        check_is_fitted(self)
-        return np.asarray(self.estimator_.predict_proba(X, task=task))
-
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None, sample_weight: Any = None) -> float:
         """R^2 of a regressor, accuracy of a classifier, over all rows, weighted by ``sample_weight``."""
         check_is_fitted(self)
         return float(self.estimator_.score(X, y, task=task, sample_weight=sample_weight))
-
-    classes_ = _delegated("classes_", "The two classes of a classifier, sorted.")
-    n_features_in_ = _delegated("n_features_in_", "Columns of X.")
-    feature_names_in_ = _delegated("feature_names_in_", "Their names, when X was a data frame.")
-    tasks_ = _delegated("tasks_", "Task labels, sorted, shape (m,).")
-    coef_ = _delegated("coef_", "Weights, shape (m, d).")
-    intercept_ = _delegated("intercept_", "Biases, shape (m,).")
-    status_ = _delegated("status_", "How the fit on all rows ended.")
-    duality_gap_ = _delegated("duality_gap_", "Certificate of the fit on all rows.")
-    relationship_ = _delegated("relationship_", "Omega without its m x m matrix.")
-    task_spectrum_ = _delegated("task_spectrum_", "Non-zero eigenvalues of Omega, descending, shape (k,).")
-    task_correlation_ = _delegated("task_correlation_", "Task correlations, shape (m, m); built at each call.")
-    task_covariance_ = _delegated("task_covariance_", "Omega, shape (m, m); built at each call.")
 
     def _with(self, pair: Pair) -> MTRLRegressor | MTRLClassifier:
         """The estimator, unfitted, with these lambdas."""

@@ -72,10 +72,6 @@ class LinearTasks(BaseEstimator, ABC):
     row_dtype: str = "float64"
     unseen: str = "error"
 
-    def _group(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> TaskRows:
-        """Check the data, learn the labels of tasks, classes and features, and group the rows by task."""
-        return self._read(X, y, task).grouped()
-
     def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, sample_weight: Any = None) -> "Table":
         """Check the data and learn the labels of tasks, classes and features; copies only arrays of another form.
 

@@ -16,7 +16,6 @@ from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Penalty
 from patom.core.relationship import Relationship
-from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
 from patom.models.linear import LinearClassifier, LinearRegressor, LinearTasks
 from patom.models.problem import Problem, solve_table
@@ -78,9 +77,6 @@ class _MTRL(LinearTasks):
         rows = self._read(X, y, task, sample_weight).grouped()
         with one_blas_thread():
             penalty = self.penalty(rows.n_tasks)
-        return self._problem(rows, penalty)
-
-    def _problem(self, rows: TaskRows, penalty: Penalty) -> Problem:
         return Problem(rows, self.tasks_, self._loss(), penalty, self.tol, self.max_iter, self.solver)
 
     def adopt(self, solution: Solution, penalty: Penalty) -> None:

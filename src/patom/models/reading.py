@@ -19,20 +19,9 @@ def reading(**arrays: Any) -> Iterator[None]:
     Masked values are refused, and so are whole numbers of 128 bits, which numpy does not have, and dates and lengths of
     time among features: as numbers they would be nanoseconds since 1970, or microseconds. Where reading fails at text,
     or at whole numbers beyond float64, the error names the first. A number beyond float32 becomes infinite, and the
-    caller has to refuse it.
+    caller has to refuse it. ``arrays`` are arrays or data frames by the names that errors give them; those of two
+    dimensions are features.
 
-    Parameters
-    ----------
-    arrays : array-likes or data frames
-        By the names that errors give them; those of two dimensions are features.
-
-    Raises
-    ------
-    ValueError
-        With argument, row and column.
-
-    Examples
-    --------
     >>> with reading(X=[[1.0, 2.0], [3.0, "red"]]):
     ...     np.asarray([[1.0, 2.0], [3.0, "red"]], dtype=object).astype(float)
     Traceback (most recent call last):

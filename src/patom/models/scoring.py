@@ -9,9 +9,9 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_column
-from patom.core.labels import is_missing, places, require_new
+from patom.core.labels import places, require_new
 from patom.models.reading import reading
-from patom.models.settings import number_targets, require_finite, require_targets, row_weights
+from patom.models.settings import number_targets, require_labels, require_targets, row_weights
 
 TARGETS: dict[str, Any] = {"dtype": None, "ensure_2d": False, "ensure_all_finite": False}
 """How scikit-learn reads y; NaN and infinity are refused by ``require_finite``, which says where."""
@@ -48,11 +48,7 @@ def accuracy(y: Any, predicted: AnyArray, classes: AnyArray, sample_weight: Any 
     """
     labels = given_targets(y)
     check_consistent_length(predicted, labels)
-    if labels.dtype.kind == "f":
-        require_finite(labels, name="y")
-    gaps = np.flatnonzero(is_missing(labels))
-    if gaps.size:
-        raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
+    require_labels(labels)
     found = places(labels, classes)
     require_new(labels[found < 0], classes, argument="y", kind="class")
     right = (found >= 0) & (found == places(predicted, classes))

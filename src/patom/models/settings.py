@@ -49,8 +49,6 @@ def require_share(owner: str, *, above: bool = False, below: bool = False, **set
 def require_moderate(owner: str, bounds: tuple[float, float], **settings: Any) -> None:
     """Refuse settings that are not 0 and outside of bounds within which nothing overflows.
 
-    Examples
-    --------
     >>> require_moderate("MTRLRegressor", STRENGTHS, lambda_1=1e-90)
     Traceback (most recent call last):
         ...
@@ -100,8 +98,6 @@ def _not_finite(values: AnyArray) -> Iterator[IntArray]:
 def require_features(X: AnyArray, *, name: str = "X", columns: Sequence[str] | None = None) -> None:
     """Refuse NaN, infinity and features beyond 1e40, naming row and column. Takes one pass over the usual X.
 
-    Examples
-    --------
     >>> require_features(np.array([[1.0, 2e80]]), columns=["height", "income"])
     Traceback (most recent call last):
         ...
@@ -123,8 +119,6 @@ def require_features(X: AnyArray, *, name: str = "X", columns: Sequence[str] | N
 def require_predictions(z: FloatArray, X: AnyArray, *, columns: Sequence[str] | None = None) -> FloatArray:
     """Predictions, shape (n,), of rows X; refused where one is beyond float64, naming the row and its largest feature.
 
-    Examples
-    --------
     >>> require_predictions(np.array([1.0, np.inf]), np.array([[1.0, 2.0], [3.0, 1e300]]))
     Traceback (most recent call last):
         ...
@@ -165,8 +159,6 @@ def _named(column: int, columns: Sequence[str] | None) -> str:
 def require_targets(y: FloatArray) -> None:
     """Refuse NaN, infinity, targets beyond 1e60, and targets that are not 0 but all below 1e-100.
 
-    Examples
-    --------
     >>> require_targets(np.array([0.0, 1e-200]))
     Traceback (most recent call last):
         ...
@@ -189,10 +181,7 @@ def require_covariance(omega: Any, n_tasks: int) -> FloatArray:
     if issparse(omega):
         raise ValueError("task_covariance must be a dense array; convert it with toarray().")
     require_shown(task_covariance=omega)
-    try:
-        matrix = _real_numbers(omega)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("task_covariance must be an (m, m) array of numbers.") from None
+    matrix = _real_numbers(omega, "task_covariance must be an (m, m) array of numbers.")
     if matrix.shape != (n_tasks, n_tasks):
         raise ValueError(
             f"task_covariance must have shape ({n_tasks}, {n_tasks}), one row a task of the data; got {matrix.shape}."
@@ -217,21 +206,21 @@ def number_targets(y: AnyArray, owner: str) -> FloatArray:
     >>> number_targets(np.array([1, 2]), "a regressor")
     array([1., 2.])
     """
-    try:
-        targets = _real_numbers(y)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"y must hold numbers for {owner}; got {y.dtype} values.") from None
+    targets = _real_numbers(y, f"y must hold numbers for {owner}; got {y.dtype} values.")
     require_finite(targets, name="y")
     return targets
 
 
-def _real_numbers(values: Any) -> FloatArray:
-    """As float64, or TypeError for dates and complex numbers, which numpy would turn into numbers."""
-    array = np.asarray(values)
+def _real_numbers(values: Any, refusal: str) -> FloatArray:
+    """As float64, or a ValueError; also for dates and complex numbers, which numpy would turn into numbers."""
     others = (complex, np.complexfloating, np.datetime64, np.timedelta64)
-    if array.dtype.kind in "mMc" or (array.dtype == object and any(isinstance(v, others) for v in array.flat)):
-        raise TypeError
-    return array.astype(np.float64, copy=False)
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "mMc" or (array.dtype == object and any(isinstance(v, others) for v in array.flat)):
+            raise TypeError
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(refusal) from None
 
 
 def row_weights(given: Any, n_rows: int) -> FloatArray:
@@ -241,10 +230,8 @@ def row_weights(given: Any, n_rows: int) -> FloatArray:
     array([1., 2., 0.])
     """
     require_shown(sample_weight=given)
-    try:
-        weight = _real_numbers(given)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("sample_weight must hold numbers, real ones up to 1.8e308, one for each row of X.") from None
+    refusal = "sample_weight must hold numbers, real ones up to 1.8e308, one for each row of X."
+    weight = _real_numbers(given, refusal)
     if weight.ndim == 0:
         weight = np.full(n_rows, weight)
     if weight.shape != (n_rows,):
@@ -284,11 +271,7 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
     >>> encode_classes(np.array(["no", "yes", "no"]))
     (array(['no', 'yes'], dtype='<U3'), array([-1.,  1., -1.]))
     """
-    if y.dtype.kind == "f":
-        require_finite(y, name="y")
-    gaps = np.flatnonzero(is_missing(y))
-    if gaps.size:
-        raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
+    require_labels(y)
     y = _plain(y)
     if (two := _two_numbers(y)) is not None:
         check_classification_targets(two)
@@ -310,6 +293,15 @@ def encode_classes(y: AnyArray) -> tuple[AnyArray, FloatArray]:
             f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs two classes over all tasks."
         )
     return classes, np.where(index == 1, 1.0, -1.0)
+
+
+def require_labels(y: AnyArray) -> None:
+    """Refuse class labels with a gap among them, naming its row."""
+    if y.dtype.kind == "f":
+        require_finite(y, name="y")
+    gaps = np.flatnonzero(is_missing(y))
+    if gaps.size:
+        raise ValueError(f"y holds a missing label in row {gaps[0]}; drop such rows first.")
 
 
 def _plain(y: AnyArray) -> AnyArray:

@@ -5,7 +5,6 @@ scorer calls (its issue 27977). `TaskColumn` keeps the labels inside X until the
 """
 
 from collections.abc import Iterator, Sized
-from copy import deepcopy
 from difflib import get_close_matches
 from numbers import Integral
 from typing import Any, Self
@@ -22,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from patom.core.arrays import AnyArray
 from patom.core.exact import exact_array, objects
+from patom.models.delegating import has, tags_of
 from patom.models.reading import require_shown
 from patom.models.scoring import accuracy, r_squared
 
@@ -117,12 +117,12 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         """Predictions, shape (n,), for X of shape (n, 1 + d), with columns as in ``fit``."""
         return self._respond("predict", X)
 
-    @available_if(lambda self: _has(self, "decision_function"))
+    @available_if(lambda self: has(self, "decision_function"))
     def decision_function(self, X: Any) -> AnyArray:
         """Scores of the rows of X, shape (n,); higher means more surely the larger class."""
         return self._respond("decision_function", X)
 
-    @available_if(lambda self: _has(self, "predict_proba"))
+    @available_if(lambda self: has(self, "predict_proba"))
     def predict_proba(self, X: Any) -> AnyArray:
         """Class probabilities, shape (n, number of classes), where the estimator has them."""
         return self._respond("predict_proba", X)
@@ -158,14 +158,11 @@ class TaskColumn(MetaEstimatorMixin, BaseEstimator):
         return features, labels
 
     def __sklearn_tags__(self) -> Tags:
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags = deepcopy(inner.classifier_tags)
-        tags.regressor_tags = deepcopy(inner.regressor_tags)
-        tags.target_tags = deepcopy(inner.target_tags)
-        tags.input_tags.string = True
-        tags.input_tags.allow_nan = inner.input_tags.allow_nan
-        tags.non_deterministic = inner.non_deterministic
+        own = super().__sklearn_tags__()
+        columns, tags = own.input_tags, tags_of(self.estimator, own)
+        columns.string, columns.allow_nan = True, tags.input_tags.allow_nan
+        tags.input_tags = columns
+        tags.non_deterministic = get_tags(self.estimator).non_deterministic
         return tags
 
 
@@ -229,12 +226,6 @@ def _position(table: Any, column: int | str) -> int:
         near = get_close_matches(column, names, n=3) or names[:3]
         raise ValueError(f"TaskColumn: X has no column {column!r}; the nearest names are {', '.join(near)}")
     return int(table.columns.index(column))
-
-
-def _has(wrapper: TaskColumn, method: str) -> bool:
-    """Raise the wrapped estimator's own AttributeError when it lacks the method, for `available_if`."""
-    getattr(getattr(wrapper, "estimator_", wrapper.estimator), method)
-    return True
 
 
 def request_task(estimator: Any) -> Any:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from patom.defenses.coupling.rule import CouplingRule
-from patom.defenses.delegating import Delegating
 from patom.models import LambdaSearch, MTRLClassifier, MTRLRegressor
+from patom.models.delegating import Delegating
 from patom.models.threads import one_blas_thread
 
 MTRL = MTRLRegressor | MTRLClassifier

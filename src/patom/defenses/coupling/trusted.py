@@ -14,8 +14,8 @@ from patom.core.penalties.given import ridge
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.solvers.solution import Solution, Status
 from patom.defenses.coupling.coupled import require_learner, with_lambdas
-from patom.defenses.delegating import Delegating
 from patom.defenses.parts import part_of
+from patom.models.delegating import Delegating
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_share

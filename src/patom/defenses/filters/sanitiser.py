@@ -17,7 +17,7 @@ from patom.core.exact import exact_column
 from patom.core.grouped import over_groups
 from patom.core.labels import as_labels, encode
 from patom.core.regions import Region
-from patom.defenses.delegating import Delegating, routed
+from patom.models.delegating import Delegating, routed
 from patom.models.reading import reading
 from patom.models.settings import number_targets, require_features, require_finite, require_share, require_targets
 

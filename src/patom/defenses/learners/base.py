@@ -53,7 +53,7 @@ class Learner(LinearTasks):
         require_at_least(type(self).__name__, 0.0, strict=True, tol=self.tol)
         require_at_least(type(self).__name__, 1, whole=True, max_iter=self.max_iter)
         self._check_settings()
-        rows = self._group(X, y, task)
+        rows = self._read(X, y, task).grouped()
         with one_blas_thread():
             self._learn(rows)
         return self

@@ -15,9 +15,9 @@ from patom.core.arrays import FloatArray
 from patom.core.kernels import row_products
 from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
-from patom.defenses.delegating import Delegating
 from patom.defenses.filters.trim import dropped, trim
 from patom.defenses.parts import task_slices
+from patom.models.delegating import Delegating
 from patom.models.mtrl import MTRLRegressor
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice

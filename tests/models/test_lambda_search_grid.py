@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from patom.models.lambda_grid import AUC, GRID, NMSE, STRONGER, WEAKER, WORTH, search, strongest_first
+from patom.models.lambda_search import AUC, GRID, NMSE, STRONGER, WEAKER, WORTH, search, strongest_first
 
 
 def searched(nmse, lambdas=GRID, **settings):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_regressor
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -22,12 +23,12 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         """Predictions of the fitted estimator, shape (n,); ``task`` names each row's task (None if fitted on one)."""
         return self._respond("predict", X, task)
 
-    @available_if(lambda self: _has(self, "decision_function"))
+    @available_if(lambda self: has(self, "decision_function"))
     def decision_function(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
         """Margins of the fitted estimator, shape (n,)."""
         return self._respond("decision_function", X, task)
 
-    @available_if(lambda self: _has(self, "predict_proba"))
+    @available_if(lambda self: has(self, "predict_proba"))
     def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> AnyArray:
         """Class probabilities of the fitted estimator, shape (n, number of classes)."""
         return self._respond("predict_proba", X, task)
@@ -54,9 +55,10 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
 
     def __getattr__(self, name: str) -> Any:
         # What the estimator learned (tasks_, coef_, classes_, duality_gap_, ...) can be read here too.
-        if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
+        learned = name.endswith("_") and not name.startswith("_")
+        if learned and "estimator_" in self.__dict__:
             return getattr(self.__dict__["estimator_"], name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+        raise (NotFittedError if learned else AttributeError)(f"{type(self).__name__} has no attribute {name!r}.")
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of(self._inner(), super().__sklearn_tags__())
@@ -76,7 +78,7 @@ def routed(estimator: Any, task: Any) -> dict[str, Any]:
     return {"task": task} if has_fit_parameter(estimator, "task") else {}
 
 
-def _has(wrapper: Delegating, method: str) -> bool:
-    """Raise the estimator's own AttributeError when it lacks the method, for ``available_if``."""
-    getattr(wrapper.__dict__.get("estimator_", wrapper.estimator), method)
+def has(wrapper: Any, method: str) -> bool:
+    """Raise the inner estimator's own AttributeError when it lacks the method, for ``available_if``."""
+    getattr(vars(wrapper).get("estimator_", wrapper.estimator), method)
     return True
