@@ -245,7 +245,7 @@ def test_candidates_without_a_row_to_inject_are_left_out():
     for method in METHODS:
         found = choose(data, k=2, candidates=[1, 2, 3], budget=0.2, method=method)
         assert set(found.attackers) == {2, 3}
-    with pytest.raises(ValueError, match=r"^k of choose_attackers must be at most 2, .* comes to a row; got 3"):
+    with pytest.raises(ValueError, match=r"^k of choose_attackers must be at most 2, .* amounts to a row; got 3"):
         choose(data, k=3, candidates=[1, 2, 3], budget=0.2)
 
 
