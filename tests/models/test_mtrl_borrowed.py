@@ -8,8 +8,9 @@ from loss_models import LOSSES
 from peak_memory import peak_of
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.core import data_term, losses
-from patom.core.data_term import RowTerm, data_term
+from patom.core import data_term as terms_of
+from patom.core import losses
+from patom.core.data_term import RowTerm, data_term, moments
 from patom.core.rows import BorrowedRows, group_rows, grouping
 from patom.core.solvers import choose
 from patom.core.solvers.compiled import data as compiled_data
@@ -101,9 +102,9 @@ def test_curvature_and_moments_however_many_rows_at_a_time(loss, at_a_time, monk
     groups = grouping(task, 4)
     borrowed = BorrowedRows(X, groups.arrange(y), groups.offsets, groups.order)
     grouped, W = group_rows(X, y, task, 4), np.random.default_rng(1).standard_normal((4, 7))
-    monkeypatch.setattr(data_term, "BLOCK_ROWS", at_a_time)
+    monkeypatch.setattr(terms_of, "BLOCK_ROWS", at_a_time)
     for part in ("A", "b", "square"):
-        found, expected = (getattr(data_term.moments(rows), part) for rows in (borrowed, grouped))
+        found, expected = (getattr(moments(rows), part) for rows in (borrowed, grouped))
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     terms = [RowTerm(rows, LOSSES[loss][1]) for rows in (borrowed, grouped)]
     found, expected = (compiled_data.hessian_blocks(compiled_data.as_data(term), W) for term in terms)
