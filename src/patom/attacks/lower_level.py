@@ -143,7 +143,7 @@ class LowerLevel:
 
     def without_rule(self, problem: Problem) -> "LowerLevel":
         """Another problem (1) on the same rows, whose penalty no rule changes."""
-        return replace(self, problem=problem)
+        return lower_level(problem, getattr(self, "sanitiser", None), None)
 
     def _startable(self, penalty: Penalty, start: FloatArray) -> FloatArray:  # noqa: ARG002
         """A warm start that the penalty allows."""
@@ -250,9 +250,6 @@ class CoupledLevel(LowerLevel):
     def source(self, injection: Injection) -> Source | None:
         return self.coupling(injection).source
 
-    def without_rule(self, problem: Problem) -> LowerLevel:
-        return LowerLevel(problem)
-
     def _startable(self, penalty: Penalty, start: FloatArray) -> FloatArray:
         # Outside the range of a singular Omega the objective of a start would be too low.
         return penalty.model(start, start).project(start)
@@ -261,9 +258,6 @@ class CoupledLevel(LowerLevel):
 @dataclass(frozen=True, eq=False)
 class FilteredCoupledLevel(CoupledLevel, FilteredLevel):
     """The lower level of a victim with both: the rule sees the rows that pass the filter."""
-
-    def without_rule(self, problem: Problem) -> LowerLevel:
-        return FilteredLevel(problem, self.sanitiser)
 
 
 def lower_level(problem: Problem, sanitiser: Sanitiser | None, rule: CouplingRule | None) -> LowerLevel:

@@ -1,6 +1,10 @@
-"""One-shot influence: every row is placed by its first-order effect at the clean optimum, which is never left."""
+"""One-shot influence: every row is placed by its first-order effect at the clean optimum, which is never left.
 
-from dataclasses import dataclass
+Each row climbs a function of that row alone, by ``climb``, from several starts or with either label.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -8,13 +12,18 @@ import numpy as np
 
 from patom.attacks.ascent.climb import typical_distance
 from patom.attacks.base import OneShot
-from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
 from patom.attacks.draws import draw
 from patom.attacks.gradients import Accuracy, adjoint, through_rows
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.results.methods import Method
+
+OfRows = Callable[[Injection], FloatArray]
+
+_GROWTH, _CUT = 2.0, 0.25  # of a row's step after one that raised it, and after one that did not
+_SHORTEST, _LONGEST = 1e-6, 10.0  # steps, in sizes of the region
+_NONE = 1e-150  # a slope that counts as none
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,40 @@ def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection
 def most_effective(
     program: Bilevel, W: FloatArray, v: FloatArray, start: Injection, size: float, steps: int
 ) -> Injection:
-    """Rows that climbed their effects from where they start; see ``row_by_row.climb``."""
+    """Rows that climbed their effects from where they start; see ``climb``."""
     slopes = lambda rows: through_rows(program, rows, W, v)[0]  # noqa: E731
     return climb(program, start, partial(effects, program, W, v), slopes, size, steps)
+
+
+def climb(program: Bilevel, start: Injection, heights: OfRows, slopes: OfRows, size: float, steps: int) -> Injection:
+    """Projected steps uphill, each row's length its own: longer after a rise, shorter after none; labels stay.
+
+    Each row climbs ``heights`` along ``slopes``, its gradient in the features. ``size``, that of the region, is the
+    first step's length. Costs a projection of the rows for each of at most ``steps`` steps.
+    """
+    here, height = start, heights(start)
+    length = np.full(height.size, size)
+    for _ in range(steps):
+        ahead = slopes(here)
+        norms = np.maximum(np.linalg.norm(ahead, axis=1), _NONE)
+        moved = replace(here, X=program.project(here.X + (length / norms)[:, None] * ahead, here))
+        reached = heights(moved)
+        higher = reached > height
+        here = replace(here, X=np.where(higher[:, None], moved.X, here.X))
+        height = np.maximum(reached, height)
+        length = np.minimum(length * np.where(higher, _GROWTH, _CUT), _LONGEST * size)
+        if length.max() < _SHORTEST * size:
+            break
+    return here
+
+
+def highest(candidates: Injection, n: int, heights: OfRows) -> Injection:
+    """Of stacked versions of the same ``n`` rows, row by row, the one of the largest height."""
+    best = np.argmax(heights(candidates).reshape(-1, n), axis=0) * n + np.arange(n)
+    return candidates.chosen(best)
+
+
+def with_either_label(program: Bilevel, injection: Injection) -> tuple[Injection, Injection]:
+    """The rows with the smallest target, or the first class, and with the largest, or the second; projected."""
+    low, high = (replace(injection, y=y) for y in program.extremes(injection.task_index))
+    return replace(low, X=program.project(low.X, low)), replace(high, X=program.project(high.X, high))

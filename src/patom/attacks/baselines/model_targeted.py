@@ -8,7 +8,7 @@ import numpy as np
 
 from patom.attacks.ascent.climb import Coordinates, Spot, ascend, typical_distance
 from patom.attacks.base import Attack, Run
-from patom.attacks.baselines.row_by_row import climb, highest, with_either_label
+from patom.attacks.baselines.influence import climb, highest, with_either_label
 from patom.attacks.draws import draw
 from patom.attacks.gradients import through_rows
 from patom.attacks.injection import Injection, stacked
@@ -72,11 +72,9 @@ class ModelTargeted(Attack):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0] + (task == "b"), "task": task}
-    >>> run = {"model": MTRLRegressor(0.01, 0.01), **data, "threat": ThreatModel(["a"], ["a"], 0.2), "random_state": 0}
+    >>> from patom import MTRLRegressor, RandomAttack, ThreatModel
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> run = {"model": MTRLRegressor(), "X": X, "y": y, "threat": ThreatModel([0], [0], 0.25), "random_state": 0}
     >>> bool(ModelTargeted().poison(**run).utility > 2.0 * RandomAttack().poison(**run).utility)
     True
     """

@@ -49,11 +49,9 @@ class SingleTask(Attack):
 
     Examples
     --------
-    >>> from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
-    >>> rng = np.random.default_rng(0)
-    >>> X, task = Ball().sample(60, 3, rng), np.repeat(["a", "b"], 30)
-    >>> data = {"X": X, "y": X @ [1.0, 2.0, 3.0] + (task == "b"), "task": task}
-    >>> run = {"model": MTRLRegressor(0.01, 0.01), **data, "threat": ThreatModel(["a"], ["a"], 0.2), "random_state": 0}
+    >>> from patom import MTRLRegressor, RandomAttack, ThreatModel
+    >>> X, y = np.linspace(-1, 1, 20).reshape(-1, 1), np.linspace(-1, 1, 20)
+    >>> run = {"model": MTRLRegressor(), "X": X, "y": y, "threat": ThreatModel([0], [0], 0.25), "random_state": 0}
     >>> bool(SingleTask().poison(**run).utility > RandomAttack().poison(**run).utility)
     True
     """

@@ -1,7 +1,6 @@
 """Rows far from the centre of their task's class, or far out on the line between the centres of its two classes."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -47,8 +46,6 @@ class Sphere(Centred):
     array([ True,  True,  True,  True, False])
     """
 
-    name: ClassVar[str] = "sphere"
-
     def scores(self, rows: Rows) -> FloatArray:
         groups = rows.groups()
         centres, away = middles(rows.X, groups, self.centre), np.empty(rows.X.shape)
@@ -88,8 +85,6 @@ class SlabFilter(Centred):
     >>> SlabFilter(fraction=0.3).keep(X, ["no", "no", "yes", "yes", "yes", "yes"]).kept
     array([ True,  True,  True,  True, False,  True])
     """
-
-    name: ClassVar[str] = "slab"
 
     def scores(self, rows: Rows) -> FloatArray:
         parts = [_halves(rows, task) for task in rows.of_tasks()]

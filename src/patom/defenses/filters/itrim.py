@@ -1,7 +1,7 @@
 """TRIM where the attacker's share is not known: assumed shares rise until trimming more hardly lowers the loss."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,8 +88,6 @@ class ITrim(Sanitiser):
     >>> defense.path(X, y).estimates, np.flatnonzero(~defense.keep(X, y).kept)
     (array([0.1]), array([ 3, 11]))
     """
-
-    name: ClassVar[str] = "itrim"
 
     estimator: Any = None
     max_fraction: float = 0.3

@@ -1,7 +1,6 @@
 """Rows that pull hard on their task's fit, wherever their targets lie."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -35,8 +34,6 @@ class Leverage(Oddest):
     >>> Leverage(fraction=0.2).keep(X, [1.0, 2.0, 3.0, 4.0, 5.0]).kept
     array([ True,  True,  True,  True, False])
     """
-
-    name: ClassVar[str] = "leverage"
 
     fraction: float = 0.05
     ridge: float = 1e-3

@@ -1,7 +1,6 @@
 """Rows far from other rows of their task, or whose targets differ from their neighbours'."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -40,8 +39,6 @@ class Neighbours(Oddest):
     >>> Neighbours(fraction=0.25, k=2, of="targets").keep(X, y).kept
     array([ True,  True,  True,  True,  True,  True, False])
     """
-
-    name: ClassVar[str] = "neighbours"
 
     fraction: float = 0.05
     k: int = 5

@@ -1,7 +1,7 @@
 """Rows and tasks that harm the predictions of others: reject on negative impact."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +52,6 @@ class Roni(Oddest):
     >>> np.flatnonzero(~Roni(MTRLRegressor(1e-3, 1e-3), fraction=0.05).keep(X, y).kept)
     array([19])
     """
-
-    name: ClassVar[str] = "roni"
 
     estimator: Any = None
     fraction: float = 0.05

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Number
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
@@ -120,6 +120,11 @@ class Judged:
 class Sanitiser(BaseEstimator, ABC):
     """A filter of rows. Every task keeps at least one row."""
 
+    @property
+    def name(self) -> str:
+        """What ``Kept.why`` calls it."""
+        return type(self).__name__.lower()
+
     def keep(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Kept:
         """Decide which rows stay.
 
@@ -182,8 +187,6 @@ class Oddest(Sanitiser):
 
     Groups are the rows of a task and class or, where y is a quantity, of a task.
     """
-
-    name: ClassVar[str]
 
     def __init__(self, fraction: float = 0.05) -> None:
         self.fraction = fraction

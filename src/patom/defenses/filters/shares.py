@@ -1,7 +1,6 @@
 """Rows of a class whose share in a task is larger than in the other tasks."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -37,8 +36,6 @@ class Shares(Sanitiser):
     >>> Shares(tolerance=2.0).keep(X, y, task).kept[-4:]
     array([ True,  True, False, False])
     """
-
-    name: ClassVar[str] = "shares"
 
     tolerance: float = 1.5
 

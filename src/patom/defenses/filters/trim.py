@@ -1,7 +1,7 @@
 """Rows that a fit without them finds most implausible: trimmed loss minimisation."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +48,6 @@ class Trim(Oddest):
     >>> np.flatnonzero(~Trim(MTRLRegressor(1e-3, 1e-3), fraction=0.1).keep(X, y).kept)
     array([3])
     """
-
-    name: ClassVar[str] = "trim"
 
     estimator: Any = None
     fraction: float = 0.1
