@@ -39,7 +39,10 @@ A thousand tasks of 20 rows and 51 columns (2.6 million entries of moments, a mi
 arrays of the weights' size beyond the data. With 200 rows each, where moments are kept, it is 76 such arrays (30 MB).
 """
 TASKS_A_COLUMN = 4
-"""Tasks per column that a sharded fit must have: then (p, p) matrices are small beside W. Chosen by hand."""
+"""A fit may be sharded from so many times as many tasks as columns: its (p, p) matrices are then small beside W.
+
+Chosen by hand.
+"""
 COPIED_NUMBERS = 2_000_000
 """Numbers in rows below which a fit copies them: 16 MB. Chosen by hand."""
 
