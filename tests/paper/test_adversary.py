@@ -17,7 +17,7 @@ from patom import (
 )
 from patom.attacks import RandomAttack
 from patom.datasets import make_related_tasks
-from patom.paper.cells import compute
+from patom.paper.compute import compute
 
 OPTIONS = {"n_tasks": 5, "n_features": 3, "n_train": 12, "n_test": 15, "n_groups": 2}
 ASCENT = {"name": "ascent", "gradient": "exact", "max_iter": 4, "optimise_labels": False, "n_starts": 1,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from patom.datasets import make_related_tasks
-from patom.paper.cells import Cell, appended_before, compute
+from patom.paper.cells import Cell
+from patom.paper.compute import appended_before, compute
 
 LAMBDA = 0.3
 

@@ -18,7 +18,7 @@ from patom.defenses import (
     Sphere,
 )
 from patom.metrics import nmse
-from patom.paper.cells import compute
+from patom.paper.compute import compute
 
 OPTIONS = {"n_tasks": 5, "n_features": 3, "n_train": 30, "n_test": 15, "n_groups": 2}
 ASCENT = {"name": "ascent", "gradient": "exact", "max_iter": 4, "optimise_labels": False, "n_starts": 1,

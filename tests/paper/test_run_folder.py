@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from patom.paper.cells import canonical, compute
+from patom.paper.cells import canonical
+from patom.paper.compute import compute
 from patom.paper.run import RunFolder
 from patom.paper.table import plain
 

@@ -6,7 +6,7 @@ import pytest
 from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
 from patom.datasets import make_related_tasks
 from patom.defenses import screen
-from patom.paper.cells import compute
+from patom.paper.compute import compute
 
 OPTIONS = {"n_tasks": 5, "n_features": 3, "n_train": 12, "n_test": 15, "n_groups": 2}
 ASCENT = {"name": "ascent", "gradient": "exact", "max_iter": 3, "optimise_labels": True, "n_starts": 1,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from patom.paper.cells import compute
+from patom.paper.compute import compute
 from patom.paper.table import SCHEMA, plain, read_table, row, write_table
 
 

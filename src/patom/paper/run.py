@@ -21,7 +21,8 @@ from pydantic import BaseModel, Field
 import patom
 from patom.atomic import left_behind, write_atomically, write_together
 from patom.folder import OutputFolder
-from patom.paper.cells import Cell, canonical, compute, load, plan
+from patom.paper.cells import Cell, canonical, plan
+from patom.paper.compute import compute, load
 from patom.paper.description import Grid
 from patom.paper.table import CELLS, PROVENANCE, SCHEMA, TABLE, TIMINGS, StoredRow, account, plain, row, write_table
 from patom.plain_json import read_json

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, RandomAttack, ThreatModel
 from patom.datasets import load_digits_tasks, make_related_tasks
 from patom.metrics import auc, nmse
-from patom.paper.cells import compute, load
+from patom.paper.compute import compute, load
 from patom.paper.table import plain
 
 LABELS = {"name": "related", "n_tasks": 5, "n_features": 3, "n_train": 12, "n_test": 15, "n_groups": 2}
