@@ -24,11 +24,11 @@ class Scale:
     colours: str
     norm: Normalize
 
-    def dark(self, value: float) -> bool:
-        """Whether white text is easier to read on the value's colour than black text."""
-        red, green, blue, _ = matplotlib.colormaps[self.colours](float(self.norm(value)))
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
-        return float(np.dot(linear, [0.2126, 0.7152, 0.0722])) < 0.18
+    def dark(self, values: np.ndarray) -> np.ndarray:
+        """Whether white text is easier to read on each value's colour than black text."""
+        parts = matplotlib.colormaps[self.colours](self.norm(values))[..., :3]
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return np.asarray(linear @ [0.2126, 0.7152, 0.0722] < 0.18)
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,13 @@ def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, writ
         edgecolors=PAPER,
         linewidth=1.0 if where.cell > 15 else 0.5,
     )
-    font = min(SMALL, where.cell * 0.31)
+    font, dark = min(SMALL, where.cell * 0.31), np.isfinite(values) & scale.dark(values)
     for (row, column), value in np.ndenumerate(values):
-        missing = not np.isfinite(value)
-        if missing:
+        if not np.isfinite(value):
             axes.add_patch(
                 Rectangle((column, row), 1, 1, facecolor="#eceef0", edgecolor="#b9c0c7", hatch="////", linewidth=0)
             )
         if size <= PRINTED_UP_TO:
-            dark = not missing and scale.dark(float(value))
             axes.text(
                 column + 0.5,
                 row + 0.5,
@@ -109,7 +107,7 @@ def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, writ
                 ha="center",
                 va="center_baseline",
                 fontsize=font,
-                color="#ffffff" if dark else "#17202a",
+                color="#ffffff" if dark[row, column] else "#17202a",
             )
     _name_cells(axes, where)
 
