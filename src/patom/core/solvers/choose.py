@@ -39,7 +39,7 @@ A thousand tasks of 20 rows and 51 columns (2.6 million entries of moments, a mi
 arrays of the weights' size beyond the data. With 200 rows each, where moments are kept, it is 76 such arrays (30 MB).
 """
 TASKS_A_COLUMN = 4
-"""A fit may be sharded from so many times as many tasks as columns: its (p, p) matrices are then small beside W.
+"""Tasks for each column from which on a fit may be sharded: its (p, p) matrices are then small beside W.
 
 Chosen by hand.
 """
