@@ -6,7 +6,7 @@ from time import perf_counter
 
 from sklearn.base import clone
 
-from patom.attacks import ProjectedAscent
+from patom.attacks import PATOM, ProjectedAscent
 from patom.audit.cells import Cell, victim
 from patom.audit.data import AuditData
 from patom.audit.remedies import N_REMEDIES
@@ -82,7 +82,7 @@ def seconds_ahead(ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs
         began = perf_counter()
         fit_quietly(clone(model), data.train)
     usual = ProjectedAscent().max_iter
-    moves = settings.iterations or (usual if settings.attack == "ascent" else 10)  # PATOM's, which solve once each
+    moves = settings.iterations or (usual if settings.attack == "ascent" else PATOM().max_iter)
     if settings.attack == "patom" and settings.region == "own_data":
         moves *= _ROW_BY_ROW
     return ahead.seconds(perf_counter() - began, n_jobs, moves / usual)

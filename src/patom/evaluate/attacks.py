@@ -6,17 +6,11 @@ from typing import Any
 from patom import attacks
 from patom.results.methods import Method
 
-CLASSES: dict[Method, type[Any]] = {
-    Method.RANDOM: attacks.RandomAttack,
-    Method.PATOM: attacks.PATOM,
-    Method.ASCENT: attacks.ProjectedAscent,
-    Method.FLIP: attacks.LabelFlip,
-    Method.INFLUENCE: attacks.Influence,
-    Method.BACK_GRADIENT: attacks.BackGradient,
-    Method.SINGLE_TASK: attacks.SingleTask,
-    Method.MODEL_TARGETED: attacks.ModelTargeted,
-    Method.AT2FL: attacks.AT2FL,
-}
+ATTACKS = (
+    attacks.RandomAttack, attacks.PATOM, attacks.ProjectedAscent, attacks.LabelFlip, attacks.Influence,
+    attacks.BackGradient, attacks.SingleTask, attacks.ModelTargeted, attacks.AT2FL,
+)  # fmt: skip
+CLASSES: dict[Method, type[Any]] = {attack.name: attack for attack in ATTACKS}
 
 
 def known_settings(method: Method, settings: dict[str, Any]) -> dict[str, Any]:

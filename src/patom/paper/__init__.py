@@ -1,7 +1,7 @@
 """Grids of attacks: described in TOML, computed cell by cell, kept, tabulated, judged.
 
-``grid`` reads the TOML, ``description`` is what it may hold; ``cells`` lists the cells of a grid and computes one;
-``run`` computes all of them and keeps them in a folder; ``table`` holds the columns and reads a finished run back;
+``grid`` reads the TOML, ``description`` is what it may hold; ``cells`` lists the cells of a grid, ``compute`` computes
+one; ``run`` computes all of them and keeps them in a folder; ``table`` holds the columns and reads a finished run back;
 ``findings`` says what the table shows. ``presets`` holds the grids of the paper's figures.
 """
 

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from patom.attacks import AttackResult, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.program import MTRL
@@ -23,7 +21,7 @@ from patom.defenses.screening import SCORES
 from patom.evaluate.attacks import CLASSES
 from patom.evaluate.defended import Tuned, Victim, defended, new_learner
 from patom.evaluate.measure import METRICS
-from patom.evaluate.trial import Trial, attempt, decide, target_loss
+from patom.evaluate.trial import Trial, attempt, decide, quiet, target_loss
 from patom.metrics import TaskScores, mean_over_tasks, per_task, relative_damage
 from patom.models import LambdaSearch
 from patom.models.threads import one_thread
@@ -72,8 +70,7 @@ def compute(cell: Cell, home: str | None = None) -> tuple[Record, float]:
     the cell failed, its ``error`` alone), and the seconds of wall time.
     """
     begin = time.perf_counter()
-    with _TURN, one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the record says which fits are certified
+    with _TURN, one_thread(), quiet():  # the record says which fits are certified
         try:
             record = _record(cell, home)
         except Exception as error:

@@ -1,6 +1,7 @@
 """Numbers as a page shows them: sensible digits, a true minus sign, no line break before a percent sign."""
 
 import math
+import re
 
 from patom.wording import as_asked
 from patom.wording import percent_digits as plain_digits
@@ -22,8 +23,12 @@ def number(value: float | None) -> float:
 
 
 def typeset(words: object) -> str:
-    """Keep each percent sign on the line of its number."""
-    return str(words).replace(" %", f"{NBSP}%")
+    """Keep each percent sign on the line of its number, and write a true minus sign before a number.
+
+    >>> typeset("from -37 % on, by 3-fold cross-validation") == f"from −37{NBSP}% on, by 3-fold cross-validation"
+    True
+    """
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", str(words)).replace(" %", f"{NBSP}%")
 
 
 def signed(words: str) -> str:
