@@ -49,7 +49,7 @@ BAD = {
     "masked X": ((masked(X, 9), Y, TASK), "X holds a masked value in row 2"),
     "masked y": ((X, masked(Y, 9), TASK), "y holds a masked value in row 9"),
     "masked task": ((X, Y, masked(TASK, 9)), "task holds a missing label in row 9"),
-    "flat X": ((X.ravel(), Y, TASK), "Expected 2D array, got 1D array"),
+    "flat X": ((X.ravel(), Y, TASK), "must have two dimensions"),
 }
 
 

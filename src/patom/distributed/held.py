@@ -122,6 +122,10 @@ def load(key: str, source: Any) -> Lease:
 
 def _features(given: Any) -> AnyArray:
     with reading(X=given):
+        shape = np.shape(given)
+    if len(shape) != 2 or shape[1] == 0:
+        raise ValueError(f"a partition's X must have two dimensions, and a column at least; got shape {shape}.")
+    with reading(X=given):
         X = check_array(given, dtype=_NUMBERS, order="C", ensure_all_finite=False, ensure_min_samples=0)
     return np.asarray(X)
 
