@@ -11,6 +11,11 @@ __version__ = "0.2.0"
 
 # Names load on first use: scikit-learn and numba take a second to import, `patom --help` should not. The stub beside
 # this file lists the names with their modules.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 know_old_places()

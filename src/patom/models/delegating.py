@@ -58,7 +58,14 @@ class Delegating(MetaEstimatorMixin, BaseEstimator):
         learned = name.endswith("_") and not name.startswith("_")
         if learned and "estimator_" in self.__dict__:
             return getattr(self.__dict__["estimator_"], name)
-        raise (NotFittedError if learned else AttributeError)(f"{type(self).__name__} has no attribute {name!r}.")
+        lacking = f"{type(self).__name__} has no attribute {name!r}"
+        if learned:
+            raise NotFittedError(f"{lacking}: this instance is not fitted yet. Call 'fit' first.")
+        raise AttributeError(f"{lacking}.")
+
+    def __dir__(self) -> list[str]:
+        learned = [name for name in dir(self.__dict__.get("estimator_")) if name.endswith("_") and name[0] != "_"]
+        return sorted({*super().__dir__(), *learned})
 
     def __sklearn_tags__(self) -> Tags:
         return tags_of(self._inner(), super().__sklearn_tags__())

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.covariance import EmpiricalCovariance
 
 import patom
-from patom.defenses import Leverage, Neighbours, Slab, Sphere
+from patom.defenses import Leverage, Neighbours, Slab, Sphere, Trim
 from patom.defenses.filters.sanitiser import cut
 
 
@@ -97,3 +97,13 @@ def test_the_slab_filter_and_the_region_are_two_classes_that_users_know_by_one_n
     copies = (pickle.loads(pickle.dumps(Slab(0.2))), clone(Slab(0.2)))
     assert all(type(copy) is Slab is not patom.Slab for copy in copies)
     assert [repr(copy) for copy in copies] == ["Slab(fraction=0.2)"] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(Sphere, "sphere"), (Slab, "slab"), (Neighbours, "neighbours"), (Leverage, "leverage"), (Trim, "trim")],
+)
+def test_a_filter_has_the_name_of_its_class(kind, name):
+    assert kind.name == kind().name == name
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.__init__\(\) got an unexpected keyword argument 'bogus'"):
+        kind(bogus=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scikit_checks import check_all
 from scipy.integrate import quad
-from sklearn.base import clone, is_regressor
+from sklearn.base import RegressorMixin, clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from patom import MTRLClassifier, MTRLRegressor, mean_regularised_covariance
@@ -201,3 +201,14 @@ def test_gaps_are_refused(data):
     X, y, task, _ = data
     with pytest.raises(ValueError, match=r"^y holds NaN in row 3"):
         Reweighted().fit(X, np.where(np.arange(120) == 3, np.nan, y), task=task)
+
+
+@pytest.mark.parametrize("estimator", [None, MTRLClassifier(), "x"])
+def test_it_is_a_regressor_whatever_is_inside(estimator):
+    model = Reweighted(estimator)
+    assert isinstance(model, RegressorMixin)
+    assert is_regressor(model)
+    with pytest.raises(NotFittedError):
+        model.predict([[0.0]])
+    with pytest.raises(NotFittedError, match="Call 'fit' first"):
+        _ = model.coef_

@@ -59,6 +59,7 @@ class Availability(ByValue):
         keep_rows(self, instead="the training rows")
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
+        """The loss of the target tasks' rows, or of the given ones."""
         loss = problem.loss
         if self.X is None:
             return Aim((_loss_on(problem, _among(targets, problem.rows), over_tasks=self.over_tasks),))
@@ -94,6 +95,7 @@ class Targeted(ByValue):
         keep_rows(self)
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:  # noqa: ARG002
+        """The predictions of the given rows, up or down."""
         X, _, offsets = _grouped(self, problem, targets)
         sign = 1.0 if self.direction == "raise" else -1.0
         value: Pointwise = lambda z, _y: sign * z  # noqa: E731

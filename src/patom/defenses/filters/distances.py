@@ -25,6 +25,7 @@ class Centred(Oddest):
         require_choice(type(self).__name__, CENTRES, centre=self.centre)
 
 
+@dataclass(eq=False, repr=False)
 class Sphere(Centred):
     """Drop the rows farthest from the centre of their task's class (Steinhardt, Koh and Liang 2017, section 3.1).
 
@@ -61,6 +62,7 @@ class Sphere(Centred):
         return balls
 
 
+@dataclass(eq=False, repr=False)
 class SlabFilter(Centred):
     """Drop the rows farthest from their class's centre along the line between the centres of the task's classes.
 
@@ -121,6 +123,7 @@ class SlabFilter(Centred):
 # The public name, which `repr`, errors, generated code and pickles show too. Inside the package `Slab` is the region.
 Slab = SlabFilter
 SlabFilter.__name__ = SlabFilter.__qualname__ = "Slab"
+SlabFilter.name, SlabFilter.__init__.__qualname__ = "slab", "Slab.__init__"
 
 
 def _halves(rows: Rows, task: IntArray) -> tuple[IntArray, IntArray]:

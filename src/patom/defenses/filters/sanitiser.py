@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Number
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
@@ -120,10 +120,12 @@ class Judged:
 class Sanitiser(BaseEstimator, ABC):
     """A filter of rows. Every task keeps at least one row."""
 
-    @property
-    def name(self) -> str:
-        """What ``Kept.why`` calls it."""
-        return type(self).__name__.lower()
+    name: ClassVar[str]
+    """What ``Kept.why`` calls it: its class, in small letters."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__name__.lower()
 
     def keep(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Kept:
         """Decide which rows stay.

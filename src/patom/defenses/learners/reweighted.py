@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
+from sklearn.base import RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from patom.core.arrays import FloatArray
@@ -17,7 +18,7 @@ from patom.core.rows import TaskRows
 from patom.core.solvers.solution import Solution
 from patom.defenses.filters.trim import dropped, trim
 from patom.defenses.parts import task_slices
-from patom.models.delegating import Delegating
+from patom.models.delegating import Delegating, tags_of
 from patom.models.mtrl import MTRLRegressor
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
@@ -78,7 +79,7 @@ LOSSES = {
 
 
 @dataclass(eq=False, repr=False)
-class Reweighted(Delegating):
+class Reweighted(RegressorMixin, Delegating):
     """MTRL with Tukey's biweight, Cauchy's or Huber's loss of the residuals, by iteratively reweighted squared errors.
 
     Minimises (1) with rho in the place of the squared error: sum_i 1/n_i sum_j rho(y_ij - w_i'x_ij) + R(W). Tukey's
@@ -146,6 +147,8 @@ class Reweighted(Delegating):
     max_iter: int = 200
     tol: float = 1e-10
 
+    score = Delegating.score
+
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
         """Fit from the start to a stationary point; arguments as in ``MTRLRegressor.fit``.
 
@@ -196,6 +199,9 @@ class Reweighted(Delegating):
                 require_at_least("Reweighted", 0.0, strict=True, **{name: getattr(self, name)})
         require_at_least("Reweighted", 1, whole=True, max_iter=self.max_iter)
         require_at_least("Reweighted", 0.0, tol=self.tol)
+
+    def __sklearn_tags__(self) -> Tags:
+        return tags_of(MTRLRegressor(), super(Delegating, self).__sklearn_tags__())
 
     def _inner(self) -> MTRLRegressor:
         inner: MTRLRegressor = MTRLRegressor() if self.estimator is None else self.estimator
