@@ -1,6 +1,7 @@
 """JSON: the text that reports are written as, and values of any text, or an error whose message is one clause."""
 
 import json
+import math
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -8,6 +9,19 @@ from typing import Any, NoReturn
 def json_text(value: Any) -> str:
     """The lines of a file that people may read; a ValueError for NaN and infinities."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None in the place of numbers that are not finite, which JSON cannot hold.
+
+    >>> finite({"a": [0.5, float("nan")]})
+    {'a': [0.5, None]}
+    """
+    if isinstance(value, dict):
+        return {name: finite(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(content: bytes | str, *, strict: bool = True) -> Any:

@@ -12,7 +12,7 @@ from patom import PATOM, Ball, MTRLClassifier, MTRLRegressor, RandomAttack, Thre
 from patom.datasets import load_digits_tasks, make_related_tasks
 from patom.metrics import auc, nmse
 from patom.paper.compute import compute, load
-from patom.paper.table import plain
+from patom.plain_json import finite
 
 LABELS = {"name": "related", "n_tasks": 5, "n_features": 3, "n_train": 12, "n_test": 15, "n_groups": 2}
 CLASSES = LABELS | {"kind": "classification"}
@@ -209,8 +209,8 @@ def test_tasks_whose_test_rows_have_one_class_have_no_metric(cell):
     names = ("metric_clean", "metric_attacked", "damage", "others_clean", "others_attacked")
     assert all(np.isnan(record[name]) for name in names)
     assert np.isnan(record["task_metric_clean"]).tolist() == [True, True]
-    assert [plain(record)[name] for name in names] == [None] * 5
-    assert plain(record)["task_metric_attacked"] == [None, None]
+    assert [finite(record)[name] for name in names] == [None] * 5
+    assert finite(record)["task_metric_attacked"] == [None, None]
     assert record["utility"][-1] > record["utility_clean"] > 0.0
 
 
@@ -237,4 +237,4 @@ def _hasty(fit):
 
 def test_a_record_is_plain_data(cell):
     record = record_of(cell(figure="correlations"))
-    assert json.loads(json.dumps(plain(record), allow_nan=False)) == record
+    assert json.loads(json.dumps(finite(record), allow_nan=False)) == record

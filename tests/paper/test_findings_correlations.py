@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from patom.paper.table import plain
+from patom.plain_json import finite
 
 FLIPS, BOUND = "subvert", "strongly correlated"
 TASKS = ["1", "2", "3", "4", "5"]
@@ -107,7 +107,7 @@ def test_attacks_and_budgets_of_a_pair_are_cases_of_their_own(case, found):
 def test_correlations_that_are_no_numbers_are_none(case, found):
     broken = matrix(0.5)
     broken[0, 1] = broken[1, 0] = np.nan
-    rows = [plain(case(broken, matrix(-0.5), seed=seed)) for seed in (0, 1)]
+    rows = [finite(case(broken, matrix(-0.5), seed=seed)) for seed in (0, 1)]
     (entry,) = found(rows)["correlations"]
     clean, attacked = entry["maps"]
     assert clean["correlation"][0] == [1.0, None, 0.5, 0.5, 0.5]

@@ -8,14 +8,14 @@ import pytest
 from patom.paper.cells import canonical
 from patom.paper.compute import compute
 from patom.paper.run import RunFolder
-from patom.paper.table import plain
+from patom.plain_json import finite
 
 STAMP = {"patom": "0.3.0", "files": {"a.mat": "00"}}
 
 
 @pytest.fixture(name="record", scope="module")
 def fixture_record(cell):
-    return plain(compute(cell())[0])
+    return finite(compute(cell())[0])
 
 
 @pytest.fixture(name="folder")

@@ -24,8 +24,8 @@ from patom.folder import OutputFolder
 from patom.paper.cells import Cell, canonical, plan
 from patom.paper.compute import compute, load
 from patom.paper.description import Grid
-from patom.paper.table import CELLS, PROVENANCE, SCHEMA, TABLE, TIMINGS, StoredRow, account, plain, row, write_table
-from patom.plain_json import read_json
+from patom.paper.table import CELLS, PROVENANCE, SCHEMA, TABLE, TIMINGS, StoredRow, account, row, write_table
+from patom.plain_json import finite, read_json
 from patom.shapes import shaped
 from patom.workers import as_they_finish
 
@@ -213,7 +213,7 @@ class RunFolder(OutputFolder):
         self, cell: Cell, stamp: Stamp, record: Mapping[str, Any], seconds: float, commit: str | None
     ) -> dict[str, Any]:
         """Keep a finished cell, and return what ``kept`` returns later; an OSError is one sentence."""
-        kept = {"cell": str(cell), "stamp": stamp, "record": plain(record), "seconds": seconds, "commit": commit}
+        kept = {"cell": str(cell), "stamp": stamp, "record": finite(dict(record)), "seconds": seconds, "commit": commit}
         text = json.dumps(kept | {"sha256": _digest(cell, kept)}, ensure_ascii=False, allow_nan=False)
         try:
             write_atomically(self.path / CELLS / f"{cell.key}.json", text.encode())

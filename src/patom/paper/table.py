@@ -5,7 +5,6 @@ folder of a finished run back.
 """
 
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -250,17 +249,6 @@ def read_table(content: bytes, schema: pa.Schema = SCHEMA, optional: Collection[
         if found and table.schema.field(found[0]).type != field.type:
             raise ValueError(f"its column {field.name} must be {field.type}; it is {table.schema.field(found[0]).type}")
     return table.select([name for name in schema.names if name in table.column_names])
-
-
-def plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as JSON holds it: numbers that are not finite become None."""
-    return {name: _plain(value) for name, value in record.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _LATER = [name for name, field in StoredRow.model_fields.items() if not field.is_required()]  # than version 0.1

@@ -14,12 +14,12 @@ from patom.paper.findings.rows import (
     cells,
     experiments,
     grouped,
-    listed,
     over_seeds,
     rise,
     settings,
     within,
 )
+from patom.plain_json import finite
 from patom.results.grid import Claim, Convergence, Converging
 from patom.results.methods import Reach
 from patom.wording import percent
@@ -98,7 +98,7 @@ def _panel(kind: str, runs: list[Row]) -> Converging:
         mean=[point.mean for point in points],
         low=[point.low for point in points],
         high=[point.high for point in points],
-        runs=[listed(curve) for curve in curves],
+        runs=[finite(curve.tolist()) for curve in curves],
     )
 
 

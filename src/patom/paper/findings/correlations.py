@@ -7,7 +7,8 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.metrics import CorrelationShift, correlation_shift
 from patom.paper.findings.claim import Answer, evidence, judged
-from patom.paper.findings.rows import Row, above, both, experiments, grouped, listed, over_seeds, settings, within
+from patom.paper.findings.rows import Row, above, both, experiments, grouped, over_seeds, settings, within
+from patom.plain_json import finite
 from patom.results.grid import Claim, Correlations, Map, Moved
 from patom.results.methods import AttackName
 from patom.wording import percent, two_digits
@@ -71,7 +72,7 @@ def _rank(rows: list[Row]) -> str:
 
 def _entry(name: str, rows: list[Row]) -> Correlations:
     first = max(grouped(rows, "seed").values(), key=len)  # the first one in which no case failed
-    matrix, spectrum = listed(_matrix(first[0], "correlation_clean")), _spectrum(first[0], "spectrum_clean")
+    matrix, spectrum = finite(_matrix(first[0], "correlation_clean").tolist()), _spectrum(first[0], "spectrum_clean")
     clean = Map(label="clean", targets=[], attackers=[], budget=0.0, correlation=matrix, spectrum=spectrum)
     several = len({row["method"] for row in rows}) > 1
     case = itemgetter("pair", "method", "budget", "start")
@@ -92,7 +93,7 @@ def _case(row: Row, rows: list[Row], several: bool) -> Moved:
         targets=row["targets"],
         attackers=row["attackers"],
         budget=row["budget"],
-        correlation=listed(_matrix(row, "correlation")),
+        correlation=finite(_matrix(row, "correlation").tolist()),
         spectrum=_spectrum(row, "spectrum"),
         flipped=over_seeds(rows, flipped),
         shift=over_seeds(rows, lambda row: _shift(row).mean_absolute_change),

@@ -52,16 +52,6 @@ def number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def listed(values: FloatArray) -> list[Any]:
-    """An array as JSON holds it: what is not finite becomes None.
-
-    >>> listed(np.array([[0.5, np.nan]]))
-    [[0.5, None]]
-    """
-    plain: list[Any] = np.where(np.isfinite(values), values, None).tolist()  # type: ignore[call-overload]
-    return plain
-
-
 def rise(row: Row) -> FloatArray:
     """Utility of each iteration over that of the clean model, minus 1; NaN where that is 0."""
     utility, clean = np.array(row["utility"], dtype=np.float64), number(row["utility_clean"])  # a null becomes NaN
