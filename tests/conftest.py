@@ -1,6 +1,7 @@
 """Tests marked ``in_pairs`` or ``in_turn``: parameters that hold each pair of values, or each value, are quick.
 
-The other combinations of their parameters are slow, which ``make test`` leaves out and ``make test-slow`` runs.
+The other combinations of their parameters are slow, which ``make test`` leaves out and ``make test-slow`` runs. So are
+the long examples of ``docs/adversaries.md``.
 """
 
 from collections import defaultdict
@@ -15,6 +16,8 @@ TOGETHER = {"in_pairs": 2, "in_turn": 1}
 def pytest_collection_modifyitems(items):
     families = defaultdict(dict)
     for item in items:
+        if item.path.name == "adversaries.md":
+            item.add_marker("slow")
         for marker in item.iter_markers():
             if marker.name in TOGETHER:
                 params = item.callspec.params

@@ -174,6 +174,7 @@ def test_injected_classes_and_tasks_have_the_users_types(make_table, tiny, class
     assert injected["user id"].dtype == np.int64
 
 
+@pytest.mark.slow
 def test_held_out_rows_choose_nothing(make_table):
     settings = AuditSettings(n_seeds=1, attack="patom", iterations=1, budgets=(0.3,))
     data = table_data(make_table(sizes=(20, 20)))
@@ -292,6 +293,7 @@ def test_nothing_measurable_has_no_level_and_is_still_a_report(make_table, tiny)
     json.dumps(audit.report, allow_nan=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e6, 1e-6])
 def test_the_scale_of_target_and_features_does_not_matter(make_table, tiny, factor):
     table = make_table(sizes=(24, 24))
@@ -302,6 +304,7 @@ def test_the_scale_of_target_and_features_does_not_matter(make_table, tiny, fact
     np.testing.assert_allclose(scaled.injected["y"], factor * plain.injected["y"], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_almost_no_rows_are_no_low_risk(make_table):
     table = make_table(sizes=[20] * 9 + [40])
     settings = AuditSettings(

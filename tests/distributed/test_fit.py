@@ -62,6 +62,7 @@ LABELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_of_two_partitions_stay_what_they_are(client, kind):
     given = LABELS[kind]
@@ -78,6 +79,7 @@ def test_labels_of_two_partitions_stay_what_they_are(client, kind):
     assert model.tasks_.size == sum(len(labels) for labels in given)
 
 
+@pytest.mark.slow
 def test_rows_of_futures_and_of_delayed_calls(client):
     one = MTRLRegressor().fit(*together(2)[:2], task=together(2)[2])
     for sources in (
@@ -89,6 +91,7 @@ def test_rows_of_futures_and_of_delayed_calls(client):
             np.testing.assert_allclose(fitted.model().coef_, one.coef_, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_predictions_stay_on_the_workers(client):
     with fit_distributed(MTRLRegressor(), [partial(rows, k) for k in range(3)], client) as fitted:
         futures = fitted.predict_partitions([partial(features_and_tasks, k, each=2) for k in range(3)])
@@ -111,6 +114,7 @@ def test_workers_forget_when_the_fit_is_closed_or_dropped(client):
     assert sum(holding().values()) == 0
 
 
+@pytest.mark.slow
 def test_an_address_is_enough_and_a_grid_runs_on_the_same_cluster(cluster, tmp_path):
     address = cluster.scheduler_address
     grid = parse_grid(GRID.replace("budgets = [0.1, 0.3]", "budgets = [0.3]"), "small")

@@ -85,6 +85,7 @@ def test_names_from_the_data_are_escaped(make_report: Any) -> None:
     assert "$x^2$" in reader.text("text")
 
 
+@pytest.mark.slow
 def test_long_names_are_cut_in_figures_and_whole_in_tables(make_report: Any) -> None:
     name = "a_building_with_a_very_long_name_sensor_17"
     reader = read(render_page(make_report(tasks=[name, "b"])))
@@ -93,6 +94,7 @@ def test_long_names_are_cut_in_figures_and_whole_in_tables(make_report: Any) -> 
     assert "a_building_…sor_17" in reader.text("text")  # 18 characters, both ends of the name
 
 
+@pytest.mark.slow
 def test_any_unicode_renders_without_a_warning(make_report: Any) -> None:
     shown = ["東京都", "مهمة", "😀🦄", "தமிழ்", "naïve Ωµ"]
     broken = ["\x00\x07", "\ud800", "𐏿", "", "  ", "a\nb", "\u202eabc"]
@@ -104,6 +106,7 @@ def test_any_unicode_renders_without_a_warning(make_report: Any) -> None:
     assert all(name in texts for name in shown)
 
 
+@pytest.mark.slow
 def test_hover_words_tell_attacker_and_target(make_report: Any) -> None:
     report = make_report(tasks=["north", "south"])
     report["exposure"]["damage"] = [[0.5, 0.123], [None, 0.25]]
@@ -122,6 +125,7 @@ def test_page_without_exposure_relationships_and_gate(small: dict[str, Any]) -> 
     assert "Passes" not in reader.text()
 
 
+@pytest.mark.slow
 def test_missing_numbers_say_so(small: dict[str, Any]) -> None:
     nothing = {"mean": None, "low": None, "high": None}
     small["curves"][5] |= {"metric": nothing, "damage": nothing, "bystander_metric": None}
@@ -133,6 +137,7 @@ def test_missing_numbers_say_so(small: dict[str, Any]) -> None:
     assert "no interval" not in reader.text("p")
 
 
+@pytest.mark.slow
 def test_a_single_seed_has_no_interval(small: dict[str, Any]) -> None:
     small["verdict"]["worst"] |= {"low": None, "high": None}
     assert "no interval: all seeds give the same" in read(render_page(small)).text("p")
@@ -143,6 +148,7 @@ def test_a_single_seed_has_no_interval(small: dict[str, Any]) -> None:
     assert "Lines are means over 1 seed, bands" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["low", "moderate", "high", "unknown"])
 def test_level_stands_as_a_word_and_as_a_tone(small: dict[str, Any], level: str) -> None:
     small["verdict"]["level"] = level
@@ -179,12 +185,14 @@ def test_what_was_left_out_is_not_counted(small: dict[str, Any]) -> None:
     assert "pixel_4_1" in reader.text("bdi")
 
 
+@pytest.mark.slow
 def test_a_sample_is_called_one_in_the_facts(small: dict[str, Any]) -> None:
     assert "sample" not in read(render_page(small)).text("span")
     small["data"]["sample"] = {"rows": 1080, "of_rows": 120_000, "tasks": 3, "of_tasks": 400}
     assert "a sample of 120,000 rows in 400 tasks" in read(render_page(small)).text("span")
 
 
+@pytest.mark.slow
 def test_pairs_that_aim_at_few_test_rows_are_not_ranked(make_report: Any) -> None:
     report = make_report(tasks=["p", "q", "r"])
     report["exposure"]["damage"] = [[0.9, 22.4, 0.11], [None, 0.8, -0.3], [0.05, 0.0, 0.7]]
@@ -222,6 +230,7 @@ def test_strongest_pairs_are_ranked_without_the_diagonal(make_report: Any) -> No
     assert cells == ["p", "r", "11\u00a0%", "r", "p", "5.0\u00a0%", "p", "q", "2.0\u00a0%"]
 
 
+@pytest.mark.slow
 def test_nearly_rank_one_relationships_are_pointed_out(small: dict[str, Any]) -> None:
     small["relationships"]["after"]["spectrum"] = [0.995, 0.005]
     assert "practically of rank 1 after the attack" in read(render_page(small)).text()
@@ -229,6 +238,7 @@ def test_nearly_rank_one_relationships_are_pointed_out(small: dict[str, Any]) ->
     assert "practically of rank 1" not in read(render_page(small)).text()
 
 
+@pytest.mark.slow
 def test_forty_tasks_are_all_shown(make_report: Any) -> None:
     report = make_report(tasks=40, metric="NMSE", scale=50)
     page = render_page(report)
@@ -237,12 +247,14 @@ def test_forty_tasks_are_all_shown(make_report: Any) -> None:
     assert Counter(reader.tags)["rect"] > 3 * 40**2
 
 
+@pytest.mark.slow
 def test_subset_of_tasks_is_mentioned(make_report: Any) -> None:
     report = make_report(tasks=4)
     report["exposure"] |= {"all_tasks_shown": False, "tasks": ["0", "1"], "damage": [[0.1, 0.2], [0.3, 0.4]]}
     assert "shows 2 of 4 tasks" in read(render_page(report)).text()
 
 
+@pytest.mark.slow
 def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(small: dict[str, Any]) -> None:
     command = "patom audit 'a & b.csv' --task 'user id' --target y --seed 0"
     assert read(render_page(small | {"command": command, "fail_above": None})).text("pre") == command
@@ -250,6 +262,7 @@ def test_the_command_is_shown_as_it_stands_and_left_out_where_there_is_none(smal
     assert "How to run it again" not in read(render_page(small | {"command": None})).text("h2")
 
 
+@pytest.mark.slow
 def test_the_page_explains_the_optimised_attack_and_promises_no_bound(small: dict[str, Any]) -> None:
     reader = read(render_page(small))
     assert "projected ascent on the exact gradient, 40 iterations" in reader.text("dd")
@@ -262,6 +275,7 @@ def test_the_page_explains_the_optimised_attack_and_promises_no_bound(small: dic
     assert "PATOM" not in reader.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{"attack": "patom"}, {}])
 def test_step_sizes_say_where_they_come_from(small: dict[str, Any], setting: dict[str, str]) -> None:
     del small["setting"]["attack"]  # reports of the time before there was a choice have none
@@ -281,6 +295,7 @@ def test_step_sizes_say_where_they_come_from(small: dict[str, Any], setting: dic
     assert "training loss" in told
 
 
+@pytest.mark.slow
 def test_tasks_measured_together_are_said_so(small: dict[str, Any]) -> None:
     assert "mean over tasks, test rows" in read(render_page(small)).text("span")
     small["model"]["measured"] = "tasks together"
@@ -298,6 +313,7 @@ def test_what_cannot_be_said_neither_passes_the_gate_nor_fails_it(small: dict[st
     assert "Cannot say : whether worst relative damage is above 25 %" in text
 
 
+@pytest.mark.slow
 def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:
     assert "stopped before" not in read(render_page(small)).text("dd")
     small["setting"] |= {"attacks_run": 133, "attacks_uncertified": 4}
@@ -316,6 +332,7 @@ def test_missing_sections_are_named(small: dict[str, Any]) -> None:
         render_page(small)
 
 
+@pytest.mark.slow
 def test_seeds_and_looks_of_lines_are_those_that_there_are(make_report: Any) -> None:
     whole = make_report(tasks=3)
     page = read(render_page(whole)).text("p")
@@ -336,6 +353,7 @@ def test_the_big_number_says_what_was_injected(small: dict[str, Any]) -> None:
     assert ", which is 1 row (1.2 % more, in 1 of 5 tasks)" in read(render_page(small)).text("p")
 
 
+@pytest.mark.slow
 def test_tasks_measured_together_say_what_their_own_figures_are_set_against(make_report: Any) -> None:
     report = make_report(metric="NMSE")
     words = "set against the variance of its own test targets"

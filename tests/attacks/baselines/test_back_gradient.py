@@ -62,6 +62,7 @@ def assert_reverse_mode_is_the_derivative(program, rows, W, steps):
         assert np.vdot(found, move) == pytest.approx(difference, abs=1e-6 * scale)
 
 
+@pytest.mark.in_pairs
 @pytest.mark.parametrize("d", [2, 5])  # d + 1 < m and d + 1 > m
 @pytest.mark.parametrize("steps", [1, 2, 30])
 @every_kind
