@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from patom.paper.compute import compute
-from patom.paper.table import SCHEMA, plain, read_table, row, write_table
+from patom.paper.table import SCHEMA, read_table, row, write_table
+from patom.plain_json import finite
 
 
 @pytest.fixture(name="through_file")
@@ -32,7 +33,7 @@ def as_bytes(rows, provenance):
 @pytest.mark.parametrize("figure", ["budgets", "correlations", "screening"])
 def test_a_row_is_a_cell_and_its_record(cell, random_attack, figure, through_file):
     cells = [cell(figure=figure), cell(figure=figure, attack=random_attack, seed=5, pair="B", start=2)]
-    records = [plain(compute(each)[0]) for each in cells]
+    records = [finite(compute(each)[0]) for each in cells]
     rows = [row(each, record) for each, record in zip(cells, records, strict=True)]
     # What is no column would be lost without a word.
     assert all(set(each) <= set(SCHEMA.names) for each in rows)
@@ -73,7 +74,7 @@ def test_numbers_come_back_bit_by_bit_and_missing_ones_as_none(row, through_file
 
 def test_plain_records_have_no_nan():
     record = {"a": float("nan"), "b": [1.0, float("inf"), [float("-inf"), 2.0]], "c": "NaN", "d": True, "e": 3}
-    found = plain(record)
+    found = finite(record)
     assert found == {"a": None, "b": [1.0, None, [None, 2.0]], "c": "NaN", "d": True, "e": 3}
     assert found["d"] is True
 
