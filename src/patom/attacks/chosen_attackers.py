@@ -158,10 +158,8 @@ def choose_attackers(
     positions(exact_array(everybody.attackers), tasks, argument=f"candidates of {_OWNER}")  # refuses unknown tasks
     program = bilevel(model, X, y, task, everybody)
     if k > program.attackers.size:
-        raise ValueError(
-            f"k of {_OWNER} must be at most {program.attackers.size}, the candidates whose budget amounts to a row; "
-            f"got {k}."
-        )
+        most = f"{program.attackers.size}, the candidates whose budget amounts to a row"
+        raise ValueError(f"k of {_OWNER} must be at most {most}; got {k}.")
     if not isinstance(random_state, int | np.integer):
         random_state = int(np.random.default_rng(random_state).integers(2**32))
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 import patom
 from patom.audit import summary
-from patom.audit.cells import Effect, Purpose, clean_decision, run_and_measure, victim
+from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
 from patom.audit.draws import drawn
@@ -25,10 +25,11 @@ from patom.audit.step_sizes import with_step_sizes
 from patom.audit.steps import Steps, seconds_ahead, steps
 from patom.audit.verdict import verdict
 from patom.audit.work import Progress, Work
-from patom.core.arrays import AnyArray
+from patom.core.arrays import AnyArray, FloatArray
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 from patom.results.audit import SCHEMA, Results
+from patom.results.methods import AttackName
 
 Planned = Callable[[Steps, float | None], None]
 """Called with the steps ahead and about how many seconds they take, which is None at first."""
@@ -74,13 +75,8 @@ def run_audit(
     work = Work(data, n_jobs, ahead.total, progress)
     selection = select_lambdas(first, settings, n_jobs=n_jobs, advance=work.advance, announce=work.announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
-    attacked, fitted = Victim(model, model), fit_quietly(clone(model), data.train)
-    fits = ((replicate, partial(clean_decision, model=model)) for replicate in range(settings.n_seeds))
-    clean = list(work.on_splits(fits, counted=False))
-    cells, step_sizes = with_step_sizes(work, settings, attacked, cells)
-    run = partial(run_and_measure, settings=settings, attacked=attacked)
-    jobs = ((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
-    effects = list(work.on_splits(jobs))
+    fitted = fit_quietly(clone(model), data.train)
+    clean, effects, step_sizes = _effects(work, settings, model, cells)
     curves, shown = summary.curves(effects, settings.confidence), shown_tasks(data, settings)
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
     worst = worst_of(curves)
@@ -109,10 +105,20 @@ def run_audit(
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,
     )
-    report = results.as_dict()
-    if command is None:
-        del report["command"]
+    report = {name: value for name, value in results.as_dict().items() if name != "command" or command is not None}
     return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
+
+
+def _effects(
+    work: Work, settings: AuditSettings, model: Any, planned: list[Cell]
+) -> tuple[list[FloatArray], list[Effect], dict[AttackName, float]]:
+    """Clean predictions by replicate, what each planned attack did, and PATOM's step sizes."""
+    fits = ((replicate, partial(clean_decision, model=model)) for replicate in range(settings.n_seeds))
+    clean, attacked = list(work.on_splits(fits, counted=False)), Victim(model, model)
+    cells, step_sizes = with_step_sizes(work, settings, attacked, planned)
+    run = partial(run_and_measure, settings=settings, attacked=attacked)
+    jobs = ((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
+    return clean, list(work.on_splits(jobs)), step_sizes
 
 
 def _tell_plan(planned: Planned | None, ahead: Steps, first: AuditData, settings: AuditSettings, n_jobs: int) -> None:
