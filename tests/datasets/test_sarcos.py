@@ -106,6 +106,7 @@ def test_more_rows_than_there_are_is_one_sentence(home):
         ({"n_test": 2.5}, "n_test is 2.5"),
         ({"n_test": True}, "n_test is True"),
         ({"source": "train"}, "source is 'train'"),
+        ({"inputs": "all"}, 'inputs is \'all\'; it must be "shared" or "own"'),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, words, tmp_path):
@@ -189,3 +190,66 @@ def test_a_file_of_another_make_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(sarcos, "SOURCES", {"sarcos": replace(SOURCES["sarcos"], files=(train, right))})
     with pytest.raises(ValueError, match="it has no such array"):
         load_sarcos(data_home=tmp_path, source="test_file")
+
+
+def put_parts(monkeypatch, home, pools):
+    """A file of training rows for each torque, made here."""
+    path = home / sarcos.SARCOS_PARTS.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows, task = np.concatenate(pools), np.repeat(np.arange(1, 8), [len(pool) for pool in pools])
+    np.savez(path, X=rows[:, :21], y=rows[:, 21], task=task)
+    monkeypatch.setattr(sarcos, "SARCOS_PARTS", replace(sarcos.SARCOS_PARTS, sha256=sha256(path.read_bytes())))
+
+
+def own_rows(table, task):
+    return as_set(np.column_stack([table.X, table.y])[table.task == task])
+
+
+@pytest.mark.parametrize("source", ["test_file", "train_and_test"])
+def test_tasks_may_draw_rows_of_their_own(monkeypatch, tmp_path, source):
+    train, test = made(40, 0), made(60, 1)
+    put(monkeypatch, tmp_path, np.concatenate([train, test[:20]]), test)
+    data = load_sarcos(data_home=tmp_path, source=source, inputs="own", n_train=25, n_test=30, scaled=False)
+    held_out = inputs(data.test)
+    assert len(held_out) == 30
+    for task in range(1, 8):
+        pool = (train if source == "train_and_test" else test)[:, [*range(21), 20 + task]]
+        assert len(own_rows(data.train, task)) == 25
+        assert own_rows(data.train, task) <= as_set(pool)
+        assert not inputs(data.train, task) & held_out
+    assert len({frozenset(inputs(data.train, task)) for task in range(1, 8)}) == 7
+    assert "25 training rows for each torque" in data.description
+    many, words = (41, "n_train is 41") if source == "train_and_test" else (31, "n_train is 31 and n_test 30")
+    with pytest.raises(ValueError, match=words):
+        load_sarcos(data_home=tmp_path, source=source, inputs="own", n_train=many, n_test=30)
+
+
+def test_rows_of_their_own_come_from_the_parts_where_only_these_are_there(monkeypatch, tmp_path):
+    test = made(30, 0)
+    pools = [made(20 + torque, torque + 1)[:, :22] for torque in range(7)]
+    put(monkeypatch, tmp_path, None, test)
+    settings = {"data_home": tmp_path, "n_train": 20, "n_test": 10, "scaled": False}
+    with pytest.raises(FileNotFoundError, match=r"sarcos_train_parts.npz is missing or wrong, and it is not published"):
+        load_sarcos(**settings, source="train_parts", inputs="own")
+    assert "test file alone" in load_sarcos(**settings, inputs="own").description
+    put_parts(monkeypatch, tmp_path, pools)
+    data = load_sarcos(**settings, inputs="own")
+    for task, pool in enumerate(pools, start=1):
+        assert own_rows(data.train, task) <= as_set(pool)
+        assert len(own_rows(data.train, task)) == 20
+    assert inputs(data.test) <= as_set(test[:, :21])
+    assert set(data.files) == {sarcos.SARCOS_PARTS.name, TEST_NAME}
+    assert "test file alone" in load_sarcos(**settings).description  # shared inputs, which the parts cannot give
+    with pytest.raises(ValueError, match='take inputs="own"'):
+        load_sarcos(**settings, source="train_parts")
+    with pytest.raises(ValueError, match="n_train is 21, and there are 20 rows"):
+        load_sarcos(**settings | {"n_train": 21}, inputs="own")
+
+
+def test_the_parts_hold_no_row_of_the_test_file():
+    home = home_with(TEST_NAME, sarcos.SARCOS_PARTS.name)
+    data = load_sarcos(data_home=home, inputs="own", n_train=1900, n_test=4449, scaled=False)
+    assert len(inputs(data.test)) == 4449
+    for task in range(1, 8):
+        assert len(inputs(data.train, task)) == 1900
+        assert not inputs(data.train, task) & inputs(data.test)

@@ -128,9 +128,22 @@ def test_correlations_are_kept_for_their_figure_only(cell):
     kept = {"tasks", "correlation_clean", "correlation"}
     records = {figure: record_of(cell(figure=figure)) for figure in ("budgets", "convergence", "correlations")}
     assert not kept & set(records["budgets"])
-    assert records["convergence"] == records["budgets"]
+    assert records["convergence"] | {"metric_by_iteration": None} == records["budgets"] | {"metric_by_iteration": None}
     assert {name: value for name, value in records["correlations"].items() if name not in kept} == records["budgets"]
     assert kept <= set(records["correlations"])
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_convergence_has_the_metric_of_the_targets_after_each_iteration(cell, random_attack, kind):
+    changes = {"data": LABELS | {"kind": kind}, "figure": "convergence"}
+    made = cell(**changes)
+    record, short = record_of(made), record_of(cell(**changes, attack=made.attack | {"max_iter": 1}))
+    course = record["metric_by_iteration"]
+    assert len(course) == len(record["utility"]) == 3
+    assert course[0] == pytest.approx(record_of(cell(**changes, attack=random_attack))["metric_attacked"], rel=1e-6)
+    assert course[1] == pytest.approx(short["metric_attacked"], rel=1e-6)
+    assert course[2] == pytest.approx(record["metric_attacked"], rel=1e-6)
+    assert "metric_by_iteration" not in record_of(cell(**changes, attack=random_attack))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def test_findings_have_the_keys_of_the_contract(row, found):
     }  # fmt: skip
     (convergence,), (budgets,), (correlations,) = (results[k] for k in ("convergence", "budgets", "correlations"))
     assert {"title", "settings", "quantity", "panels"} <= set(convergence)
-    assert set(convergence["panels"][0]) == {"kind", "label", "iterations", "mean", "low", "high", "runs"}
+    assert set(convergence["panels"][0]) == {
+        "kind", "label", "metric", "clean", "iterations", "mean", "low", "high", "runs",
+    }  # fmt: skip
     assert {"title", "settings", "metric", "panels"} <= set(budgets)
     assert set(budgets["panels"][0]) == {"pair", "targets", "attackers", "clean", "lines"}
     assert set(budgets["panels"][0]["lines"][0]) == {"attack", "label", "budgets", "metric", "damage"}

@@ -25,6 +25,16 @@ def converging_at(iteration, length=21):
     return [0.0] * iteration + [1.0] * (length - iteration)
 
 
+@pytest.fixture(name="measured", scope="module")
+def fixture_measured(run):
+    """A run whose test metric has given values by iteration, while the utility rises at once."""
+
+    def measured(metric, **changes):
+        return run([0.0] + [1.0] * (len(metric) - 1), metric_by_iteration=list(metric), **changes)
+
+    return measured
+
+
 @pytest.mark.parametrize(
     ("utility", "iteration"),
     [
@@ -142,31 +152,56 @@ def test_failed_runs_are_left_out_and_listed(run, failed, found):
         ((15,), None),
     ],
 )
-def test_the_whole_interval_must_lie_below_ten_iterations(run, holds, iterations, expected):
-    rows = [run(converging_at(iteration), seed=seed) for seed, iteration in enumerate(iterations)]
+def test_the_whole_interval_must_lie_below_ten_iterations(measured, holds, iterations, expected):
+    rows = [measured(converging_at(iteration), seed=seed) for seed, iteration in enumerate(iterations)]
     assert holds(rows, SPEED) is expected
 
 
-def test_starts_are_averaged_before_seeds(run, claim):
+def test_starts_are_averaged_before_seeds(measured, claim):
     speeds = [(2, 6), (3, 7), (4, 4)]
     rows = [
-        run(converging_at(iteration), seed=seed, start=start)
+        measured(converging_at(iteration), seed=seed, start=start)
         for seed, starts in enumerate(speeds) for start, iteration in enumerate(starts)
     ]  # fmt: skip
     # Means of the seeds 4, 5, 4: 4.33 +- 4.303 / 3.
-    assert claim(rows, SPEED)["evidence"] == [{"setting": "E, direct", "value": "4.3 (2.9 to 5.8)", "holds": True}]
+    value = "NMSE 4.3 (2.9 to 5.8), utility 1.0 (1.0 to 1.0)"
+    assert claim(rows, SPEED)["evidence"] == [{"setting": "E, direct", "value": value, "holds": True}]
 
 
-def test_runs_of_ten_iterations_cannot_show_that_ten_are_enough(run, holds):
-    rows = [run(converging_at(3, 11), seed=seed) for seed in range(3)]
+def test_runs_of_ten_iterations_cannot_show_that_ten_are_enough(measured, holds):
+    rows = [measured(converging_at(3, 11), seed=seed) for seed in range(3)]
     assert holds(rows, SPEED) is None
-    assert holds([run(converging_at(3, 20), seed=seed) for seed in range(3)], SPEED) is None
+    assert holds([measured(converging_at(3, 20), seed=seed) for seed in range(3)], SPEED) is None
 
 
-def test_a_utility_that_is_no_number_has_not_converged(run, holds):
-    broken = [run(converging_at(3), seed=seed) | {"utility": [1.0, None] * 10 + [1.0]} for seed in range(3)]
+def test_a_metric_that_is_no_number_has_not_converged(measured, holds):
+    broken = [measured([1.0, None] * 10 + [1.0], seed=seed) for seed in range(3)]
     assert holds(broken, SPEED) is None
-    assert holds([*broken, run(converging_at(12), seed=3), run(converging_at(12), seed=4)], SPEED) is False
+    late = [measured(converging_at(12), seed=seed) for seed in (3, 4)]
+    assert holds([*broken, *late], SPEED) is False
+
+
+def test_runs_of_an_earlier_version_have_a_utility_alone(run, found, claim):
+    rows = [run(converging_at(3), seed=seed) for seed in range(3)]
+    (evidence,) = claim(rows, SPEED)["evidence"]
+    assert evidence["holds"] is None
+    assert evidence["value"] == "utility 3.0 (3.0 to 3.0); the metric was not recorded"
+    assert [panel["metric"] for panel in found(rows)["convergence"][0]["panels"]] == [None]
+
+
+def test_the_metric_of_the_targets_comes_first_and_the_utility_below_it(measured, found, students):
+    metrics = np.random.default_rng(0).uniform(0.5, 0.9, size=(3, 21))
+    kinds = ("direct", "hybrid")
+    rows = [measured(metrics[seed], seed=seed, method=f"patom-{kind}") for kind in kinds for seed in range(3)]
+    panels = found(rows)["convergence"][0]["panels"]
+    assert [(panel["kind"], panel["metric"]) for panel in panels] == [
+        ("direct", "NMSE"), ("hybrid", "NMSE"), ("direct", None), ("hybrid", None),
+    ]  # fmt: skip
+    assert panels[0]["clean"] == rows[0]["metric_clean"]
+    assert panels[2]["clean"] is None
+    assert np.array(panels[0]["runs"]) == pytest.approx(metrics)
+    for k in (0, 7, 20):
+        assert {end: panels[0][end][k] for end in ("mean", "low", "high")} == students(metrics[:, k])
 
 
 # -- Claim: similar optima -----------------------------------------------------------------------------------------

@@ -184,3 +184,50 @@ def test_both_parts_must_hold(case, holds):
     assert answer(0.3, 0.85) is True
     assert answer(0.3, 0.75) is False
     assert answer(0.95, 0.85) is False
+
+
+# -- Claims: positive in contrast with the others, tasks 2 and 3 of SARCOS -----------------------------------------
+
+CONTRAST, TWO_AND_THREE = "in contrast with the other tasks", "tasks 2 and 3"
+
+
+def with_attackers_at(own, other):
+    """Attacking tasks 2, 3 and 5 correlate by one number, all other pairs by another."""
+    built = matrix(np.full(10, other))
+    for i, j in ((1, 2), (1, 4), (2, 4)):
+        built[i, j] = built[j, i] = own
+    return built
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"),
+    [((0.9, 0.91, 0.9), 0.2, True), ((-0.9, -0.91, -0.9), -1.0, False), ((0.9, 0.91, 0.9), 0.95, False),
+     ((0.9, 0.7, 0.9), 0.2, False), ((0.9,), 0.2, None)],
+)  # fmt: skip
+def test_attackers_are_positively_correlated_and_the_others_less(case, claim, own, other, expected):
+    rows = [case(np.eye(5), with_attackers_at(value, other), seed=seed) for seed, value in enumerate(own)]
+    (evidence,) = claim(rows, CONTRAST)["evidence"]
+    assert evidence["holds"] is expected
+    assert evidence["value"].startswith(f"{np.mean(own):.2f}")
+    assert f"{np.mean(own) - other:.2f}" in evidence["value"]
+
+
+def two_and_three(value):
+    built = np.eye(5)
+    built[1, 2] = built[2, 1] = value
+    return built
+
+
+@pytest.mark.parametrize(
+    ("clean", "attacked", "expected"),
+    [(-0.99, {"A": 0.2, "B": 0.99}, True), (-0.99, {"A": 0.2, "B": 0.5}, False), (-0.5, {"A": 0.99}, False)],
+)
+def test_tasks_two_and_three_go_from_opposite_to_alike_under_one_attack(case, claim, clean, attacked, expected):
+    rows = [
+        case(two_and_three(clean + 0.001 * seed), two_and_three(after - 0.001 * seed), seed=seed, pair=pair)
+        for pair, after in attacked.items() for seed in range(3)
+    ]  # fmt: skip
+    (evidence,) = claim(rows, TWO_AND_THREE)["evidence"]
+    assert evidence["holds"] is expected
+    assert all(f"case {pair}" in evidence["value"] for pair in attacked)
+    assert claim([row | {"data": "landmine"} for row in rows], TWO_AND_THREE) is None

@@ -30,7 +30,7 @@ def test_every_key_is_taken_over(grid):
         model={"loss": "huber", "lambda_1": 0, "lambda_2": 0.5},
         start={"features": "resampled", "labels": "flipped"},
         patom={"step_size": 3, "max_iter": 7, "batch_ratio": 0.5},
-        data={"name": "sarcos", "n_train": 20, "source": "test_file", "standardise_targets": True},
+        data={"name": "sarcos", "n_train": 20, "source": "test_file", "inputs": "own", "standardise_targets": True},
     ).experiments
     assert read.budgets == (1.0, 0.25)
     assert [(pair.targets, pair.attackers) for pair in read.pairs] == [((1, "b"), (3,)), ((2,), ())]
@@ -39,7 +39,7 @@ def test_every_key_is_taken_over(grid):
     assert (read.start.features, read.start.labels) == ("resampled", "flipped")
     assert (read.patom.step_size, read.patom.max_iter, read.patom.batch_ratio) == (3.0, 7, 0.5)
     assert read.data.model_dump(exclude={"name"}) == {
-        "n_train": 20, "n_test": 600, "source": "test_file",
+        "n_train": 20, "n_test": 600, "source": "test_file", "inputs": "own",
         "standardise_targets": True, "standardise_features": False,
     }  # fmt: skip
 

@@ -14,11 +14,11 @@ class RemoteFile:
     name : str
         Where it is kept, relative to the data home, with forward slashes.
     url : str
-        Where it is fetched from.
+        Where it is fetched from; empty for a file that is not published and that users may have.
     sha256 : str
-        Of the bytes at ``url``.
+        Of the file's bytes as published.
     size : int
-        Number of bytes at ``url``.
+        Number of those bytes.
     unpacked_sha256 : str, optional
         For a gzip file, of what it holds: a copy that was compressed again is as good as the published one.
 
@@ -89,6 +89,12 @@ _LANDMINE = Source(
 )
 
 _GPML = "https://gaussianprocess.org/gpml/data"
+SARCOS_PARTS = RemoteFile(
+    name="sarcos/sarcos_train_parts.npz",
+    url="",
+    sha256="4ef494385b97d793248918dcbf8562ae56d15432c938a0721c58ae24a7c04bb2",
+    size=1_905_504,
+)
 _SARCOS = Source(
     name="sarcos",
     title="Inverse dynamics of the SARCOS robot arm: 7 torques, 21 features, 44,484 + 4,449 rows",

@@ -14,6 +14,7 @@ from patom.evaluate.attacks import known_settings
 from patom.evaluate.seeding import generator
 from patom.models import MTRLClassifier, MTRLRegressor
 from patom.paper.description import DrawnPairs, Experiment, Grid, Label, Pair
+from patom.paper.pairs import task_sets
 from patom.results.methods import AttackName, Method, Reach
 
 MOST_CELLS = 1_000_000
@@ -108,7 +109,7 @@ def plan(grid: Grid, kinds: Sequence[str], tasks: Sequence[Sequence[Label]], see
     cells = []
     for experiment, kind, labels in zip(grid.experiments, kinds, tasks, strict=True):
         _check(experiment, kind)
-        pairs = list(_pairs(experiment, labels))
+        pairs = list(task_sets(experiment.name, experiment.pairs, labels))
         for seed in range(grid.seeds if seeds is None else seeds):
             for name, pair in zip(_letters(len(pairs)), pairs, strict=True):
                 cells += list(_cells(experiment, seed, name, pair))
@@ -124,7 +125,8 @@ def _count(experiment: Experiment) -> int:
 
 def _cells(experiment: Experiment, seed: int, name: str, pair: Pair) -> Iterator[Cell]:
     targets, others = _sorted(pair.targets), _sorted(pair.attackers)
-    through = {Reach.DIRECT: targets, Reach.INDIRECT: others, Reach.HYBRID: _sorted((*targets, *others))}
+    mixed = _sorted(pair.hybrid or (*targets, *others))
+    through = {Reach.DIRECT: targets, Reach.INDIRECT: others, Reach.HYBRID: mixed}
     for attack in map(AttackName.parse, experiment.attacks):
         attackers = through[attack.reach]
         for settings, budget, start in itertools.product(
@@ -150,32 +152,6 @@ def _variants(experiment: Experiment, method: Method) -> list[dict[str, Any]]:
     return [shared]
 
 
-def _pairs(experiment: Experiment, labels: Sequence[Label]) -> Iterator[Pair]:
-    if isinstance(experiment.pairs, DrawnPairs):
-        drawn = experiment.pairs
-        if drawn.targets + drawn.attackers > len(labels):
-            raise ValueError(
-                f"Experiment {experiment.name!r}: pairs of {drawn.targets} targets and {drawn.attackers} attackers "
-                f"need more than the {len(labels)} tasks of the data."
-            )
-        rng = generator(drawn.seed)
-        for _ in range(drawn.count):
-            order = [labels[k] for k in rng.permutation(len(labels))]
-            yield Pair(
-                targets=tuple(order[: drawn.targets]),
-                attackers=tuple(order[drawn.targets : drawn.targets + drawn.attackers]),
-            )
-        return
-    for pair in experiment.pairs:
-        unknown = [label for label in (*pair.targets, *pair.attackers) if label not in labels]
-        if unknown:
-            raise ValueError(
-                f"Experiment {experiment.name!r}: the data have no task {unknown[0]!r}; "
-                f"they have {', '.join(map(repr, labels))}."
-            )
-        yield pair
-
-
 def _check(experiment: Experiment, kind: str) -> None:
     loss = experiment.model.loss
     if loss is not None and loss not in LOSSES[kind]:
@@ -183,9 +159,11 @@ def _check(experiment: Experiment, kind: str) -> None:
             f"Experiment {experiment.name!r}: the loss {loss!r} is not for {kind}; "
             f"choose from {', '.join(LOSSES[kind])}."
         )
-    pairs = experiment.pairs
-    alone = pairs.attackers == 0 if isinstance(pairs, DrawnPairs) else any(not pair.attackers for pair in pairs)
-    if alone and any(AttackName.parse(word).reach is not Reach.DIRECT for word in experiment.attacks):
+    pairs = [experiment.pairs] if isinstance(experiment.pairs, DrawnPairs) else experiment.pairs
+    through = {AttackName.parse(word).reach for word in experiment.attacks}
+    if (Reach.INDIRECT in through and not all(pair.attackers for pair in pairs)) or (
+        Reach.HYBRID in through and not all(pair.attackers or pair.hybrid for pair in pairs)
+    ):
         raise ValueError(f"Experiment {experiment.name!r}: indirect and hybrid attacks need attackers in each pair.")
 
 

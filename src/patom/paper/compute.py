@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 from sklearn.base import clone
 
-from patom.attacks import AttackResult, Availability, GreyBox, OwnData, Sparing, ThreatModel
+from patom.attacks import PATOM, AttackResult, Availability, GreyBox, OwnData, Sparing, ThreatModel
 from patom.attacks.program import MTRL
 from patom.core.arrays import BoolArray, FloatArray
 from patom.core.regions import Ball
@@ -95,8 +95,11 @@ def _record(cell: Cell, home: str | None) -> Record:
     clean = _setting(cell, home, adversary.tuning, defense)
     planned = clean if defense.known else _setting(cell, home, adversary.tuning, Defense())
     threat, attack = _threat(cell, adversary, planned), _attack(cell, planned.norm)
-    trial = attempt(clean.victim, clean.data, threat, attack, cell.rng(), planned=planned.victim)
+    traced = Traced(attack) if cell.figure == "convergence" and isinstance(attack, PATOM) else None
+    trial = attempt(clean.victim, clean.data, threat, traced or attack, cell.rng(), planned=planned.victim)
     record = _measured(cell, clean, trial)
+    if traced is not None:
+        record["metric_by_iteration"] = [_mean_metric(cell, clean, trial, X) for X in traced.iterates]
     mapped = cell.figure == "correlations"
     if mapped or not clean.victim.stand_ins:  # a map is read with its spectrum, whatever the learner
         record["spectrum_clean"] = clean.model.task_spectrum_.tolist()
@@ -108,6 +111,25 @@ def _record(cell: Cell, home: str | None) -> Record:
     if cell.figure == "screening":
         record |= _screened(clean, trial.result, cell.attackers)
     return record
+
+
+@dataclass(frozen=True)
+class Traced:
+    """PATOM, which keeps the features of its injected rows after each iteration; their labels stay."""
+
+    attack: PATOM
+    iterates: list[FloatArray] = field(default_factory=list)
+
+    def poison(self, *args: Any, **settings: Any) -> AttackResult:
+        """As the attack's own."""
+        return self.attack.poison(*args, **settings, callback=lambda _, X: self.iterates.append(X))
+
+
+def _mean_metric(cell: Cell, clean: Setting, trial: Trial, X: FloatArray) -> float:
+    """Test metric of the victim, mean over the targets, with these features of the injected rows."""
+    model = replace(trial.result, X=X).refit(clean.victim.model, *clean.data.train)
+    scores = _scores(clean.data, decide(model, clean.data.kind, clean.data.test))
+    return _mean(scores, np.isin(scores.tasks, list(cell.targets)))
 
 
 def _measured(cell: Cell, clean: Setting, trial: Trial) -> Record:

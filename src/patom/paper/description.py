@@ -4,6 +4,7 @@ An unknown key is an error.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -96,7 +97,8 @@ class Sarcos(_Data):
     name: Literal["sarcos"]
     n_train: int = 300
     n_test: int = 600
-    source: Literal["auto", "train_and_test", "test_file"] = "auto"
+    source: Literal["auto", "train_and_test", "train_parts", "test_file"] = "auto"
+    inputs: Literal["shared", "own"] = "shared"
     standardise_targets: bool = False
     standardise_features: bool = False
 
@@ -232,26 +234,66 @@ class Defense(_Closed):
 
 
 class Pair(_Closed):
-    """Target tasks, and the attacking tasks of indirect and hybrid attacks, by label."""
+    """Target tasks, and the attacking tasks of indirect and of hybrid attacks, by label.
+
+    Tasks of an indirect attack are no targets; some tasks of a hybrid one are, and some are not. By default a hybrid
+    attack goes through the targets and the tasks of the indirect attack.
+    """
 
     targets: tuple[Label, ...] = Field(min_length=1)
     attackers: tuple[Label, ...] = ()
+    hybrid: tuple[Label, ...] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> "Pair":
         labels = [*self.targets, *self.attackers]
         if len(set(labels)) < len(labels):
             raise ValueError("targets and attackers must be different tasks, each named once")
+        if len(set(self.hybrid)) < len(self.hybrid):
+            raise ValueError("hybrid must name each task once")
+        if self.hybrid and not is_mixed(self.targets, self.hybrid):
+            raise ValueError("hybrid must hold a target and a task that is none")
         return self
 
 
-class DrawnPairs(_Closed):
-    """Pairs of disjoint task sets, drawn at random; the same for every split seed."""
+def is_mixed(targets: Iterable[Label], attackers: Iterable[Label]) -> bool:
+    """Whether some of the attacking tasks are targets and some are not, as in a hybrid attack."""
+    aims, ways = set(targets), set(attackers)
+    return bool(aims & ways) and bool(ways - aims)
 
-    count: Annotated[int, Field(ge=1)] = 4
-    targets: Annotated[int, Field(ge=1)]
-    attackers: Annotated[int, Field(ge=0)]
+
+Count = Annotated[int, Field(ge=1)]
+Targets = Annotated[
+    Annotated[Count, Tag("one")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_how_many),
+]
+
+
+Attackers = Annotated[
+    Annotated[int, Field(ge=0), Tag("one")] | Annotated[Literal["rest"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "one"),
+]
+
+
+class DrawnPairs(_Closed):
+    """Pairs of task sets, drawn at random; the same for every split seed.
+
+    ``targets`` is a number, or the tasks themselves. ``attackers`` are drawn from the other tasks, ``"rest"`` takes all
+    of them. ``hybrid`` tasks are drawn from all tasks, until some of them are targets and some are not, and no earlier
+    pair with these targets has the same; 0 leaves the targets and attackers together.
+    """
+
+    count: Count = 4
+    targets: Targets
+    attackers: Attackers
+    hybrid: Annotated[int, Field(ge=0)] = 0
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _mixed(self) -> "DrawnPairs":
+        if self.hybrid == 1:
+            raise ValueError("hybrid must be at least 2: a target and a task that is none")
+        return self
 
 
 def _how(pairs: Any) -> str:

@@ -217,7 +217,7 @@ def _place(complaint: ErrorDetails, origins: list[int]) -> str:
 
 
 _ALTERNATIVES = frozenset(
-    ("digits", "landmine", "sarcos", "mnist", "related", "drawn", "listed", "one", "several", "str", "int")
+    ("digits", "landmine", "sarcos", "mnist", "related", "drawn", "listed", "one", "several", "word", "str", "int")
 )
 
 

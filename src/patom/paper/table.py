@@ -120,6 +120,7 @@ class Came(Asked):
     target_loss: Number | None = None
     utility_clean: Number | None
     utility: Annotated[Numbers, Field(min_length=1)] | None
+    metric_by_iteration: Annotated[Numbers, Field(min_length=1)] | None = None
     collateral: Number | None = None
     solves: Count | None = None
     solver_steps: Count | None = None

@@ -156,10 +156,16 @@ class Experiment(Part):
 
 
 class Converging(Part):
-    """One kind of attack: the mean rise at each iteration with its interval, and the single runs."""
+    """One kind of attack: the mean at each iteration with its interval, and the single runs.
+
+    Values are of the test ``metric`` of the target tasks, which is ``clean`` without an attack; without a metric they
+    are relative rises of the training loss.
+    """
 
     kind: Reached
     label: str
+    metric: str | None = None
+    clean: Number | None = None
     iterations: list[Count]
     mean: list[Number | None]
     low: list[Number | None] | None = None
@@ -168,7 +174,7 @@ class Converging(Part):
 
 
 class Convergence(Experiment):
-    """The rise of the target tasks' training loss by iteration."""
+    """The target tasks' test metric and the rise of their training loss, by iteration."""
 
     quantity: str = "training loss of the target tasks over clean"
     panels: list[Converging]

@@ -72,10 +72,10 @@ def claims(rows: list[Row]) -> list[Claim]:
             missing,
         ),
         judged(
-            "For some pairs of task sets indirect attacks do more damage than random direct ones, for others not",
-            "some pairs",
+            "For some pairs of task sets indirect attacks do more damage than random direct ones, for others less",
+            "more on SARCOS's second pair, less on its third",
             "Damage of PATOM indirect minus random direct, mean over budgets, pair by pair: for one pair at least the "
-            "whole interval must lie above 0, and for another one not.",
+            "whole interval must lie above 0, and for another one below 0.",
             evidence(everywhere, _depends_on_pair),
         ),
         judged(
@@ -138,13 +138,14 @@ def _depends_on_pair(methods: Methods) -> Answer | None:
     if PATOM_INDIRECT not in methods or RANDOM_DIRECT not in methods:
         return None
     indirect, direct = (grouped(methods[name], "pair") for name in (PATOM_INDIRECT, RANDOM_DIRECT))
-    answers = [above(lead(indirect[pair], direct[pair], "damage"), 0.0) for pair in indirect if pair in direct]
-    if len(answers) < 2:
+    leads = {pair: lead(indirect[pair], direct[pair], "damage") for pair in indirect if pair in direct}
+    if len(leads) < 2:
         return None
-    value = f"indirect ahead for {answers.count(True)} of {len(answers)} pairs"
-    if None in answers and not {True, False} <= set(answers):
-        return value, None
-    return value, {True, False} <= set(answers)
+    value = "indirect ahead by " + ", ".join(f"{pair} {within(found, points)}" for pair, found in leads.items())
+    more, less = ([test(found, 0.0) for found in leads.values()] for test in (above, below))
+    if True in more and True in less:
+        return value, True
+    return value, None if None in more else False
 
 
 def _next_to_nothing(methods: Methods) -> Answer | None:

@@ -1,5 +1,6 @@
-"""Fig. 1: the attacker's utility over PATOM's iterations, from several starts."""
+"""Fig. 1: the test metric of the targets, and the attacker's utility, over PATOM's iterations from several starts."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -25,19 +26,22 @@ from patom.results.methods import Reach
 from patom.wording import percent
 
 STILL = 0.1
-"""A run has converged once its utility stays within this part of the run's range from its last value."""
+"""A run has converged once it stays within this part of its range from its last value."""
 PROMISED = 10
 """Iterations within which the paper says that PATOM converges; only runs of twice as many can tell."""
 
 
 def convergence(rows: list[Row]) -> list[Convergence]:
-    """Rise of the target tasks' training loss by iteration, for each experiment and kind of attack."""
+    """The targets' test metric and the rise of their training loss by iteration, for each experiment and kind.
+
+    Tables of versions before 0.3 lack the metric.
+    """
     return [
         Convergence(
             title=name,
             settings=f"{settings(group)}, budget {_budgets(group)}",
             quantity="training loss of the target tasks, over clean",
-            panels=[_panel(kind, runs) for kind, runs in grouped(group, "kind").items()],
+            panels=[*_panels(group, _metric), *_panels(group, rise)],
         )
         for name, group in _runs(rows).items()
     ]
@@ -53,8 +57,9 @@ def claims(rows: list[Row]) -> list[Claim]:
         judged(
             "PATOM converges in under 10 iterations",
             "under 10 iterations",
-            f"The last iteration at which the utility is more than {percent(STILL)} of its range away from its final "
-            "value, plus one; the whole interval of the mean must lie below 10, in runs of twice as many iterations.",
+            f"The last iteration at which the targets' test metric is more than {percent(STILL)} of its range away "
+            "from its final value, plus one; the whole interval of the mean must lie below 10, in runs of twice as "
+            "many iterations. The attacker's utility, by the same rule, stands beside it.",
             evidence(tested, _speed),
         ),
         judged(
@@ -67,15 +72,15 @@ def claims(rows: list[Row]) -> list[Claim]:
     ]
 
 
-def iterations_to_converge(utility: FloatArray) -> float:
-    """First iteration from which a run stays near its last value; NaN for a run with a utility that is not finite.
+def iterations_to_converge(course: FloatArray) -> float:
+    """First iteration from which a run stays near its last value; NaN for a run with a value that is not finite.
 
     >>> iterations_to_converge(np.array([0.0, 8.0, 9.9, 10.0, 10.0])), iterations_to_converge(np.array([0.0, 1.0, 0.0]))
     (2, 2)
     """
-    if not np.isfinite(utility).all():
+    if not np.isfinite(course).all():
         return float("nan")
-    far = np.abs(utility - utility[-1]) > STILL * np.ptp(utility)
+    far = np.abs(course - course[-1]) > STILL * np.ptp(course)
     return int(np.flatnonzero(far)[-1]) + 1 if far.any() else 0
 
 
@@ -88,12 +93,32 @@ def _budgets(rows: list[Row]) -> str:
     return ", ".join(f"{budget:g}" for budget in grouped(rows, "budget"))
 
 
-def _panel(kind: str, runs: list[Row]) -> Converging:
-    curves = [rise(row) for row in runs]
-    points = [over_seeds(runs, partial(_rise_at, k)) for k in range(max(map(len, curves)))]
+Course = Callable[[Row], FloatArray]
+"""A run's values by iteration, 0 being the random start."""
+
+
+def _metric(row: Row) -> FloatArray:
+    return np.array(row["metric_by_iteration"], dtype=np.float64)  # a null becomes NaN
+
+
+def _utility(row: Row) -> FloatArray:
+    return np.array(row["utility"], dtype=np.float64)
+
+
+def _panels(rows: list[Row], course: Course) -> list[Converging]:
+    if course is _metric and any(row["metric_by_iteration"] is None for row in rows):
+        return []
+    return [_panel(kind, runs, course) for kind, runs in grouped(rows, "kind").items()]
+
+
+def _panel(kind: str, runs: list[Row], course: Course) -> Converging:
+    curves = [course(row) for row in runs]
+    points = [over_seeds(runs, partial(_at, course, k)) for k in range(max(map(len, curves)))]
     return Converging(
         kind=Reach(kind),
         label=kind,
+        metric=runs[0]["metric"] if course is _metric else None,
+        clean=over_seeds(runs, "metric_clean").mean if course is _metric else None,
         iterations=list(range(len(points))),
         mean=[point.mean for point in points],
         low=[point.low for point in points],
@@ -102,16 +127,24 @@ def _panel(kind: str, runs: list[Row]) -> Converging:
     )
 
 
-def _rise_at(iteration: int, row: Row) -> float:
+def _at(course: Course, iteration: int, row: Row) -> float:
     """A run that ended early, nothing being left to move, stays where it is."""
-    curve = rise(row)
+    curve = course(row)
     return float(curve[min(iteration, len(curve) - 1)])
 
 
 def _speed(runs: list[Row]) -> Answer:
-    found = over_seeds(runs, lambda row: iterations_to_converge(np.array(row["utility"], dtype=np.float64)))
+    by_utility = over_seeds(runs, lambda row: iterations_to_converge(_utility(row)))
+    if any(row["metric_by_iteration"] is None for row in runs):
+        return f"utility {within(by_utility, _one_digit)}; the metric was not recorded", None
+    found = over_seeds(runs, lambda row: iterations_to_converge(_metric(row)))
+    value = f"{runs[0]['metric']} {within(found, _one_digit)}, utility {within(by_utility, _one_digit)}"
     long_enough = all(row["max_iter"] >= 2 * PROMISED for row in runs)
-    return within(found, lambda value: f"{value:.1f}"), below(found, float(PROMISED)) if long_enough else None
+    return value, below(found, float(PROMISED)) if long_enough else None
+
+
+def _one_digit(value: float) -> str:
+    return f"{value:.1f}"
 
 
 def _spread(runs: list[Row]) -> Answer:

@@ -7,7 +7,17 @@ import numpy as np
 from patom.core.arrays import FloatArray
 from patom.metrics import CorrelationShift, correlation_shift
 from patom.paper.findings.claim import Answer, evidence, judged
-from patom.paper.findings.rows import Row, above, both, experiments, grouped, over_seeds, settings, within
+from patom.paper.findings.rows import (
+    Row,
+    above,
+    below,
+    both,
+    experiments,
+    grouped,
+    over_seeds,
+    settings,
+    within,
+)
 from patom.plain_json import finite
 from patom.results.grid import Claim, Correlations, Map, Moved
 from patom.results.methods import AttackName
@@ -37,6 +47,20 @@ def claims(rows: list[Row]) -> list[Claim]:
             "and that of its rise over clean above 0.",
             evidence(tested, _bound_together),
         ),
+        judged(
+            "Attacking tasks end up positively correlated, in contrast with the other tasks",
+            "usually highly positive",
+            "Mean correlation, with its sign, among attacking tasks under attack; the whole interval must lie above "
+            "0.8, and that of its difference to the mean correlation of all other pairs of tasks above 0.",
+            evidence(tested, _positive_in_contrast),
+        ),
+        judged(
+            "SARCOS: tasks 2 and 3 go from opposite to alike",
+            "-0.99 clean, +0.99 under the first attack",
+            "Correlation of tasks 2 and 3: the whole interval must lie below -0.9 on clean data and above 0.9 under "
+            "one of the attacks.",
+            evidence({name: rows for name, rows in tested.items() if rows[0]["data"] == "sarcos"}, _two_and_three),
+        ),
     ]
 
 
@@ -48,9 +72,25 @@ def flipped(row: Row) -> float:
 
 def among_attackers(row: Row, which: str) -> float:
     """Mean size of the correlations among the attacking tasks."""
-    places = [row["tasks"].index(task) for task in row["attackers"]]
-    block = np.abs(_matrix(row, which))[np.ix_(places, places)]
-    return float(block[np.triu_indices(len(places), k=1)].mean()) if len(places) > 1 else float("nan")
+    return _mean(np.abs(_of_pairs(row, which, attackers=True)))
+
+
+def contrast(row: Row) -> float:
+    """Mean correlation under attack, with its sign, among the attacking tasks minus that of all other pairs."""
+    own, others = (_mean(_of_pairs(row, "correlation", attackers=attackers)) for attackers in (True, False))
+    return own - others
+
+
+def _of_pairs(row: Row, which: str, *, attackers: bool) -> FloatArray:
+    """The correlations of the pairs of attacking tasks, or those of all other pairs."""
+    inside, matrix = np.isin(row["tasks"], row["attackers"]), _matrix(row, which)
+    upper = np.triu_indices(inside.size, k=1)
+    chosen: FloatArray = matrix[upper][np.outer(inside, inside)[upper] == attackers]
+    return chosen
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _subverted(rows: list[Row]) -> Answer:
@@ -63,6 +103,32 @@ def _bound_together(rows: list[Row]) -> Answer:
     gain = over_seeds(rows, lambda row: among_attackers(row, "correlation") - among_attackers(row, "correlation_clean"))
     value = f"{within(after, two_digits)}, a rise of {within(gain, two_digits)} over clean; {_rank(rows)}"
     return value, both(above(after, 0.8), above(gain, 0.0))
+
+
+def _positive_in_contrast(rows: list[Row]) -> Answer:
+    own = over_seeds(rows, lambda row: _mean(_of_pairs(row, "correlation", attackers=True)))
+    ahead = over_seeds(rows, contrast)
+    value = f"{within(own, two_digits)}, {within(ahead, two_digits)} above the other pairs"
+    return value, both(above(own, 0.8), above(ahead, 0.0))
+
+
+def _two_and_three(rows: list[Row]) -> Answer | None:
+    if not {"2", "3"} <= set(rows[0]["tasks"]):
+        return None
+    clean = over_seeds(rows, lambda row: _between_two_and_three(row, "correlation_clean"))
+    attacked = {
+        pair: over_seeds(part, lambda row: _between_two_and_three(row, "correlation"))
+        for pair, part in grouped(rows, "pair").items()
+    }
+    value = f"clean {within(clean, two_digits)}; " + ", ".join(
+        f"case {pair} {within(found, two_digits)}" for pair, found in attacked.items()
+    )
+    turned = [above(found, 0.9) for found in attacked.values()]
+    return value, both(below(clean, -0.9), None if None in turned else any(turned))
+
+
+def _between_two_and_three(row: Row, which: str) -> float:
+    return float(_matrix(row, which)[row["tasks"].index("2"), row["tasks"].index("3")])
 
 
 def _rank(rows: list[Row]) -> str:

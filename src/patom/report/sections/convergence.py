@@ -1,4 +1,4 @@
-"""The attack's aim after each iteration: single runs, their mean and its band, one panel a kind of attack."""
+"""The targets' test metric and training loss after each iteration of an attack: runs, their mean and its band."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from patom.report import numerals
 from patom.report.labels import shorten
 from patom.report.panels import HEAD, Multiples, PageTable, Panel, head, headed, row_of
-from patom.report.quantity import RISE, scale_axis
+from patom.report.quantity import RISE, Quantity, scale_axis
 from patom.report.style import FAINT, REACHES, SMALL, TEXT, open_frame, place
 from patom.report.svg import Hover
 from patom.results.grid import Convergence, Converging
@@ -23,9 +23,10 @@ PANEL_WIDTH, PANEL_HEIGHT = 3.2, 3.0  # inches
 
 @dataclass(frozen=True)
 class Course:
-    """One kind of attack: relative rises by iteration, 0 first, NaN where not measurable; ``runs`` has a row a run."""
+    """One kind of attack: values by iteration, 0 first, NaN where not measurable; ``runs`` has a row a run."""
 
     label: str
+    quantity: Quantity
     iterations: np.ndarray
     mean: np.ndarray
     low: np.ndarray
@@ -38,7 +39,8 @@ class Course:
         length = len(panel.iterations)
         mean, low, high = (_fit(row_of(values), length) for values in (panel.mean, panel.low, panel.high))
         single = np.array([_fit(row_of(run), length) for run in panel.runs]).reshape(len(panel.runs), length)
-        return cls(panel.label, row_of(panel.iterations), mean, low, high, single)
+        quantity = RISE if panel.metric is None else Quantity("metric", panel.metric, numerals.number(panel.clean))
+        return cls(panel.label, quantity, row_of(panel.iterations), mean, low, high, single)
 
     @property
     def last(self) -> int:
@@ -48,7 +50,14 @@ class Course:
 
     def words(self, index: int) -> str:
         """Write the mean at an iteration with its interval."""
-        return RISE.words(float(self.mean[index]), float(self.low[index]), float(self.high[index]))
+        return self.quantity.words(float(self.mean[index]), float(self.low[index]), float(self.high[index]))
+
+    @property
+    def name(self) -> str:
+        """What is shown, in words."""
+        if self.quantity is RISE:
+            return "rise of the training loss over clean"
+        return f"test {self.quantity.metric} of the target tasks"
 
 
 def _fit(values: np.ndarray, length: int) -> np.ndarray:
@@ -56,7 +65,9 @@ def _fit(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def multiples(experiment: Convergence) -> Multiples:
-    """One panel a kind of attack, each with its own vertical axis: indirect effects are far smaller.
+    """A panel for each kind of attack, each with its own vertical axis: indirect effects are far smaller.
+
+    The test metric comes first, as the paper has it, below it the training loss.
 
     >>> panel = Converging(kind="direct", label="direct", iterations=[0, 1], mean=[0.1, 0.4])
     >>> shown = multiples(Convergence(title="SARCOS", settings="lambda 0.1", panels=[panel]))
@@ -68,15 +79,17 @@ def multiples(experiment: Convergence) -> Multiples:
         course = Course.of(shown)
         draw = partial(_draw_panel, course=course, colour=REACHES[shown.kind])
         panels.append(Panel(PANEL_WIDTH, PANEL_HEIGHT, draw, _describe(course)))
+    metric = next((panel.metric for panel in experiment.panels if panel.metric), None)
+    first = f"Test {metric} of the target tasks and, below it, relative" if metric else "Relative"
     caption = (
-        f"Relative rise of the {experiment.quantity}, by iteration. Thin: single runs; bold: their mean, with its "
-        "band. Vertical axes differ."
+        f"{first} rise of the {experiment.quantity}, by iteration. Thin: single runs; bold: their mean, with its "
+        "band. The grey line is the clean model. Vertical axes differ."
     )
     return Multiples(experiment.title, experiment.settings, caption, panels, columns=3)
 
 
 def table(experiment: Convergence) -> PageTable:
-    """The means, a row an iteration and a column a kind of attack."""
+    """The means, a row an iteration and a column for each panel."""
     courses = [Course.of(panel) for panel in experiment.panels]
     steps = sorted({float(step) for course in courses for step in course.iterations})
     rows = []
@@ -87,14 +100,15 @@ def table(experiment: Convergence) -> PageTable:
             measured = bool(at) and math.isfinite(course.mean[at[0]])
             row.append(course.words(at[0]) if measured else numerals.MISSING)
         rows.append(row)
-    return PageTable(["Iteration", *(course.label for course in courses)], [("", rows)])
+    names = [f"{course.label}: {course.name}" for course in courses]
+    return PageTable(["Iteration", *names], [("", rows)])
 
 
 def _describe(course: Course) -> str:
     if course.last < 0:
         return f"{course.label}: nothing was measurable."
     iteration = numerals.count(course.iterations[course.last])
-    return f"{course.label}: rise of the training loss over clean {course.words(course.last)} at iteration {iteration}."
+    return f"{course.label}: {course.name} {course.words(course.last)} at iteration {iteration}."
 
 
 def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colour: str) -> list[Hover]:
@@ -102,8 +116,11 @@ def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colo
     axes = place(figure, left + 0.6, top + HEAD, PANEL_WIDTH - 0.6 - margin, PANEL_HEIGHT - HEAD - 0.48)
     _frame(axes, course)
     ends = np.concatenate([course.low, course.high, course.runs.ravel()])
-    logarithmic = scale_axis(axes, RISE, np.append(course.mean, 0.0), ends)  # clean is always in sight
-    head(figure, left, top, shorten(headed(course.label), 32), RISE.title(logarithmic=logarithmic))
+    clean = course.quantity.start
+    logarithmic = scale_axis(axes, course.quantity, np.append(course.mean, clean), ends)  # clean is always in sight
+    head(figure, left, top, shorten(headed(course.label), 32), course.quantity.title(logarithmic=logarithmic))
+    if math.isfinite(clean):
+        axes.axhline(clean, color=FAINT, linewidth=0.8, zorder=1.5)
     if course.last < 0:
         axes.text(0.5, 0.5, "not measurable", transform=axes.transAxes, ha="center", color=FAINT)
         return []
@@ -113,7 +130,7 @@ def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colo
     axes.fill_between(course.iterations, course.low, course.high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(course.iterations, course.mean, color=colour, linewidth=2.0, label="mean", zorder=3, clip_on=False)
     point = course.iterations[course.last], course.mean[course.last]
-    text = RISE.write(float(point[1]))
+    text = course.quantity.write(float(point[1]))
     axes.annotate(text, point, (6, 0), textcoords="offset points", va="center", color=colour, fontsize=TEXT)
     return [
         Hover(axes, ((step, mean), (step, mean)), f"{course.label}, iteration {step:.0f}: {course.words(index)}", 5.0)
@@ -128,4 +145,3 @@ def _frame(axes: Axes, course: Course) -> None:
     axes.set_xlim(-0.02 * max(last, 1.0), 1.02 * max(last, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("iteration", labelpad=5, fontsize=SMALL)
-    axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=1.5)
