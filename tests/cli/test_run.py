@@ -48,6 +48,19 @@ def test_a_part_of_a_grid_can_be_run(run, tmp_path):
     assert provenance["run"]["cells"] == CELLS
 
 
+def test_several_grids_have_a_folder_each(run, tmp_path):
+    for name, experiment in (("one", "first"), ("two", "second"), ("three", "third")):
+        write_grid(tmp_path / f"{name}.toml", GRID.replace('"related"', f'"{experiment}"', 1))
+    grids, out = [tmp_path / f"{name}.toml" for name in ("one", "two", "three")], tmp_path / "out"
+    status, said, err = run("run", *grids, "--out", out, "--jobs", "1", "--seeds", "1", "--only", "ir")
+    assert (status, err) == (0, "")
+    assert said.startswith(f"{CELLS} cells; ")  # of "first" and "third", with one seed of two
+    assert said.endswith(f"Next: patom report {out / 'one'} {out / 'three'} --out {out}\n")
+    assert sorted(os.listdir(out)) == ["one", "three"]
+    _, said, _ = run("run", *grids, "--out", out, "--jobs", "1", "--seeds", "1")
+    assert said.startswith(f"{CELLS * 3 // 2} cells, {CELLS} of them from before; ")
+
+
 @pytest.mark.slow
 def test_several_runs_make_one_page(run, tmp_path):
     other = (
@@ -86,6 +99,9 @@ def test_failing_cells_give_status_1(run, tmp_path):
     ("arguments", "sentence"),
     [
         (["run", "fig9", "--out", "out"], "nor a file 'fig9'; the presets are adversary, attacks, defenses, fig1"),
+        (["run", "small.toml", "./small.toml", "--out", "out"], "Two grids are called 'small'; each needs a folder"),
+        (["run", "small.toml", "typo.toml", "--out", "out"], "typo.toml: experiments[0].budget: unknown key"),
+        (["run", "fig1", "fig2", "--out", "out", "--only", "iris"], "No experiment is called like 'iris'; they are"),
         (["run", "small.toml"], "Missing option '--out'"),
         (["run", "small.toml", "--out", "out", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["run", "small.toml", "--out", "out", "--jobs", "2", "--dask", "x"], "--jobs is for processes of this"),

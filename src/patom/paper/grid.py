@@ -5,7 +5,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from patom.paper.description import Grid
+from patom.paper.description import Experiment, Grid
 from patom.pipes import NotAFileError, pipe_content
 
 LARGEST = 2**20
@@ -23,21 +23,22 @@ MOST_VARIANTS = 10_000
 """Experiments that ``vary`` may make of one."""
 
 
-def only(grid: Grid, words: Sequence[str]) -> Grid:
-    """The experiments whose names contain one of the words, in any case of letters.
+def only(grids: Mapping[str, Grid], words: Sequence[str]) -> dict[str, Grid]:
+    """The experiments whose names contain one of the words, in any case of letters; grids without one are left out.
 
-    >>> [experiment.name for experiment in only(read_grid("fig2"), ["mnist"]).experiments]
+    >>> grids = {name: read_grid(name) for name in ("fig2", "fig3")}
+    >>> [experiment.name for grid in only(grids, ["mnist"]).values() for experiment in grid.experiments]
     ['MNIST']
     """
-    chosen = tuple(
-        experiment
-        for experiment in grid.experiments
-        if any(word.casefold() in experiment.name.casefold() for word in words)
-    )
-    if not chosen:
-        names = "; ".join(experiment.name for experiment in grid.experiments)
+    chosen = {name: _called_like(grid, words) for name, grid in grids.items()}
+    if not any(chosen.values()):
+        names = "; ".join(dict.fromkeys(each.name for grid in grids.values() for each in grid.experiments))
         raise ValueError(f"No experiment is called like {', '.join(map(repr, words))}; they are {names}.")
-    return grid.model_copy(update={"experiments": chosen})
+    return {name: grids[name].model_copy(update={"experiments": found}) for name, found in chosen.items() if found}
+
+
+def _called_like(grid: Grid, words: Sequence[str]) -> tuple[Experiment, ...]:
+    return tuple(each for each in grid.experiments if any(word.casefold() in each.name.casefold() for word in words))
 
 
 def presets() -> tuple[str, ...]:
