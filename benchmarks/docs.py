@@ -1,11 +1,9 @@
 """A report's tables as Markdown, and their places in ``docs/benchmarks.md``."""
 
-import re
 from typing import Any
 
+from benchmarks import places
 from benchmarks.parts import sheets
-
-_PLACE = re.compile(r"(<!-- tables: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -15,17 +13,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def filled(text: str, report: dict[str, Any]) -> str:
-    """The text with a report's tables between ``<!-- tables: PART -->`` and ``<!-- end -->``.
-
-    A part that the report does not have keeps what is there. ``machine`` is what it was measured on.
-    """
-    found = {"machine": f"{measured_on(report)}\n"} | _by_part(report)
-
-    def fill(place: re.Match[str]) -> str:
-        begin, name, end = place.groups()
-        return f"{begin}\n{found[name]}\n{end}" if name in found else place.group()
-
-    return _PLACE.sub(fill, text)
+    """The text with a report's tables in their places; ``machine`` is what it was measured on."""
+    return places.filled(text, {"machine": measured_on(report)} | _by_part(report))
 
 
 def measured_on(report: dict[str, Any]) -> str:

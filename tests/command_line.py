@@ -36,7 +36,9 @@ def contents(path):
     return {name: (path / name).read_bytes() for name in sorted(os.listdir(path))}
 
 
-PROGRESS = re.compile(r"^patom: (?:Attacking|Computing(?: grid \d of \d)?|Screening|[\w./-]+\.\w+): (?:\d|about \d).*\n", re.MULTILINE)
+PROGRESS = re.compile(
+    r"^patom: (?:Attacking|Computing(?: grid \d of \d)?|Screening|[\w./-]+\.\w+): (?:\d|about \d).*\n", re.MULTILINE
+)
 """Lines on the plan and on how far work came."""
 
 

@@ -102,6 +102,27 @@ def test_what_is_read_is_what_was_written(folder):
     assert told == json.loads((folder / "provenance.json").read_text())
 
 
+def test_the_table_alone_is_a_run_without_seconds(folder, tmp_path):
+    rows, told = read_run(folder)
+    alone, of_itself = read_run(folder / "results.parquet")
+    assert alone == [row | {"seconds": None} for row in rows]
+    assert of_itself["results"] == told["results"]
+    assert all(of_itself["run"][name] == told["run"][name] for name in ("cells", "failed", "uncertified", "worst_gap"))
+    assert of_itself["run"]["commits"] == ([told["results"]["commit"]] if told["results"]["commit"] else [])
+    assert findings([(alone, of_itself)])["claims"] == findings([(rows, told)])["claims"]
+    table = pq.read_table(folder / "results.parquet")
+    for spoiled, said in (
+        (table.slice(0, 0), "it has no rows"),
+        (table.replace_schema_metadata(None), "it does not say of which run it is"),
+        (table.replace_schema_metadata({"patom": "{}"}), "title: it is missing"),
+        (table.drop_columns(["budget"]), "it has no column budget"),
+        (table.set_column(0, "experiment", pa.nulls(len(table), pa.string())), "row 1, column experiment: "),
+    ):
+        pq.write_table(spoiled, tmp_path / "spoiled.parquet")
+        with pytest.raises(ValueError, match="is neither the folder of a run nor its table: " + re.escape(said)):
+            read_run(tmp_path / "spoiled.parquet")
+
+
 def test_the_model_of_a_row_has_the_tables_columns():
     assert set(StoredRow.model_fields) == set(SCHEMA.names)
     assert set(Provenance.model_fields) == {"results", "run", "sha256"}
@@ -204,7 +225,10 @@ PROVENANCE = {
     ),
     "no seeds": (lambda told: told["results"].update(seeds=[]), "results.seeds: list should have at least 1 item"),
     "a seed": (lambda told: told["results"]["seeds"].append("3"), "results.seeds[2]: input should be a valid integer"),
-    "no version": (lambda told: told["results"]["versions"].pop("patom"), "results.versions names no version of patom"),
+    "no version": (
+        lambda told: told["results"]["versions"].pop("patom"),
+        "results.versions: it names no version of patom",
+    ),
     "notes": (lambda told: told["results"].update(notes="a"), "results.notes: input should be a valid list (got 'a')"),
     "a gap": (lambda told: told["run"].update(worst_gap="small"), "run.worst_gap: input should be a valid number"),
     "a gap past floats": (lambda told: told["run"].update(worst_gap=10**400), "run.worst_gap: input should be"),

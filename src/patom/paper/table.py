@@ -256,12 +256,18 @@ _LATER = [name for name, field in StoredRow.model_fields.items() if not field.is
 _TIMINGS = pa.schema([("key", pa.string()), ("seconds", pa.float64())])
 
 
+def _of_patom(versions: dict[str, str]) -> dict[str, str]:
+    if not versions.get("patom"):
+        raise ValueError("it names no version of patom")
+    return versions
+
+
 class Results(BaseModel, strict=True):
     """What the results depend on."""
 
     title: Text
     seeds: Annotated[list[Count], Field(min_length=1)]
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], AfterValidator(_of_patom)]
     commit: str | None
     files: dict[str, str]
     notes: list[str]
@@ -290,6 +296,8 @@ class Provenance(BaseModel, strict=True):
 def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Read the table, each row with the seconds that it took, and the provenance of a finished run.
 
+    ``path`` is the folder of the run, or its table alone, which holds all but the seconds.
+
     Raises
     ------
     FileNotFoundError
@@ -301,7 +309,7 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file, not the folder of a run.")
+        return _table_alone(folder)
     if not (folder / TABLE).is_file() or not (folder / PROVENANCE).is_file():
         begun = (folder / CELLS).is_dir()
         what = "a run that has not finished: run the same command again" if begun else "no run"
@@ -311,13 +319,31 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         provenance = _provenance(_content(folder / name))
         name = TABLE
         content = _signed(_content(folder / name), provenance, name)
-        rows = _rows(content, provenance)
+        rows = _rows(content, provenance["results"])
+        _require_account(rows, provenance)
         name = TIMINGS
         timed = (folder / name).exists()
         seconds = _seconds(_signed(_content(folder / name), provenance, name), rows) if timed else {}
     except ValueError as error:
         raise ValueError(f"{folder / name} is not what `patom run` wrote: {error}.") from None
     return [row | {"seconds": seconds.get(row["key"])} for row in rows], provenance
+
+
+def _table_alone(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rows and what the table says of itself; how the run went is counted from the rows."""
+    try:
+        if not path.is_file():
+            raise ValueError("it is no regular file")
+        content = _content(path)
+        results = _results(read_table(content, optional=SCHEMA.names))
+        shaped(Results, results)
+        rows = _rows(content, results)
+        if not rows:
+            raise ValueError("it has no rows")
+    except ValueError as error:
+        raise ValueError(f"{path} is neither the folder of a run nor its table: {error}.") from None
+    commits = [results["commit"]] if results["commit"] else []
+    return [row | {"seconds": None} for row in rows], {"results": results, "run": account(rows) | {"commits": commits}}
 
 
 def _content(path: Path) -> bytes:
@@ -330,8 +356,6 @@ def _content(path: Path) -> bytes:
 def _provenance(content: bytes) -> dict[str, Any]:
     provenance: dict[str, Any] = read_json(content)
     shaped(Provenance, provenance)
-    if not provenance["results"]["versions"].get("patom"):
-        raise ValueError("results.versions names no version of patom")
     return provenance
 
 
@@ -344,16 +368,24 @@ def _signed(content: bytes, provenance: Mapping[str, Any], name: str) -> bytes:
     return content
 
 
-def _rows(content: bytes, provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    early = provenance["results"]["versions"]["patom"].startswith("0.1.")
+def _rows(content: bytes, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    early = results["versions"]["patom"].startswith("0.1.")
     found = read_table(content, optional=_LATER if early else ())
-    if read_json((found.schema.metadata or {}).get(b"patom", b"")) != provenance["results"]:
+    if _results(found) != results:
         raise ValueError(f"it is of another run than {PROVENANCE} beside it")
     rows = [dict.fromkeys(SCHEMA.names) | one for one in found.to_pylist()]
     for number, one in enumerate(rows, start=1):
         shaped(StoredRow, one, where=f"row {number}", between=", column ")
-    _require_account(rows, provenance)
     return rows
+
+
+def _results(table: pa.Table) -> dict[str, Any]:
+    """What the results depend on, from the table's metadata."""
+    said = (table.schema.metadata or {}).get(b"patom")
+    if said is None:
+        raise ValueError("it does not say of which run it is")
+    found: dict[str, Any] = read_json(said)
+    return found
 
 
 def account(records: Collection[Mapping[str, Any]]) -> dict[str, Any]:

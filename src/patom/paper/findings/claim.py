@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from patom.results.grid import Claim, Evidence
 
-FEW = 4
+FEW = 3
 """Settings that a claim's row names one by one."""
 Answer = tuple[str, bool | None]
 """What a setting shows, in words, and whether it meets the claim's criterion; None where one seed cannot tell."""

@@ -48,6 +48,12 @@ class Course:
         measurable = np.flatnonzero(np.isfinite(self.mean))
         return int(measurable[-1]) if measurable.size else -1
 
+    @property
+    def most(self) -> np.ndarray:
+        """Between what nine of ten values of single runs lie, which the axis shows, as it does the clean model."""
+        known: np.ndarray = self.runs[np.isfinite(self.runs)]
+        return np.asarray(np.quantile(known, [0.05, 0.95])) if known.size else known
+
     def words(self, index: int) -> str:
         """Write the mean at an iteration with its interval."""
         return self.quantity.words(float(self.mean[index]), float(self.low[index]), float(self.high[index]))
@@ -117,7 +123,7 @@ def _draw_panel(figure: Figure, left: float, top: float, *, course: Course, colo
     _frame(axes, course)
     ends = np.concatenate([course.low, course.high, course.runs.ravel()])
     clean = course.quantity.start
-    logarithmic = scale_axis(axes, course.quantity, np.append(course.mean, clean), ends)  # clean is always in sight
+    logarithmic = scale_axis(axes, course.quantity, np.concatenate([course.mean, [clean], course.most]), ends)
     head(figure, left, top, shorten(headed(course.label), 32), course.quantity.title(logarithmic=logarithmic))
     if math.isfinite(clean):
         axes.axhline(clean, color=FAINT, linewidth=0.8, zorder=1.5)

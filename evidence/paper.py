@@ -1,0 +1,146 @@
+"""What README and ``docs/paper.md`` show of the paper's experiments."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from evidence.results import Row, Run, kept
+from patom.paper import findings
+from patom.paper.findings.rows import by_budget, experiments, grouped, over_seeds, within
+from patom.wording import percent
+
+FIGURES = ("fig1", "fig2", "fig3")
+ATTACKS = {
+    "patom-direct": "PATOM direct",
+    "random-direct": "random direct",
+    "patom-indirect": "PATOM indirect",
+    "random-indirect": "random indirect",
+}
+MET = {True: "yes", False: "no", None: "cannot say"}
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+@cache
+def _claims(runs: tuple[str, ...], inputs: str = "") -> list[dict[str, Any]]:
+    """The claims by the rules in the code; with ``inputs`` without the runs of SARCOS that have others."""
+    claims: list[dict[str, Any]] = findings([_with_inputs(kept(name), inputs) for name in runs])["claims"]
+    return claims
+
+
+def _with_inputs(run: Run, inputs: str) -> Run:
+    rows, told = run
+    return [row for row in rows if not inputs or row["data"] != "sarcos" or _inputs(row) == inputs], told
+
+
+def _inputs(row: Row) -> str:
+    return str(json.loads(row["data_options"])["inputs"])
+
+
+def summary() -> str:
+    """Verdicts in a sentence."""
+    count = Counter(claim["verdict"] for claim in _claims(FIGURES))
+    seeds = {len(kept(name)[1]["results"]["seeds"]) for name in FIGURES}
+    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in ("reproduced", "partly", "not reproduced"))
+    return (
+        f"Of {sum(count.values())} claims of the paper, at the paper's settings with {min(seeds)} seeds: {verdicts}.\n"
+        "[docs/paper.md](docs/paper.md) has the figures and the reasons."
+    )
+
+
+def provenance() -> str:
+    """What was run."""
+    told = [kept(name)[1] for name in (*FIGURES, "settings")]
+    cells = [one["run"]["cells"] for one in told]
+    results = told[0]["results"]
+    packages = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    gap = max(one["run"]["worst_gap"] for one in told)
+    failed = sum(one["run"]["failed"] for one in told)
+    return (
+        f"{sum(cells[:3]):,} cells of the figures, {len(results['seeds'])} seeds; {cells[3]:,} cells of the settings, "
+        f"{len(told[3]['results']['seeds'])} seeds; {failed} failed. The largest duality gap of a fit is {gap:.1e}.\n"
+        f"Computed with {packages}."
+    )
+
+
+def claims() -> str:
+    """All claims and their verdicts: with shared inputs of SARCOS's tasks, with own ones, with both."""
+    by_inputs = [{claim["claim"]: claim for claim in _claims(FIGURES, inputs)} for inputs in ("shared", "own", "")]
+    rows = []
+    for name, claim in by_inputs[-1].items():
+        found = [item["holds"] for item in claim["evidence"]]
+        met = f"{found.count(True)} of {len(found) - found.count(None)}"
+        verdicts = [claims[name]["verdict"] for claims in by_inputs]
+        rows.append([name, claim["paper"], met, *verdicts[:2], f"**{verdicts[2]}**"])
+    return _table(["claim", "the paper", "settings in which it is met", "shared inputs", "own inputs", "verdict"], rows)
+
+
+def evidence_of(run: str, *names: str) -> str:
+    """What each setting of a run shows about its claims, or about those whose names begin so."""
+    return "\n\n".join(
+        f"**{claim['claim']}.** {claim['rule']}\n\n"
+        + _table(
+            ["setting", "seen", "met"],
+            ([item["setting"], item["value"], MET[item["holds"]]] for item in claim["evidence"]),
+        )
+        for claim in _claims((run,))
+        if not names or claim["claim"].startswith(names)
+    )
+
+
+def damage() -> str:
+    """Fig. 2 in numbers: relative damage by budget, mean over pairs."""
+    rows = []
+    for name, group in experiments(kept("fig2")[0], "budgets").items():
+        for method, part in grouped(group, "method").items():
+            at = by_budget(part)
+            rows.append([name, ATTACKS[method], *(within(over_seeds(at[each], "damage"), percent) for each in at)])
+    budgets = [percent(budget) for budget in by_budget(kept("fig2")[0])]
+    return _table(["data", "attack", *budgets], rows)
+
+
+def auc() -> str:
+    """The test AUC of MNIST under PATOM direct by budget, mean over pairs."""
+    rows = [row for row in kept("fig2")[0] if row["data"] == "mnist"]
+    at = by_budget(row for row in rows if row["method"] == "patom-direct")
+    found = [over_seeds(rows, "metric_clean"), *(over_seeds(part, "metric_attacked") for part in at.values())]
+    return _table(
+        ["budget", "0 %", *map(percent, at)],
+        [["AUC", *(within(each, lambda value: f"{value:.3f}") for each in found)]],
+    )
+
+
+def settings(data: str) -> str:
+    """Damage at the largest budget in each setting of a data set."""
+    rows = []
+    for name, group in experiments((row for row in kept("settings")[0] if row["data"] == data), "budgets").items():
+        most = max(row["budget"] for row in group)
+        methods = grouped((row for row in group if row["budget"] == most), "method")
+        clean = over_seeds(group, "metric_clean").mean
+        found = [within(over_seeds(methods[method], "damage"), percent) for method in ATTACKS]
+        rows.append([name.partition(", ")[2] or name, "-" if clean is None else f"{clean:.3f}", *found])
+    metric = {"sarcos": "NMSE"}.get(data, "AUC")
+    return _table(["setting", f"clean {metric}", *ATTACKS.values()], rows)
+
+
+PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"claims": summary},
+    "docs/paper.md": {
+        "provenance": provenance,
+        "claims": claims,
+        **{figure: partial(evidence_of, figure) for figure in FIGURES},
+        "damage": damage,
+        "auc": auc,
+        **{f"settings_{data}": partial(settings, data) for data in ("sarcos", "landmine", "mnist")},
+        "settings_convergence": partial(evidence_of, "settings", "PATOM converges", "Different starts"),
+        "settings_correlations": partial(
+            evidence_of, "settings", "Attacks subvert", "Attacking tasks", "SARCOS: tasks 2"
+        ),
+    },
+}
+"""The documents, and what makes the table of each of their places."""

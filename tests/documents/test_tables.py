@@ -1,0 +1,106 @@
+"""The documents show what the kept results say: nothing by hand, nothing stale."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from benchmarks.places import filled, names
+from evidence import __main__ as command
+from evidence.paper import PAGES
+from evidence.results import KEPT, ROOT, keep
+from scipy.stats import t as student
+from small_grid import write_grid
+
+from patom.paper import read_grid, read_run, run_grid
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_document_is_what_the_kept_results_make_of_it(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert names(text) == list(dict.fromkeys(names(text)))
+    assert set(names(text)) == set(PAGES[page])
+    assert filled(text, {place: make() for place, make in PAGES[page].items()}) == text
+
+
+def test_places_are_filled_by_name_and_others_stay():
+    text = "a\n<!-- tables: one -->\n\nold\n\n<!-- end -->\nb\n<!-- tables: two -->\n\nstays\n\n<!-- end -->\n"
+    assert filled(text, {"one": "new\n"}) == text.replace("old", "new")
+    assert names(text) == ["one", "two"]
+
+
+def test_a_number_of_the_documents_comes_out_by_hand():
+    """PATOM direct on SARCOS at 30 %: mean over pairs within a seed, Student's interval over the seeds."""
+    table = pq.read_table(
+        KEPT / "fig2.parquet", columns=["experiment", "method", "budget", "seed", "damage"]
+    ).to_pylist()
+    name = "SARCOS, standardised torques, own inputs"
+    by_seed = {}
+    for row in table:
+        if (row["experiment"], row["method"], row["budget"]) == (name, "patom-direct", 0.3):
+            by_seed.setdefault(row["seed"], []).append(row["damage"])
+    means = np.array([np.mean(values) for values in by_seed.values()])
+    half = student.ppf(0.975, means.size - 1) * means.std(ddof=1) / np.sqrt(means.size)
+    shown = f"{100 * means.mean():.0f} % ({100 * (means.mean() - half):.0f} % to {100 * (means.mean() + half):.0f} %)"
+    (line,) = re.findall(rf"^\| {name} \| PATOM direct \|.*$", (ROOT / "docs" / "paper.md").read_text(), re.MULTILINE)
+    assert line.split(" | ")[4] == shown
+    assert len(by_seed) == 10
+
+
+@pytest.mark.parametrize(("name", "seeds"), [("fig1", 10), ("fig2", 10), ("fig3", 10), ("settings", 5)])
+def test_the_kept_results_are_of_the_presets_as_they_are(name, seeds):
+    rows, told = read_run(KEPT / f"{name}.parquet")
+    grid = read_grid(name)
+    assert told["results"]["seeds"] == list(range(seeds)) == list(range(grid.seeds))
+    assert {row["experiment"] for row in rows} == {experiment.name for experiment in grid.experiments}
+    for experiment in grid.experiments:
+        of_it = [row for row in rows if row["experiment"] == experiment.name]
+        asked = [str(name) for name in experiment.attacks]
+        assert {row["method"] for row in of_it} == set(asked)
+        assert {row["budget"] for row in of_it} == set(experiment.budgets)
+        assert {row["start"] for row in of_it if row["attack"] == "patom"} == set(range(experiment.starts))
+        assert {len(row["targets"]) for row in of_it} == {_number(experiment.pairs.targets)}
+        for row in of_it:
+            options = json.loads(row["data_options"])
+            assert options == {name: value for name, value in experiment.data.model_dump().items() if name != "name"}
+    assert told["run"]["failed"] == told["run"]["uncertified"] == 0
+
+
+def _number(targets):
+    return targets if isinstance(targets, int) else len(targets)
+
+
+def test_a_finished_run_is_kept_and_others_are_refused(tmp_path):
+    run_grid(read_grid(write_grid(tmp_path / "small.toml")), tmp_path / "small", seeds=1)
+    kept = keep(tmp_path / "small", tmp_path)
+    assert kept == tmp_path / "small.parquet"
+    rows, told = read_run(tmp_path / "small")
+    again, of_itself = read_run(kept)
+    assert again == [row | {"seconds": None} for row in rows]
+    assert of_itself["results"] == told["results"]
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        keep(tmp_path, tmp_path)
+
+
+def test_the_check_names_a_document_that_differs_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    for page in PAGES:
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / page, tmp_path / page)
+    paper = tmp_path / "docs" / "paper.md"
+    whole = paper.read_text(encoding="utf-8")
+    paper.write_text(whole.replace("PATOM direct | ", "PATOM direct | 9", 1), encoding="utf-8")
+    stale = paper.read_text(encoding="utf-8")
+    assert stale != whole
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    for arguments, status, said, left in (
+        (["--check"], 1, "differs: docs/paper.md\n", stale),
+        ([], 0, "written: docs/paper.md\n", whole),
+        (["--check"], 0, "nothing changed\n", whole),
+    ):
+        monkeypatch.setattr("sys.argv", ["evidence", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        assert (ended.value.code, capsys.readouterr().out) == (status, said)
+        assert paper.read_text(encoding="utf-8") == left
