@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -29,6 +30,11 @@ def test_a_run_and_its_report(run, grid, tmp_path):
     assert found["title"] in page
     for claim in found["claims"]:
         assert claim["claim"] in page
+    (tmp_path / "alone").mkdir()
+    shutil.copy(out / "results.parquet", tmp_path / "alone" / "small.parquet")
+    status, said, err = run("report", tmp_path / "alone" / "small.parquet")
+    assert (status, said, err) == (0, f"Report: {tmp_path / 'alone' / 'report.html'}\n", "")
+    assert json.loads((tmp_path / "alone" / "findings.json").read_text())["claims"] == found["claims"]
     (figure,) = [name for name in os.listdir(out) if name.endswith(".svg")]
     assert (out / figure).read_text().count("<svg") == 1
 

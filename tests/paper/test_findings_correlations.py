@@ -1,5 +1,7 @@
 """Fig. 3 from made-up matrices whose answers are known."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -229,5 +231,6 @@ def test_tasks_two_and_three_go_from_opposite_to_alike_under_one_attack(case, cl
     ]  # fmt: skip
     (evidence,) = claim(rows, TWO_AND_THREE)["evidence"]
     assert evidence["holds"] is expected
-    assert all(f"case {pair}" in evidence["value"] for pair in attacked)
+    for pair, after in attacked.items():
+        assert re.search(rf"case {pair} .*?, above 0\.9 in {3 if after > 0.9 else 0} of 3 runs", evidence["value"])
     assert claim([row | {"data": "landmine"} for row in rows], TWO_AND_THREE) is None

@@ -14,17 +14,21 @@ _AUDITED = "report.json"
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of runs (several make one page), or an audit's.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of runs or their tables (several make one page), or an audit's folder."),
+    ],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the page. [default: the first folder]", show_default=False)
+        Path | None,
+        typer.Option(help="Folder for the page. [default: the first folder, or the table's]", show_default=False),
     ] = None,
 ) -> None:
     """Show results beside the paper's claims.
 
     Writes report.html (self-contained), findings.json (all that the page shows) and each figure as SVG.
     """
-    into = out or folders[0]
+    into = out or (folders[0].parent if folders[0].is_file() else folders[0])
     if len(folders) == 1 and (folders[0] / _AUDITED).exists():
         written = _audit_page(folders[0], into)
     else:

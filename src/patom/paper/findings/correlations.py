@@ -121,10 +121,16 @@ def _two_and_three(rows: list[Row]) -> Answer | None:
         for pair, part in grouped(rows, "pair").items()
     }
     value = f"clean {within(clean, two_digits)}; " + ", ".join(
-        f"case {pair} {within(found, two_digits)}" for pair, found in attacked.items()
+        f"case {pair} {within(attacked[pair], two_digits)}, above 0.9 in {_alike(part)} of {len(part)} runs"
+        for pair, part in grouped(rows, "pair").items()
     )
     turned = [above(found, 0.9) for found in attacked.values()]
     return value, both(below(clean, -0.9), None if None in turned else any(turned))
+
+
+def _alike(rows: list[Row]) -> int:
+    """In how many runs tasks 2 and 3 end up alike: one map, as the paper shows it, may be such a run."""
+    return sum(_between_two_and_three(row, "correlation") > 0.9 for row in rows)
 
 
 def _between_two_and_three(row: Row, which: str) -> float:
