@@ -1,12 +1,11 @@
 """What README, ``docs/paper.md`` and ``docs/settings.md`` show of the paper's experiments."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-from evidence.results import Row, Run, kept
+from evidence.results import kept
 from patom.paper import findings
 from patom.paper.findings.rows import by_budget, experiments, grouped, over_seeds, within
 from patom.wording import percent
@@ -28,24 +27,15 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 @cache
-def _claims(runs: tuple[str, ...], inputs: str = "") -> list[dict[str, Any]]:
-    """The claims by the rules in the code; with ``inputs`` without the runs of SARCOS that have others."""
-    claims: list[dict[str, Any]] = findings([_with_inputs(kept(name), inputs) for name in runs])["claims"]
+def _claims(*runs: str) -> list[dict[str, Any]]:
+    """The claims by the rules in the code."""
+    claims: list[dict[str, Any]] = findings([kept(name) for name in runs])["claims"]
     return claims
-
-
-def _with_inputs(run: Run, inputs: str) -> Run:
-    rows, told = run
-    return [row for row in rows if not inputs or row["data"] != "sarcos" or _inputs(row) == inputs], told
-
-
-def _inputs(row: Row) -> str:
-    return str(json.loads(row["data_options"])["inputs"])
 
 
 def summary() -> str:
     """Verdicts in a sentence."""
-    count = Counter(claim["verdict"] for claim in _claims(FIGURES))
+    count = Counter(claim["verdict"] for claim in _claims(*FIGURES))
     seeds = {len(kept(name)[1]["results"]["seeds"]) for name in FIGURES}
     verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in ("reproduced", "partly", "not reproduced"))
     return (
@@ -70,15 +60,17 @@ def provenance() -> str:
 
 
 def claims() -> str:
-    """All claims and their verdicts: with shared inputs of SARCOS's tasks, with own ones, with both."""
-    by_inputs = [{claim["claim"]: claim for claim in _claims(FIGURES, inputs)} for inputs in ("shared", "own", "")]
+    """All claims and their verdicts: in how many settings each is met, on SARCOS by the inputs of its tasks."""
     rows = []
-    for name, claim in by_inputs[-1].items():
-        found = [item["holds"] for item in claim["evidence"]]
-        met = f"{found.count(True)} of {len(found) - found.count(None)}"
-        verdicts = [claims[name]["verdict"] for claims in by_inputs]
-        rows.append([name, claim["paper"], met, *verdicts[:2], f"**{verdicts[2]}**"])
-    return _table(["claim", "the paper", "settings in which it is met", "shared inputs", "own inputs", "verdict"], rows)
+    for claim in _claims(*FIGURES):
+        groups: dict[str, list[bool | None]] = {"shared inputs": [], "own inputs": [], "": []}
+        for item in claim["evidence"]:
+            inputs = next(name for name in groups if name in item["setting"])
+            groups[inputs].append(item["holds"])
+        met = [f"{found.count(True)} of {len(found)}" if found else "" for found in groups.values()]
+        rows.append([claim["claim"], claim["paper"], *met, f"**{claim['verdict']}**"])
+    inputs = ["SARCOS, shared inputs", "SARCOS, own inputs", "Landmine, MNIST"]
+    return _table(["claim", "the paper", *(f"met: {where}" for where in inputs), "verdict"], rows)
 
 
 def evidence_of(run: str, *names: str) -> str:
@@ -89,7 +81,7 @@ def evidence_of(run: str, *names: str) -> str:
             ["setting", "seen", "met"],
             ([item["setting"], item["value"], MET[item["holds"]]] for item in claim["evidence"]),
         )
-        for claim in _claims((run,))
+        for claim in _claims(run)
         if not names or claim["claim"].startswith(names)
     )
 

@@ -61,10 +61,20 @@ def test_several_grids_have_a_folder_each(run, tmp_path):
     status, said, err = run("run", *grids, "--out", out, "--jobs", "1", "--seeds", "1", "--only", "ir")
     assert (status, err) == (0, "")
     assert said.startswith(f"{CELLS} cells; ")  # of "first" and "third", with one seed of two
-    assert said.endswith(f"Next: patom report {out / 'one'} {out / 'three'} --out {out}\n")
+    assert said.endswith(f"Next: patom report {out}\n")
     assert sorted(os.listdir(out)) == ["one", "three"]
     _, said, _ = run("run", *grids, "--out", out, "--jobs", "1", "--seeds", "1")
     assert said.startswith(f"{CELLS * 3 // 2} cells, {CELLS} of them from before; ")
+    assert run("report", out) == (0, f"Report: {out / 'report.html'}\n", "")
+    found = json.loads((out / "findings.json").read_text())
+    assert [experiment["title"] for experiment in found["budgets"]] == ["first", "third", "second"]
+    assert found["provenance"]["cells"] == CELLS * 3 // 2
+    shutil.copy(out / "one" / "results.parquet", tmp_path / "again.parquet")
+    status, _, err = run("report", out, tmp_path / "again.parquet", "--out", tmp_path / "twice")
+    assert status == 2
+    assert one_line(
+        err, f"patom: {out / 'one'} and {tmp_path / 'again.parquet'} hold the same cells; give each run once."
+    )
 
 
 @pytest.mark.slow
@@ -116,7 +126,8 @@ def test_failing_cells_give_status_1(run, tmp_path):
         (["run", "fig2", "--out", "out", "--only", "iris"], "No experiment is called like 'iris'; they are SARCOS"),
         (["report", __file__], f"{__file__} is neither the folder of a run nor its table: it is no Parquet file"),
         (["report", os.devnull], "/dev/null is neither the folder of a run nor its table: it is no regular file."),
-        (["report", "nowhere"], "nowhere holds no run; `patom run PRESET --out nowhere` makes one."),
+        (["report", "nowhere"], "There is no file or folder nowhere; `patom run PRESET --out nowhere` makes one."),
+        (["report", "empty"], "empty holds no run; `patom run PRESET --out empty` makes one."),
         (["report", "begun"], "begun holds a run that has not finished: run the same command again"),
         (["report", "odd"], "odd/report.json is not what an audit writes"),
     ],
@@ -127,6 +138,7 @@ def test_refusals_are_one_sentence_and_leave_nothing(run, tmp_path, monkeypatch,
     write_grid(tmp_path / "typo.toml", GRID.replace("budgets =", "budget ="))
     (tmp_path / "begun" / "cells").mkdir(parents=True)
     (tmp_path / "odd").mkdir()
+    (tmp_path / "empty").mkdir()
     (tmp_path / "odd" / "report.json").write_text("{")
     before = sorted(os.listdir(tmp_path))
     status, said, err = run(*arguments)

@@ -229,7 +229,7 @@ def test_rows_of_their_own_come_from_the_parts_where_only_these_are_there(monkey
     pools = [made(20 + torque, torque + 1)[:, :22] for torque in range(7)]
     put(monkeypatch, tmp_path, None, test)
     settings = {"data_home": tmp_path, "n_train": 20, "n_test": 10, "scaled": False}
-    with pytest.raises(FileNotFoundError, match=r"sarcos_train_parts.npz is missing or wrong, and it is not published"):
+    with pytest.raises(FileNotFoundError, match=r"sarcos_train_parts.npz is missing, and it is not published"):
         load_sarcos(**settings, source="train_parts", inputs="own")
     assert "test file alone" in load_sarcos(**settings, inputs="own").description
     put_parts(monkeypatch, tmp_path, pools)

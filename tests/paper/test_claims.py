@@ -51,7 +51,8 @@ def test_a_verdict_weighs_the_settings_that_can_tell(answers, verdict):
     assert told["verdict"] == verdict
     assert set(told) == {"claim", "paper", "ours", "verdict", "rule", "evidence"}
     assert told["evidence"][0] == {"setting": "s0", "value": "v0", "holds": answers[0]}
-    counted = f"met in {answers.count(True)} of {len(answers) - answers.count(None)} settings"
+    some = len(answers) - answers.count(None)
+    counted = f"met in {answers.count(True)} of {some} settings" if some else "no setting can tell; more seeds may"
     each = "; ".join(f"s{k}: v{k}" for k in range(len(answers)))
     assert told["ours"] == ("v0" if len(answers) == 1 else f"{counted}: {each}")
     assert told["rule"].startswith("It must be so. ")

@@ -142,6 +142,14 @@ def test_drawn_hybrid_attackers_are_mixed_and_differ_where_the_targets_are_given
     assert not any({0, 1} & set(cell.attackers) for cell in drawn if cell.method.reach is Reach.INDIRECT)
 
 
+def test_drawn_pairs_differ_from_each_other():
+    drawn = planned('{ count = 5, targets = 1, attackers = "rest", hybrid = 2 }')
+    assert {cell.targets for cell in planned('{ count = 5, targets = 1, attackers = "rest" }')} == {
+        (task,) for task in range(5)
+    }
+    assert len({(cell.pair, cell.targets, cell.attackers) for cell in drawn}) == len(drawn) == 15
+
+
 @pytest.mark.parametrize(
     ("pairs", "words"),
     [
@@ -151,11 +159,17 @@ def test_drawn_hybrid_attackers_are_mixed_and_differ_where_the_targets_are_given
         ("[{ targets = [0], attackers = [1], hybrid = [0, 9] }]", "the data have no task 9"),
         ("{ targets = 2, attackers = 2, hybrid = 1 }", "hybrid must be at least 2"),
         ("{ targets = [7], attackers = 2 }", "the data have no task 7"),
-        ("{ targets = 4, attackers = 2 }", "pairs of 4 targets and 2 attackers need more than the 5 tasks"),
-        ('{ targets = 5, attackers = "rest" }', "pairs of 5 targets and rest attackers need more than the 5 tasks"),
+        (
+            "{ targets = 4, attackers = 2 }",
+            "pairs of 4 targets and 2 other tasks as attackers need more than the 5 tasks",
+        ),
+        ('{ targets = 5, attackers = "rest" }', "pairs of 5 targets and all other tasks as attackers need more than"),
         ("{ targets = 2, attackers = 2, hybrid = 6 }", "5 tasks with 2 targets have 0"),
         ("{ count = 7, targets = [0, 1], attackers = 2, hybrid = 2 }", "5 tasks with 2 targets have 6"),
         ("{ targets = 2, attackers = 0, hybrid = 2 }", "indirect and hybrid attacks need attackers in each pair"),
+        ('{ count = 6, targets = 1, attackers = "rest" }', "6 pairs are asked for, and only 5 differ"),
+        ('{ count = 2, targets = [0, 1], attackers = "rest" }', "2 pairs are asked for, and only 1 differ"),
+        ('{ count = 2, targets = [0, 0], attackers = "rest", hybrid = 3 }', "targets must name each task once"),
         ("{ targets = [], attackers = 2 }", "the list is empty"),
         ("{ targets = 0, attackers = 2 }", "greater than or equal to 1"),
         ('{ targets = 2, attackers = "all" }', "attackers"),

@@ -56,13 +56,13 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 
 def _run_page(folders: list[Path], into: Path) -> Path:
-    from patom.paper import findings, read_run
+    from patom.paper import findings, read_runs
     from patom.plain_json import json_text
     from patom.report import render_experiments, save_experiment_figures
     from patom.wording import readable
 
     typed = readable(shlex.join(["patom", "report", *map(str, folders)]))
-    found = findings([read_run(folder) for folder in folders], command=typed)
+    found = findings(read_runs(folders), command=typed)
     page = _write(into, {"report.html": render_experiments(found), "findings.json": json_text(found)})
     save_experiment_figures(found, into)
     return page

@@ -60,8 +60,7 @@ def run(
             of = f" grid {number} of {len(folders)}" if len(folders) > 1 else ""
             with progress(f"Computing{of}") as show:
                 went.append(compute(grid, folder, progress=show))
-    page = ["--out", out] if len(folders) > 1 else []
-    _tell_how_it_went(went, shlex.join(["patom", "report", *map(str, [*folders, *page])]))
+    _tell_how_it_went(went, shlex.join(["patom", "report", str(out)]))
 
 
 def _folders(grids: Sequence[str], words: Sequence[str] | None, out: Path) -> "dict[Path, Grid]":

@@ -148,7 +148,8 @@ def read_file(file: RemoteFile, home: Path, *, progress: Progress | None = None)
     path = home / file.name
     content = _content(file, path)
     if content is None and not file.url:
-        raise FileNotFoundError(f"{path} is missing or wrong, and it is not published: it cannot be fetched.")
+        what = "there, but its sha256 is another" if path.exists() else "missing"
+        raise FileNotFoundError(f"{path} is {what}, and it is not published, so that it cannot be fetched.")
     if content is None:
         with _one_at_a_time(file, path):
             content = _content(file, path)  # another process may have brought it

@@ -293,6 +293,8 @@ class DrawnPairs(_Closed):
     def _mixed(self) -> "DrawnPairs":
         if self.hybrid == 1:
             raise ValueError("hybrid must be at least 2: a target and a task that is none")
+        if isinstance(self.targets, tuple) and len(set(self.targets)) < len(self.targets):
+            raise ValueError("targets must name each task once")
         return self
 
 

@@ -21,39 +21,47 @@ def task_sets(experiment: str, pairs: DrawnPairs | Sequence[Pair], labels: Seque
 
 
 def _drawn(name: str, drawn: DrawnPairs, labels: Sequence[Label]) -> Iterator[Pair]:
-    """Pairs drawn from the tasks; targets that are given stay."""
+    """Different pairs, drawn from the tasks; targets that are given stay, and then the hybrid sets differ."""
     given = drawn.targets if isinstance(drawn.targets, tuple) else ()
     _require_known(name, given, labels)
     n_targets = drawn.targets if isinstance(drawn.targets, int) else len(given)
     n_attackers = len(labels) - n_targets if drawn.attackers == "rest" else drawn.attackers
-    if n_targets + max(n_attackers, drawn.attackers == "rest") > len(labels):
-        raise ValueError(
-            f"Experiment {name!r}: pairs of {n_targets} targets and {drawn.attackers} attackers need more than the "
-            f"{len(labels)} tasks of the data."
-        )
-    _require_mixed_sets(name, drawn, n_targets, len(labels))
-    rng, met = generator(drawn.seed), set[frozenset[Label]]()
-    for _ in range(drawn.count):
+    _require_enough(name, drawn, n_targets, n_attackers, len(labels))
+    rng, met, sets = generator(drawn.seed), set[tuple[frozenset[Label], ...]](), set[frozenset[Label]]()
+    while len(met) < drawn.count:
         order = [labels[k] for k in rng.permutation(len(labels))]
         order = [*given, *(label for label in order if label not in given)]
-        targets, hybrid = order[:n_targets], tuple[Label, ...]()
-        while drawn.hybrid and (not is_mixed(targets, hybrid) or (given and frozenset(hybrid) in met)):
+        targets, hybrid = tuple(order[:n_targets]), tuple[Label, ...]()
+        while drawn.hybrid and (not is_mixed(targets, hybrid) or (given and frozenset(hybrid) in sets)):
             hybrid = tuple(labels[k] for k in rng.choice(len(labels), drawn.hybrid, replace=False))
-        met.add(frozenset(hybrid))
-        yield Pair(targets=tuple(targets), attackers=tuple(order[n_targets:][:n_attackers]), hybrid=hybrid)
+        pair = Pair(targets=targets, attackers=tuple(order[n_targets:][:n_attackers]), hybrid=hybrid)
+        parts = frozenset(targets), frozenset(pair.attackers), frozenset(hybrid)
+        if parts not in met:
+            yield pair
+        met.add(parts)
+        sets.add(frozenset(hybrid))
 
 
-def _require_mixed_sets(name: str, drawn: DrawnPairs, n_targets: int, n_tasks: int) -> None:
-    """Refuse a number of hybrid attackers of which there are too few sets."""
-    needed = drawn.count if isinstance(drawn.targets, tuple) else 1
-    n_sets = math.comb(n_tasks, drawn.hybrid) - sum(
-        math.comb(n, drawn.hybrid) for n in (n_targets, n_tasks - n_targets)
-    )
-    if drawn.hybrid and n_sets < needed:
+def _require_enough(name: str, drawn: DrawnPairs, n_targets: int, n_attackers: int, n_tasks: int) -> None:
+    """Refuse more tasks than there are, and more pairs or hybrid sets than differ from each other."""
+    others = n_tasks - n_targets
+    if others < max(n_attackers, drawn.attackers == "rest"):
+        through = "all other tasks" if drawn.attackers == "rest" else f"{drawn.attackers} other tasks"
         raise ValueError(
-            f"Experiment {name!r}: {needed} different sets of {drawn.hybrid} hybrid attackers, each with a target and "
-            f"another task, are needed; {n_tasks} tasks with {n_targets} targets have {max(n_sets, 0)}."
+            f"Experiment {name!r}: pairs of {n_targets} targets and {through} as attackers need more than the "
+            f"{n_tasks} tasks of the data."
         )
+    given = isinstance(drawn.targets, tuple)
+    sets = math.comb(n_tasks, drawn.hybrid) - sum(math.comb(n, drawn.hybrid) for n in (n_targets, others))
+    if drawn.hybrid and sets < (drawn.count if given else 1):
+        raise ValueError(
+            f"Experiment {name!r}: sets of {drawn.hybrid} hybrid attackers must hold a target and another task; "
+            f"{n_tasks} tasks with {n_targets} targets have {max(sets, 0)} such sets, and {drawn.count} are asked for."
+        )
+    different = (1 if given else math.comb(n_tasks, n_targets)) * math.comb(others, n_attackers)
+    different *= sets if drawn.hybrid else 1
+    if different < drawn.count:
+        raise ValueError(f"Experiment {name!r}: {drawn.count} pairs are asked for, and only {different} differ.")
 
 
 def _require_known(name: str, tasks: Iterable[Label], labels: Sequence[Label]) -> None:

@@ -308,12 +308,14 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         A file cannot be read.
     """
     folder = Path(path)
-    if folder.exists() and not folder.is_dir():
+    if not folder.exists():
+        raise FileNotFoundError(f"There is no file or folder {folder}; `patom run PRESET --out {folder}` makes one.")
+    if not folder.is_dir():
         return _table_alone(folder)
     if not (folder / TABLE).is_file() or not (folder / PROVENANCE).is_file():
-        begun = (folder / CELLS).is_dir()
-        what = "a run that has not finished: run the same command again" if begun else "no run"
-        raise FileNotFoundError(f"{folder} holds {what}; `patom run PRESET --out {folder}` makes one.")
+        if (folder / CELLS).is_dir():
+            raise FileNotFoundError(f"{folder} holds a run that has not finished: run the same command again.")
+        raise FileNotFoundError(f"{folder} holds no run; `patom run PRESET --out {folder}` makes one.")
     name = PROVENANCE
     try:
         provenance = _provenance(_content(folder / name))
@@ -327,6 +329,30 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     except ValueError as error:
         raise ValueError(f"{folder / name} is not what `patom run` wrote: {error}.") from None
     return [row | {"seconds": seconds.get(row["key"])} for row in rows], provenance
+
+
+def read_runs(paths: Iterable[str | Path]) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
+    """Read several runs, see ``read_run``; of a folder with runs of several grids in it, all of these.
+
+    A ValueError where two of them hold the same cell of an experiment, which would count twice.
+    """
+    found, holders = [], dict[tuple[str, str], Path]()
+    for path in (each for given in paths for each in _runs_in(Path(given))):
+        rows, provenance = read_run(path)
+        for row in rows:
+            first = holders.setdefault((row["experiment"], row["key"]), path)
+            if first is not path:
+                raise ValueError(f"{first} and {path} hold the same cells; give each run once.")
+        found.append((rows, provenance))
+    return found
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The path itself; or the folders in it that hold runs, finished or not, where it is no run."""
+    if not path.is_dir() or (path / TABLE).exists() or (path / CELLS).exists():
+        return [path]
+    inside = sorted(each for each in path.iterdir() if (each / TABLE).is_file() or (each / CELLS).is_dir())
+    return inside or [path]
 
 
 def _table_alone(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:

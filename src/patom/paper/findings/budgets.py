@@ -121,7 +121,7 @@ def _about_half(methods: Methods) -> Answer | None:
     if not rows:
         return None
     found = over_seeds(rows, "damage")
-    mean = found.mean
+    mean = None if found.low is None else found.mean  # one seed cannot tell
     return within(found, percent), None if mean is None else 0.4 <= mean <= 0.6
 
 

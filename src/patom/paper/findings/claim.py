@@ -48,7 +48,7 @@ def _ours(evidence: list[Evidence], answers: list[bool]) -> str | None:
     """What was measured, setting by setting; of many settings only in how many the criterion is met."""
     if len(evidence) == 1:
         return evidence[0].value
-    met = f"met in {sum(answers)} of {len(answers)} settings"
+    met = f"met in {sum(answers)} of {len(answers)} settings" if answers else "no setting can tell; more seeds may"
     if len(evidence) > FEW:
         return met
     return f"{met}: " + "; ".join(f"{item.setting}: {item.value}" for item in evidence)

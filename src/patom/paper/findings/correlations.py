@@ -41,7 +41,7 @@ def claims(rows: list[Row]) -> list[Claim]:
             evidence(tested, _subverted),
         ),
         judged(
-            "Attacking tasks end up strongly correlated",
+            "Attacking tasks end up strongly correlated, and more than before",
             "strongly correlated",
             "Mean size of the correlations among attacking tasks under attack; the whole interval must lie above 0.8, "
             "and that of its rise over clean above 0.",
