@@ -142,6 +142,16 @@ def test_drawn_hybrid_attackers_are_mixed_and_differ_where_the_targets_are_given
     assert not any({0, 1} & set(cell.attackers) for cell in drawn if cell.method.reach is Reach.INDIRECT)
 
 
+def test_without_a_number_there_are_as_many_pairs_as_differ_up_to_four():
+    for pairs, number in (
+        ('{ targets = 1, attackers = "rest" }', 4), ('{ targets = [0, 1], attackers = "rest" }', 1),
+        ('{ targets = [0], attackers = "rest", hybrid = 5 }', 1), ('{ targets = 4, attackers = "rest", hybrid = 4 }', 4),
+    ):  # fmt: skip
+        drawn = planned(pairs)
+        assert len({cell.pair for cell in drawn}) == number
+        assert len({(cell.targets, cell.attackers) for cell in drawn if cell.method.reach is Reach.HYBRID}) >= 1
+
+
 def test_drawn_pairs_differ_from_each_other():
     drawn = planned('{ count = 5, targets = 1, attackers = "rest", hybrid = 2 }')
     assert {cell.targets for cell in planned('{ count = 5, targets = 1, attackers = "rest" }')} == {

@@ -9,6 +9,6 @@ from patom.paper.description import Grid
 from patom.paper.findings import findings
 from patom.paper.grid import only, parse_grid, presets, read_grid
 from patom.paper.run import Run, run_grid
-from patom.paper.table import read_run, read_runs
+from patom.paper.table import read_run
 
-__all__ = ["Grid", "Run", "findings", "only", "parse_grid", "presets", "read_grid", "read_run", "read_runs", "run_grid"]
+__all__ = ["Grid", "Run", "findings", "only", "parse_grid", "presets", "read_grid", "read_run", "run_grid"]

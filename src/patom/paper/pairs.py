@@ -26,9 +26,9 @@ def _drawn(name: str, drawn: DrawnPairs, labels: Sequence[Label]) -> Iterator[Pa
     _require_known(name, given, labels)
     n_targets = drawn.targets if isinstance(drawn.targets, int) else len(given)
     n_attackers = len(labels) - n_targets if drawn.attackers == "rest" else drawn.attackers
-    _require_enough(name, drawn, n_targets, n_attackers, len(labels))
+    count = _how_many(name, drawn, n_targets, n_attackers, len(labels))
     rng, met, sets = generator(drawn.seed), set[tuple[frozenset[Label], ...]](), set[frozenset[Label]]()
-    while len(met) < drawn.count:
+    while len(met) < count:
         order = [labels[k] for k in rng.permutation(len(labels))]
         order = [*given, *(label for label in order if label not in given)]
         targets, hybrid = tuple(order[:n_targets]), tuple[Label, ...]()
@@ -42,8 +42,11 @@ def _drawn(name: str, drawn: DrawnPairs, labels: Sequence[Label]) -> Iterator[Pa
         sets.add(frozenset(hybrid))
 
 
-def _require_enough(name: str, drawn: DrawnPairs, n_targets: int, n_attackers: int, n_tasks: int) -> None:
-    """Refuse more tasks than there are, and more pairs or hybrid sets than differ from each other."""
+def _how_many(name: str, drawn: DrawnPairs, n_targets: int, n_attackers: int, n_tasks: int) -> int:
+    """The number of pairs: as asked for, or where nothing was asked up to the default.
+
+    Refuses more tasks than there are, and more pairs or hybrid sets than differ from each other.
+    """
     others = n_tasks - n_targets
     if others < max(n_attackers, drawn.attackers == "rest"):
         through = "all other tasks" if drawn.attackers == "rest" else f"{drawn.attackers} other tasks"
@@ -51,17 +54,20 @@ def _require_enough(name: str, drawn: DrawnPairs, n_targets: int, n_attackers: i
             f"Experiment {name!r}: pairs of {n_targets} targets and {through} as attackers need more than the "
             f"{n_tasks} tasks of the data."
         )
-    given = isinstance(drawn.targets, tuple)
+    given, asked = isinstance(drawn.targets, tuple), "count" in drawn.model_fields_set
     sets = math.comb(n_tasks, drawn.hybrid) - sum(math.comb(n, drawn.hybrid) for n in (n_targets, others))
-    if drawn.hybrid and sets < (drawn.count if given else 1):
+    if drawn.hybrid and sets < (drawn.count if given and asked else 1):
         raise ValueError(
             f"Experiment {name!r}: sets of {drawn.hybrid} hybrid attackers must hold a target and another task; "
             f"{n_tasks} tasks with {n_targets} targets have {max(sets, 0)} such sets, and {drawn.count} are asked for."
         )
     different = (1 if given else math.comb(n_tasks, n_targets)) * math.comb(others, n_attackers)
     different *= sets if drawn.hybrid else 1
-    if different < drawn.count:
+    if given and drawn.hybrid:
+        different = sets  # no two pairs have the same
+    if different < drawn.count and asked:
         raise ValueError(f"Experiment {name!r}: {drawn.count} pairs are asked for, and only {different} differ.")
+    return min(drawn.count, different)
 
 
 def _require_known(name: str, tasks: Iterable[Label], labels: Sequence[Label]) -> None:
