@@ -145,7 +145,8 @@ def test_drawn_hybrid_attackers_are_mixed_and_differ_where_the_targets_are_given
 def test_without_a_number_there_are_as_many_pairs_as_differ_up_to_four():
     for pairs, number in (
         ('{ targets = 1, attackers = "rest" }', 4), ('{ targets = [0, 1], attackers = "rest" }', 1),
-        ('{ targets = [0], attackers = "rest", hybrid = 5 }', 1), ('{ targets = 4, attackers = "rest", hybrid = 4 }', 4),
+        ('{ targets = [0], attackers = "rest", hybrid = 5 }', 1),
+        ('{ targets = 4, attackers = "rest", hybrid = 4 }', 4),
     ):  # fmt: skip
         drawn = planned(pairs)
         assert len({cell.pair for cell in drawn}) == number
