@@ -18,6 +18,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; status 1 if a document would change")
     parser.add_argument("--keep", nargs="+", type=Path, metavar="FOLDER", help="finished runs to keep before that")
     options = parser.parse_args()
+    if options.check and options.keep:
+        parser.error("--check writes nothing, and --keep does: give one of them")
     try:
         for folder in options.keep or ():
             print(f"kept: {keep(folder).relative_to(ROOT)}")

@@ -37,7 +37,8 @@ def summary() -> str:
     """Verdicts in a sentence."""
     count = Counter(claim["verdict"] for claim in _claims(*FIGURES))
     seeds = {len(kept(name)[1]["results"]["seeds"]) for name in FIGURES}
-    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in ("reproduced", "partly", "not reproduced"))
+    words = ("reproduced", "partly", "not reproduced", *sorted(set(count) - {"reproduced", "partly", "not reproduced"}))
+    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in words)
     return (
         f"Of {sum(count.values())} claims of the paper, at the paper's settings with {min(seeds)} seeds: {verdicts}.\n"
         "[docs/paper.md](docs/paper.md) has the figures and the reasons."

@@ -72,9 +72,10 @@ def test_several_grids_have_a_folder_each(run, tmp_path):
     shutil.copy(out / "one" / "results.parquet", tmp_path / "again.parquet")
     status, _, err = run("report", out, tmp_path / "again.parquet", "--out", tmp_path / "twice")
     assert status == 2
-    assert one_line(
-        err, f"patom: {out / 'one'} and {tmp_path / 'again.parquet'} hold the same cells; give each run once."
-    )
+    twice = f"patom: {out / 'one'} and {tmp_path / 'again.parquet'} both have an experiment 'first' for the figure"
+    assert one_line(err, twice)
+    status, said, _ = run("run", *grids, "--out", tmp_path / "some", "--jobs", "1", "--seeds", "1", "--only", "sec")
+    assert (status, sorted(os.listdir(tmp_path / "some"))) == (0, ["two"])
 
 
 @pytest.mark.slow
@@ -116,6 +117,8 @@ def test_failing_cells_give_status_1(run, tmp_path):
     [
         (["run", "fig9", "--out", "out"], "nor a file 'fig9'; the presets are adversary, attacks, defenses, fig1"),
         (["run", "small.toml", "./small.toml", "--out", "out"], "Two grids are called 'small'; each needs a folder"),
+        (["run", "..toml", "small.toml", "--out", "out"], "'..toml' would name no folder of its own; rename the file."),
+        (["run", "small.toml", "strange.toml", "--out", "out"], "Experiment 'related': the data have no task 77"),
         (["run", "small.toml", "typo.toml", "--out", "out"], "typo.toml: experiments[0].budget: unknown key"),
         (["run", "fig1", "fig2", "--out", "out", "--only", "iris"], "No experiment is called like 'iris'; they are"),
         (["run", "small.toml"], "Missing option '--out'"),
@@ -136,6 +139,10 @@ def test_refusals_are_one_sentence_and_leave_nothing(run, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     write_grid(tmp_path / "small.toml")
     write_grid(tmp_path / "typo.toml", GRID.replace("budgets =", "budget ="))
+    write_grid(tmp_path / "..toml")
+    write_grid(
+        tmp_path / "strange.toml", GRID.replace("pairs = {", "pairs = { seed = 1, targets = [77], attackers = 1 } #")
+    )
     (tmp_path / "begun" / "cells").mkdir(parents=True)
     (tmp_path / "odd").mkdir()
     (tmp_path / "empty").mkdir()

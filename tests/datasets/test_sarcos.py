@@ -218,6 +218,10 @@ def test_tasks_may_draw_rows_of_their_own(monkeypatch, tmp_path, source):
         assert own_rows(data.train, task) <= as_set(pool)
         assert not inputs(data.train, task) & held_out
     assert len({frozenset(inputs(data.train, task)) for task in range(1, 8)}) == 7
+    other = load_sarcos(
+        data_home=tmp_path, source=source, inputs="own", n_train=25, n_test=30, scaled=False, random_state=1
+    )
+    assert inputs(other.test) != held_out  # test rows are drawn, too
     assert "25 training rows for each torque" in data.description
     many, words = (41, "n_train is 41") if source == "train_and_test" else (31, "n_train is 31 and n_test 30")
     with pytest.raises(ValueError, match=words):
@@ -238,6 +242,15 @@ def test_rows_of_their_own_come_from_the_parts_where_only_these_are_there(monkey
         assert own_rows(data.train, task) <= as_set(pool)
         assert len(own_rows(data.train, task)) == 20
     assert inputs(data.test) <= as_set(test[:, :21])
+    other = load_sarcos(**settings, inputs="own", random_state=1)
+    assert inputs(other.test) != inputs(data.test)
+    put_parts(monkeypatch, tmp_path, [np.concatenate([pool, pool[:5]]) for pool in pools])
+    with pytest.raises(ValueError, match="n_train is 21, and there are 20 rows"):  # rows that occur twice count once
+        load_sarcos(**settings | {"n_train": 21}, inputs="own")
+    put_parts(monkeypatch, tmp_path, pools)
+    put(monkeypatch, tmp_path, made(40, 3), test)
+    assert "training file without" in load_sarcos(**settings, inputs="own").description  # all of it before its parts
+    (tmp_path / TRAIN_NAME).unlink()
     assert set(data.files) == {sarcos.SARCOS_PARTS.name, TEST_NAME}
     assert "test file alone" in load_sarcos(**settings).description  # shared inputs, which the parts cannot give
     with pytest.raises(ValueError, match='take inputs="own"'):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from benchmarks.places import filled, names
 from evidence import __main__ as command
+from evidence import results
 from evidence.paper import PAGES
 from evidence.results import KEPT, ROOT, keep
 from scipy.stats import t as student
@@ -68,15 +69,37 @@ def test_the_kept_results_are_of_the_presets_as_they_are(name, seeds):
     assert told["run"]["failed"] == told["run"]["uncertified"] == 0
 
 
+@pytest.mark.parametrize("name", ["fig1", "fig2", "fig3", "settings"])
+def test_the_kept_numbers_agree_with_each_other(name):
+    """Damage and means follow from the tasks' metrics: no column can be changed alone."""
+    for row in read_run(KEPT / f"{name}.parquet")[0]:
+        if row["task_metric_clean"] is None:
+            continue
+        targets = [row["tasks"].index(task) for task in row["targets"]] if row["tasks"] else None
+        before, after = row["metric_clean"], row["metric_attacked"]
+        damage = after / before - 1.0 if row["metric"] == "NMSE" else 1.0 - after / before
+        assert row["damage"] == pytest.approx(damage, rel=1e-9, abs=1e-12)
+        if targets is not None:
+            for when, mean in (("clean", before), ("attacked", after)):
+                assert np.mean(np.array(row[f"task_metric_{when}"])[targets]) == pytest.approx(mean, rel=1e-9)
+
+
 def _number(targets):
     return targets if isinstance(targets, int) else len(targets)
 
 
-def test_a_finished_run_is_kept_and_others_are_refused(tmp_path):
+def test_a_finished_run_is_kept_and_others_are_refused(tmp_path, monkeypatch):
     run_grid(read_grid(write_grid(tmp_path / "small.toml")), tmp_path / "small", seeds=1)
-    kept = keep(tmp_path / "small", tmp_path)
-    assert kept == tmp_path / "small.parquet"
-    rows, told = read_run(tmp_path / "small")
+    with pytest.raises(ValueError, match="small must have the name of a preset"):
+        keep(tmp_path / "small", tmp_path)
+    shutil.move(tmp_path / "small", tmp_path / "fig2")
+    with pytest.raises(ValueError, match="fig2 is not all of fig2: run it with all experiments and 10 seeds"):
+        keep(tmp_path / "fig2", tmp_path)
+    small = read_grid(tmp_path / "small.toml").model_copy(update={"seeds": 1})
+    monkeypatch.setattr(results, "read_grid", lambda _: small)
+    kept = keep(tmp_path / "fig2", tmp_path)
+    assert kept == tmp_path / "fig2.parquet"
+    rows, told = read_run(tmp_path / "fig2")
     again, of_itself = read_run(kept)
     assert again == [row | {"seconds": None} for row in rows]
     assert of_itself["results"] == told["results"]

@@ -215,14 +215,17 @@ def test_one_seed_cannot_tell(table, claim):
 
 
 @pytest.mark.parametrize(
-    ("mean", "expected"), [(0.399, False), (0.401, True), (0.5, True), (0.599, True), (0.601, False), (-0.5, False)]
-)
-def test_the_rise_at_30_percent_is_between_40_and_60(row, holds, mean, expected):
+    ("mean", "spread", "expected"),
+    [(0.399, 0.0001, False), (0.401, 0.0001, True), (0.5, 0.01, True), (0.599, 0.0001, True), (0.601, 0.0001, False),
+     (-0.5, 0.01, False), (0.41, 0.02, None), (0.39, 0.02, None), (0.59, 0.02, None), (0.5, 0.2, None)],
+)  # fmt: skip
+def test_the_rise_at_30_percent_is_between_40_and_60(row, holds, mean, spread, expected):
     rows = [
-        row(seed=seed, budget=budget, pair=pair, damage=mean + shift if budget == 0.3 else 9.0)
+        row(seed=seed, budget=budget, pair=pair, damage=mean + shift + spread * (seed - 1) if budget == 0.3 else 9.0)
         for seed in range(3) for budget in (0.1, 0.3, 0.5) for pair, shift in (("A", -0.3), ("B", 0.3))
     ]  # fmt: skip
     assert holds(rows, HALF) is expected
+    assert holds(rows[:6], HALF) is None  # one seed
 
 
 def test_the_rise_at_30_percent_needs_that_budget_a_direct_attack_and_sarcos(row, claim):

@@ -242,8 +242,29 @@ def test_starts_are_compared_within_a_pair_and_a_budget(run, claim):
         for row in two_starts(run, 0.02 if pair == "A" else 0.04, rise * budget, seed=seed, pair=pair, budget=budget)
     ]
     (evidence,) = claim(rows, STARTS)["evidence"]
-    assert evidence["value"].startswith("spread 3.0 % (3.0 % to 3.0 %) of a rise of 11 %")
+    assert evidence["value"].startswith("utility 3.0 % (3.0 % to 3.0 %) of a rise of 11 %")
     assert evidence["holds"] is True
+
+
+def test_starts_are_compared_by_where_they_end_and_by_the_metric_too(run, claim):
+    rows = [
+        run([0.0, 5.0, 1.0 + start], seed=seed, start=start, metric_clean=0.5, metric_attacked=1.5 + 0.1 * start)
+        for seed in range(3)
+        for start in (0, 1)
+    ]
+    (evidence,) = claim(rows, STARTS)["evidence"]
+    final, metric = np.array([1.0, 2.0]), np.array([1.0, 1.1])
+    spread, beside = (100.0 * values.std(ddof=1) / values.mean() for values in (final, metric))
+    assert evidence["value"].startswith(f"utility {spread:.0f} % ")
+    assert f"; NMSE {beside:.1f} % ({beside:.1f} % to {beside:.1f} %) of its change" in evidence["value"]
+    assert evidence["holds"] is False
+
+
+def test_all_runs_must_be_long_enough_to_tell(measured, claim):
+    rows = [measured([0.0] + [1.0] * 20, seed=seed) for seed in range(3)]
+    assert claim(rows, SPEED)["evidence"][0]["holds"] is True
+    rows[0] = measured([0.0] + [1.0] * 10, seed=0)
+    assert claim(rows, SPEED)["evidence"][0]["holds"] is None
 
 
 def test_single_starts_and_single_seeds_show_nothing(run, claim):

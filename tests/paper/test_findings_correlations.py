@@ -1,5 +1,6 @@
 """Fig. 3 from made-up matrices whose answers are known."""
 
+import itertools
 import re
 
 import numpy as np
@@ -204,7 +205,8 @@ def with_attackers_at(own, other):
 @pytest.mark.parametrize(
     ("own", "other", "expected"),
     [((0.9, 0.91, 0.9), 0.2, True), ((-0.9, -0.91, -0.9), -1.0, False), ((0.9, 0.91, 0.9), 0.95, False),
-     ((0.9, 0.7, 0.9), 0.2, False), ((0.9,), 0.2, None)],
+     ((0.9, 0.7, 0.9), 0.2, False), ((0.9,), 0.2, None), ((0.79, 0.791, 0.79), 0.2, False),
+     ((0.81, 0.811, 0.81), 0.2, True), ((0.9, 0.91, 0.9), 0.9, False), ((1.0, 1.0, 1.0), 1.0, None)],
 )  # fmt: skip
 def test_attackers_are_positively_correlated_and_the_others_less(case, claim, own, other, expected):
     rows = [case(np.eye(5), with_attackers_at(value, other), seed=seed) for seed, value in enumerate(own)]
@@ -212,6 +214,27 @@ def test_attackers_are_positively_correlated_and_the_others_less(case, claim, ow
     assert evidence["holds"] is expected
     assert evidence["value"].startswith(f"{np.mean(own):.2f}")
     assert f"{np.mean(own) - other:.2f}" in evidence["value"]
+
+
+def test_pairs_with_one_attacking_task_are_among_the_others(case, claim):
+    built = np.eye(5)
+    for i, j in itertools.combinations(range(5), 2):  # tasks 2, 3 and 5 attack
+        inside = len({i, j} & {1, 2, 4})
+        built[i, j] = built[j, i] = (0.1, 0.5, 0.9)[inside]
+    rows = [case(np.eye(5), built, seed=seed) for seed in range(3)]
+    (evidence,) = claim(rows, CONTRAST)["evidence"]
+    assert evidence["value"].startswith("0.90 ")
+    assert f"{0.9 - (1 * 0.1 + 6 * 0.5) / 7:.2f}" in evidence["value"]
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), [(1.0, 1.0, None), (1.0, 0.9, False), (0.5, 1.0, True)])
+def test_where_all_are_one_before_and_after_nothing_can_be_said(case, claim, before, after, expected):
+    rows = [
+        case(with_attackers_at(before, 0.2), with_attackers_at(after - 0.001 * seed * (after < 1), 0.2), seed=seed)
+        for seed in range(3)
+    ]
+    (evidence,) = claim(rows, "more than before")["evidence"]
+    assert evidence["holds"] is expected
 
 
 def two_and_three(value):
@@ -222,7 +245,14 @@ def two_and_three(value):
 
 @pytest.mark.parametrize(
     ("clean", "attacked", "expected"),
-    [(-0.99, {"A": 0.2, "B": 0.99}, True), (-0.99, {"A": 0.2, "B": 0.5}, False), (-0.5, {"A": 0.99}, False)],
+    [
+        (-0.99, {"A": 0.2, "B": 0.99}, True),
+        (-0.99, {"A": 0.2, "B": 0.5}, False),
+        (-0.5, {"A": 0.99}, False),
+        (-0.89, {"A": 0.99}, False),
+        (-0.99, {"A": 0.895}, False),
+        (-0.91, {"A": 0.91}, True),
+    ],
 )
 def test_tasks_two_and_three_go_from_opposite_to_alike_under_one_attack(case, claim, clean, attacked, expected):
     rows = [

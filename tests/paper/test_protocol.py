@@ -54,6 +54,58 @@ def test_what_is_common_to_all(preset):
             assert (each.data.n_positive, each.data.n_negative, each.data.n_components) == (300, 300, 128)
 
 
+# All that an experiment sets besides its name and figure. What is not here has its default, which the tests above name.
+FOUR = ["patom-direct", "patom-indirect", "random-direct", "random-indirect"]
+THREE = ["patom-direct", "patom-indirect", "patom-hybrid"]
+SETS = {
+    "fig1": {
+        "attacks": THREE, "budgets": [0.2], "starts": 5, "patom": {"max_iter": 20},
+        "pairs": {
+            "sarcos": {"count": 1, "targets": 3, "attackers": "rest", "hybrid": 4},
+            "landmine": {"count": 1, "targets": 15, "attackers": "rest", "hybrid": 14},
+        },
+    },
+    "fig2": {
+        "attacks": FOUR, "budgets": [0.1, 0.2, 0.3, 0.4, 0.5],
+        "pairs": {
+            data: {"count": 4, "targets": number, "attackers": "rest"}
+            for data, number in (("sarcos", 4), ("landmine", 15), ("mnist", 5))
+        },
+    },
+    "fig3": {
+        "attacks": ["patom-hybrid"], "budgets": [0.3],
+        "pairs": {
+            "sarcos": {"count": 3, "targets": [1, 2, 3], "attackers": 0, "hybrid": 4},
+            "landmine": {"count": 3, "targets": list(range(1, 16)), "attackers": 0, "hybrid": 14},
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", SETS)
+def test_nothing_else_is_set(preset):
+    for each in read_grid(preset).experiments:
+        found = each.model_dump(mode="json", exclude_defaults=True, exclude={"name", "figure"})
+        varied = {name: found["data"].pop(name, None) for name in ("standardise_targets", "inputs")}
+        assert found["data"] == {"name": each.data.name}
+        assert each.data.name == "sarcos" or varied == dict.fromkeys(varied)
+        expected = SETS[preset] | {"data": found["data"], "pairs": SETS[preset]["pairs"][each.data.name]}
+        given = found["pairs"] | ({"count": 4} if each.pairs.count == 4 else {})  # the default
+        assert found | {"pairs": given} == expected
+
+
+def test_hybrid_sets_are_drawn_from_all_tasks():
+    """Each task, target or not, is in some sets and not in others, over many draws."""
+    pairs = '{{ count = 30, targets = 2, attackers = "rest", hybrid = 3, seed = {} }}'
+    drawn = [cell for seed in range(3) for cell in planned(pairs.format(seed)) if cell.method.reach is Reach.HYBRID]
+    for task in range(5):
+        for targeted in (False, True):
+            inside = [task in cell.attackers for cell in drawn if (task in cell.targets) is targeted]
+            assert 0.2 < sum(inside) / len(inside) < 0.9
+    numbers = {len(set(cell.targets) & set(cell.attackers)) for cell in drawn}
+    assert numbers == {1, 2}
+
+
 @pytest.mark.parametrize("preset", ["fig1", "fig2", "fig3"])
 def test_what_the_paper_leaves_open_of_sarcos_is_varied(preset):
     tried = [each.data for each in read_grid(preset).experiments if each.data.name == "sarcos"]

@@ -50,10 +50,14 @@ def run(
     from joblib import cpu_count
 
     from patom.paper import run_grid
+    from patom.paper.run import prepared
 
     folders = _folders(grids, only, out)
     home = None if data_home is None else str(data_home)
     compute = partial(run_grid, seeds=seeds, n_jobs=jobs or cpu_count(), dask=dask, data_home=home)
+    if len(folders) > 1:  # what is wrong with the last one is said before the first has run
+        for grid in folders.values():
+            prepared(grid, seeds, home)
     went = []
     with when_interrupted(f"finished cells are kept in {out}, and the same command goes on from there."):
         for number, (folder, grid) in enumerate(folders.items(), start=1):
@@ -72,6 +76,9 @@ def _folders(grids: Sequence[str], words: Sequence[str] | None, out: Path) -> "d
 
     read = {name: read_grid(name) for name in grids}
     names = [Path(name).stem for name in grids]
+    if len(grids) > 1 and {".", ".."} & set(names):
+        strange = next(grid for grid, name in zip(grids, names, strict=True) if name in (".", ".."))
+        raise ValueError(f"{strange!r} would name no folder of its own; rename the file.")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"Two grids are called {twice!r}; each needs a folder of its own: run them one by one.")

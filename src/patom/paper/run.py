@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 
 import patom
 from patom.atomic import left_behind, write_atomically, write_together
+from patom.datasets.dataset import Dataset
 from patom.folder import OutputFolder
 from patom.paper.cells import Cell, canonical, plan
 from patom.paper.compute import compute, load
@@ -98,9 +99,7 @@ def run_grid(
         that does not answer, a worker that was ended from outside.
     """
     seeds = grid.seeds if seeds is None else seeds
-    drawn = [load(experiment.data.model_dump(), 0, data_home) for experiment in grid.experiments]
-    tasks = [list(dict.fromkeys(data.train.task.tolist())) for data in drawn]
-    cells = plan(grid, [data.kind for data in drawn], tasks, seeds)
+    drawn, cells = prepared(grid, seeds, data_home)
     files = {experiment.name: dict(data.files) for experiment, data in zip(grid.experiments, drawn, strict=True)}
     stamps = {cell.key: {"patom": patom.__version__, "files": files[cell.experiment]} for cell in cells}
     report, at = progress or (lambda *_: None), commit()
@@ -130,6 +129,13 @@ def run_grid(
     errors = ((names[key], entry["record"].get("error")) for key, entry in done.items())
     failures = tuple((cell, error) for cell, error in errors if error)
     return Run(len(done), resumed, len(failures), counts["uncertified"], seconds, failures)
+
+
+def prepared(grid: Grid, seeds: int | None, data_home: str | None) -> tuple[list[Dataset], list[Cell]]:
+    """The data of each experiment at the first seed, and all cells; raises what ``run_grid`` does at its start."""
+    drawn = [load(experiment.data.model_dump(), 0, data_home) for experiment in grid.experiments]
+    tasks = [list(dict.fromkeys(data.train.task.tolist())) for data in drawn]
+    return drawn, plan(grid, [data.kind for data in drawn], tasks, grid.seeds if seeds is None else seeds)
 
 
 def _computed(

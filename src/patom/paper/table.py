@@ -227,7 +227,8 @@ def row(cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
 def write_table(rows: Iterable[Mapping[str, Any]], provenance: Mapping[str, Any], file: IO[bytes]) -> None:
     """Write rows as Parquet, the provenance as its metadata."""
     schema = SCHEMA.with_metadata({"patom": json.dumps(provenance, sort_keys=True)})
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    pq.write_table(table, file, write_page_checksum=True)
 
 
 def read_table(content: bytes, schema: pa.Schema = SCHEMA, optional: Collection[str] = ()) -> pa.Table:
@@ -237,7 +238,7 @@ def read_table(content: bytes, schema: pa.Schema = SCHEMA, optional: Collection[
     ``optional``.
     """
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()
+        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
         table.validate(full=True)  # text that is no UTF-8 is found here
     except MemoryError:
         raise
@@ -334,15 +335,18 @@ def read_run(path: str | Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 def read_runs(paths: Iterable[str | Path]) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
     """Read several runs, see ``read_run``; of a folder with runs of several grids in it, all of these.
 
-    A ValueError where two of them hold the same cell of an experiment, which would count twice.
+    A ValueError where two of them have an experiment of one name and figure: their cells would be taken together.
     """
     found, holders = [], dict[tuple[str, str], Path]()
     for path in (each for given in paths for each in _runs_in(Path(given))):
         rows, provenance = read_run(path)
         for row in rows:
-            first = holders.setdefault((row["experiment"], row["key"]), path)
+            first = holders.setdefault((row["figure"], row["experiment"]), path)
             if first is not path:
-                raise ValueError(f"{first} and {path} hold the same cells; give each run once.")
+                raise ValueError(
+                    f"{first} and {path} both have an experiment {row['experiment']!r} for the figure "
+                    f"{row['figure']!r}; give each run once, and different experiments different names."
+                )
         found.append((rows, provenance))
     return found
 
@@ -366,10 +370,16 @@ def _table_alone(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         rows = _rows(content, results)
         if not rows:
             raise ValueError("it has no rows")
+        _require_seeds(rows, results, "its own metadata do")
+        cells = {(row["experiment"], row["pair"], row["key"]) for row in rows}
+        if len(cells) < len(rows):
+            raise ValueError("it holds a cell twice")
     except ValueError as error:
         raise ValueError(f"{path} is neither the folder of a run nor its table: {error}.") from None
     commits = [results["commit"]] if results["commit"] else []
-    return [row | {"seconds": None} for row in rows], {"results": results, "run": account(rows) | {"commits": commits}}
+    return [row | {"seconds": None} for row in rows], {
+        "results": results, "run": account({row["key"]: row for row in rows}.values()) | {"commits": commits},
+    }  # fmt: skip
 
 
 def _content(path: Path) -> bytes:
@@ -432,9 +442,13 @@ def _require_account(rows: Sequence[Mapping[str, Any]], provenance: Mapping[str,
             raise ValueError(
                 f"its rows come to {name} of {value}, and {PROVENANCE} beside it says {provenance['run'][name]}"
             )
-    strangers = {row["seed"] for row in rows} - set(provenance["results"]["seeds"])
+    _require_seeds(rows, provenance["results"], f"{PROVENANCE} beside it does")
+
+
+def _require_seeds(rows: Sequence[Mapping[str, Any]], results: Mapping[str, Any], who: str) -> None:
+    strangers = {row["seed"] for row in rows} - set(results["seeds"])
     if strangers:
-        raise ValueError(f"it holds the seed {min(strangers)}, which {PROVENANCE} beside it does not")
+        raise ValueError(f"it holds the seed {min(strangers)}, which {who} not")
 
 
 def _seconds(content: bytes, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -60,7 +60,8 @@ def claims(rows: list[Row]) -> list[Claim]:
         judged(
             "SARCOS: a direct attack with 30 % raises the mean NMSE by about 50 %",
             "about 50 %",
-            "Mean over pairs at budget 0.3; it must lie between 40 and 60 %.",
+            "Mean over pairs at budget 0.3; the whole interval must lie between 40 and 60 %. Cannot be said where it "
+            "holds an end of that range.",
             evidence(sarcos, _about_half),
         ),
         judged(
@@ -121,8 +122,9 @@ def _about_half(methods: Methods) -> Answer | None:
     if not rows:
         return None
     found = over_seeds(rows, "damage")
-    mean = None if found.low is None else found.mean  # one seed cannot tell
-    return within(found, percent), None if mean is None else 0.4 <= mean <= 0.6
+    inside = both(above(found, 0.4), below(found, 0.6))
+    outside = below(found, 0.4) or above(found, 0.6)
+    return within(found, percent), inside or (False if outside else None)
 
 
 def _beats_random(methods: Methods) -> Answer | None:

@@ -15,6 +15,7 @@ from patom.paper.findings.rows import (
     cells,
     experiments,
     grouped,
+    number,
     over_seeds,
     rise,
     settings,
@@ -23,6 +24,7 @@ from patom.paper.findings.rows import (
 from patom.plain_json import finite
 from patom.results.grid import Claim, Convergence, Converging
 from patom.results.methods import Reach
+from patom.results.parts import Interval
 from patom.wording import percent
 
 STILL = 0.1
@@ -65,8 +67,9 @@ def claims(rows: list[Row]) -> list[Claim]:
         judged(
             "Different starts end in similar optima",
             "similar optima",
-            "Standard deviation of the starts' final utilities over the mean rise of the utility over clean; the whole "
-            "interval must lie below 10 %, and the rise above 0.",
+            "Standard deviation of the starts' final utilities, which an attack optimises, over the mean rise of the "
+            "utility over clean; the whole interval must lie below 10 %, and the rise above 0. The same of the test "
+            "metric stands beside it.",
             evidence(several, _spread),
         ),
     ]
@@ -149,16 +152,26 @@ def _one_digit(value: float) -> str:
 
 def _spread(runs: list[Row]) -> Answer:
     risen = over_seeds(runs, _last_rise)
-    starts = cells(runs, ("pair", "budget")).values()
-    found = over_seeds([{"seed": same[0]["seed"], "spread": _spread_of(same)} for same in starts], "spread")
-    value = f"spread {within(found, percent)} of a rise of {within(risen, percent)}"
+    found, of_metric = (_over_starts(runs, of) for of in (_last_rise, _last_change))
+    beside = "" if of_metric.mean is None else f"; {runs[0]['metric']} {within(of_metric, percent)} of its change"
+    value = f"utility {within(found, percent)} of a rise of {within(risen, percent)}{beside}"
     return value, both(below(found, 0.1), above(risen, 0.0))
 
 
-def _spread_of(starts: list[Row]) -> float:
-    """Standard deviation of the final utilities of runs that differ in their start, over their mean rise."""
-    final = np.array([_last_rise(row) for row in starts])
-    return float(final.std(ddof=1) / abs(final.mean())) if final.size > 1 and final.mean() else float("nan")
+def _over_starts(runs: list[Row], final: Callable[[Row], float]) -> Interval:
+    """Standard deviation of a final value over runs that differ in their start, over its mean; interval over seeds."""
+    spreads = []
+    for same in cells(runs, ("pair", "budget")).values():
+        values = np.array([final(row) for row in same])
+        known = values.size > 1 and values.mean() != 0.0
+        spread = float(values.std(ddof=1) / abs(values.mean())) if known else float("nan")
+        spreads.append({"seed": same[0]["seed"], "spread": spread})
+    return over_seeds(spreads, "spread")
+
+
+def _last_change(row: Row) -> float:
+    """Of the test metric, from the clean model to the end."""
+    return number(row["metric_attacked"]) - number(row["metric_clean"])
 
 
 def _last_rise(row: Row) -> float:

@@ -21,7 +21,10 @@ from patom.paper.findings.rows import (
 from patom.plain_json import finite
 from patom.results.grid import Claim, Correlations, Map, Moved
 from patom.results.methods import AttackName
+from patom.results.parts import Interval
 from patom.wording import percent, two_digits
+
+_ONE = 0.99
 
 
 def correlations(rows: list[Row]) -> list[Correlations]:
@@ -44,14 +47,15 @@ def claims(rows: list[Row]) -> list[Claim]:
             "Attacking tasks end up strongly correlated, and more than before",
             "strongly correlated",
             "Mean size of the correlations among attacking tasks under attack; the whole interval must lie above 0.8, "
-            "and that of its rise over clean above 0.",
+            "and that of its rise over clean above 0. Cannot be said where they are 1 before and after.",
             evidence(tested, _bound_together),
         ),
         judged(
             "Attacking tasks end up positively correlated, in contrast with the other tasks",
             "usually highly positive",
             "Mean correlation, with its sign, among attacking tasks under attack; the whole interval must lie above "
-            "0.8, and that of its difference to the mean correlation of all other pairs of tasks above 0.",
+            "0.8, and that of its difference to the mean correlation of all other pairs of tasks above 0. Cannot be "
+            "said where all are 1.",
             evidence(tested, _positive_in_contrast),
         ),
         judged(
@@ -102,14 +106,21 @@ def _bound_together(rows: list[Row]) -> Answer:
     after = over_seeds(rows, lambda row: among_attackers(row, "correlation"))
     gain = over_seeds(rows, lambda row: among_attackers(row, "correlation") - among_attackers(row, "correlation_clean"))
     value = f"{within(after, two_digits)}, a rise of {within(gain, two_digits)} over clean; {_rank(rows)}"
-    return value, both(above(after, 0.8), above(gain, 0.0))
+    clean = over_seeds(rows, lambda row: among_attackers(row, "correlation_clean"))
+    return value, None if _all_one(clean, after) else both(above(after, 0.8), above(gain, 0.0))
 
 
 def _positive_in_contrast(rows: list[Row]) -> Answer:
     own = over_seeds(rows, lambda row: _mean(_of_pairs(row, "correlation", attackers=True)))
     ahead = over_seeds(rows, contrast)
+    others = over_seeds(rows, lambda row: _mean(_of_pairs(row, "correlation", attackers=False)))
     value = f"{within(own, two_digits)}, {within(ahead, two_digits)} above the other pairs"
-    return value, both(above(own, 0.8), above(ahead, 0.0))
+    return value, None if _all_one(own, others) else both(above(own, 0.8), above(ahead, 0.0))
+
+
+def _all_one(*found: Interval) -> bool:
+    """Whether mean correlations are all next to 1, as with an Omega of rank one and one sign: none can be higher."""
+    return all(each.mean is not None and each.mean > _ONE for each in found)
 
 
 def _two_and_three(rows: list[Row]) -> Answer | None:
