@@ -68,10 +68,17 @@ def claims() -> str:
         for item in claim["evidence"]:
             inputs = next(name for name in groups if name in item["setting"])
             groups[inputs].append(item["holds"])
-        met = [f"{found.count(True)} of {len(found)}" if found else "" for found in groups.values()]
+        met = [_met(found) for found in groups.values()]
         rows.append([claim["claim"], claim["paper"], *met, f"**{claim['verdict']}**"])
     inputs = ["SARCOS, shared inputs", "SARCOS, own inputs", "Landmine, MNIST"]
     return _table(["claim", "the paper", *(f"met: {where}" for where in inputs), "verdict"], rows)
+
+
+def _met(found: list[bool | None]) -> str:
+    """In how many of the settings that can tell, and how many cannot."""
+    known = len(found) - found.count(None)
+    silent = f"{found.count(None)} cannot say" if found.count(None) else ""
+    return ", ".join(filter(None, [f"{found.count(True)} of {known}" if known else "", silent]))
 
 
 def evidence_of(run: str, *names: str) -> str:
