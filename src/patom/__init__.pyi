@@ -31,7 +31,7 @@ from .core.regions import (
     slab_between,
     sphere_around,
 )
-from .models import LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
+from .models import Capped, LambdaSearch, MTRLClassifier, MTRLRegressor, TaskColumn
 
 __all__ = [
     "PATOM",
@@ -40,6 +40,7 @@ __all__ = [
     "Ball",
     "Box",
     "ByTask",
+    "Capped",
     "Columns",
     "Ellipsoid",
     "Fixed",

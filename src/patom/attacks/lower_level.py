@@ -18,7 +18,7 @@ from patom.core.data_term import MomentTerm, RowTerm, by_moments, data_term, mom
 from patom.core.penalties.given import fixed_covariance
 from patom.core.penalties.penalty import Penalty
 from patom.core.regions import Region
-from patom.core.rows import TaskRows, append_constant, group_rows, inject_rows
+from patom.core.rows import TaskRows, append_constant, group_rows, inject_rows, weights_of
 from patom.core.solvers.solution import Solution
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
 from patom.defenses.filters.sanitiser import Sanitiser, checked_rows
@@ -87,14 +87,14 @@ class LowerLevel:
     def _term(self, injection: Injection | None) -> MomentTerm | RowTerm:
         if not by_moments(self.problem.rows, self.problem.loss):
             return data_term(self.rows(injection), self.problem.loss)
-        clean = self._moments
-        if injection is None:
-            return clean
-        return clean.joined(append_constant(injection.X), injection.y, injection.task_index)
+        term, weighing = self._moments, self.problem.rows.weighing
+        if injection is not None:
+            term = term.joined(append_constant(injection.X), injection.y, injection.task_index)
+        return term.weighted(weighing)
 
     @cached_property
     def _moments(self) -> MomentTerm:
-        """Of the clean rows."""
+        """Of the clean rows, before tasks are weighed."""
         return moments(self.problem.rows)
 
     def counts(self, injection: Injection) -> IntArray:
@@ -102,11 +102,17 @@ class LowerLevel:
         return self.problem.rows.counts + np.bincount(injection.task_index, minlength=self.problem.rows.n_tasks)
 
     def weights(self, injection: Injection) -> FloatArray:
-        """The factor 1/(n_i + n^_i) of each injected row in problem (1), shape (r,); 0 for one that does not pass."""
-        return 1.0 / self.counts(injection)[injection.task_index]
+        """The factor c_i/(n_i + n^_i) of each injected row in problem (1), shape (r,); 0 for one that does not pass.
+
+        c_i is 1 in the paper, see ``core.task_weights``. It depends on numbers of rows alone, which an attack does not
+        change, so it is a constant in every derivative by a row.
+        """
+        counts = self.counts(injection)
+        c = weights_of(self.problem.rows.weighing, counts)
+        return (1.0 if c is None else c[injection.task_index]) / counts[injection.task_index]
 
     def duals(self, injection: Injection, W: FloatArray) -> FloatArray:
-        """a_ij = -l'(w_i'x_ij, y_ij) / (n_i + n^_i) of the injected rows, shape (r,): alpha in eq. 13 and 14."""
+        """a_ij = -l'(w_i'x_ij, y_ij) c_i/(n_i + n^_i) of the injected rows, shape (r,): alpha in eq. 13 and 14."""
         z = np.einsum("rp,rp->r", self.entering(injection), W[injection.task_index])
         return -self.problem.loss.slope(z, injection.y) * self.weights(injection)
 
@@ -177,7 +183,7 @@ class FilteredLevel(LowerLevel):
             X, y, task_index = _together(clean, injection)
         found = self.sanitiser.keep(X, y, task_index)
         kept, X = found.kept, X if found.X is None else found.X
-        rows = group_rows(X[kept], y[kept], task_index[kept], clean.n_tasks)
+        rows = replace(group_rows(X[kept], y[kept], task_index[kept], clean.n_tasks), weighing=clean.weighing)
         return Passed(rows, kept[clean.y.size :], X[clean.y.size :])
 
     def rows(self, injection: Injection | None) -> TaskRows:

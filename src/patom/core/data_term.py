@@ -15,9 +15,10 @@ import numpy as np
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.kernels import row_products
 from patom.core.losses import Loss
-from patom.core.rows import Rows, TaskRows, grouping
+from patom.core.rows import Rows, TaskRows, grouping, weights_of
 from patom.core.solvers import choose
 from patom.core.solvers.choose import BLOCK_ROWS
+from patom.core.task_weights import TaskWeights
 
 Operator = Callable[[FloatArray], FloatArray]
 
@@ -51,7 +52,10 @@ class Expansion:
 
 @dataclass(frozen=True)
 class MomentTerm:
-    """f for l = (y - z)^2 by second moments: means over each task's rows, by their shares if they have some."""
+    """f for l = (y - z)^2 by second moments: means over each task's rows, by their shares if they have some.
+
+    ``weighted`` multiplies a task's with what its loss weighs; rows are joined before.
+    """
 
     A: FloatArray  # 2 X_i'X_i/n_i, shape (m, p, p)
     b: FloatArray  # 2 X_i'y_i/n_i, shape (m, p)
@@ -110,6 +114,13 @@ class MomentTerm:
             square[i] = stay * square[i] + 0.5 * join * (targets @ targets)
         return MomentTerm(A, b, square, counts)
 
+    def weighted(self, weighing: TaskWeights | None) -> "MomentTerm":
+        """With each task's loss times its weight; costs a copy where they are not all 1."""
+        c = weights_of(weighing, self.counts)
+        if c is None:
+            return self
+        return MomentTerm(c[:, None, None] * self.A, c[:, None] * self.b, c * self.square, self.counts)
+
 
 @dataclass(frozen=True)
 class RowTerm:
@@ -156,11 +167,14 @@ def column_sizes(term: DataTerm) -> FloatArray:
 
 def data_term(rows: Rows, loss: Loss) -> MomentTerm | RowTerm:
     """The cheaper form of f; by moments after one pass that costs n p^2."""
-    return moments(rows) if by_moments(rows, loss) else RowTerm(rows, loss)
+    return moments(rows).weighted(rows.weighing) if by_moments(rows, loss) else RowTerm(rows, loss)
 
 
 def moments(rows: Rows) -> MomentTerm:
-    """The squared error's f; costs n p^2, and a copy of ``BLOCK_ROWS`` of them where they are borrowed."""
+    """The squared error's f with tasks of weight 1; costs n p^2, and a copy of ``BLOCK_ROWS`` where rows are borrowed.
+
+    A task without rows has moments of 0.
+    """
     m, p, shares = rows.n_tasks, rows.n_columns, rows.shares
     A, b, square = np.zeros((m, p, p)), np.zeros((m, p)), np.zeros(m)
     for i, (start, stop) in enumerate(pairwise(rows.offsets.tolist())):
@@ -171,7 +185,7 @@ def moments(rows: Rows) -> MomentTerm:
             A[i] += weighted.T @ X
             b[i] += weighted.T @ y
             square[i] += y @ (y if shares is None else shares[part] * y)
-    counts = rows.counts if shares is None else np.ones(m)
+    counts = np.maximum(rows.counts, 1) if shares is None else np.ones(m)
     A *= (2.0 / counts)[:, None, None]
     b *= (2.0 / counts)[:, None]
     return MomentTerm(A, b, square / counts, rows.counts)
@@ -183,7 +197,7 @@ def by_moments(rows: Rows, loss: Loss) -> bool:
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
-    """Mean loss of each task's rows, by their shares where they have some, shape (m,); f(W) is their sum."""
+    """Mean loss of each task's rows, by their shares where they have some, shape (m,); f(W) is their weighted sum."""
     losses = loss.value(row_products(rows.X, rows.offsets, W), rows.y)
     if rows.shares is not None:
         return np.asarray(np.add.reduceat(rows.shares * losses, rows.offsets[:-1]))

@@ -15,6 +15,7 @@ from patom.core.kernels import (
     weighted_squares,
     weighted_sums,
 )
+from patom.core.task_weights import TaskWeights
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,14 @@ class Rows:
     """Rows of all tasks, as a data term sees them: by place, the places of one task side by side.
 
     ``shares``, shape (n,), are the weights of the rows' losses in their task's, by place, at least 0; None for 1/n_i,
-    as in problem (1).
+    as in problem (1). ``weighing`` says what a task's loss weighs by its rows; None for 1, as in problem (1).
     """
 
     X: AnyArray
     y: FloatArray
     offsets: IntArray
     shares: FloatArray | None = field(default=None, kw_only=True)
+    weighing: TaskWeights | None = field(default=None, kw_only=True)
 
     @property
     def at_place(self) -> IntArray:
@@ -51,9 +53,17 @@ class Rows:
         return np.diff(self.offsets)
 
     @cached_property
+    def task_weights(self) -> FloatArray | None:
+        """What each task's loss weighs, shape (m,); None where all weigh 1."""
+        return weights_of(self.weighing, self.counts)
+
+    @cached_property
     def weights(self) -> FloatArray:
-        """The factor of each row's loss in problem (1), 1/n_i or the row's share, shape (n,)."""
-        return np.repeat(1.0 / self.counts, self.counts) if self.shares is None else self.shares
+        """The factor of each row's loss in problem (1), c_i/n_i or c_i times the row's share, shape (n,)."""
+        shares = self.shares
+        if shares is None:
+            shares = np.repeat(1.0 / np.maximum(self.counts, 1), self.counts)  # a task without rows has none to weigh
+        return shares if self.task_weights is None else shares * np.repeat(self.task_weights, self.counts)
 
     def block(self, places: slice) -> FloatArray:
         """Rows of consecutive places with the constant."""
@@ -99,9 +109,10 @@ class TaskRows(Rows):
     def chosen(self, which: IntArray | BoolArray, counts: IntArray) -> "TaskRows":
         """Some of the rows, by their positions or by a mask, task by task; ``counts``, shape (m,), says how many each.
 
-        Shares are left out: in problem (1) on these rows alone, all rows of a task count alike.
+        Shares are left out: in problem (1) on these rows alone, all rows of a task count alike. Tasks weigh what their
+        numbers of rows here say.
         """
-        return TaskRows(np.ascontiguousarray(self.X[which]), self.y[which], offsets_of(counts))
+        return TaskRows(np.ascontiguousarray(self.X[which]), self.y[which], offsets_of(counts), weighing=self.weighing)
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,12 @@ class BorrowedRows(Rows):
 
     def block(self, places: slice) -> FloatArray:
         return append_constant(self.X[places if self.order is None else self.order[places]])
+
+
+def weights_of(weighing: TaskWeights | None, counts: IntArray) -> FloatArray | None:
+    """What tasks of so many rows weigh, shape (m,); None where all weigh 1, as tasks of equal sizes do by rows."""
+    found = None if weighing is None else weighing.of(counts)
+    return None if found is None or (found == 1.0).all() else found
 
 
 @dataclass(frozen=True)
@@ -194,4 +211,5 @@ def inject_rows(rows: TaskRows, X: FloatArray, y: FloatArray, task_index: IntArr
         interleaved(rows.X, rows.offsets, added.arrange(X), added.offsets),
         interleaved(rows.y[:, None], rows.offsets, added.arrange(y)[:, None], added.offsets)[:, 0],
         rows.offsets + added.offsets,
+        weighing=rows.weighing,
     )

@@ -41,7 +41,8 @@ def kept_rows(rows: TaskRows, kept: BoolArray) -> TaskRows:
 
 def rows_of_tasks(rows: TaskRows, tasks: IntArray) -> TaskRows:
     """All rows of some tasks; ``tasks`` holds their positions, ascending."""
-    return rows.chosen(np.isin(rows.task_index, tasks), rows.counts[tasks])
+    weighing = None if rows.weighing is None else rows.weighing.among(tasks)
+    return replace(rows.chosen(np.isin(rows.task_index, tasks), rows.counts[tasks]), weighing=weighing)
 
 
 def part_of(problem: Problem, tasks: IntArray) -> Problem:

@@ -225,6 +225,8 @@ def _penalty(estimator: Any) -> SpectralPenalty:
         )
     if estimator.task_covariance is not None or estimator.solver == "alternating":
         raise ValueError(f"model of {_OWNER} must learn Omega with solver='accelerated'; leave both settings alone.")
+    if estimator.task_weights != "tasks":
+        raise ValueError(f"model of {_OWNER} must have task_weights='tasks'; got {estimator.task_weights!r}.")
     penalty = estimator.penalty(1)
     assert isinstance(penalty, SpectralPenalty)
     return penalty

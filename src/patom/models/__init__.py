@@ -7,5 +7,6 @@ from patom.models.lambda_search import LambdaSearch
 from patom.models.max_norm import MaxNormScaler
 from patom.models.mtrl import MTRLClassifier, MTRLRegressor
 from patom.models.task_column import TaskColumn
+from patom.models.task_weights import Capped
 
-__all__ = ["LambdaSearch", "MTRLClassifier", "MTRLRegressor", "MaxNormScaler", "TaskColumn"]
+__all__ = ["Capped", "LambdaSearch", "MTRLClassifier", "MTRLRegressor", "MaxNormScaler", "TaskColumn"]

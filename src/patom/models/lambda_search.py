@@ -369,4 +369,4 @@ def _subset(rows: TaskRows, chosen: BoolArray) -> TaskRows:
     if shares is not None:
         shares = shares_of(np.maximum(shares[chosen], _LEAST), index, rows.n_tasks)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=rows.n_tasks))])
-    return TaskRows(rows.X[chosen], rows.y[chosen], offsets, shares=shares)
+    return TaskRows(rows.X[chosen], rows.y[chosen], offsets, shares=shares, weighing=rows.weighing)

@@ -18,6 +18,7 @@ from patom.core.kernels import borrowed_products
 from patom.core.labels import as_labels, encode, positions
 from patom.core.rows import BorrowedRows, Grouping, TaskRows, append_constant, grouping
 from patom.core.solvers.solution import Solution, Status
+from patom.core.task_weights import TaskWeights
 from patom.models.reading import reading
 from patom.models.scoring import TARGETS, accuracy, r_squared
 from patom.models.settings import (
@@ -31,6 +32,7 @@ from patom.models.settings import (
     row_weights,
     shares_of,
 )
+from patom.models.task_weights import Setting, weighing
 
 # How scikit-learn reads X and y; NaN and infinity are refused by ``require_finite``, which says where.
 _FEATURES: dict[str, Any] = {"dtype": [np.float64, np.float32], "order": "C", "ensure_all_finite": False}
@@ -42,23 +44,26 @@ class Table:
 
     X, shape (n, d), is float64 or float32 in C order, the caller's own array where it had that form. y, shape (n,), are
     targets, or -1 and +1. ``shares``, shape (n,), are the rows' shares of their task's loss, with a sum of 1 a task;
-    None where all of a task's rows count alike.
+    None where all of a task's rows count alike. ``weighing`` is what the tasks' losses weigh, None where each weighs 1.
     """
 
     X: AnyArray
     y: FloatArray
     groups: Grouping
     shares: FloatArray | None = None
+    weighing: TaskWeights | None = None
 
     def grouped(self) -> TaskRows:
         """Copied, the constant appended, task by task."""
         X = append_constant(np.asarray(self.groups.arrange(self.X), dtype=np.float64))
-        return TaskRows(X, np.array(self.groups.arrange(self.y)), self.groups.offsets, shares=self._shares())
+        y, offsets = np.array(self.groups.arrange(self.y)), self.groups.offsets
+        return TaskRows(X, y, offsets, shares=self._shares(), weighing=self.weighing)
 
     def borrowed(self) -> BorrowedRows:
         """The same rows where they are."""
         y, groups = self.groups.arrange(self.y), self.groups
-        return BorrowedRows(self.X, y, groups.offsets, groups.order, shares=self._shares())
+        shares = self._shares()
+        return BorrowedRows(self.X, y, groups.offsets, groups.order, shares=shares, weighing=self.weighing)
 
     def _shares(self) -> FloatArray | None:
         return None if self.shares is None else self.groups.arrange(self.shares)
@@ -71,6 +76,7 @@ class LinearTasks(BaseEstimator, ABC):
     status_: Enum
     row_dtype: str = "float64"
     unseen: str = "error"
+    task_weights: Setting = "tasks"
 
     def _read(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, sample_weight: Any = None) -> "Table":
         """Check the data and learn the labels of tasks, classes and features; copies only arrays of another form.
@@ -90,7 +96,8 @@ class LinearTasks(BaseEstimator, ABC):
         targets = self._encode_targets(y_)
         self.tasks_, index = encode(labels)
         shares = None if weight is None else shares_of(weight, index, self.tasks_.size)
-        return Table(X_, targets, grouping(index, self.tasks_.size), shares)
+        weighs = weighing(self.task_weights, self.tasks_)
+        return Table(X_, targets, grouping(index, self.tasks_.size), shares, weighs)
 
     def _keep(self, W: FloatArray) -> None:
         self._weights = W

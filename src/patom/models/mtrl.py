@@ -27,6 +27,7 @@ from patom.models.settings import (
     require_covariance,
     require_moderate,
 )
+from patom.models.task_weights import Setting, require_task_weights
 from patom.models.threads import one_blas_thread
 
 _SOLVERS, _ROW_DTYPES, _UNSEEN = ("accelerated", "alternating"), ("float64", "float32"), ("error", "mean")
@@ -105,6 +106,7 @@ class _MTRL(LinearTasks):
         require_choice(owner, _SOLVERS, solver=self.solver)
         require_choice(owner, _ROW_DTYPES, row_dtype=self.row_dtype)
         require_choice(owner, _UNSEEN, unseen=self.unseen)
+        require_task_weights(owner, self.task_weights)
         if self.solver == "alternating" and self.task_covariance is not None:
             raise ValueError(f"solver='alternating' of {owner} learns Omega; leave task_covariance at None.")
 
@@ -192,6 +194,12 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         How to predict rows of a task that is not in the training data: refuse them, or use the mean of the tasks'
         models, as a cross-validation over tasks needs (``GroupKFold``).
 
+    task_weights : {"tasks", "rows"} or Capped, default "tasks"
+        What a task's loss weighs in (1): each 1, as in the paper; "rows", n_i/n_ref with n_ref = sum n_i^2 / sum n_i;
+        or ``Capped(n_0)``, min(1, n_i/n_0). With "tasks" an account with a single row weighs as much as any task, and
+        who may open accounts may ruin all tasks; the other two take that lever away, and fit tasks of few rows less
+        closely.
+
     Attributes
     ----------
     tasks_ : array of shape (m,)
@@ -241,6 +249,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         huber_delta: float = 1.0,
         row_dtype: str = "float64",
         unseen: str = "error",
+        task_weights: Setting = "tasks",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -252,6 +261,7 @@ class MTRLRegressor(LinearRegressor, _MTRL):
         self.huber_delta = huber_delta
         self.row_dtype = row_dtype
         self.unseen = unseen
+        self.task_weights = task_weights
 
     def _loss(self) -> losses.Loss:
         if self.loss == "huber":
@@ -281,7 +291,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
 
     Parameters
     ----------
-    lambda_1, lambda_2, task_covariance, tol, max_iter, solver, row_dtype, unseen
+    lambda_1, lambda_2, task_covariance, tol, max_iter, solver, row_dtype, unseen, task_weights
         As in ``MTRLRegressor``.
     loss : {"squared_hinge", "logistic", "unclipped_hinge"}, default "squared_hinge"
         max(0, 1 - y z)^2; log(1 + exp(-y z)); or (1 - y z)^2, the squared hinge as the paper prints it (eq. 11),
@@ -316,6 +326,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         solver: str = "accelerated",
         row_dtype: str = "float64",
         unseen: str = "error",
+        task_weights: Setting = "tasks",
     ) -> None:
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
@@ -326,6 +337,7 @@ class MTRLClassifier(LinearClassifier, _MTRL):
         self.solver = solver
         self.row_dtype = row_dtype
         self.unseen = unseen
+        self.task_weights = task_weights
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: npt.ArrayLike, task: Any = None) -> FloatArray:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import DataTerm, data_term
 from patom.core.losses import Loss, loss_code
 from patom.core.penalties.learned import SpectralPenalty
 from patom.core.penalties.penalty import Penalty
-from patom.core.rows import TaskRows
+from patom.core.rows import TaskRows, weights_of
 from patom.core.solvers.accelerated import solve
 from patom.core.solvers.alternating import alternate
 from patom.core.solvers.choose import Layout, layout
@@ -57,7 +59,8 @@ def solve_table(table: Table, loss: Loss, penalty: Penalty, solver: str, *, tol:
     ``solver`` is the estimators' setting.
     """
     m, p = table.groups.offsets.size - 1, table.X.shape[1] + 1
-    shardable = isinstance(penalty, SpectralPenalty) and solver == "accelerated" and table.shares is None
+    plain = table.shares is None and weights_of(table.weighing, np.diff(table.groups.offsets)) is None
+    shardable = isinstance(penalty, SpectralPenalty) and solver == "accelerated" and plain
     chosen = layout(m, p, table.X.size, shardable=shardable)
     if chosen is Layout.SHARDED:
         assert isinstance(penalty, SpectralPenalty)
