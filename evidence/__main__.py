@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.places import filled
 
-from evidence.paper import PAGES
+from evidence.pages import PAGES
 from evidence.results import ROOT, keep
 
 

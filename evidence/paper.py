@@ -1,10 +1,10 @@
 """What README, ``docs/paper.md`` and ``docs/settings.md`` show of the paper's experiments."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
+from evidence.markdown import table
 from evidence.results import kept
 from patom.paper import findings
 from patom.paper.findings.rows import by_budget, experiments, grouped, over_seeds, within
@@ -19,11 +19,6 @@ ATTACKS = {
 }
 _EACH = " Reproduced if so in every setting, partly if in some."  # said once for all claims
 MET = {True: "yes", False: "no", None: "cannot say"}
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 @cache
@@ -71,7 +66,7 @@ def claims() -> str:
         met = [_met(found) for found in groups.values()]
         rows.append([claim["claim"], claim["paper"], *met, f"**{claim['verdict']}**"])
     inputs = ["SARCOS, shared inputs", "SARCOS, own inputs", "Landmine, MNIST"]
-    return _table(["claim", "the paper", *(f"met: {where}" for where in inputs), "verdict"], rows)
+    return table(["claim", "the paper", *(f"met: {where}" for where in inputs), "verdict"], rows)
 
 
 def _met(found: list[bool | None]) -> str:
@@ -85,7 +80,7 @@ def evidence_of(run: str, *names: str) -> str:
     """What each setting of a run shows about its claims, or about those whose names begin so."""
     return "\n\n".join(
         f"**{claim['claim']}.** {claim['rule'].removesuffix(_EACH)}\n\n"
-        + _table(
+        + table(
             ["setting", "seen", "met"],
             ([item["setting"], item["value"], MET[item["holds"]]] for item in claim["evidence"]),
         )
@@ -102,7 +97,7 @@ def damage() -> str:
             at = by_budget(part)
             rows.append([name, ATTACKS[method], *(within(over_seeds(at[each], "damage"), percent) for each in at)])
     budgets = [percent(budget) for budget in by_budget(kept("fig2")[0])]
-    return _table(["data", "attack", *budgets], rows)
+    return table(["data", "attack", *budgets], rows)
 
 
 def auc() -> str:
@@ -110,7 +105,7 @@ def auc() -> str:
     rows = [row for row in kept("fig2")[0] if row["data"] == "mnist"]
     at = by_budget(row for row in rows if row["method"] == "patom-direct")
     found = [over_seeds(rows, "metric_clean"), *(over_seeds(part, "metric_attacked") for part in at.values())]
-    return _table(
+    return table(
         ["budget", "0 %", *map(percent, at)],
         [["AUC", *(within(each, lambda value: f"{value:.3f}") for each in found)]],
     )
@@ -126,22 +121,4 @@ def settings(data: str) -> str:
         found = [within(over_seeds(methods[method], "damage"), percent) for method in ATTACKS]
         rows.append([name.partition(", ")[2] or name, "-" if clean is None else f"{clean:.3f}", *found])
     metric = {"sarcos": "NMSE"}.get(data, "AUC")
-    return _table(["setting", f"clean {metric}", *ATTACKS.values()], rows)
-
-
-PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"claims": summary},
-    "docs/paper.md": {
-        "provenance": provenance,
-        "claims": claims,
-        **{figure: partial(evidence_of, figure) for figure in FIGURES},
-        "damage": damage,
-        "auc": auc,
-    },
-    "docs/settings.md": {
-        **{data: partial(settings, data) for data in ("sarcos", "landmine", "mnist")},
-        "convergence": partial(evidence_of, "settings", "PATOM converges", "Different starts"),
-        "correlations": partial(evidence_of, "settings", "Attacks subvert", "Attacking tasks", "SARCOS: tasks 2"),
-    },
-}
-"""The documents, and what makes the table of each of their places."""
+    return table(["setting", f"clean {metric}", *ATTACKS.values()], rows)

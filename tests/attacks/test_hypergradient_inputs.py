@@ -142,7 +142,14 @@ REFUSED = {
     "no target": ({"y_poison": lambda a: spoilt(a.y_poison, 3, np.nan)}, "y holds NaN in row 3;"),
     "short y": ({"y_poison": lambda a: a.y_poison[1:]}, "Found input variables with inconsistent numbers of samples"),
     "short task": ({"task_poison": lambda a: a.task_poison[1:]}, "task must hold one label for each of the 6 rows"),
-    "unknown task": ({"task_poison": lambda _: ["z"] * 6}, "task_poison names the task 'z', which the training data"),
+    "task of another type": (
+        {
+            "task": lambda a: np.unique(a.task, return_inverse=True)[1],
+            "targets": lambda _: [1],
+            "task_poison": lambda _: ["1"] * 6,
+        },
+        "task_poison names the task '1' (str), and the training data hold 1 (int); give both the same type",
+    ),
     "no task": ({"task_poison": lambda _: None}, "task_poison names the task 0, which the training data do not hold"),
     "unknown target": ({"targets": lambda _: ["z"]}, "targets of ThreatModel names the task 'z', which the training"),
     "no targets": ({"targets": lambda _: []}, "targets of ThreatModel must name at least one task; got none."),

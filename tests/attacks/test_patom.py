@@ -306,9 +306,12 @@ def test_every_status_is_a_sentence():
         ({"n_starts": 1.5}, "n_starts of PATOM must be a whole number at least 1; got 1.5."),
         (
             {"features": "normal"},
-            "features of PATOM must be one of 'uniform', 'resampled', 'corners', 'clusters'; got 'normal'.",
+            "features of PATOM must be one of 'uniform', 'resampled', 'corners', 'clusters', 'see-saw'; got 'normal'.",
         ),
-        ({"labels": "worst"}, "labels of PATOM must be one of 'resampled', 'uniform', 'flipped'; got 'worst'."),
+        (
+            {"labels": "worst"},
+            "labels of PATOM must be one of 'resampled', 'uniform', 'flipped', 'extremes'; got 'worst'.",
+        ),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

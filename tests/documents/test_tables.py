@@ -10,7 +10,7 @@ import pytest
 from benchmarks.places import filled, names
 from evidence import __main__ as command
 from evidence import results
-from evidence.paper import PAGES
+from evidence.pages import PAGES
 from evidence.results import KEPT, ROOT, keep
 from scipy.stats import t as student
 from small_grid import write_grid

@@ -7,6 +7,7 @@ its baseline; ``ascent`` is ours; ``baselines`` are those of the literature. ``c
 reach.
 """
 
+from patom.attacks.adversary.accounts import NewTasks
 from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
 from patom.attacks.adversary.places import ByTask, OwnData
@@ -18,6 +19,7 @@ from patom.attacks.baselines.influence import Influence
 from patom.attacks.baselines.label_flip import LabelFlip
 from patom.attacks.baselines.model_targeted import ModelTargeted
 from patom.attacks.baselines.single_task import SingleTask
+from patom.attacks.certified.flooding import flooding_bound
 from patom.attacks.certified.loss_bound import LossBound, loss_bound
 from patom.attacks.certified.points_needed import points_needed
 from patom.attacks.chosen_attackers import ChosenAttackers, choose_attackers
@@ -41,6 +43,7 @@ __all__ = [
     "LabelFlip",
     "LossBound",
     "ModelTargeted",
+    "NewTasks",
     "OwnData",
     "ProjectedAscent",
     "RandomAttack",
@@ -49,6 +52,7 @@ __all__ = [
     "Targeted",
     "ThreatModel",
     "choose_attackers",
+    "flooding_bound",
     "hypergradient",
     "loss_bound",
     "points_needed",

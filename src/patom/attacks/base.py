@@ -19,13 +19,14 @@ from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
 from patom.attacks.result import AttackResult
 from patom.core.arrays import FloatArray
 from patom.core.data_term import mean_loss_by_task
+from patom.core.labels import places
 from patom.core.solvers.solution import Solution, Status
 from patom.models.settings import require_at_least, require_choice, require_features
 from patom.models.threads import one_blas_thread
 from patom.results.methods import Method
 
 _CHOICES = {"features": FEATURES, "labels": LABELS, "gradient": GRADIENTS}
-_LEAST = {"max_iter": 0, "climb_steps": 0, "n_starts": 1, "local_steps": 1, "inner_steps": 1, "block": 1}
+_LEAST = {"max_iter": 0, "climb_steps": 0, "n_starts": 1, "local_steps": 1, "inner_steps": 1, "block": 1, "kinds": 1}
 _POSITIVE = ("step_size", "batch_ratio")
 _LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}
 
@@ -143,7 +144,7 @@ class Attack(ABC):
         program = bilevel(model, *data, threat)
         rngs = np.random.default_rng(random_state).spawn(getattr(self, "n_starts", 1))
         with one_blas_thread():
-            clean = program.solve(None)
+            clean = program.clean
             runs = choose(program, clean.W, rngs)
         return self._result(program, threat, clean, runs, data, model)
 
@@ -166,7 +167,7 @@ class Attack(ABC):
         require_kept(truth, threat, injection, type(self).__name__)
         require_features(injection.X, name="X of the injected rows")
         with one_blas_thread():
-            before = clean if truth is program else truth.solve(None)
+            before = clean if truth is program else truth.clean
         y, task = truth.in_labels(injection)
         result = AttackResult(
             X=injection.X,
@@ -174,8 +175,8 @@ class Attack(ABC):
             task=task,
             utility=best.utility,
             clean_utility=truth.utility(before.W),
-            task_losses=np.recarray(truth.problem.tasks.size, TASK_LOSSES),
-            tasks=truth.problem.tasks,
+            task_losses=np.recarray(truth.honest.tasks.size, TASK_LOSSES),
+            tasks=truth.honest.tasks,
             history=np.array(best.records, dtype=HISTORY).view(np.recarray),
             start_utilities=np.array([run.utility for run in runs]),
             threat=threat,
@@ -185,7 +186,7 @@ class Attack(ABC):
         )
         fitted = result.refit(model, *data)
         loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
-        W = np.column_stack([fitted.coef_, fitted.intercept_])
+        W = _weights(fitted, truth)
         return replace(
             result,
             model=fitted,
@@ -219,10 +220,21 @@ def _rounded(program: Bilevel, threat: ThreatModel, injection: Injection) -> Inj
     return replace(injection, X=X)
 
 
+def _weights(fitted: Any, program: Bilevel) -> FloatArray:
+    """A fitted victim's weights in the program's order of tasks, shape (m, p)."""
+    W = np.column_stack([fitted.coef_, fitted.intercept_])
+    if not program.lower.accounts:
+        return W
+    at = places(program.problem.tasks, fitted.tasks_)  # -1 for an account whose rows a filter has dropped
+    return np.where(at[:, None] < 0, 0.0, W[at])
+
+
 def _task_losses(program: Bilevel, before: FloatArray, after: FloatArray) -> np.recarray[Any, Any]:
-    problem = program.problem
-    losses = np.recarray(problem.tasks.size, TASK_LOSSES)
-    losses["clean"], losses["attacked"] = (mean_loss_by_task(problem.rows, problem.loss, W) for W in (before, after))
+    """Of the honest tasks."""
+    problem, m = program.honest, program.honest.tasks.size
+    losses = np.recarray(m, TASK_LOSSES)
+    for name, W in (("clean", before), ("attacked", after)):
+        losses[name] = mean_loss_by_task(problem.rows, problem.loss, W[:m])
     for name, tasks in (("target", program.targets), ("attacker", program.attackers)):
-        losses[name] = np.isin(np.arange(problem.tasks.size), tasks)
+        losses[name] = np.isin(np.arange(m), tasks)
     return losses

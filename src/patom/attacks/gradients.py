@@ -17,11 +17,11 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.injection import Injection
-from patom.attacks.program import Bilevel, bilevel
+from patom.attacks.program import Bilevel, bilevel, with_accounts
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import Expansion, MomentTerm, RowTerm, data_term
 from patom.core.exact import exact_column
-from patom.core.labels import as_labels, positions
+from patom.core.labels import as_labels, encode, places, positions, require_new
 from patom.core.penalties.given import QuadraticPenalty, ridge
 from patom.core.penalties.penalty import RankedModel
 from patom.core.solvers.compiled.adjoint import tangent_inverse
@@ -120,7 +120,8 @@ def hypergradient(
     X, y, task
         Clean data, as for ``fit``.
     X_poison, y_poison, task_poison
-        Injected rows: shapes (r, d), (r,) and (r,), in the labels of the data.
+        Injected rows: shapes (r, d), (r,) and (r,), in the labels of the data. A task that the data do not have is a
+        new one, an account whose rows are all the attacker's.
     targets : task labels
         Whose clean rows' summed loss U is (eq. 2).
     objective : Objective, optional
@@ -155,10 +156,12 @@ def hypergradient(
     program = bilevel(model, X, y, task, aimed)  # the rows are given below
     if X_.shape[1] != program.problem.rows.n_columns - 1:
         raise ValueError(f"X_poison has {X_.shape[1]} columns; X has {program.problem.rows.n_columns - 1}.")
+    if task_poison is not None:
+        program = _with_new_tasks(program, aimed, task_)
     index = positions(task_, program.problem.tasks, argument="task_poison")
     injection = Injection(X_, program.victim.known_targets(y_), index)
     with one_blas_thread():
-        solution = program.solve(injection, start=program.problem.solve().W)
+        solution = program.solve(injection, start=program.clean.W)
         found = implicit_gradient(program, injection, solution.W, gradient)
     if objective is None:  # a sum, where the aim is a mean
         found = found.times(program.aim.size)
@@ -197,6 +200,20 @@ def through_rows(
     if curved:
         features += (weight * loss.curvature(z, y) * along)[:, None] * W[task, :-1]
     return program.lower.pulled_back(injection, features), weight * loss.cross(z, y) * along
+
+
+def through_copies(program: Bilevel, injection: Injection, W: FloatArray, v: FloatArray) -> FloatArray:
+    """Derivatives of -<v, grad f(W)> by the number of accounts that each account stands for, shape (k,).
+
+    With c copies a row x enters as x/sqrt(c) with the weight c/n, z = u'x/sqrt(c): the derivative is
+    -1/(2n) (v'x/sqrt(c)) [l'(z) - z l''(z)], summed over the account's rows.
+    """
+    lower, task, y = program.lower, injection.task_index, injection.y
+    assert lower.copies is not None
+    x, loss, m = lower.entering(injection), program.problem.loss, program.problem.rows.n_tasks - lower.accounts
+    z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
+    each = -0.5 * lower.weights(injection) * along * (loss.slope(z, y) - z * loss.curvature(z, y))
+    return np.bincount(task, each, minlength=m + lower.accounts)[m:] / lower.copies
 
 
 def adjoint(
@@ -284,6 +301,16 @@ def _solved(
     program.tally.adjoint_solves += 1
     program.tally.products += found.products
     return found
+
+
+def _with_new_tasks(program: Bilevel, aimed: ThreatModel, task: AnyArray) -> Bilevel:
+    """The program with those of the injected rows' tasks that the data do not have as accounts."""
+    strange = task[places(task, program.problem.tasks) < 0]
+    if not strange.size:
+        return program
+    require_new(strange, program.problem.tasks, argument="task_poison")
+    labels, index = encode(strange)
+    return with_accounts(program, aimed, labels, np.bincount(index))
 
 
 def _injected(X: npt.ArrayLike, y: npt.ArrayLike, task: Any) -> tuple[FloatArray, AnyArray, AnyArray]:

@@ -20,6 +20,7 @@ from patom.core.penalties.penalty import Penalty
 from patom.core.regions import Region
 from patom.core.rows import TaskRows, append_constant, group_rows, inject_rows, weights_of
 from patom.core.solvers.solution import Solution
+from patom.core.task_weights import Repeated
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
 from patom.defenses.filters.sanitiser import Sanitiser, checked_rows
 from patom.models.problem import Problem
@@ -55,6 +56,8 @@ class LowerLevel:
     """Problem (1) on clean and injected rows together, and its derivatives' ingredients."""
 
     problem: Problem  # on the clean rows that the attacker knows
+    accounts: int = field(default=0, kw_only=True)  # of the attacker: the last tasks, which have no clean rows
+    copies: FloatArray | None = field(default=None, kw_only=True)  # accounts that each of them stands for, shape (k,)
     # Caches are no arguments: a lower level that ``dataclasses.replace`` makes starts with empty ones.
     _rows: Cache[TaskRows] = field(default_factory=lambda: Cache(1), init=False)
     _terms: Cache[MomentTerm | RowTerm] = field(default_factory=lambda: Cache(1), init=False)
@@ -62,11 +65,52 @@ class LowerLevel:
     def solve(
         self, injection: Injection | None, start: FloatArray | None = None, *, polish: bool = True, tol: float = 0.0
     ) -> Solution:
-        """The fit. ``tol`` loosens the victim's own tolerance; ``start``, shape (m, p), is a warm start."""
+        """The fit. ``tol`` loosens the victim's own tolerance; ``start``, shape (m, p), is a warm start.
+
+        Without an injection there are no accounts; their weights are 0.
+        """
+        if injection is None and self.accounts:
+            m = self.honest.problem.rows.n_tasks
+            clean = self.honest.solve(None, None if start is None else start[:m], polish=polish, tol=tol)
+            return replace(clean, W=np.vstack([clean.W, np.zeros((self.accounts, clean.W.shape[1]))]))
         problem = replace(self.problem, penalty=self.penalty(injection))
         if start is not None:
             start = self._startable(problem.penalty, start)
         return problem.solve(start=start, polish=polish, tol=tol, term=self.term(injection))
+
+    @cached_property
+    def honest(self) -> "LowerLevel":
+        """The lower level without the attacker's accounts."""
+        if not self.accounts:
+            return self
+        rows, m = self.problem.rows, self.problem.rows.n_tasks - self.accounts
+        weighing = None if rows.weighing is None else rows.weighing.among(np.arange(m))
+        own = TaskRows(rows.X, rows.y, rows.offsets[: m + 1], shares=rows.shares, weighing=weighing)
+        problem = replace(self.problem, rows=own, tasks=self.problem.tasks[:m])
+        return replace(self, problem=problem, accounts=0, copies=None)
+
+    def repeated(self, copies: FloatArray) -> "LowerLevel":
+        """The lower level in which each account stands for ``copies`` identical ones, shape (k,), real numbers above 0.
+
+        c accounts with the same rows have the same weights w, and are one task with weights u = sqrt(c) w and the loss
+        c l(u'x/sqrt(c)): the penalties of (1) are the same, and the cost does not depend on c.
+        """
+        rows = self.problem.rows
+        each = rows.weighing.each if isinstance(rows.weighing, Repeated) else rows.weighing
+        times = np.append(np.ones(rows.n_tasks - self.accounts), copies)
+        problem = replace(self.problem, rows=replace(rows, weighing=Repeated(each, times)))
+        return replace(self, problem=problem, copies=copies)
+
+    def _shrunk(self, injection: Injection) -> FloatArray:
+        """Injected rows with the constant as they enter problem (1), those of a repeated account over sqrt(c)."""
+        X = append_constant(injection.X)
+        return X if self.copies is None else X / self._roots(injection)[:, None]
+
+    def _roots(self, injection: Injection) -> FloatArray:
+        """sqrt(c) of each injected row's task, shape (r,)."""
+        assert self.copies is not None
+        times = np.append(np.ones(self.problem.rows.n_tasks - self.accounts), self.copies)
+        return np.asarray(np.sqrt(times[injection.task_index]))
 
     def rows(self, injection: Injection | None) -> TaskRows:
         """Clean and injected rows together; costs a copy of all rows, once while the injection stays the same."""
@@ -74,7 +118,7 @@ class LowerLevel:
         if injection is None:
             return clean
         return self._rows.get(
-            injection, lambda: inject_rows(clean, append_constant(injection.X), injection.y, injection.task_index)
+            injection, lambda: inject_rows(clean, self._shrunk(injection), injection.y, injection.task_index)
         )
 
     def term(self, injection: Injection | None) -> MomentTerm | RowTerm:
@@ -89,7 +133,7 @@ class LowerLevel:
             return data_term(self.rows(injection), self.problem.loss)
         term, weighing = self._moments, self.problem.rows.weighing
         if injection is not None:
-            term = term.joined(append_constant(injection.X), injection.y, injection.task_index)
+            term = term.joined(self._shrunk(injection), injection.y, injection.task_index)
         return term.weighted(weighing)
 
     @cached_property
@@ -130,11 +174,11 @@ class LowerLevel:
 
     def entering(self, injection: Injection) -> FloatArray:
         """The injected rows' features as they enter problem (1), with the constant, shape (r, p)."""
-        return append_constant(injection.X)
+        return self._shrunk(injection)
 
-    def pulled_back(self, injection: Injection, slopes: FloatArray) -> FloatArray:  # noqa: ARG002
+    def pulled_back(self, injection: Injection, slopes: FloatArray) -> FloatArray:
         """Derivatives by the injected features, shape (r, d), from those by the features that enter problem (1)."""
-        return slopes
+        return slopes if self.copies is None else slopes / self._roots(injection)[:, None]
 
     def settled(self, moved: Injection, before: Injection) -> Injection:
         """The moved rows; a row that passed before its move and would not pass after it stays where it was."""
@@ -149,7 +193,7 @@ class LowerLevel:
 
     def without_rule(self, problem: Problem) -> "LowerLevel":
         """Another problem (1) on the same rows, whose penalty no rule changes."""
-        return lower_level(problem, getattr(self, "sanitiser", None), None)
+        return replace(lower_level(problem, getattr(self, "sanitiser", None), None), accounts=self.accounts)
 
     def _startable(self, penalty: Penalty, start: FloatArray) -> FloatArray:  # noqa: ARG002
         """A warm start that the penalty allows."""

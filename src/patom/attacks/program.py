@@ -1,20 +1,23 @@
 """The bilevel program (paper, eq. 2 and 3): the attacker's utility above, problem (1) on poisoned rows below."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from patom.attacks.adversary import accounts
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.knowledge import GreyBox
-from patom.attacks.adversary.places import Places, Rule
+from patom.attacks.adversary.places import Places, Rule, RuleWithAccounts
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.injection import Injection
 from patom.attacks.lower_level import LowerLevel, lower_level
 from patom.attacks.records import Tally
 from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.labels import positions
+from patom.core.regions import Region
 from patom.core.solvers.solution import Solution
 from patom.defenses.coupling.coupled import Coupled, with_lambdas
 from patom.defenses.coupling.rule import CouplingRule
@@ -44,8 +47,13 @@ class Bilevel:
 
     @property
     def problem(self) -> Problem:
-        """Problem (1) on the clean rows that the attacker knows."""
+        """Problem (1) on the clean rows that the attacker knows; accounts are its last tasks, and have none."""
         return self.lower.problem
+
+    @property
+    def honest(self) -> Problem:
+        """Problem (1) without the attacker's accounts."""
+        return self.lower.honest.problem
 
     @property
     def truth(self) -> "Bilevel":
@@ -64,6 +72,11 @@ class Bilevel:
         self.tally.solves += 1
         self.tally.solver_steps += solution.n_iter
         return solution
+
+    @cached_property
+    def clean(self) -> Solution:
+        """The fit without injected rows."""
+        return self.solve(None)
 
     def utility(self, W: FloatArray) -> float:
         """The attacker's utility; by default the mean loss of the target tasks' clean rows (eq. 2 sums it)."""
@@ -128,7 +141,43 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
         threat.region.places(problem, attackers) if isinstance(threat.region, Rule) else Places((threat.region,)),
         _label_bounds(problem, threat.label_range),
     )
-    return truth if threat.knowledge is None else _surrogate(truth, threat, threat.knowledge)
+    program = truth if threat.knowledge is None else _surrogate(truth, threat, threat.knowledge)
+    new = threat.accounts
+    return program if new is None else with_accounts(program, threat, new.labels(problem.tasks), new.counts)
+
+
+def with_accounts(program: Bilevel, threat: ThreatModel, labels: AnyArray, counts: IntArray) -> Bilevel:
+    """The program of an attacker who also opens accounts of these labels and numbers of rows, at the truth too."""
+    m, k = program.problem.rows.n_tasks, labels.size
+    (low, high), y, theirs = program.label_bounds, program.truth.problem.rows.y, program.theirs
+    least, most = threat.label_range if threat.label_range and not program.problem.loss.margin else (y.min(), y.max())
+    return replace(
+        program,
+        lower=replace(
+            program.lower, problem=accounts.with_accounts(program.problem, program.victim, labels), accounts=k
+        ),
+        aim=accounts.padded(program.aim, k),
+        attackers=np.append(program.attackers, m + np.arange(k)),
+        counts=np.append(program.counts, counts),
+        places=_with_theirs(program.places, threat.region, program.truth.problem, k),
+        label_bounds=(np.append(low, np.full(k, least)), np.append(high, np.full(k, most))),
+        true=None if program.true is None else with_accounts(program.true, threat, labels, counts),
+        theirs=None if theirs is None else np.append(theirs, program.truth.problem.rows.n_tasks + np.arange(k)),
+    )
+
+
+def _with_theirs(places: Places, region: Region | Rule, problem: Problem, k: int) -> Places:
+    """The places of all tasks' rows, those of k accounts included."""
+    if places.number is None or not isinstance(region, Rule):
+        return places
+    if not isinstance(region, RuleWithAccounts):
+        raise ValueError(
+            f"region of ThreatModel, {type(region).__name__}, does not say where rows of new accounts may lie: give it "
+            "a method of_accounts, or choose another region."
+        )
+    theirs = region.of_accounts(problem)
+    number = len(places.regions) + np.array([0, len(theirs) - 1])
+    return Places((*places.regions, *theirs), np.vstack([places.number, np.tile(number, (k, 1))]))
 
 
 def _unwrapped(model: Any) -> tuple[Any, Sanitiser | None, CouplingRule | None]:

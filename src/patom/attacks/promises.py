@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from patom.attacks.adversary.accounts import NewTasks
 from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.injection import Injection
@@ -35,9 +36,10 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
     rows, labels = program.problem.rows, program.problem.tasks
     if X.shape != (task.size, rows.n_columns - 1) or y.shape != task.shape:
         raise _broken(attack, f"features of shape {X.shape} and labels of shape {y.shape} for {task.size} tasks")
-    allowed = np.zeros(rows.n_tasks, dtype=np.int64)
-    attackers = threat.attacker_positions(labels)
+    allowed, m = np.zeros(rows.n_tasks, dtype=np.int64), program.honest.tasks.size
+    attackers = threat.attacker_positions(labels[:m])
     allowed[attackers] = threat.injected_counts(rows.counts[attackers])
+    allowed[m:] = () if threat.accounts is None else threat.accounts.counts
     excess = np.flatnonzero(np.bincount(task, minlength=rows.n_tasks) > allowed)
     if excess.size > 0:
         first = excess[0]
@@ -125,9 +127,22 @@ def _require_tasks(result: "AttackResult") -> None:
     for name, own in (("target", threat.target_positions(tasks)), ("attacker", attackers)):
         if (result.task_losses[name] != np.isin(everyone, own)).any():
             raise ValueError(f"its task_losses name other {name}s than its threat model")
-    strangers = np.flatnonzero(~np.isin(places(result.task, tasks), attackers))
+    own = places(result.task, tasks)
+    strangers = np.flatnonzero(~np.isin(own, attackers) & ((own >= 0) | (threat.accounts is None)))
     if strangers.size:
         raise ValueError(f"its row {strangers[0]} is of a task that is no attacker")
+    if threat.accounts is not None:
+        _require_accounts(result.task[own < 0], threat.accounts)
+
+
+def _require_accounts(task: AnyArray, new: NewTasks) -> None:
+    """Refuse more accounts than the threat model has, or more rows in one."""
+    found = np.sort(np.bincount(encode(task)[1])) if task.size else np.zeros(0, dtype=np.int64)
+    allowed = np.sort(new.counts)
+    if found.size > allowed.size:
+        raise ValueError(f"its rows are of {found.size} new tasks, and its threat model has {allowed.size}")
+    if (found > allowed[allowed.size - found.size :]).any():
+        raise ValueError("a new task of its has more rows than its threat model allows")
 
 
 def _require_labels(result: "AttackResult") -> None:

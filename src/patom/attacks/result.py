@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from patom.atomic import write_atomically
+from patom.attacks.adversary.accounts import NewTasks
 from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Sparing, Targeted
 from patom.attacks.adversary.places import ByTask, OwnData
@@ -24,8 +25,8 @@ from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.promises import require_sound
 from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus, Tally
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
-from patom.core.exact import exact_array, exact_column, joined
-from patom.core.labels import as_labels, encode, positions
+from patom.core.exact import exact_array, exact_column, joined, objects
+from patom.core.labels import as_labels, encode, places, positions, require_new
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
 from patom.core.serialise import DEPTH, LABELS, Archive, Layout, Member, describe, known, mentioned, packed, restore
 from patom.models.reading import reading
@@ -36,18 +37,19 @@ __all__ = ["HISTORY", "TASK_LOSSES", "AttackResult", "AttackStatus", "Poisoned"]
 _FORMAT = 2
 """Of the archives that are written. The first, of version 0.2.0, was the same without this number."""
 _STORED = known([
-    Availability, Ball, Box, ByTask, Columns, Ellipsoid, Fixed, GreyBox, Intersection, OwnData, Slab, Sparing, Targeted,
+    Availability, Ball, Box, ByTask, Columns, Ellipsoid, Fixed, GreyBox, Intersection, NewTasks, OwnData, Slab, Sparing,
+    Targeted,
 ])  # fmt: skip
 _ASIDE = ("region", "objective", "label_range", "columns", "knowledge")  # of the threat model, stored by ``describe``
 _FLOATS = np.dtype(np.float64)
 _LAYOUTS = {
     "X": Layout(_FLOATS, (2,)), "y": Layout(LABELS, (1,)), "task": Layout(LABELS, (1,)),
     "history": Layout(HISTORY, (1,)), "start_utilities": Layout(_FLOATS, (1,)),
-    "targets": Layout(LABELS, (1,)), "attackers": Layout(LABELS, (1,)), "tasks": Layout(LABELS, (1,)),
+    "targets": Layout(LABELS, (1,)), "tasks": Layout(LABELS, (1,)),
     "task_losses": Layout(TASK_LOSSES, (1,)), "notes": Layout("U", (0,)),
 }  # fmt: skip
 _OPTIONAL = {
-    "format": Layout(np.dtype(np.int64), (0,)), "array_*": Layout(_FLOATS, (1, 2)),
+    "format": Layout(np.dtype(np.int64), (0,)), "attackers": Layout(LABELS, (1,)), "array_*": Layout(_FLOATS, (1, 2)),
     "allow_pickle": Layout(np.dtype(bool), (0,)),  # what version 0.2.0 gave numpy before 2.2, which saved it
 }  # fmt: skip
 _NOTES = ("attack", "budget", "status", "cost", "utility", "clean_utility", "threat")
@@ -81,7 +83,7 @@ class AttackResult:
         Mean loss of each task's clean training rows, ``clean`` and ``attacked``, and whether it is a ``target`` or an
         ``attacker``; in the order of ``tasks``.
     tasks : array of shape (m,)
-        Labels of all tasks, sorted.
+        Labels of all tasks, sorted, without the attacker's ``accounts``.
     history : record array
         One record an iteration, 0 being the random start, as the attacker saw them: ``iteration``, ``utility``,
         ``gap`` (duality gap of that fit), ``solver_steps``, ``seconds`` since the start.
@@ -118,6 +120,12 @@ class AttackResult:
         return float(self.history["utility"][-1])
 
     @property
+    def accounts(self) -> AnyArray:
+        """Labels of the accounts that the attacker opens, in order; none of them is among ``tasks``."""
+        new = self.task[places(self.task, self.tasks) < 0]
+        return new[np.sort(np.unique(encode(new)[1], return_index=True)[1])]
+
+    @property
     def collateral(self) -> float:
         """Relative rise of the mean training loss of the tasks that are not targets; NaN where all are."""
         others = self.task_losses[~self.task_losses["target"]]
@@ -146,7 +154,14 @@ class AttackResult:
             raise ValueError(f"X must have shape (n, {self.X.shape[1]}) like the attacked data; got {clean.shape}.")
         targets, labels = column_or_1d(exact_column(y)), as_labels(task, clean.shape[0])
         check_consistent_length(clean, targets)
-        positions(self.task, encode(labels)[0], argument="task of AttackResult")  # refuses a forgotten task=
+        known = encode(labels)[0]
+        old = places(self.task, self.tasks) >= 0
+        positions(self.task[old], known, argument="task of AttackResult")  # refuses a forgotten task=
+        new = self.task[~old]
+        taken = new[places(new, known) >= 0]
+        if taken.size:
+            raise ValueError(f"task holds {taken[0]!s}, which is the label of an account of AttackResult; rename it.")
+        require_new(new, known, argument="task of AttackResult")
         return Poisoned(
             np.concatenate([clean, self.X]),
             _append(targets, self.y),
@@ -242,16 +257,17 @@ def _to_bytes(result: AttackResult) -> bytes:
     notes = {
         "attack": result.attack, "budget": threat.budget, "status": result.status.name, "cost": asdict(result.cost),
         "utility": result.utility, "clean_utility": result.clean_utility,
-        "threat": {name: _described(name, getattr(threat, name), aside) for name in _ASIDE},
+        "threat": {name: _described(name, getattr(threat, name), aside) for name in (*_ASIDE, *_accounts(threat))},
     }  # fmt: skip
     arrays = {
         "format": np.array(_FORMAT), "X": result.X, "y": _plain("y", result.y), "task": _plain("task", result.task),
         "history": np.asarray(result.history), "start_utilities": result.start_utilities,
-        "targets": _plain("targets", np.array(threat.targets, dtype=object)),
-        "attackers": _plain("attackers", np.array(threat.attackers, dtype=object)),
+        "targets": _plain("targets", objects(threat.targets)),
         "tasks": _plain("tasks", result.tasks), "task_losses": np.asarray(result.task_losses),
         "notes": np.array(json.dumps(notes, default=np.generic.item)), **aside,
     }  # fmt: skip
+    if threat.old_attackers:
+        arrays["attackers"] = _plain("attackers", objects(threat.old_attackers))
     require_sound(replace(result, y=arrays["y"], task=arrays["task"], tasks=arrays["tasks"]))
     return packed(arrays)
 
@@ -304,18 +320,24 @@ def _notes(text: str) -> dict[str, Any]:
     return notes
 
 
+def _accounts(threat: ThreatModel) -> tuple[str, ...]:
+    return () if threat.accounts is None else ("accounts",)
+
+
 def _threat(notes: dict[str, Any], arrays: Mapping[str, AnyArray]) -> ThreatModel:
     described = notes["threat"]
-    if not isinstance(described, dict) or not set(described) <= set(_ASIDE):
-        raise ValueError(f"its notes on the threat must be of {', '.join(_ASIDE)}")
+    if not isinstance(described, dict) or not set(described) <= {*_ASIDE, "accounts"}:
+        raise ValueError(f"its notes on the threat must be of {', '.join(_ASIDE)} and accounts")
     aside = {name: array for name, array in arrays.items() if name.startswith("array_")}
     parts = {name: restore(part, aside, _STORED) for name, part in described.items()}
     if sorted(mentioned(described)) != sorted(aside):
         raise ValueError("its arrays are not those of its notes, each once")
+    new = parts.pop("accounts", None)
+    if new is None and "attackers" not in arrays:
+        raise ValueError("it lacks attackers")
     try:
-        return ThreatModel(
-            tuple(arrays["targets"].tolist()), tuple(arrays["attackers"].tolist()), notes["budget"], **parts
-        )
+        attackers = [*(arrays["attackers"].tolist() if "attackers" in arrays else ()), *([] if new is None else [new])]
+        return ThreatModel(tuple(arrays["targets"].tolist()), tuple(attackers), notes["budget"], **parts)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"its threat model is none: {error}") from None
 

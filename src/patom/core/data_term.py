@@ -197,11 +197,18 @@ def by_moments(rows: Rows, loss: Loss) -> bool:
 
 
 def mean_loss_by_task(rows: TaskRows, loss: Loss, W: FloatArray) -> FloatArray:
-    """Mean loss of each task's rows, by their shares where they have some, shape (m,); f(W) is their weighted sum."""
+    """Mean loss of each task's rows, by their shares where they have some, shape (m,); f(W) is their weighted sum.
+
+    0 for a task without rows.
+    """
     losses = loss.value(row_products(rows.X, rows.offsets, W), rows.y)
+    some = rows.counts > 0  # an account has no clean rows
+    means = np.zeros(rows.n_tasks)
     if rows.shares is not None:
-        return np.asarray(np.add.reduceat(rows.shares * losses, rows.offsets[:-1]))
-    return np.asarray(np.add.reduceat(losses, rows.offsets[:-1]) / rows.counts)
+        means[some] = np.add.reduceat(rows.shares * losses, rows.offsets[:-1][some])
+    else:
+        means[some] = np.add.reduceat(losses, rows.offsets[:-1][some]) / rows.counts[some]
+    return means
 
 
 def _apply_blocks(A: FloatArray, V: FloatArray) -> FloatArray:

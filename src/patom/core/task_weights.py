@@ -43,6 +43,33 @@ class ByRows:
 
 
 @dataclass(frozen=True, eq=False)
+class Repeated:
+    """Tasks that stand for several identical ones, ``times`` each, shape (m,), above 0: c_i times as much.
+
+    ``each`` says what one of them weighs; None for 1.
+
+    >>> Repeated(UpTo(4.0), np.array([1.0, 2.5])).of(np.array([8, 2]))
+    array([1.  , 1.25])
+    """
+
+    each: TaskWeights | None
+    times: FloatArray
+
+    def of(self, counts: IntArray) -> FloatArray:
+        """See ``TaskWeights``."""
+        if self.each is None:
+            return self.times
+        if isinstance(self.each, ByRows):  # n_ref over all of them
+            n = counts.astype(np.float64)
+            return np.asarray(self.times * n / (((self.times * n) @ n) / (self.times @ n)))
+        return self.times * self.each.of(counts)
+
+    def among(self, tasks: IntArray) -> "Repeated":
+        """See ``TaskWeights``."""
+        return Repeated(None if self.each is None else self.each.among(tasks), self.times[tasks])
+
+
+@dataclass(frozen=True, eq=False)
 class UpTo:
     """c_i = min(1, n_i/n_0): a task weighs 1 from n_0 rows on; n_0 is one number, or one a task, shape (m,), above 0.
 

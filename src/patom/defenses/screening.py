@@ -25,6 +25,7 @@ from patom.core.penalties.learned import SpectralPenalty
 from patom.core.relationship import Relationship
 from patom.core.rows import TaskRows, append_constant
 from patom.defenses.parts import TO_DEVIATION, folds, kept_rows, middles, part_of, require_mtrl
+from patom.defenses.votes import middle_vote, votes_of
 from patom.models.problem import Problem
 from patom.models.reading import require_shown
 from patom.models.settings import require_at_least
@@ -60,7 +61,7 @@ class Screening:
         mean of the others (the paper's local clusters).
     deviation : record array of shape (m,)
         The same less their median over tasks, divided by their robust standard deviation (from the median absolute
-        deviation).
+        deviation). In both medians a task counts by its rows, so that new accounts of few rows decide nothing.
     suspicion : array of shape (m,)
         Largest deviation of those in ``RANKED``.
     relationship : Relationship
@@ -231,7 +232,7 @@ def score_tasks(
     scores["correlation"] = np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
     deviation = np.recarray(scores.size, SCORES)
     for name in SCORES.names or ():
-        deviation[name] = _deviation(scores[name])
+        deviation[name] = _deviation(scores[name], votes_of("rows", rows.counts))
     suspicion = np.nanmax(np.column_stack([deviation[name] for name in RANKED]), axis=1)
     return Screening(problem.tasks, scores, deviation, suspicion, relationship, n_rows=rows.counts), W
 
@@ -287,12 +288,12 @@ def _cluster(strength: FloatArray, first: int) -> FloatArray:
     return np.asarray(strength[:, m - near :].mean(axis=1) - rest.sum(axis=1) / max(1, m - 1 - near))
 
 
-def _deviation(score: FloatArray) -> FloatArray:
+def _deviation(score: FloatArray, votes: FloatArray) -> FloatArray:
     """Distance from the median in robust standard deviations; 0 where all scores are equal or unknown."""
     if np.isnan(score).all():
         return score.copy()
-    away = score - np.nanmedian(score)
-    spread = TO_DEVIATION * np.nanmedian(np.abs(away)) or np.nanmean(np.abs(away))
+    away = score - middle_vote(score, votes)
+    spread = TO_DEVIATION * float(middle_vote(np.abs(away), votes)) or np.nanmean(np.abs(away))
     return np.divide(away, spread, out=np.zeros_like(away), where=spread > 0.0)
 
 

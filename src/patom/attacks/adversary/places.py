@@ -68,6 +68,14 @@ class Rule(Protocol):
         """The regions of the attacking tasks (positions), whose rows may be injected."""
 
 
+@runtime_checkable
+class RuleWithAccounts(Rule, Protocol):
+    """A rule that also says where the rows of new accounts may lie."""
+
+    def of_accounts(self, problem: Problem) -> tuple[Region, ...]:
+        """The region of an account's rows; or two, of those with y <= 0 and with y > 0."""
+
+
 @dataclass(frozen=True)
 class ByTask:
     """A region for each attacking task.
@@ -110,6 +118,12 @@ class ByTask:
         number[named] = np.arange(named.size)[:, None]
         return Places(tuple(region for _, region in self.regions), number)
 
+    def of_accounts(self, problem: Problem) -> tuple[Region, ...]:  # noqa: ARG002
+        """Accounts have no label that could be named: a ValueError."""
+        raise ValueError(
+            "regions of ByTask name no region for the accounts of NewTasks; give one region for all attacking tasks."
+        )
+
 
 def _pairs(given: Any) -> tuple[tuple[Any, Any], ...]:
     listed = list(given.items() if isinstance(given, Mapping) else given) if isinstance(given, Iterable) else [given]
@@ -137,7 +151,8 @@ class OwnData:
 
     Notes
     -----
-    A class with too few rows for a set of its own takes that of the whole task.
+    A class with too few rows for a set of its own takes that of the whole task. Accounts (``NewTasks``) take the set
+    around the rows of all tasks.
 
     Examples
     --------
@@ -164,14 +179,24 @@ class OwnData:
         number = np.zeros((rows.n_tasks, 2), dtype=np.int64)
         for i in attackers:
             X, y = (part[rows.offsets[i] : rows.offsets[i + 1]] for part in (rows.X[:, :-1], rows.y))
-            for positive in (False, True) if margin else (False,):
-                chosen = (y > 0.0) == positive if margin else np.ones(y.size, dtype=bool)
-                number[i, int(positive) :] = len(regions)
-                regions.append(self._region(X, chosen, str(problem.tasks[i])))
+            own = self._regions(X, y, f"the rows of task {problem.tasks[i]!s}", margin=margin)
+            number[i] = len(regions) + np.array([0, len(own) - 1])
+            regions.extend(own)
         return Places(tuple(regions), number)
 
-    def _region(self, X: FloatArray, chosen: BoolArray, task: str) -> Region:
-        """The set around the chosen rows, where they allow one, or around all rows of the task."""
+    def of_accounts(self, problem: Problem) -> tuple[Region, ...]:
+        """An account's rows look like the clean rows of all tasks together."""
+        rows = problem.rows
+        return self._regions(rows.X[:, :-1], rows.y, "the rows of all tasks", margin=problem.loss.margin)
+
+    def _regions(self, X: FloatArray, y: FloatArray, whose: str, *, margin: bool) -> tuple[Region, ...]:
+        """One region, or one for each class."""
+        if not margin:
+            return (self._region(X, np.ones(y.size, dtype=bool), whose),)
+        return tuple(self._region(X, (y > 0.0) == positive, whose) for positive in (False, True))
+
+    def _region(self, X: FloatArray, chosen: BoolArray, whose: str) -> Region:
+        """The set around the chosen rows, where they allow one, or around all rows."""
         why = "there is one row only."
         for own, others in ((X[chosen], X[~chosen]), (X, X[:0])):
             if own.shape[0] > 1:
@@ -181,7 +206,7 @@ class OwnData:
                     why = str(error)
                 else:
                     return region if self.within is None else Intersection(region, self.within)
-        raise ValueError(f"region of ThreatModel is OwnData, but the rows of task {task} allow no such set: {why}")
+        raise ValueError(f"region of ThreatModel is OwnData, but {whose} allow no such set: {why}")
 
     def _around(self, own: FloatArray, others: FloatArray) -> Region:
         if self.defense == "mahalanobis":

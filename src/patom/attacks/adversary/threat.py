@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from patom.attacks.adversary.accounts import NewTasks
 from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
@@ -27,10 +28,11 @@ class ThreatModel:
     ----------
     targets : task labels
         The tasks that she wants to hurt. One label or several.
-    attackers : task labels
-        The tasks into which she can inject rows.
-    budget : float
-        Injected rows of an attacking task over its clean rows, above 0; the number is rounded down.
+    attackers : task labels or NewTasks
+        The tasks into which she can inject rows; accounts that she opens (``NewTasks``); or both in one list.
+    budget : float, optional
+        Injected rows of an attacking task over its clean rows, above 0; the number is rounded down. Needed where
+        ``attackers`` names tasks; rows of accounts are given by ``NewTasks``.
     region : Region or Rule, default Ball(radius=1.0)
         Where the features of injected rows must lie, in the units of X: a ``Ball``, ``Box``, ``Ellipsoid`` or
         ``Slab``, features that cannot change (``Fixed``), an ``Intersection`` of these, or any convex set with the
@@ -40,8 +42,8 @@ class ThreatModel:
         What she maximises: the targets' loss, or predictions on chosen rows (``Targeted``), with or without
         ``Sparing`` the other tasks.
     label_range : pair of floats, optional
-        Smallest and largest target of an injected row, for regression; None for those of the task's clean rows.
-        A classifier's injected rows have one of its two classes.
+        Smallest and largest target of an injected row, for regression; None for those of the task's clean rows, of an
+        account those of all clean rows. A classifier's injected rows have one of its two classes.
     columns : Columns, optional
         Columns of whole numbers and one-hot groups. Attacks ignore them on the way and round at the end.
     knowledge : GreyBox, optional
@@ -50,17 +52,19 @@ class ThreatModel:
     Raises
     ------
     ValueError
-        For an empty or repeated list of tasks or a budget that is not above 0.
+        For an empty or repeated list of tasks, a budget that is not above 0, or none where one is needed.
 
     Examples
     --------
     >>> ThreatModel(targets=["a", "b"], attackers=["c"], budget=0.2).kind
     'indirect'
+    >>> ThreatModel(targets=["a", "b"], attackers=NewTasks(accounts=10, rows=3)).kind
+    'indirect'
     """
 
     targets: tuple[Hashable, ...]
     attackers: tuple[Hashable, ...]
-    budget: float
+    budget: float | None = None
     region: Region | Rule = field(default_factory=Ball)
     objective: Objective = field(default_factory=Availability)
     label_range: tuple[float, float] | None = None
@@ -78,7 +82,7 @@ class ThreatModel:
             if len(set(labels)) < len(labels):
                 raise ValueError(f"{name} of ThreatModel must name each task once; got {labels!r}.")
             object.__setattr__(self, name, labels)
-        require_at_least("ThreatModel", 0.0, strict=True, budget=self.budget)
+        self._check_attackers()
         self._require("region", "a region such as Ball", Region, Rule)
         self._require("objective", "an objective such as Availability()", Objective)
         if self.columns is not None:
@@ -87,6 +91,31 @@ class ThreatModel:
             self._require("knowledge", "a GreyBox", GreyBox)
         if self.label_range is not None:
             object.__setattr__(self, "label_range", _bounds(self.label_range))
+
+    def _check_attackers(self) -> None:
+        if sum(isinstance(each, NewTasks) for each in self.attackers) > 1:
+            raise ValueError("attackers of ThreatModel must hold one NewTasks at most; give all accounts in one.")
+        if any(isinstance(each, NewTasks) for each in self.targets):
+            raise ValueError("targets of ThreatModel must be tasks with clean rows; NewTasks have none.")
+        if self.old_attackers and self.budget is None:
+            raise ValueError("budget of ThreatModel must say how many rows go into the attacking tasks; got None.")
+        if self.old_attackers:
+            require_at_least("ThreatModel", 0.0, strict=True, budget=self.budget)
+        elif self.budget is not None:
+            raise ValueError(
+                f"budget of ThreatModel is for attacking tasks that exist; got {self.budget!r}. Rows of new tasks are "
+                "NewTasks(accounts, rows)."
+            )
+
+    @property
+    def accounts(self) -> NewTasks | None:
+        """The accounts that she opens."""
+        return next((each for each in self.attackers if isinstance(each, NewTasks)), None)
+
+    @property
+    def old_attackers(self) -> tuple[Hashable, ...]:
+        """The attacking tasks that exist without her."""
+        return tuple(each for each in self.attackers if not isinstance(each, NewTasks))
 
     def _require(self, name: str, what: str, *kinds: type) -> None:
         value = getattr(self, name)
@@ -103,8 +132,8 @@ class ThreatModel:
         return _positions(self.targets, tasks, "targets of ThreatModel")
 
     def attacker_positions(self, tasks: AnyArray) -> IntArray:
-        """Positions of the attacking tasks among ``tasks``, shape (m,)."""
-        return _positions(self.attackers, tasks, "attackers of ThreatModel")
+        """Positions among ``tasks``, shape (m,), of the attacking tasks that exist without her."""
+        return _positions(self.old_attackers, tasks, "attackers of ThreatModel")
 
     def injected_counts(self, clean_counts: IntArray) -> IntArray:
         """Rows to inject into each attacking task, the budget times its clean rows, rounded down.
@@ -112,8 +141,10 @@ class ThreatModel:
         >>> ThreatModel(targets=[0], attackers=[0, 1], budget=0.3).injected_counts(np.array([10, 3]))
         array([3, 0])
         """
+        if self.budget is None:
+            return np.zeros(0, dtype=np.int64)
         counts = whole_rows(self.budget * clean_counts)
-        if not counts.any():
+        if not counts.any() and self.accounts is None:
             raise ValueError(
                 f"budget of ThreatModel rounds to no rows: {self.budget} of at most {clean_counts.max()} clean rows in "
                 f"an attacking task; the smallest budget that injects a row is {1.0 / clean_counts.max():.3g}."
@@ -138,4 +169,4 @@ def _bounds(given: Any) -> tuple[float, float]:
 
 
 def _positions(labels: tuple[Hashable, ...], tasks: AnyArray, argument: str) -> IntArray:
-    return positions(exact_array(labels), tasks, argument=argument)
+    return positions(exact_array(labels), tasks, argument=argument) if labels else np.zeros(0, dtype=np.int64)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.kinds import few, may_be_few, spread_out
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw, slipping
 from patom.attacks.gradients import Gradient
@@ -13,6 +14,7 @@ from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.results.methods import Method
 
+_FOR_ACCOUNTS = ("see-saw",)
 _FURTHER_STARTS = ("corners", "clusters", "resampled", "uniform")
 
 
@@ -41,7 +43,12 @@ class ProjectedAscent(Attack):
     n_starts : int, default 3
         Starts, of which the one with the highest utility is kept: an ascent ends in a local optimum, and with few rows
         to inject they differ. After the first come rows in far corners of the region, in clusters there, and clean
-        rows; with ``optimise_labels`` every other start has its labels flipped.
+        rows; before them, where the attacker opens accounts, rows on a see-saw. With ``optimise_labels`` every other
+        start has its labels flipped, and a see-saw those that are furthest apart.
+    kinds : int, default 10
+        More accounts than these (``NewTasks``), with equally many rows, are taken as so many kinds of identical ones:
+        rows climb for each kind, then the number of accounts of each kind does. The cost does not depend on the number
+        of accounts but for one fit at the end.
 
     Examples
     --------
@@ -64,13 +71,23 @@ class ProjectedAscent(Attack):
     features: str = "uniform"
     labels: str = "resampled"
     n_starts: int = 3
+    kinds: int = 10
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
-        return [self._climb(program, W, number, rng) for number, rng in enumerate(rngs)]
+        if not may_be_few(program, self.kinds):
+            return [self._climb(program, W, number, rng) for number, rng in enumerate(rngs)]
+        fewer = few(program, self.kinds)
+        start = W[: fewer.problem.rows.n_tasks]
+        runs = [self._climb(fewer, start, number, rng) for number, rng in enumerate(rngs)]
+        return [spread_out(program, fewer, run) for run in runs]
 
     def _climb(self, program: Bilevel, W: FloatArray, number: int, rng: np.random.Generator) -> Run:
-        features = self.features if number == 0 else _FURTHER_STARTS[(number - 1) % len(_FURTHER_STARTS)]
-        injection = draw(program, features, "flipped" if self.optimise_labels and number % 2 else self.labels, rng)
+        further = (*_FOR_ACCOUNTS, *_FURTHER_STARTS) if program.lower.accounts else _FURTHER_STARTS
+        features = self.features if number == 0 else further[(number - 1) % len(further)]
+        labels = "flipped" if self.optimise_labels and number % 2 else self.labels
+        if self.optimise_labels and features == "see-saw":
+            labels = "extremes"
+        injection = draw(program, features, labels, rng)
         injection = slipping(program, injection, rng)
         size = typical_distance(program, injection, rng)
         climb = Climb(program, size, self.gradient, self.max_iter, labels=self.optimise_labels)

@@ -57,6 +57,11 @@ class LabelFlip(OneShot):
         require_choice("LabelFlip", get_args(Choose), choose=self.choose)
 
     def _rows(self, program: Bilevel, W: FloatArray, rng: np.random.Generator) -> Injection:
+        if program.lower.accounts:
+            raise ValueError(
+                "LabelFlip flips clean rows of the attacking tasks, and accounts of NewTasks have none; "
+                "RandomAttack(features='resampled', labels='flipped') gives them rows of all tasks."
+            )
         flipped = flips(program)
         loss = program.problem.loss.value(flipped.predictions(W), flipped.y)
         order = np.argsort(-loss, kind="stable") if self.choose == "loss" else rng.permutation(loss.size)

@@ -65,6 +65,11 @@ class SingleTask(Attack):
     n_starts: int = 1
 
     def _runs(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Run]:
+        if program.lower.accounts:
+            raise ValueError(
+                "SingleTask hurts each task as if it learned alone, and an account of NewTasks has nothing to hurt; "
+                "ProjectedAscent reaches the others."
+            )
         alone = uncoupled(program)
         return [self._climb(program, alone, W, number, rng) for number, rng in enumerate(rngs)]
 

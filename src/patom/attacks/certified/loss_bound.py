@@ -1,16 +1,17 @@
 """An upper bound on what any attack within a threat model can reach, after Steinhardt, Koh and Liang (2017)."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from patom.attacks.adversary.objectives import Availability
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.certified.flooding import flooding, totals, weights_with, zero_bound
 from patom.attacks.injection import Injection, stacked
 from patom.attacks.program import Bilevel, bilevel
-from patom.core.arrays import AnyArray, FloatArray, IntArray
+from patom.core.arrays import AnyArray, FloatArray
 from patom.core.data_term import RowTerm, mean_loss_by_task
 from patom.core.grouped import whole_rows
 from patom.core.regions import Ball, Box, Ellipsoid, Region
@@ -24,6 +25,7 @@ from patom.models.threads import one_blas_thread
 _SEARCH = 24  # values of t that are tried
 _SMALLEST = 1e-4  # of them, over the largest
 _NOTHING = 1e-12
+BoundName = Literal["game", "zero", "flooding"]
 _GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 
 
@@ -34,7 +36,8 @@ class LossBound:
     Parameters
     ----------
     value : float
-        Upper bound on the mean loss of the target tasks' clean rows under the poisoned fit, whatever is injected.
+        Upper bound on the mean loss of the target tasks' clean rows under the poisoned fit, whatever is injected: the
+        least of ``bounds``.
     lower : float
         That mean loss under the fit on clean rows and the rows ``X, y, task``.
     clean : float
@@ -47,6 +50,11 @@ class LossBound:
         1/t, see ``loss_bound``.
     X, y, task : arrays of shape (r, d), (r,) and (r,)
         Rows within the threat model, the attacker's side of the game.
+    name : {"game", "zero", "flooding"}
+        Which bound ``value`` is, the least of the three.
+    bounds : dict of str to float
+        All of them: that of the game, see ``loss_bound``; the targets' loss at zero, which no task without injected
+        rows of its own gets above; and ``flooding_bound``. The last two are infinite where rows go into a target.
     """
 
     value: float
@@ -59,6 +67,8 @@ class LossBound:
     X: FloatArray
     y: AnyArray
     task: AnyArray
+    name: BoundName
+    bounds: dict[BoundName, float]
 
 
 def loss_bound(
@@ -133,13 +143,18 @@ def loss_bound(
     with one_blas_thread():
         clean = program.solve(None)
         game = play(program, max_iter, tol)
-        value, t = _best_factor(program, game.upper + program.problem.tol, clean.W)
+        of_game, t = _best_factor(program, game.upper + program.problem.tol, clean.W)
+        bounds: dict[BoundName, float] = {
+            "game": of_game, "zero": zero_bound(program), "flooding": flooding(program),
+        }  # fmt: skip
         rows = rounded(program, game)
         reached = program.utility(program.solve(rows, clean.W).W)
     clean_loss = program.utility(clean.W)
+    name = min(bounds, key=lambda each: bounds[each])
     return LossBound(
-        value, reached, clean_loss, game.W, game.upper, game.lower, 1.0 / t, rows.X, *program.in_labels(rows)
-    )
+        bounds[name], reached, clean_loss, game.W, game.upper, game.lower, 1.0 / t, rows.X,
+        *program.in_labels(rows), name, bounds,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,10 +170,10 @@ class Game:
 
 def bound_at(program: Bilevel, upper: float, t: float, start: FloatArray) -> float:
     """(G(W) - m(t)) / (t N), given G(W); m(t) is taken below its minimum by the fit's gap."""
-    rows, total = program.problem.rows, totals(program)
+    rows, c = program.problem.rows, factors(program)
     targets = np.isin(np.arange(rows.n_tasks), program.targets)
-    spared = 1.0 / total - t * targets
-    spared[spared < _NOTHING / total] = 0.0  # of rounding; it only lowers the minimum
+    spared = c - t * targets
+    spared[spared < _NOTHING * c] = 0.0  # of rounding; it only lowers the minimum
     least = 0.0
     if spared.any():
         solution = solve_weighted(program, rows, spared[rows.task_index], start)
@@ -181,7 +196,7 @@ def rounded(program: Bilevel, game: Game) -> Injection:
 
 def _best_factor(program: Bilevel, upper: float, start: FloatArray) -> tuple[float, float]:
     """The smallest bound and its t, by golden sections of log t: a convex function over t has one valley."""
-    largest = float(1.0 / totals(program)[program.targets].max())
+    largest = float(factors(program)[program.targets].min())
     low, high = np.log(_SMALLEST * largest), np.log(largest)
     tried: dict[float, float] = {}
 
@@ -233,7 +248,7 @@ def play(program: Bilevel, max_iter: int, tol: float) -> Game:
     from above, each q from below. Ends where the two are within ``tol`` of each other, relatively. Costs a fit a step.
     """
     counts = program.counts.astype(np.float64)
-    W = program.problem.solve(polish=False).W
+    W = program.clean.W
     rows, losses = worst_rows(program, W)
     game = Game(upper_value(program, W, losses), 0.0, W, rows, counts)
     for step in range(max_iter):
@@ -257,35 +272,37 @@ def play(program: Bilevel, max_iter: int, tol: float) -> Game:
 
 def upper_value(program: Bilevel, W: FloatArray, losses: FloatArray) -> float:
     """G(W), given the largest loss of a row in each attacking task."""
-    problem, share = program.problem, program.problem.rows.counts / totals(program)
-    clean = float(share @ mean_loss_by_task(problem.rows, problem.loss, W))
-    return clean + float((1.0 - share[program.attackers]) @ losses) + problem.penalty.value(W)
+    problem, c = program.problem, factors(program)
+    clean = float((c * problem.rows.counts) @ mean_loss_by_task(problem.rows, problem.loss, W))
+    return clean + float((c[program.attackers] * program.counts) @ losses) + problem.penalty.value(W)
 
 
 def solve_mixture(program: Bilevel, rows: Injection, mixture: FloatArray, start: FloatArray) -> Solution:
     """Problem (1) on clean rows and a mixture of injected ones."""
-    clean, total = program.problem.rows, totals(program)
+    clean, c = program.problem.rows, factors(program)
     both = inject_rows(clean, append_constant(rows.X), rows.y, rows.task_index)
     order = np.argsort(np.concatenate([clean.task_index, rows.task_index]), kind="stable")
-    weights = np.concatenate([1.0 / total[clean.task_index], mixture / total[rows.task_index]])[order]
+    weights = np.concatenate([c[clean.task_index], mixture * c[rows.task_index]])[order]
     return solve_weighted(program, both, weights, start)
 
 
 def solve_weighted(program: Bilevel, rows: TaskRows, weights: FloatArray, start: FloatArray) -> Solution:
     """Problem (1) with given weights of the rows' losses."""
     problem = program.problem
-    weighted = replace(rows, shares=weights)
+    weighted = replace(rows, shares=weights, weighing=None)
     return solve(
         RowTerm(weighted, problem.loss), problem.penalty,
         tol=problem.tol, max_iter=problem.max_iter, start=start, polish=False,
     )  # fmt: skip
 
 
-def totals(program: Bilevel) -> IntArray:
-    """Rows of each task with the injected ones, n_i + r_i, shape (m,)."""
-    total = program.problem.rows.counts.copy()
-    total[program.attackers] += program.counts
-    return total
+def factors(program: Bilevel) -> FloatArray:
+    """The factor of each task's rows in problem (1) with the injected ones, c_i = 1/(n_i + r_i), shape (m,).
+
+    Times what the task's loss weighs, where tasks are weighed.
+    """
+    total = totals(program)
+    return weights_with(program, total) / total
 
 
 def worst_rows(program: Bilevel, W: FloatArray) -> tuple[Injection, FloatArray]:

@@ -10,6 +10,7 @@ from patom.core.grouped import over_groups
 from patom.core.regions import Ball, Ellipsoid, Region
 from patom.defenses.filters.sanitiser import INSIDE, Judged, Rows, Sanitiser
 from patom.defenses.parts import TO_DEVIATION, middles
+from patom.defenses.votes import VOTES, middle_vote, votes_of
 from patom.models.settings import require_at_least, require_choice, require_share
 
 _OVER = ("tasks", "task")
@@ -56,9 +57,12 @@ class Clip(Sanitiser):
     quantile : float, default 0.5
         Of the distances in a task, in (0, 1]; rows farther out than it are pulled in.
     over : {"tasks", "task"}, default "tasks"
-        Where middle and distance are measured. "tasks": medians over all tasks of each task's own; every task has one
-        vote, so an attacker who injects into fewer than half of the tasks moves neither by much. "task": in each task
-        by itself, for tasks whose rows lie in different places.
+        Where middle and distance are measured. "tasks": medians over all tasks of each task's own, by ``votes``; an
+        attacker with fewer than half of the votes moves neither by much. "task": in each task by itself, for tasks
+        whose rows lie in different places.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        A task's votes: its rows; its rows up to the mean over rows of their tasks' sizes, so that no large task
+        decides; or one, which an attacker who opens accounts mints as she likes.
     metric : {"euclidean", "whitened"}, default "euclidean"
         Plain distances, or distances divided by the rows' spread along their principal axes: an attacker then has
         little freedom in directions in which clean rows hardly vary. For features that are strongly correlated.
@@ -82,12 +86,14 @@ class Clip(Sanitiser):
     over: str = "tasks"
     metric: str = "euclidean"
     ridge: float = 1.0
+    votes: str = "rows"
 
     def check(self) -> None:
         require_share("Clip", above=True, quantile=self.quantile)
         require_at_least("Clip", 0.0, strict=True, ridge=self.ridge)
         require_choice("Clip", _OVER, over=self.over)
         require_choice("Clip", _METRICS, metric=self.metric)
+        require_choice("Clip", VOTES, votes=self.votes)
 
     def judge(self, rows: Rows) -> Judged:
         """Distances to the middle after the move; the threshold is where a row is pulled to, and all stay."""
@@ -128,21 +134,23 @@ class Clip(Sanitiser):
         tasks = rows.of_tasks()
         owner = np.empty(rows.y.size, dtype=np.int64)  # among the tasks that have rows
         owner[np.concatenate(tasks)] = np.repeat(np.arange(len(tasks)), [task.size for task in tasks])
-        away = rows.X - self._voted(middles(rows.X, tasks))[owner]
+        votes = votes_of(self.votes, np.array([task.size for task in tasks]))
+        away = rows.X - self._voted(middles(rows.X, tasks), votes)[owner]
         axes, spread = None, np.ones((rows.y.size, 1))
         if self.metric == "whitened":
             axes = _principal_axes(away)
             deviations = TO_DEVIATION * middles(np.abs(away @ axes), tasks)
-            squared = np.square(self._voted(deviations))
+            squared = np.square(self._voted(deviations, votes))
             eased = squared + self.ridge * squared.mean(axis=1, keepdims=True)
             spread = np.where(squared.any(axis=1, keepdims=True), eased, 1.0)[owner]
         seen = Measured(away, axes, spread, np.full(rows.y.size, np.inf))
-        reach = self._voted(over_groups(partial(np.quantile, q=self.quantile, axis=1), seen.distance, tasks))
+        own = over_groups(partial(np.quantile, q=self.quantile, axis=1), seen.distance, tasks)
+        reach = self._voted(own, votes)
         return replace(seen, radius=np.where(reach > 0.0, reach, np.inf)[owner])
 
-    def _voted(self, own: FloatArray) -> FloatArray:
+    def _voted(self, own: FloatArray, votes: FloatArray) -> FloatArray:
         """Each task's own value, shape (m, ...), or the median over tasks in place of each."""
-        return np.broadcast_to(np.median(own, axis=0), own.shape) if self.over == "tasks" else own
+        return np.broadcast_to(middle_vote(own, votes), own.shape) if self.over == "tasks" else own
 
 
 def _principal_axes(away: FloatArray) -> FloatArray:

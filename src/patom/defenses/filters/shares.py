@@ -6,7 +6,9 @@ import numpy as np
 
 from patom.core.arrays import FloatArray, IntArray
 from patom.defenses.filters.sanitiser import Judged, Rows, Sanitiser
-from patom.models.settings import require_at_least
+from patom.defenses.parts import middles
+from patom.defenses.votes import VOTES, middle_vote, votes_of
+from patom.models.settings import require_at_least, require_choice
 
 
 @dataclass(eq=False, repr=False)
@@ -16,13 +18,15 @@ class Shares(Sanitiser):
     Where one class is rare, an attacker does best to give her rows that class: a fifth of a task's rows then outnumbers
     the real rows of the class by far. The other tasks show how many rows the class should have, and where they lie:
     the rows that are farthest from the class's centre are dropped. Each coordinate of the centre is the median over
-    all tasks of the task's median.
+    all tasks, by ``votes``, of the task's median.
 
     Parameters
     ----------
     tolerance : float, default 1.5
         At least 1. A class may have a share of up to ``tolerance`` times the median of its shares over tasks. For
         classes of equal size, 1.5 allows three quarters of a task's rows.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        What a task counts in the medians over tasks, as in ``Clip``.
 
     Notes
     -----
@@ -38,8 +42,10 @@ class Shares(Sanitiser):
     """
 
     tolerance: float = 1.5
+    votes: str = "rows"
 
     def check(self) -> None:
+        require_choice("Shares", VOTES, votes=self.votes)
         require_at_least("Shares", 1.0, tolerance=self.tolerance)
 
     def judge(self, rows: Rows) -> Judged:
@@ -47,8 +53,9 @@ class Shares(Sanitiser):
         score, threshold, why = np.zeros(rows.y.size), np.zeros(rows.y.size), np.full(rows.y.size, "", dtype=object)
         groups = rows.groups() if rows.classes else []
         sizes = _sizes(rows)
-        usual = np.median(sizes / np.maximum(sizes.sum(axis=1), 1)[:, None], axis=0)
-        centres = [_centre(rows, groups, positive=side) for side in (False, True)]
+        total = sizes.sum(axis=1)
+        usual = middle_vote(sizes / np.maximum(total, 1)[:, None], votes_of(self.votes, total))
+        centres = [_centre(rows, groups, votes_of(self.votes, total), positive=side) for side in (False, True)]
         for group in groups:
             side = int(rows.y[group[0]] > 0.0)
             score[group] = np.linalg.norm(rows.X[group] - centres[side], axis=1)
@@ -67,10 +74,15 @@ def _sizes(rows: Rows) -> IntArray:
     return sizes
 
 
-def _centre(rows: Rows, groups: list[IntArray], *, positive: bool) -> FloatArray:
-    """The coordinates' median over tasks of their medians in the class, shape (d,): every task has one vote."""
-    medians = [np.median(rows.X[group], axis=0) for group in groups if (rows.y[group[0]] > 0.0) == positive]
-    return np.asarray(np.median(medians, axis=0) if medians else np.zeros(rows.X.shape[1]))
+def _centre(rows: Rows, groups: list[IntArray], votes: FloatArray, *, positive: bool) -> FloatArray:
+    """The coordinates' median over tasks of their medians in the class, shape (d,).
+
+    A task has the votes of all of its rows: by its rows of the class, who floods a class would vote most.
+    """
+    own = [group for group in groups if (rows.y[group[0]] > 0.0) == positive]
+    if not own:
+        return np.zeros(rows.X.shape[1])
+    return middle_vote(middles(rows.X, own), votes[[rows.task_index[group[0]] for group in own]])
 
 
 def _allowed(size: int, others: int, share: float) -> int:

@@ -1,0 +1,213 @@
+"""``python -m benchmarks.accounts --out docs/results/accounts.parquet [--only PART ...]``: what accounts do.
+
+A row a measurement, from which ``python -m evidence`` makes the tables of ``docs/accounts.md``. About 20 minutes on two
+cores; a part that is named again replaces its rows. Needs SARCOS and Landmine in the data home.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from joblib import Parallel, delayed
+
+from patom import Capped, MTRLClassifier, MTRLRegressor, NewTasks, ProjectedAscent, RandomAttack, ThreatModel
+from patom.attacks import loss_bound
+from patom.datasets import load_digits_tasks, load_landmine, load_sarcos, make_related_tasks
+from patom.datasets.dataset import Dataset
+from patom.metrics import auc, mean_over_tasks, nmse, per_task
+
+SEEDS = range(10)
+ROWS = 300  # of each task of SARCOS
+WEIGHTS: dict[str, Any] = {"tasks": "tasks", "rows": "rows", "capped": Capped(ROWS)}
+Record = dict[str, Any]
+
+
+def data_of(name: str, seed: int) -> Dataset:
+    """One split of a data set."""
+    if name == "SARCOS":
+        return load_sarcos(source="test_file", standardise_targets=True, random_state=seed)
+    return load_landmine(random_state=seed) if name == "Landmine" else load_digits_tasks(random_state=seed)
+
+
+def model_of(data: Dataset, lambda_1: float, lambda_2: float, weights: Any = "tasks") -> Any:
+    """The unfitted victim."""
+    kind = MTRLRegressor if data.kind == "regression" else MTRLClassifier
+    return kind(lambda_1, lambda_2, task_weights=weights)
+
+
+def metric_of(data: Dataset, model: Any, tasks: Any = None) -> float:
+    """Mean test NMSE or AUC of some tasks, all if None."""
+    chosen = np.ones(data.test.task.size, dtype=bool) if tasks is None else np.isin(data.test.task, tasks)
+    X, y, task = (part[chosen] for part in data.test)
+    if data.kind == "regression":
+        return float(mean_over_tasks(per_task(nmse, y, model.predict(X, task=task), task)))
+    return float(mean_over_tasks(per_task(auc, y, model.decision_function(X, task=task), task)))
+
+
+def attacked(data: Dataset, model: Any, threat: ThreatModel, attack: Any, seed: int) -> Record:
+    """An attack's rise of the training loss, the test metric before and after, and its seconds."""
+    X, y, task = data.train
+    begin = time.perf_counter()
+    found = attack.poison(model, X, y, task=task, threat=threat, random_state=seed)
+    seconds = time.perf_counter() - begin
+    clean = type(model)(**model.get_params()).fit(X, y, task=task)
+    return {
+        "rows_injected": int(found.y.size), "rise": found.utility / found.clean_utility - 1.0, "seconds": seconds,
+        "loss_clean": found.clean_utility, "loss": found.utility,
+        "metric_clean": metric_of(data, clean, threat.targets), "metric": metric_of(data, found.model, threat.targets),
+    }  # fmt: skip
+
+
+ASCENT = ProjectedAscent(optimise_labels=True)
+SEE_SAW = RandomAttack(features="see-saw", labels="extremes")
+
+
+def against_targets(seed: int) -> Iterator[Record]:
+    """Three targets: rows in other tasks, in new accounts, in the targets themselves."""
+    for name, targets, others, counts in (
+        ("SARCOS", [1, 2, 3], [4, 5, 6, 7], [(1, 3), (2, 3), (10, 3), (10, 18), (50, 3)]),
+        ("digits", [0, 1, 2], [3, 4, 5, 6, 7, 8, 9], [(1, 15), (10, 15)]),
+    ):
+        data = data_of(name, seed)
+        model = model_of(data, 0.01, 0.01)
+        threats = {
+            "other tasks, 20 %": ThreatModel(targets, others, 0.2),
+            "targets, 20 %": ThreatModel(targets, targets, 0.2),
+            **{f"{k} accounts of {n} rows": ThreatModel(targets, NewTasks(k, n)) for k, n in counts},
+        }
+        for where, threat in threats.items():
+            yield {"data": name, "where": where, **attacked(data, model, threat, ASCENT, seed)}
+
+
+def of_everybody(seed: int) -> Iterator[Record]:
+    """All tasks as targets: see-saw accounts of two rows, by lambda and number, and with tasks weighed by rows."""
+    for name, lambdas in (("SARCOS", (0.1, 0.01, 1e-3)), ("digits", (0.1, 0.01))):
+        data = data_of(name, seed)
+        everybody = np.unique(data.train.task).tolist()
+        for value in lambdas:
+            for k in (1, 3, 10, 30, 90):
+                for weights in ("tasks", "rows", "capped"):
+                    setting = Capped(float(np.bincount(np.unique(data.train.task, return_inverse=True)[1]).mean()))
+                    model = model_of(data, value, value, setting if weights == "capped" else weights)
+                    found = attacked(data, model, ThreatModel(everybody, NewTasks(k, 2)), SEE_SAW, seed)
+                    yield {"data": name, "lambda": value, "accounts": k, "weights": weights, **found}
+
+
+def closed_form(seed: int) -> Iterator[Record]:
+    """The see-saw alone beside the best of six ascents, all tasks of SARCOS."""
+    data = data_of("SARCOS", seed)
+    model, everybody = model_of(data, 0.01, 0.01), list(range(1, 8))
+    for k in (1, 2, 3, 5, 10):
+        threat = ThreatModel(everybody, NewTasks(k, 2))
+        for name, attack in (("see-saw", SEE_SAW), ("ascent", ProjectedAscent(optimise_labels=True, n_starts=6))):
+            yield {"accounts": k, "attack": name, **attacked(data, model, threat, attack, seed)}
+
+
+def weighed(seed: int) -> Iterator[Record]:
+    """Adaptive ascents on victims that weigh tasks: accounts of two rows beside as many rows in three other tasks."""
+    data = data_of("SARCOS", seed)
+    for weights, setting in WEIGHTS.items():
+        model = model_of(data, 0.01, 0.01, setting)
+        for k in (10, 30, 90):
+            each = round(2 * k / 3)
+            threats = {"accounts": NewTasks(k, 2), "other tasks": [4, 5, 6]}
+            for where, attackers in threats.items():
+                budget = None if where == "accounts" else each / ROWS
+                threat = ThreatModel([1, 2, 3], attackers, budget)
+                yield {"weights": weights, "accounts": k, "where": where, **attacked(data, model, threat, ASCENT, seed)}
+
+
+def bounded(seed: int) -> Iterator[Record]:
+    """The bounds beside the ascent."""
+    data = data_of("SARCOS", seed)
+    X, y, task = data.train
+    for weights, setting in WEIGHTS.items():
+        for k in (1, 10, 90):
+            model, threat = model_of(data, 0.01, 0.01, setting), ThreatModel([1, 2, 3], NewTasks(k, 2))
+            found = loss_bound(model, X, y, task=task, threat=threat)
+            reached = attacked(data, model, threat, ASCENT, seed)
+            yield {"weights": weights, "accounts": k, **reached, **{f"bound_{n}": v for n, v in found.bounds.items()}}
+
+
+def unbalanced(seed: int) -> Iterator[Record]:
+    """What weights by rows cost where tasks differ in size, on clean rows: Landmine, and tasks of 5 to 500 rows."""
+    rng = np.random.default_rng(seed)
+    drawn = make_related_tasks(n_tasks=30, n_features=10, n_train=500, n_test=200, n_groups=3, random_state=seed)
+    counts = np.geomspace(5, 500, 30).astype(int)[rng.permutation(30)]
+    keep = np.concatenate([np.flatnonzero(drawn.train.task == i)[:n] for i, n in enumerate(counts)])
+    X, y, task = (part[keep] for part in drawn.train)
+    landmine = data_of("Landmine", seed)
+    for name, data, rows in (("synthetic", drawn, (X, y, task)), ("Landmine", landmine, tuple(landmine.train))):
+        n_i = np.unique(rows[2], return_counts=True)[1]
+        for value in (0.1, 0.01, 1e-3):
+            for weights in ("tasks", "rows", "capped"):
+                setting = Capped(float(np.median(n_i))) if weights == "capped" else weights
+                model = model_of(data, value, value, setting).fit(rows[0], rows[1], task=rows[2])
+                small = np.unique(rows[2])[n_i <= np.quantile(n_i, 1 / 3)]
+                yield {
+                    "data": name, "lambda": value, "weights": weights, "metric": metric_of(data, model),
+                    "metric_small": metric_of(data, model, small),
+                }  # fmt: skip
+
+
+def many(seed: int) -> Iterator[Record]:
+    """See-saw accounts beside thousands of honest tasks of 30 rows, through the public estimator alone.
+
+    Of two placings the worse: along the direction that the clean model uses least, or along all directions in turn.
+    """
+    for m in (500, 5_000, 50_000):
+        X, y, task = make_related_tasks(n_tasks=m, n_features=20, n_train=30, n_test=2, random_state=seed).train
+        X, B = X / float(np.linalg.norm(X, axis=1).max()), float(np.abs(y).max())
+        for name, lambda_2 in (("0.01", 0.01), ("5/m", 5.0 / m)):
+            model = MTRLRegressor(0.01, lambda_2)
+            axes = np.linalg.svd(model.fit(X, y, task=task).coef_, full_matrices=False)[2][::-1]
+            for k in (0, 10, 100, 1_000):
+                losses = []
+                for q in (1, 20) if k else (1,):
+                    eps = min(1.0, np.sqrt(0.5 * (0.01 + min(k, q) * lambda_2)))
+                    along = eps * axes[np.arange(k) % q]
+                    rows, labels = np.stack([along, -along], axis=1).reshape(-1, 20), np.tile([B, -B], k)
+                    names = np.append(task, m + np.repeat(np.arange(k), 2))
+                    model.fit(np.vstack([X, rows]), np.append(y, labels), task=names)
+                    losses.append(float(np.mean((y - model.predict(X, task=task)) ** 2) / np.mean(y**2)))
+                yield {"tasks": m, "lambda_2": name, "accounts": k, "loss": max(losses)}
+
+
+PARTS: dict[str, tuple[Callable[[int], Iterator[Record]], range]] = {
+    "targets": (against_targets, SEEDS), "everybody": (of_everybody, SEEDS), "closed_form": (closed_form, SEEDS),
+    "weighed": (weighed, SEEDS), "bounds": (bounded, range(3)), "unbalanced": (unbalanced, SEEDS),
+    "many": (many, range(3)),
+}  # fmt: skip
+
+
+def measure(part: str, seed: int) -> list[Record]:
+    """The records of a part and seed."""
+    make, _ = PARTS[part]
+    return [{"part": part, "seed": seed, **record} for record in make(seed)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accounts")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    kept = pq.read_table(options.out).to_pylist() if options.out.exists() else []
+    for part in options.only:
+        begin = time.perf_counter()
+        jobs = 1 if part == "many" else options.jobs
+        found = Parallel(n_jobs=jobs)(delayed(measure)(part, seed) for seed in PARTS[part][1])
+        kept = [row for row in kept if row["part"] != part] + [row for rows in found for row in rows]
+        names = dict.fromkeys(name for row in kept for name in row)
+        table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in kept])
+        pq.write_table(table, options.out, compression="zstd", compression_level=19)
+        print(f"{part}: {sum(len(rows) for rows in found)} rows, {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What ``docs/accounts.md`` shows of accounts that an attacker opens, from the table of ``benchmarks.accounts``."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import pyarrow.parquet as pq
+
+from evidence.markdown import table
+from evidence.results import KEPT, Row
+from patom.intervals import interval
+from patom.paper.findings.rows import CONFIDENCE, grouped, within
+from patom.results.parts import Interval
+from patom.wording import percent, two_digits
+
+WEIGHTS = {"tasks": "each task 1", "rows": "by rows", "capped": "capped"}
+
+
+@cache
+def _part(name: str) -> list[Row]:
+    return [row for row in pq.read_table(KEPT / "accounts.parquet").to_pylist() if row["part"] == name]
+
+
+def _over_seeds(rows: list[Row], column: str) -> Interval:
+    return interval([row[column] for row in rows], CONFIDENCE)
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def against_targets() -> str:
+    """Rise of three targets' training loss by where the rows go."""
+    rows = []
+    for (data, where), part in grouped(_part("targets"), lambda row: (row["data"], row["where"])).items():
+        metric = [within(_over_seeds(part, name), two_digits) for name in ("metric_clean", "metric")]
+        injected = f"{_over_seeds(part, 'rows_injected').mean:.0f}"
+        rows.append([data, where, injected, within(_over_seeds(part, "rise"), percent), *metric])
+    return table(
+        ["data", "rows go into", "rows", "rise of the training loss", "test NMSE or AUC, clean", "attacked"], rows
+    )
+
+
+def of_everybody() -> str:
+    """Mean test metric of all tasks, by lambda, weights of tasks and number of see-saw accounts."""
+    found = grouped(_part("everybody"), lambda row: (row["data"], row["lambda"], row["weights"]))
+    numbers = sorted({row["accounts"] for row in _part("everybody")})
+    rows = []
+    for (data, value, weights), part in found.items():
+        at = grouped(part, "accounts")
+        cells = [within(_over_seeds(at[k], "metric"), two_digits) for k in numbers]
+        rows.append(
+            [
+                data,
+                f"{value:g}",
+                WEIGHTS[weights],
+                within(_over_seeds(part[:: len(numbers)], "metric_clean"), two_digits),
+                *cells,
+            ]
+        )
+    return table(["data", "lambda", "tasks weigh", "clean", *(f"{k} accounts" for k in numbers)], rows)
+
+
+def closed_form() -> str:
+    """The see-saw alone, the best of six ascents, and their ratio."""
+    rows = []
+    for k, part in grouped(_part("closed_form"), "accounts").items():
+        of = grouped(part, "attack")
+        rises = [_over_seeds(of[name], "rise") for name in ("see-saw", "ascent")]
+        rows.append(
+            [
+                str(k),
+                *(within(each, percent) for each in rises),
+                percent((rises[0].mean or 0.0) / (rises[1].mean or 1.0)),
+            ]
+        )
+    return table(["accounts of 2 rows", "see-saw", "best of six ascents", "share"], rows)
+
+
+def weighed() -> str:
+    """Adaptive ascents: accounts beside as many rows in three other tasks."""
+    rows = []
+    for (weights, k), part in grouped(_part("weighed"), lambda row: (row["weights"], row["accounts"])).items():
+        of = grouped(part, "where")
+        rises = [_over_seeds(of[name], "rise") for name in ("accounts", "other tasks")]
+        rows.append([WEIGHTS[weights], f"{k} accounts of 2 rows", *(within(each, percent) for each in rises)])
+    return table(["tasks weigh", "rows", "rise by accounts", "rise by as many rows in three other tasks"], rows)
+
+
+def bounds() -> str:
+    """The ascent below, the bounds above."""
+    rows = []
+    for (weights, k), part in grouped(_part("bounds"), lambda row: (row["weights"], row["accounts"])).items():
+        found = [
+            _over_seeds(part, name).mean
+            for name in ("loss_clean", "loss", "bound_zero", "bound_flooding", "bound_game")
+        ]
+        rows.append([WEIGHTS[weights], str(k), *(_three(value or 0.0) for value in found)])
+    return table(["tasks weigh", "accounts", "clean", "best attack found", "loss at zero", "flooding", "game"], rows)
+
+
+def unbalanced() -> str:
+    """What weights by rows cost on clean rows."""
+    rows = []
+    for (data, value), part in grouped(_part("unbalanced"), lambda row: (row["data"], row["lambda"])).items():
+        of = grouped(part, "weights")
+        cells = [
+            within(_over_seeds(of[name], column), two_digits)
+            for column in ("metric", "metric_small")
+            for name in WEIGHTS
+        ]
+        rows.append([data, f"{value:g}", *cells])
+    heads = [f"{who}: {name}" for who in ("all tasks", "smallest third") for name in WEIGHTS.values()]
+    return table(["data", "lambda", *heads], rows)
+
+
+def many() -> str:
+    """Training loss of thousands of honest tasks over that of predicting 0, by number of accounts."""
+    numbers = sorted({row["accounts"] for row in _part("many")})
+    rows = []
+    for (m, strength), part in grouped(_part("many"), lambda row: (row["tasks"], row["lambda_2"])).items():
+        at = grouped(part, "accounts")
+        rows.append([f"{m:,}", strength, *(within(_over_seeds(at[k], "loss"), _three) for k in numbers)])
+    return table(["honest tasks", "lambda_2", *(f"{k:,} accounts" for k in numbers)], rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "targets": against_targets, "everybody": of_everybody, "closed_form": closed_form, "weighed": weighed,
+    "bounds": bounds, "unbalanced": unbalanced, "many": many,
+}  # fmt: skip
+"""What makes each of the page's tables."""
