@@ -67,7 +67,7 @@ def test_curves_are_relative_rises_with_intervals_over_seeds(run, found, student
     (entry,) = found(rows)["convergence"]
     assert entry["title"] == "E"
     assert "lambda 0.1, step 100, 20 iterations" in entry["settings"]
-    assert entry["settings"].endswith("budget 0.1")
+    assert entry["settings"].endswith("budget 0.1, targets 1, 2")
     (panel,) = entry["panels"]
     assert (panel["kind"], panel["label"]) == ("direct", "direct")
     assert panel["iterations"] == list(range(21))
@@ -92,7 +92,7 @@ def test_every_experiment_is_an_entry_and_every_kind_a_panel(run, found):
 
 def test_several_budgets_are_all_named(run, found):
     rows = [run([0.0, 1.0], seed=seed, budget=budget) for seed in (0, 1) for budget in (0.1, 0.3)]
-    assert found(rows)["convergence"][0]["settings"].endswith("budget 0.1, 0.3")
+    assert found(rows)["convergence"][0]["settings"].endswith("budget 0.1, 0.3, targets 1, 2")
 
 
 def test_one_seed_has_means_and_no_band(run, found):

@@ -12,7 +12,8 @@ import pytest
 from small_grid import TABLES
 
 from patom.paper import findings, parse_grid, read_run, run_grid
-from patom.paper.table import SCHEMA, Provenance, StoredRow
+from patom.paper.reading import Provenance
+from patom.paper.table import SCHEMA, StoredRow
 from patom.report import render_experiments
 
 EXPERIMENT = """

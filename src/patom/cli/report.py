@@ -57,7 +57,7 @@ def _audit_page(folder: Path, into: Path) -> Path:
 
 def _run_page(folders: list[Path], into: Path) -> Path:
     from patom.paper import findings
-    from patom.paper.table import read_runs
+    from patom.paper.reading import read_runs
     from patom.plain_json import json_text
     from patom.report import render_experiments, save_experiment_figures
     from patom.wording import readable

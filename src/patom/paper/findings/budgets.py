@@ -79,6 +79,12 @@ def claims(rows: list[Row]) -> list[Claim]:
             "whole interval must lie above 0, and for another one below 0.",
             evidence(everywhere, _depends_on_pair),
         ),
+        *_of_mnist(mnist),
+    ]
+
+
+def _of_mnist(mnist: "dict[str, Methods]") -> list[Claim]:
+    return [
         judged(
             "MNIST: indirect attacks do next to nothing",
             "almost no effect",

@@ -29,6 +29,7 @@ from patom.wording import percent
 
 STILL = 0.1
 """A run has converged once it stays within this part of its range from its last value."""
+_FEW = 8  # tasks that are named
 PROMISED = 10
 """Iterations within which the paper says that PATOM converges; only runs of twice as many can tell."""
 
@@ -41,7 +42,7 @@ def convergence(rows: list[Row]) -> list[Convergence]:
     return [
         Convergence(
             title=name,
-            settings=f"{settings(group)}, budget {_budgets(group)}",
+            settings=", ".join(filter(None, [settings(group), f"budget {_budgets(group)}", _sets(group)])),
             quantity="training loss of the target tasks, over clean",
             panels=[*_panels(group, _metric), *_panels(group, rise)],
         )
@@ -94,6 +95,16 @@ def _runs(rows: list[Row]) -> dict[str, list[Row]]:
 
 def _budgets(rows: list[Row]) -> str:
     return ", ".join(f"{budget:g}" for budget in grouped(rows, "budget"))
+
+
+def _sets(rows: list[Row]) -> str:
+    """The targets, and who attacks indirectly and in a hybrid attack, where there is one pair of few tasks."""
+    if len(grouped(rows, "pair")) > 1 or len(rows[0]["targets"]) > _FEW:
+        return ""
+    ways = {row["kind"]: ", ".join(row["attackers"]) for row in rows if row["kind"] != Reach.DIRECT}
+    return "; ".join(
+        [f"targets {', '.join(rows[0]['targets'])}", *(f"{kind} through {who}" for kind, who in ways.items())]
+    )
 
 
 Course = Callable[[Row], FloatArray]
