@@ -13,7 +13,7 @@ import pytest
 from small_grid import CELLS, FAILING, GRID, kept, write_grid
 
 from patom import workers
-from patom.paper import parse_grid, read_run, run_grid
+from patom.paper import parse_grid, read_run, run, run_grid
 from patom.paper.run import RunFolder
 
 
@@ -44,6 +44,24 @@ def test_a_run_computes_every_cell(tmp_path):
     about = json.loads(pq.read_schema(tmp_path / "results.parquet").metadata[b"patom"])
     assert about == provenance["results"]
     assert about["seeds"] == [0, 1]
+
+
+def test_experiments_take_turns_seed_by_seed(tmp_path, monkeypatch):
+    """So that what is slow does not all come last, and the estimate of the time left is right after the first seed."""
+    second = (
+        GRID[GRID.index("[[") :].replace('name = "related"', 'name = "other"', 1).replace("n_tasks = 6", "n_tasks = 5")
+    )
+    met = []
+
+    def computed(cell, home):
+        met.append((cell.seed, cell.experiment))
+        return real(cell, home)
+
+    real = run.compute
+    monkeypatch.setattr(run, "compute", computed)
+    run_grid(parse_grid(GRID + second, "G"), tmp_path / "out")
+    assert [seed for seed, _ in met] == sorted(seed for seed, _ in met)
+    assert list(dict.fromkeys(met)) == [(0, "related"), (0, "other"), (1, "related"), (1, "other")]
 
 
 def test_processes_give_the_same_bytes(tmp_path, table):

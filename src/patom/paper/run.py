@@ -107,6 +107,9 @@ def run_grid(
         done = {cell.key: kept for cell in cells if (kept := folder.kept(cell, stamps[cell.key]))}
         resumed = len(done)
         waiting = list({cell.key: cell for cell in cells if cell.key not in done}.values())
+        waiting.sort(
+            key=lambda cell: cell.seed
+        )  # all experiments seed by seed: then the first seed tells the time left
         report(resumed, len(stamps))
         for cell, record, seconds in _computed(waiting, data_home, n_jobs, dask):
             done[cell.key] = folder.keep(cell, stamps[cell.key], record, seconds, at)
