@@ -25,6 +25,7 @@ from patom.results.parts import Interval
 from patom.wording import percent, two_digits
 
 _ONE = 0.99
+"""A mean correlation above it counts as 1."""
 
 
 def correlations(rows: list[Row]) -> list[Correlations]:
