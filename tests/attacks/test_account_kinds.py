@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from patom import Capped, MTRLClassifier, MTRLRegressor, NewTasks, ProjectedAscent, ThreatModel
+from patom.attacks.ascent import kinds
 from patom.attacks.ascent.kinds import climb_copies, expanded, few, may_be_few, on_simplex, rounded
 from patom.attacks.draws import draw
 from patom.attacks.program import bilevel
@@ -48,6 +49,17 @@ def test_the_numbers_climb_and_keep_their_total():
     assert np.ptp(better.lower.copies) > 1.0
 
 
+def test_slopes_that_hardly_differ_keep_the_total(monkeypatch):
+    fewer = few(program_of(), 4)
+    rows = draw(fewer, "uniform", "resampled", np.random.default_rng(3))
+    for spread in (1e-3, 1e-8, 1e-12, 0.0):
+        slopes = 1e3 + 1e3 * spread * np.array([1.0, -1.0, 0.5, 0.0])
+        monkeypatch.setattr(kinds, "through_copies", lambda *_, slopes=slopes: slopes.copy())
+        found = climb_copies(fewer, rows, fewer.clean.W).lower.copies
+        assert found.sum() == pytest.approx(24.0, rel=1e-9)
+        assert rounded(found, 24).sum() == 24
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_simplex_is_met_at_its_nearest_point(seed):
     rng = np.random.default_rng(seed)
@@ -68,12 +80,12 @@ def test_an_ascent_by_kinds_is_about_as_good_as_one_by_accounts(classes):
     y = np.where(np.median(Y) < Y, 1, 0) if classes else Y
     model = (MTRLClassifier if classes else MTRLRegressor)(0.01, 0.01)
     found = {}
-    for kinds in (4, 24):
-        attack = ProjectedAscent(max_iter=15, optimise_labels=True, kinds=kinds)
+    for number in (4, 24):
+        attack = ProjectedAscent(max_iter=15, optimise_labels=True, kinds=number)
         result = attack.poison(model, X, y, task=TASK, threat=THREAT, random_state=0)
         assert result.accounts.size == 24
         assert result.y.size == 48
-        found[kinds] = result.utility / result.clean_utility - 1.0
+        found[number] = result.utility / result.clean_utility - 1.0
     assert found[4] >= 0.9 * found[24]
 
 

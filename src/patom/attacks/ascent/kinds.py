@@ -19,6 +19,7 @@ from patom.core.rows import TaskRows
 
 _STEPS = 12  # of the numbers of accounts
 _LEAST = 1e-3  # share of all accounts below which no kind falls on the way
+_EQUAL = 1e-9  # spread of the slopes over their size, up to which they count as equal
 _HALVINGS = 4  # of a step that does not rise
 
 
@@ -61,8 +62,9 @@ def climb_copies(program: Bilevel, injection: Injection, start: FloatArray) -> B
     for _ in range(_STEPS):
         slopes = through_copies(program, injection, W, adjoint(program, injection, W, accuracy=ROUGH)[0].v)
         spread = float(np.ptp(slopes))
-        if spread == 0.0:
+        if spread <= _EQUAL * float(np.abs(slopes).max()):
             break
+        slopes -= slopes.mean()  # what is common to all kinds moves nobody, and would take the digits of what is not
         for _ in range(_HALVINGS):
             moved = on_simplex(copies + step * total / spread * slopes, total, _LEAST * total)
             ahead = replace(program, lower=program.lower.repeated(moved))
