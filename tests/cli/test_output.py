@@ -222,3 +222,15 @@ def test_odd_but_sound_tables_are_audited(run, tmp_path):
     assert injected.schema.field("sold?").type == pa.bool_()
     assert injected.schema.field("<b>wohin</b> & zurück").type == pa.int64()
     assert set(injected["always"].to_pylist()) == {3.0}
+
+
+def test_new_accounts_are_tried_on_request(audit, tmp_path):
+    status, out, err = audit("--accounts", "3,1", "--account-rows", "4")
+    assert status == 0, err
+    report = json.loads((tmp_path / "audit" / "report.json").read_text("utf-8"))
+    section = report["accounts"]
+    assert [(point["accounts"], point["rows"]) for point in section["points"]] == [(1, 4), (3, 12)]
+    assert section["capped"]["n_0"] > 0
+    assert "--accounts 3,1" in report["command"]
+    assert "new account" in out
+    assert '<h2 id="accounts">' in (tmp_path / "audit" / "report.html").read_text("utf-8")

@@ -13,5 +13,5 @@ def test_a_key_is_numpys_list_or_number():
 
 def test_the_streams_numbers_never_change():
     assert {stream.name: stream.value for stream in Stream} == {
-        "SAMPLE": 1, "FOLDS": 2, "ATTACK": 3, "TARGETS": 4, "SPLIT": 5,
+        "SAMPLE": 1, "FOLDS": 2, "ATTACK": 3, "TARGETS": 4, "SPLIT": 5, "ACCOUNTS": 6,
     }  # fmt: skip

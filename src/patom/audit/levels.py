@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from patom.audit.coverage import thin
-from patom.results.audit import Coverage, Gate, Metric, Point, Remedy, Verdict
+from patom.results.audit import Accounts, Coverage, Gate, Metric, Point, Remedy, Verdict
 from patom.results.parts import Interval
-from patom.wording import as_asked, percent
+from patom.wording import as_asked, counted, percent
 
 HIGH, MODERATE = 0.25, 0.10
 CANNOT_SAY: Literal["cannot say"] = "cannot say"
@@ -54,8 +54,9 @@ def judge(
     metric: Metric,
     clean_by_seed: Sequence[float | None] = (),
     coverage: Sequence[Coverage] = (),
+    accounts: Accounts | None = None,
 ) -> Judged:
-    """The level that the intervals of all curves carry.
+    """The level that the intervals of all curves, and of attacks by new accounts, carry.
 
     High: some attack's interval lies at or above 25 % relative damage. Moderate: at or above 10 %. Low: all intervals
     lie below 10 %, and each kind of attack that was planned reached half of its attacking tasks in every seed, at the
@@ -84,19 +85,48 @@ def judge(
         spread = "" if low is None or high is None else f" ({low:.3g} to {high:.3g})"
         clean = f"Without an attack the {metric} of the targets is {worst.clean.mean:.3g}{spread}, {no_use}"
         return Judged(CANNOT_SAY, CANNOT_SAY, f"{clean}, so damage to it says little.", of_no_use=no_use)
-    known, little = [point for _, point in measured(curves)], thin(coverage)
-    lows = [(low, point) for point in known if (low := _low(point)) is not None]
+    known, little = _all_tried(curves, accounts), thin(coverage)
+    lows = [(low, one) for one in known if (low := _low(one)) is not None]
     if not lows:
         return Judged(CANNOT_SAY, CANNOT_SAY, _no_interval(worst), little=little)
-    open_ended = worst_of([point for point in known if point.damage.high is None])
+    open_ended = max((one for one in known if one.damage.high is None), key=_mean, default=None)
     if little:
         why = f"{little}, so that the damage of more rows is not known; a larger budget would tell"
     else:
-        why = "" if open_ended is None else f"{named(open_ended)}: {_without_interval(open_ended)}"
-    highs = [point.damage.high for point in known if point.damage.high is not None]
+        why = "" if open_ended is None else f"{open_ended.name}: {_without_interval(open_ended)}"
+    highs = [one.damage.high for one in known if one.damage.high is not None]
     at_most = None if why else max(highs)
     at_least, surest = max(lows, key=lambda found: found[0])
-    return replace(_by_ends(at_least, at_most, named(surest), why), by=named(surest), little=little)
+    return replace(_by_ends(at_least, at_most, surest.name, why), by=surest.name, little=little)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """An attack with a name: a point of a curve, or a number of new accounts."""
+
+    name: str
+    clean: Interval
+    damage: Interval
+    low_of_all: float | None
+    n_seeds: int
+
+
+def _all_tried(curves: Sequence[Point], accounts: Accounts | None) -> list[_Tried]:
+    """Those whose damage has a mean."""
+    found = [
+        _Tried(named(point), point.clean, point.damage, point.low_of_all, point.n_seeds)
+        for _, point in measured(curves)
+    ]
+    if accounts is None:
+        return found
+    return found + [
+        _Tried(
+            f"{counted(one.accounts, 'new account')} of {counted(accounts.rows_each, 'row')}",
+            accounts.clean, one.damage, one.low_of_all, one.n_seeds,
+        )
+        for one in accounts.points
+        if one.damage.mean is not None
+    ]  # fmt: skip
 
 
 def named(point: Point) -> str:
@@ -104,9 +134,13 @@ def named(point: Point) -> str:
     return f"{point.label}, at {as_asked(point.budget)}"
 
 
-def _low(point: Point) -> float | None:
-    """The lower end that a choice among all curves leaves; earlier results have the plain one."""
-    return point.damage.low if point.low_of_all is None else point.low_of_all
+def _low(tried: _Tried) -> float | None:
+    """The lower end that a choice among all attacks leaves; earlier results have the plain one."""
+    return tried.damage.low if tried.low_of_all is None else tried.low_of_all
+
+
+def _mean(tried: _Tried) -> float:
+    return tried.damage.mean or 0.0
 
 
 def _no_interval(point: Point) -> str:
@@ -115,7 +149,7 @@ def _no_interval(point: Point) -> str:
     return f"There is no interval: {_without_interval(point)}."
 
 
-def _without_interval(point: Point) -> str:
+def _without_interval(point: Point | _Tried) -> str:
     if point.n_seeds < 2:
         return "a single draw has no interval"
     same = f"all {point.n_seeds} seeds give exactly the same damage, {percent(point.damage.mean or 0.0)}"

@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 import patom
 from patom.audit import summary
+from patom.audit.accounts import new_accounts
 from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
@@ -77,16 +78,17 @@ def run_audit(
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = fit_quietly(clone(model), data.train)
     clean, effects, step_sizes = _effects(work, settings, model, cells)
-    curves, shown = summary.curves(effects, settings.confidence), shown_tasks(data, settings)
+    curves, shown = summary.curves(effects, settings.confidence, len(settings.accounts)), shown_tasks(data, settings)
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
     worst = worst_of(curves)
     again = retuned(work, settings, effects, worst)
+    opened, tried = new_accounts(work, settings, model, clean, len(curves))
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(allowances(data, settings, budgets(data, settings)))
     answer = verdict(
         curves, exposure, again, settings.attack,
         metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_section.clean_targets_by_seed,
-        coverage=covered,
+        coverage=covered, accounts=opened,
     )  # fmt: skip
     results = Results(
         schema=SCHEMA,
@@ -94,13 +96,14 @@ def run_audit(
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_section,
-        setting=summary.setting_section(data, settings, effects, step_sizes),
+        setting=summary.setting_section(data, settings, effects, step_sizes, tried),
         curves=curves,
         coverage=covered,
         exposure=exposure,
         relationships=summary.relationships(data, fitted, effects[-1], shown),
         retuned=again,
         remedies=helped(work, settings, model, effects, worst),
+        accounts=opened,
         verdict=answer,
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,

@@ -53,6 +53,10 @@ class AuditSettings:
     targets, attackers : tuples of task labels, optional
         Fixed instead of drawn for each seed. Attackers serve the indirect attacks; a direct one attacks through
         its targets.
+    accounts : tuple of int
+        Numbers of new accounts that an attacker opens, whose targets are all tasks; empty for none.
+    account_rows : int
+        Rows of each new account.
     confidence : float
         Of the intervals over seeds (Student's t).
     """
@@ -72,6 +76,8 @@ class AuditSettings:
     loss: str | None = None
     targets: tuple[Hashable, ...] | None = None
     attackers: tuple[Hashable, ...] | None = None
+    accounts: tuple[int, ...] = ()
+    account_rows: int = 2
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
@@ -94,6 +100,10 @@ class AuditSettings:
         require_at_least(owner, 0.0, strict=True, exposure_budget=self.exposure_budget)
         if not 0.0 < self.confidence < 1.0:
             raise ValueError(f"confidence of the audit must be above 0 and below 1; got {self.confidence!r}.")
+        require_at_least(owner, 1, whole=True, account_rows=self.account_rows)
+        for number in self.accounts:
+            require_at_least(owner, 1, whole=True, accounts=number)
+        object.__setattr__(self, "accounts", tuple(sorted(set(self.accounts))))
         if self.step_size is not None:
             require_at_least(owner, 0.0, strict=True, step_size=self.step_size)
             if self.attack != "patom":

@@ -28,7 +28,7 @@ class Steps:
 
     ``lambdas``: pairs to score by cross-validation, of which a growing grid adds more. ``pilots``: attacks that choose
     PATOM's step size. ``random``, ``optimised``: attacks on the model. ``retuned``: models that choose their lambdas
-    again on poisoned rows. ``defended``: attacks on models with a defense.
+    again on poisoned rows. ``defended``: attacks on models with a defense. ``accounts``: attacks by new accounts.
     """
 
     lambdas: int
@@ -37,6 +37,7 @@ class Steps:
     optimised: int
     retuned: int
     defended: int
+    accounts: int = 0
 
     @property
     def total(self) -> int:
@@ -46,7 +47,7 @@ class Steps:
     @property
     def attacks(self) -> int:
         """Those that are attacks."""
-        return self.pilots + self.random + self.optimised + self.defended
+        return self.pilots + self.random + self.optimised + self.defended + self.accounts
 
     def seconds(self, of_a_fit: float, n_jobs: int, moves: float = 1.0) -> float:
         """About how long they take, within a factor of two or three: by the time of a fit, in all attacks alike.
@@ -56,7 +57,7 @@ class Steps:
         >>> Steps(lambdas=25, pilots=0, random=40, optimised=40, retuned=0, defended=20).seconds(0.01, 2) > 10.0
         True
         """
-        ascents = (self.pilots + self.optimised) * _ASCENT + self.defended * _DEFENDED
+        ascents = (self.pilots + self.optimised + self.accounts) * _ASCENT + self.defended * _DEFENDED
         searches = len(GRID) ** 2 * N_FOLDS * self.retuned + N_FOLDS * self.lambdas
         return (moves * ascents + self.random * _RANDOM + searches) * of_a_fit / n_jobs
 
@@ -72,6 +73,7 @@ def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
         optimised=len(cells) - random,
         retuned=settings.n_seeds if searched else 0,
         defended=N_REMEDIES * settings.n_seeds,
+        accounts=(len(settings.accounts) + 1) * settings.n_seeds if settings.accounts else 0,
     )
 
 

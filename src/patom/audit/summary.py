@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from patom.attacks.program import MTRL
+from patom.audit.accounts import Opened
 from patom.audit.cells import Effect, Purpose
 from patom.audit.coverage import allowances
 from patom.audit.data import AuditData
@@ -33,15 +34,18 @@ def label(attack: AttackName) -> str:
     return f"optimised, {attack.reach}" if attack.method is Method.ASCENT else attack.words
 
 
-def curves(effects: Sequence[Effect], confidence: float) -> list[Point]:
-    """One point for each attack and budget, over the seeds in which its damage could be measured."""
+def curves(effects: Sequence[Effect], confidence: float, others: int = 0) -> list[Point]:
+    """One point for each attack and budget, over the seeds in which its damage could be measured.
+
+    ``others``: attacks beside the curves', among which the worst is chosen too.
+    """
     groups: dict[tuple[AttackName, float], list[Effect]] = {}
     for item in effects:
         cell = item.cell
         if cell.purpose is Purpose.CURVE:
             groups.setdefault((cell.attack, cell.budget), []).append(item)
     measured = sum(any(np.isfinite(item.damage) for item in group) for group in groups.values())
-    of_all = 1.0 - (1.0 - confidence) / max(measured, 1)
+    of_all = 1.0 - (1.0 - confidence) / max(measured + others, 1)
     return [
         Point(
             attack=attack,
@@ -249,7 +253,11 @@ def model_section(
 
 
 def setting_section(
-    data: AuditData, settings: AuditSettings, effects: Sequence[Effect], step_sizes: Mapping[AttackName, float]
+    data: AuditData,
+    settings: AuditSettings,
+    effects: Sequence[Effect],
+    step_sizes: Mapping[AttackName, float],
+    opened: Sequence[Opened],
 ) -> Setting:
     """How it was audited."""
     if settings.targets is None:
@@ -272,8 +280,9 @@ def setting_section(
         targets=targets,
         attackers=f"direct: the targets themselves; {through}",
         injected_norm=1.0,
-        attacks_run=len(effects),
-        attacks_uncertified=sum(not effect.trial.certified for effect in effects),
+        attacks_run=len(effects) + len(opened),
+        attacks_uncertified=sum(not effect.trial.certified for effect in effects)
+        + sum(not one.certified for one in opened),
     )
 
 

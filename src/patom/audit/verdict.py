@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from patom.audit.coverage import really
 from patom.audit.levels import CANNOT_SAY, Judged, better, judge, measured, named, worst_of
-from patom.results.audit import Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
+from patom.results.audit import Accounts, Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
 from patom.results.methods import Method, Reach
 from patom.wording import as_asked, counted, percent, shortened
 
@@ -58,12 +58,13 @@ def verdict(
     aim: Aim,
     clean_by_seed: Sequence[float | None] = (),
     coverage: Sequence[Coverage] = (),
+    accounts: Accounts | None = None,
 ) -> Verdict:
     """Level (see ``levels.judge``), headline and sentences from the curves and the exposure map.
 
     ``attack`` optimised the rows, "ascent" or "patom"; ``clean_by_seed`` is the clean metric of each seed's targets.
     """
-    worst, judged = worst_of(curves), judge(curves, metric, clean_by_seed, coverage)
+    worst, judged = worst_of(curves), judge(curves, metric, clean_by_seed, coverage, accounts)
     judgement = {name: getattr(judged, name) for name in ("level", "risk", "reason", "at_least", "at_most", "by")}
     if worst is None:
         return Verdict(
@@ -80,8 +81,36 @@ def verdict(
         worst_damage=known.damage,
         worst=Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage)),
         injected=known.rows(worst),
-        sentences=[*_sentences(known, exposure, retuned), _CAVEATS[Method(attack)]],
+        sentences=[*_sentences(known, exposure, retuned), *_accounts(accounts, known), _CAVEATS[Method(attack)]],
     )
+
+
+def _accounts(accounts: Accounts | None, known: _Known) -> list[str]:
+    """What new accounts do, the most harmful number of them, and how many it takes for 10 %."""
+    if accounts is None or known.judged.of_no_use:
+        return []
+    measured = [(point.damage.mean, point) for point in accounts.points if point.damage.mean is not None]
+    if not measured:
+        return []
+    each = counted(accounts.rows_each, "row")
+    damage, most = max(measured, key=lambda found: found[0])
+    whom = f"{counted(most.accounts, 'new account')} of {each}{' each' if most.accounts > 1 else ''}"
+    if damage <= 0.0:
+        return [
+            f"New accounts of {each} each, up to {accounts.points[-1].accounts}, did no harm to all tasks on average."
+        ]
+    verb = "lower" if known.metric == "AUC" else "raise"
+    found = [f"An attacker who opens {whom} {verb}s the {known.metric} of all tasks by {percent(damage)} on average."]
+    if accounts.enough is not None:
+        found.append(f"By the intervals {counted(accounts.enough, 'account')} can do 10 % damage.")
+    capped = accounts.capped
+    if capped is not None and capped.damage.mean is not None and capped.cost.mean is not None:
+        n = accounts.points[-1].accounts
+        found.append(
+            f"With task_weights=Capped({capped.n_0:g}) {counted(n, 'account')} of an attacker who knows it do "
+            f"{_done(capped.damage.mean)}; it costs {percent(max(capped.cost.mean, 0.0))} without an attack."
+        )
+    return found
 
 
 def _sentences(known: _Known, exposure: Exposure | None, retuned: Retuned | None) -> list[str]:

@@ -66,6 +66,10 @@ Iterations = Annotated[int | None, typer.Option(min=1, help="The attack's iterat
 StepSize = Annotated[
     float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
 ]
+Accounts = Annotated[
+    str,
+    typer.Option(help="Numbers of new accounts that an attacker opens, separated by commas, such as 1,3,10,30."),
+]
 FailAbove = Annotated[
     float | None,
     typer.Option(help="Exit with status 1 if the worst relative damage is above this, with 3 if the audit cannot say."),
@@ -98,6 +102,8 @@ def audit(
     region: RegionOption = Region.ball,
     iterations: Iterations = None,
     step_size: StepSize = None,
+    accounts: Accounts = "none",
+    account_rows: Annotated[int, typer.Option(min=1, help="Rows of each new account.")] = 2,
     fail_above: FailAbove = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes. [default: all cores]", show_default=False)] = 0,
 ) -> None:
@@ -117,6 +123,7 @@ def audit(
         n_seeds=seeds, seed=seed, attack=attack.value, iterations=iterations, step_size=step_size,
         keep_labels=keep_labels, region="ball" if region is Region.ball else "own_data",
         lambda_1=lambda_1, lambda_2=lambda_2, loss=loss,
+        accounts=_accounts(accounts), account_rows=account_rows,
     )  # fmt: skip
     if fail_above is not None and not math.isfinite(fail_above):
         raise ValueError(f"--fail-above must be a finite number; got {fail_above}.")
@@ -128,6 +135,15 @@ def audit(
     gate = results.fail_above
     if gate is not None and gate.exceeded is not False:
         raise typer.Exit(EXIT_FAIL if gate.exceeded else EXIT_CANNOT_SAY)
+
+
+def _accounts(typed: str) -> tuple[int, ...]:
+    if typed.strip() == "none":
+        return ()
+    found = numbers(typed, "--accounts")
+    if not found or any(each != int(each) or each < 1 for each in found):
+        raise ValueError(f'--accounts must be whole numbers of at least 1, or "none"; got {typed!r}.')
+    return tuple(int(each) for each in found)
 
 
 def _read(
@@ -195,6 +211,8 @@ def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -
         show.plan(f"about {roughly(seconds)} in all.")
         return
     kinds = f"{ahead.random} random, {ahead.pilots + ahead.optimised} optimised, {ahead.defended} on defended models"
+    if ahead.accounts:
+        kinds += f", {ahead.accounts} by new accounts"
     searched = f" and {ahead.lambdas} pairs of lambdas to choose from" if ahead.lambdas else ""
     processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
     show.plan(

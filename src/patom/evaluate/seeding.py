@@ -16,6 +16,7 @@ class Stream(IntEnum):
     ATTACK = 3
     TARGETS = 4
     SPLIT = 5  # training and test rows of another seed
+    ACCOUNTS = 6  # attacks by new accounts
 
 
 def generator(*key: int) -> np.random.Generator:

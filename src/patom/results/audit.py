@@ -266,6 +266,37 @@ class Remedies(Part):
     notes: list[str] = Field(default_factory=list)
 
 
+class AccountPoint(Part):
+    """What so many new accounts do to the test metric of all tasks; ``rows`` are those of all of them."""
+
+    accounts: Count
+    rows: Count
+    n_seeds: Count
+    metric: Measured
+    damage: Measured
+    low_of_all: Number | None = None
+
+
+class CappedAccounts(Part):
+    """The most accounts against a model whose tasks of fewer than ``n_0`` rows weigh less, and what that costs."""
+
+    n_0: Positive
+    clean: Measured
+    metric: Measured
+    cost: Measured
+    damage: Measured
+
+
+class Accounts(Part):
+    """Attacks by new accounts; ``enough`` is the fewest tried whose whole interval is at or above 10 % damage."""
+
+    rows_each: Count
+    clean: Measured
+    points: list[AccountPoint]
+    enough: Count | None = None
+    capped: CappedAccounts | None = None
+
+
 class Worst(Part):
     """The attack that did most harm on average."""
 
@@ -316,6 +347,7 @@ class Results(Part):
     relationships: Relationships | None = None
     retuned: Retuned | None = None
     remedies: Remedies | None = None
+    accounts: Accounts | None = None
     verdict: Verdict
     fail_above: Gate | None = None
     command: str | None = None

@@ -1,0 +1,118 @@
+"""New accounts: what an attacker does to all tasks who opens some, and what is left where tasks are capped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from sklearn.base import clone
+
+from patom.attacks import NewTasks, OwnData, ProjectedAscent, ThreatModel
+from patom.attacks.program import MTRL
+from patom.audit.cells import clean_decision
+from patom.audit.data import AuditData
+from patom.audit.levels import MODERATE
+from patom.audit.settings import AuditSettings
+from patom.audit.work import Work
+from patom.core.arrays import FloatArray
+from patom.core.regions import Ball
+from patom.evaluate.defended import Victim
+from patom.evaluate.seeding import Stream, generator
+from patom.evaluate.trial import attempt
+from patom.intervals import varied_interval
+from patom.metrics import relative_damage
+from patom.models import Capped
+from patom.results.audit import AccountPoint, Accounts, CappedAccounts
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One attack with new accounts: the test metric of all tasks without it and under it, and its relative damage."""
+
+    accounts: int
+    clean: float
+    attacked: float
+    damage: float
+    certified: bool
+
+
+def new_accounts(
+    work: Work, settings: AuditSettings, model: MTRL, clean: Sequence[FloatArray], others: int
+) -> tuple[Accounts | None, list[Opened]]:
+    """Attacks with each number of accounts, and with the most of them on the model with capped tasks; and all of them.
+
+    ``clean``: predictions of each replicate's test rows without an attack; ``others``: attacks beside these, among
+    which the worst is chosen too. None where no number is set.
+    """
+    numbers = settings.accounts
+    if not numbers:
+        return None, []
+    run = partial(_open, settings=settings, model=model)
+    jobs = (
+        (replicate, partial(run, accounts=k, replicate=replicate, clean=clean[replicate]))
+        for replicate in range(settings.n_seeds)
+        for k in numbers
+    )
+    found = list(work.on_splits(jobs))
+    n_0 = float(np.median(work.data.counts))
+    capped = clone(model).set_params(task_weights=Capped(n_0))
+    run = partial(_open, settings=settings, model=capped, accounts=numbers[-1], clean=None)
+    held = list(work.on_splits((k, partial(run, replicate=k)) for k in range(settings.n_seeds)))
+    most = [one for one in found if one.accounts == numbers[-1]]
+    points = [_point(settings, k, [one for one in found if one.accounts == k], others) for k in numbers]
+    lows = [(point.accounts, point.damage.low) for point in points]
+    interval = partial(varied_interval, confidence=settings.confidence)
+    metric = work.data.metric
+    section = Accounts(
+        rows_each=settings.account_rows,
+        clean=interval(one.clean for one in most),
+        points=points,
+        enough=next((k for k, low in lows if low is not None and low >= MODERATE), None),
+        capped=CappedAccounts(
+            n_0=n_0,
+            clean=interval(one.clean for one in held),
+            metric=interval(one.attacked for one in held),
+            cost=interval(relative_damage(was.clean, now.clean, metric) for was, now in zip(most, held, strict=True)),
+            damage=interval(one.damage for one in held),
+        ),
+    )
+    return section, [*found, *held]
+
+
+def _point(settings: AuditSettings, accounts: int, found: list[Opened], others: int) -> AccountPoint:
+    of_all = 1.0 - (1.0 - settings.confidence) / (len(settings.accounts) + others)
+    return AccountPoint(
+        accounts=accounts,
+        rows=accounts * settings.account_rows,
+        n_seeds=sum(bool(np.isfinite(one.damage)) for one in found),
+        metric=varied_interval((one.attacked for one in found), settings.confidence),
+        damage=varied_interval((one.damage for one in found), settings.confidence),
+        low_of_all=varied_interval((one.damage for one in found), of_all).low,
+    )
+
+
+def _open(
+    split: AuditData,
+    settings: AuditSettings,
+    model: MTRL,
+    accounts: int,
+    replicate: int,
+    clean: FloatArray | None,
+) -> Opened:
+    """Open accounts at a replicate's split; without ``clean`` the model is fitted on the clean rows first."""
+    region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
+    everybody = tuple(range(split.tasks.size))
+    threat = ThreatModel(everybody, (NewTasks(accounts, settings.account_rows),), region=region)
+    moves = {} if settings.iterations is None else {"max_iter": settings.iterations}
+    attack = ProjectedAscent(
+        features="see-saw",
+        optimise_labels=not settings.keep_labels,
+        n_starts=1,
+        **moves,  # type: ignore[arg-type]
+    )
+    rng = generator(settings.seed, Stream.ACCOUNTS, accounts, replicate)
+    before = clean_decision(split, clone(model)) if clean is None else clean
+    trial = attempt(Victim(model, model), split, threat, attack, rng)
+    among = split.mask(everybody)
+    was, now = (split.score(decision, among) for decision in (before, trial.decision))
+    return Opened(accounts, was, now, relative_damage(was, now, split.metric), trial.certified)
