@@ -86,9 +86,8 @@ def run_audit(
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(allowances(data, settings, budgets(data, settings)))
     answer = verdict(
-        curves, exposure, again, settings.attack,
-        metric=data.metric, aim=summary.aim(data, settings), clean_by_seed=model_section.clean_targets_by_seed,
-        coverage=covered, accounts=opened,
+        curves, exposure, again, settings.attack, metric=data.metric, aim=summary.aim(data, settings),
+        clean_by_seed=model_section.clean_targets_by_seed, coverage=covered, accounts=opened,
     )  # fmt: skip
     results = Results(
         schema=SCHEMA,
@@ -108,8 +107,12 @@ def run_audit(
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,
     )
-    report = {name: value for name, value in results.as_dict().items() if name != "command" or command is not None}
-    return Audit(report, summary.curve_rows(data, effects), injected_rows(data, effects))
+    return Audit(_report(results), summary.curve_rows(data, effects), injected_rows(data, effects))
+
+
+def _report(results: Results) -> dict[str, Any]:
+    """As ``report.json`` holds it: without the command of an audit that no command gives again."""
+    return {name: value for name, value in results.as_dict().items() if name != "command" or value is not None}
 
 
 def _effects(
