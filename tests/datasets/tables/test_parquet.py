@@ -206,4 +206,5 @@ READ = {
 def test_a_large_file_stands_in_memory_once(large, how):
     work, copies = READ[how]
     peak = peak_of("kept = " + work.format(path=large), before=BEFORE.format(path=large))
-    assert 0.9 * copies * BYTES < peak < (copies + 0.35) * BYTES
+    # 1.33 of the data as a rule, once 1.37 where the allocator kept another 8 MB; a second copy would be 2.
+    assert 0.9 * copies * BYTES < peak < (copies + 0.45) * BYTES
