@@ -210,7 +210,7 @@ def through_copies(program: Bilevel, injection: Injection, W: FloatArray, v: Flo
     """
     lower, task, y = program.lower, injection.task_index, injection.y
     assert lower.copies is not None
-    x, loss, m = lower.entering(injection), program.problem.loss, program.problem.rows.n_tasks - lower.accounts
+    x, loss, m = lower.entering(injection), program.problem.loss, lower.honest_tasks
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
     each = -0.5 * lower.weights(injection) * along * (loss.slope(z, y) - z * loss.curvature(z, y))
     return np.bincount(task, each, minlength=m + lower.accounts)[m:] / lower.copies

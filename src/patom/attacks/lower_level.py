@@ -78,12 +78,17 @@ class LowerLevel:
             start = self._startable(problem.penalty, start)
         return problem.solve(start=start, polish=polish, tol=tol, term=self.term(injection))
 
+    @property
+    def honest_tasks(self) -> int:
+        """Number of tasks without the attacker's accounts, which come after them."""
+        return self.problem.rows.n_tasks - self.accounts
+
     @cached_property
     def honest(self) -> "LowerLevel":
         """The lower level without the attacker's accounts."""
         if not self.accounts:
             return self
-        rows, m = self.problem.rows, self.problem.rows.n_tasks - self.accounts
+        rows, m = self.problem.rows, self.honest_tasks
         weighing = None if rows.weighing is None else rows.weighing.among(np.arange(m))
         own = TaskRows(rows.X, rows.y, rows.offsets[: m + 1], shares=rows.shares, weighing=weighing)
         problem = replace(self.problem, rows=own, tasks=self.problem.tasks[:m])
@@ -97,7 +102,7 @@ class LowerLevel:
         """
         rows = self.problem.rows
         each = rows.weighing.each if isinstance(rows.weighing, Repeated) else rows.weighing
-        times = np.append(np.ones(rows.n_tasks - self.accounts), copies)
+        times = np.append(np.ones(self.honest_tasks), copies)
         problem = replace(self.problem, rows=replace(rows, weighing=Repeated(each, times)))
         return replace(self, problem=problem, copies=copies)
 
@@ -109,7 +114,7 @@ class LowerLevel:
     def _roots(self, injection: Injection) -> FloatArray:
         """sqrt(c) of each injected row's task, shape (r,)."""
         assert self.copies is not None
-        times = np.append(np.ones(self.problem.rows.n_tasks - self.accounts), self.copies)
+        times = np.append(np.ones(self.honest_tasks), self.copies)
         return np.asarray(np.sqrt(times[injection.task_index]))
 
     def rows(self, injection: Injection | None) -> TaskRows:

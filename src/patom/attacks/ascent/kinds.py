@@ -105,7 +105,7 @@ def rounded(copies: FloatArray, total: int) -> IntArray:
 def expanded(program: Bilevel, fewer: Bilevel, injection: Injection) -> Injection:
     """The rows of all accounts of ``program``, those of each kind as often as ``fewer`` has accounts of it."""
     assert fewer.lower.copies is not None
-    m, k = program.problem.rows.n_tasks - program.lower.accounts, program.lower.accounts
+    m, k = program.lower.honest_tasks, program.lower.accounts
     kinds = m + np.repeat(np.arange(fewer.lower.accounts), rounded(fewer.lower.copies, k))
     old = np.flatnonzero(injection.task_index < m)
     own = [np.flatnonzero(injection.task_index == kind) for kind in kinds]

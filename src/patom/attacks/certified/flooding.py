@@ -41,8 +41,8 @@ def flooding_bound(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, *, task: Any 
     Returns
     -------
     float
-        Upper bound on the mean loss of the target tasks' clean rows; infinite where rows go into a target, or where
-        lambda_2 is 0.
+        Upper bound on the mean loss of the target tasks' clean rows; infinite where rows go into a target, where
+        lambda_2 is 0, and for a model with a given Omega or with a filter.
 
     Raises
     ------
