@@ -103,6 +103,8 @@ def test_it_is_the_same_each_time_and_leaves_its_input_alone(learner, data):
 
 def test_neither_the_order_of_rows_nor_the_names_of_tasks_matter(learner, data):
     X, y, task = data
+    if is_classifier(learner):  # classes that can be parted have no optimum to compare: low-rank weights grow for ever
+        y = np.where(np.arange(y.size) % 5 == 0, np.where(y == "yes", "no", "yes"), y)
     model, order = clone(learner).fit(X, y, task=task), np.random.default_rng(0).permutation(y.size)
     shuffled = clone(learner).fit(X[order], y[order], task=task[order])
     np.testing.assert_allclose(shuffled.coef_, model.coef_, atol=1e-3)

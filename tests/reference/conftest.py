@@ -20,8 +20,8 @@ class Reference:
     objective: float
 
 
-def mean_losses(X, y, index, W, loss, delta):
-    """The first sum of (1), as a cvxpy expression."""
+def mean_losses(X, y, index, W, loss, delta, weights=1.0):
+    """The first sum of (1), as a cvxpy expression; ``weights``, shape (m,), are the tasks' own."""
     z = cp.sum(cp.multiply(np.column_stack([X, np.ones(len(X))]), W[index]), axis=1)
     pointwise = {
         "squared_error": lambda: cp.square(y - z),
@@ -30,7 +30,7 @@ def mean_losses(X, y, index, W, loss, delta):
         "logistic": lambda: cp.logistic(-cp.multiply(y, z)),
         "unclipped_hinge": lambda: cp.square(1 - cp.multiply(y, z)),
     }[loss]()
-    return (1 / np.bincount(index))[index] @ pointwise
+    return (weights / np.bincount(index))[index] @ pointwise
 
 
 def solve_quietly(problem, tolerances=TOLERANCES):
@@ -88,11 +88,11 @@ def interior_point_given_omega():
 def interior_point_outliers():
     """Robust multi-task feature learning: W = P + Q, norms over P's columns and Q's rows."""
 
-    def solve(X, y, index, *, loss, lambda_1, lambda_2):
+    def solve(X, y, index, *, loss, lambda_1, lambda_2, weights):
         m, p = index.max() + 1, X.shape[1] + 1
         P, Q = cp.Variable((m, p)), cp.Variable((m, p))
-        objective = mean_losses(X, y, index, P + Q, loss, 1.0)
-        objective += lambda_1 * cp.sum(cp.norm(P, 2, axis=0)) + lambda_2 * cp.sum(cp.norm(Q, 2, axis=1))
+        objective = mean_losses(X, y, index, P + Q, loss, 1.0, weights)
+        objective += lambda_1 * cp.sum(cp.norm(P, 2, axis=0)) + lambda_2 * weights @ cp.norm(Q, 2, axis=1)
         value = solve_as_far_as_it_goes(cp.Problem(cp.Minimize(objective)))
         return P.value + Q.value, value
 
@@ -103,11 +103,11 @@ def interior_point_outliers():
 def interior_point_centre():
     """Vanilla ARMUL: each task's distance from one centre, not squared."""
 
-    def solve(X, y, index, *, loss, strength):
+    def solve(X, y, index, *, loss, strength, weights):
         m, p = index.max() + 1, X.shape[1] + 1
         W, centre = cp.Variable((m, p)), cp.Variable((1, p))
         distances = cp.norm(W - np.ones((m, 1)) @ centre, 2, axis=1)
-        objective = mean_losses(X, y, index, W, loss, 1.0) + strength @ distances
+        objective = mean_losses(X, y, index, W, loss, 1.0, weights) + (weights * strength) @ distances
         value = solve_as_far_as_it_goes(cp.Problem(cp.Minimize(objective)))
         return W.value, value
 

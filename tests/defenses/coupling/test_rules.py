@@ -13,7 +13,7 @@ from patom.core.rows import TaskRows
 from patom.defenses import Capped, Coupled, HeldOut, Shrunken, WithoutInfluential, influence_on_relationships
 from patom.defenses.coupling.held_out import evened, masked, pair_gains, pair_step
 from patom.defenses.coupling.influence import among
-from patom.defenses.coupling.rule import by_weights, cap
+from patom.defenses.coupling.rule import by_votes, by_weights, cap
 from patom.defenses.parts import folds, kept_rows, rows_of_tasks
 
 
@@ -283,3 +283,49 @@ def test_a_classifier_of_other_losses_can_be_coupled(make_tasks):
     X, y, task, _ = make_tasks("classes")
     model = Coupled(MTRLClassifier(0.01, 0.01, loss="logistic"), HeldOut(errors=0.0)).fit(X, y, task=task)
     assert model.score(X, y, task=task) > 0.7
+
+
+def test_by_votes_a_task_as_large_as_three_has_three_parts():
+    """A cap of 1/m leaves nothing but equal parts, which are parts by votes."""
+    omega = random_covariance(np.random.default_rng(0), 4, 2)
+    found, _ = by_votes(omega, np.array([2.0, 2.0, 6.0, 10.0]), Capped(0.25).reshape)
+    np.testing.assert_allclose(found, np.diag([0.1, 0.1, 0.3, 0.5]), atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [Shrunken(0.3), Capped(0.4)], ids=["shrunken", "capped"])
+def test_equal_votes_change_nothing(rule):
+    omega = random_covariance(np.random.default_rng(1), 4, 2)
+    np.testing.assert_array_equal(by_votes(omega, np.full(4, 7.0), rule.reshape)[0], rule.reshape(omega)[0])
+
+
+def test_votes_keep_correlations_and_the_learned_omega_where_nothing_is_reshaped():
+    omega, votes = random_covariance(np.random.default_rng(2), 4, 4), np.array([1.0, 3.0, 9.0, 2.0])
+    np.testing.assert_allclose(by_votes(omega, votes, Shrunken(0.0).reshape)[0], omega, atol=1e-15)
+    even = by_votes(omega, votes, evened)[0]
+    deviation = np.sqrt(np.diag(omega))
+    np.testing.assert_allclose(np.diag(even), votes / votes.sum(), rtol=1e-12)
+    np.testing.assert_allclose(
+        even / np.sqrt(np.outer(np.diag(even), np.diag(even))), omega / np.outer(deviation, deviation), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "least", "most"),
+    [
+        (HeldOut(), 0.9, 0.51),
+        (Shrunken(0.9), 0.8, 0.6),
+        (Capped(0.01), 0.9, 0.51),
+        (WithoutInfluential(0.0), 0.85, 0.6),
+    ],
+    ids=["held out", "shrunken", "capped", "influential"],
+)
+def test_accounts_do_not_take_the_variance_of_honest_tasks(rule, least, most):
+    """Five accounts of two rows beside five honest tasks of 40: what is left of the trace for the honest."""
+    rng = np.random.default_rng(0)
+    task = np.append(np.repeat(np.arange(5), 40), np.repeat(np.arange(5, 10), 2))
+    X = rng.standard_normal((task.size, 3))
+    y = np.where(task < 5, X @ [1.0, -1.0, 0.5], 20.0 * rng.standard_normal(task.size))
+    problem = MTRLRegressor(0.02, 0.02).problem(X, y, task=task)
+    left = {votes: np.trace(rule.set_params(votes=votes).covariance(problem)[:5, :5]) for votes in ("rows", "tasks")}
+    assert left["rows"] > least
+    assert left["tasks"] < most

@@ -35,6 +35,25 @@ def test_weights_by_hand():
     np.testing.assert_allclose(found, [[0.2, 0.8, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
 
 
+def test_a_model_has_the_votes_of_its_rows():
+    losses, votes = np.array([[4.0, 1.0, 2.0], [9.0, 2.0, 2.0], [1.0, 1.0, 0.5]]), np.array([8.0, 6.0, 2.0])
+    found = loss_weights(losses, votes)
+    np.testing.assert_allclose(found, [[2 / 9, 6 / 9, 1 / 9], [0.0, 3 / 4, 1 / 4], [0.0, 0.0, 1.0]])
+
+
+def test_accounts_do_not_outvote_a_model():
+    """Twenty accounts of one row, whose models predict the first task as well as the other honest task's does."""
+    rng = np.random.default_rng(0)
+    task = np.append(np.repeat([0, 1], 40), np.arange(2, 22))
+    X = rng.standard_normal((100, 2))
+    given = {
+        votes: LossWeightedRegressor(rounds=1, votes=votes).fit(X, X @ [1.0, -1.0], task=task).weights_[0, :2].sum()
+        for votes in ("rows", "tasks")
+    }
+    assert given["rows"] > 0.75
+    assert given["tasks"] < 0.5
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
 def test_weights_do_not_overflow(scale):
     found = loss_weights(scale * np.array([[2.0, 1.0], [1.0, 1.0]]))

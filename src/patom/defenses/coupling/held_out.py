@@ -10,8 +10,9 @@ from patom.core.data_term import data_term
 from patom.core.kernels import row_products
 from patom.core.penalties.given import fixed_covariance
 from patom.core.rows import TaskRows
-from patom.defenses.coupling.rule import Coupling, CouplingRule, Linear, Source
+from patom.defenses.coupling.rule import Coupling, CouplingRule, Linear, Source, by_votes
 from patom.defenses.parts import folds, kept_rows, task_slices
+from patom.defenses.votes import votes_of
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 
@@ -34,8 +35,11 @@ class HeldOut(CouplingRule):
     errors : float, default 1.0
         At least 0.
     variances : {"equal", "learned"}, default "equal"
-        Of the tasks. Learned variances share a trace of 1: a task that raises its own leaves less to all others, which
-        are then shrunken more, coupled or not.
+        Of the tasks; equal ones are in proportion to ``votes``. Learned variances share a trace of 1: a task that
+        raises its own leaves less to all others, which are then shrunken more, coupled or not.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        Of a task in the equal variances, see ``by_votes``: with "tasks", m accounts that join halve those of the m
+        others.
     random_state : int, default 0
         Of the folds.
 
@@ -67,6 +71,7 @@ class HeldOut(CouplingRule):
     random_state: int = 0
 
     def check(self) -> None:
+        super().check()
         require_at_least("HeldOut", 2, whole=True, n_folds=self.n_folds)
         require_at_least("HeldOut", 0.0, errors=self.errors)
         require_choice("HeldOut", VARIANCES, variances=self.variances)
@@ -76,7 +81,7 @@ class HeldOut(CouplingRule):
         W = problem.solve(start=start).W
         gains, known = self.gains(problem, W)
         helps = _above(gains, known, problem.rows, self.errors)
-        even, back_even = self._even(problem.penalty.relationship(W).covariance())
+        even, back_even = self._even(problem.penalty.relationship(W).covariance(), problem.rows)
         omega, back = masked(even, helps & helps.T)
         return Coupling(omega, W, Source(np.arange(W.shape[0]), W, lambda B: back_even(back(B))))
 
@@ -93,11 +98,13 @@ class HeldOut(CouplingRule):
             if held.any():
                 train = kept_rows(rows, ~held)
                 learned = problem.penalty.relationship(problem.solve(train, start=W, polish=False).W).covariance()
-                gains[held] = pair_gains(problem, train, self._even(learned)[0])[held]
+                gains[held] = pair_gains(problem, train, self._even(learned, rows)[0])[held]
         return gains, fold >= 0
 
-    def _even(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
-        return (omega, lambda B: B) if self.variances == "learned" else evened(omega)
+    def _even(self, omega: FloatArray, rows: TaskRows) -> tuple[FloatArray, Linear]:
+        if self.variances == "learned":
+            return omega, lambda B: B
+        return by_votes(omega, votes_of(self.votes, rows.counts), evened)
 
 
 def pair_gains(problem: Problem, train: TaskRows, omega: FloatArray) -> FloatArray:

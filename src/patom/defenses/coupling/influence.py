@@ -11,6 +11,7 @@ from patom.core.arrays import AnyArray, FloatArray, IntArray
 from patom.core.penalties.learned import SpectralPenalty
 from patom.defenses.coupling.rule import Coupling, CouplingRule, Source
 from patom.defenses.parts import part_of, require_mtrl
+from patom.defenses.votes import votes_of
 from patom.models.problem import Problem
 from patom.models.settings import require_at_least
 from patom.models.threads import one_blas_thread
@@ -114,11 +115,15 @@ class WithoutInfluential(CouplingRule):
     ----------
     largest : float, default 0.25
         Of ``influence_on_relationships``; at least 0.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        Of a task in the trace, as in ``Shrunken``.
 
     Notes
     -----
-    A task that is put aside has the variance 1/m and correlations of 0; the k others share k/m. At least two tasks are
-    left: with two, neither has others to influence. Costs a fit for each task that is left, in every round.
+    A task that is put aside has its votes' share of the trace (1/m where all tasks have as many rows) and correlations
+    of 0; the others share the rest. At least two tasks are left: with two, neither has others to influence. Several
+    tasks that act alike hide each other, since without one of them the others still act. Costs a fit for each task
+    that is left, in every round.
 
     Examples
     --------
@@ -133,19 +138,21 @@ class WithoutInfluential(CouplingRule):
     largest: float = 0.25
 
     def check(self) -> None:
+        super().check()
         require_at_least("WithoutInfluential", 0.0, largest=self.largest)
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
         everyone = problem.solve(start=start).W
-        m, left, W = everyone.shape[0], np.arange(everyone.shape[0]), everyone
+        left, W = np.arange(everyone.shape[0]), everyone
         while left.size > 2:
             change = changes(part_of(problem, left), W)
             if change.max() <= self.largest:
                 break
             left = np.delete(left, np.argmax(change))
             W = _fit_of(problem, left, everyone)
-        share = left.size / m
-        omega, block = np.eye(m) / m, np.ix_(left, left)
+        votes = votes_of(self.votes, problem.rows.counts)
+        share = float(votes[left].sum() / votes.sum())
+        omega, block = np.diag(votes / votes.sum()), np.ix_(left, left)
         omega[block] = share * problem.penalty.relationship(W).covariance()
         return Coupling(omega, everyone, Source(left, W, lambda B: share * B[block]))
 

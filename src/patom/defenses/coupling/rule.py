@@ -2,15 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.penalties.learned import SpectralPenalty
+from patom.defenses.votes import VOTES, votes_of
 from patom.models.problem import Problem
-from patom.models.settings import require_at_least, require_share
+from patom.models.settings import require_at_least, require_choice, require_share
 
 Linear = Callable[[FloatArray], FloatArray]
 
@@ -42,8 +43,17 @@ class Coupling:
     source: Source | None = None
 
 
+@dataclass(eq=False, repr=False)
 class CouplingRule(BaseEstimator, ABC):
-    """Chooses the task covariance from the training rows, which may be poisoned."""
+    """Chooses the task covariance from the training rows, which may be poisoned.
+
+    Parameters
+    ----------
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        What each task counts, as in ``Clip``, where a rule would treat all tasks alike: see ``by_votes``.
+    """
+
+    votes: str = field(default="rows", kw_only=True)
 
     def covariance(self, problem: Problem) -> FloatArray:
         """Omega, shape (m, m), positive semi-definite and of trace 1, for a problem whose Omega is learned.
@@ -53,13 +63,53 @@ class CouplingRule(BaseEstimator, ABC):
         self.check()
         return self.couple(problem).omega
 
-    @abstractmethod
     def check(self) -> None:
         """Refuse settings that cannot be used."""
+        require_choice(type(self).__name__, VOTES, votes=self.votes)
 
     @abstractmethod
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
         """Omega and the fit from which it was made; ``start``, shape (m, p), is near the optimum with Omega learned."""
+
+
+Reshape = Callable[[FloatArray], tuple[FloatArray, Linear]]
+"""From Omega, shape (m, m), to another one, and the adjoint of the derivative."""
+
+
+def by_votes(omega: FloatArray, votes: FloatArray, reshape: Reshape) -> tuple[FloatArray, Linear]:
+    """Reshape Omega in units in which all votes count the same; trace 1, and the adjoint of the derivative.
+
+    A rule that gives every task a part of the trace, or every direction among tasks, gives most of it to whoever opens
+    most accounts. With D = diag(votes over their mean) it reshapes M = D^(-1/2) Omega D^(-1/2) / trace, and the answer
+    is D^(1/2) M' D^(1/2) / trace. So equal parts of M' are parts by votes of Omega; correlations are the same in both.
+
+    >>> by_votes(np.diag([0.9, 0.1]), np.array([1.0, 3.0]), Shrunken(1.0).reshape)[0].diagonal()
+    array([0.25, 0.75])
+    """
+    if np.ptp(votes) == 0.0:
+        return reshape(omega)
+    root = np.sqrt(votes / votes.mean())
+    unit = np.outer(root, root)
+    even = omega / unit
+    total = float(np.trace(even))
+    even /= total
+    inner, back_inner = reshape(even)
+    scaled = inner * unit
+    size = float(np.trace(scaled))
+    found = scaled / size
+
+    def back(B: FloatArray) -> FloatArray:
+        C = back_inner(_less_trace(B, found) / size * unit)
+        return np.asarray(_less_trace(C, even) / total / unit)
+
+    return found, back
+
+
+def _less_trace(B: FloatArray, omega: FloatArray) -> FloatArray:
+    """B - <B, Omega> I, the adjoint of dividing by the trace (but for the trace itself), shape (m, m)."""
+    found = B.copy()
+    found[np.diag_indices_from(found)] -= np.vdot(B, omega)
+    return found
 
 
 class Reshaping(CouplingRule):
@@ -67,7 +117,8 @@ class Reshaping(CouplingRule):
 
     def couple(self, problem: Problem, start: FloatArray | None = None) -> Coupling:
         W = problem.solve(start=start).W
-        omega, back = self.reshape(problem.penalty.relationship(W).covariance())
+        learned = problem.penalty.relationship(W).covariance()
+        omega, back = by_votes(learned, votes_of(self.votes, problem.rows.counts), self.reshape)
         return Coupling(omega, W, Source(np.arange(W.shape[0]), W, back))
 
     @abstractmethod
@@ -83,6 +134,8 @@ class Shrunken(Reshaping):
     ----------
     share : float, default 0.5
         From 0, the learned Omega, to 1, independent tasks.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        Of which each task has an equal part of I/m, see ``by_votes``: with "tasks", whoever opens accounts takes most.
 
     Notes
     -----
@@ -99,6 +152,7 @@ class Shrunken(Reshaping):
     share: float = 0.5
 
     def check(self) -> None:
+        super().check()
         require_share("Shrunken", share=self.share)
 
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:
@@ -117,6 +171,8 @@ class Capped(Reshaping):
     ----------
     largest : float, default 0.5
         Above 0; Omega has trace 1. At 1 and above nothing is capped, at 1/m and below Omega = I/m.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        Of a task, as in ``Shrunken``; what is above the cap is spread by votes.
 
     Notes
     -----
@@ -134,6 +190,7 @@ class Capped(Reshaping):
     largest: float = 0.5
 
     def check(self) -> None:
+        super().check()
         require_at_least("Capped", 0.0, strict=True, largest=self.largest)
 
     def reshape(self, omega: FloatArray) -> tuple[FloatArray, Linear]:

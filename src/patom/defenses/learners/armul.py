@@ -125,13 +125,16 @@ class _ARMUL(TwoPartLearner):
     rank: int | None = None
     tol: float = 1e-6
     max_iter: int = 10_000
+    task_weights: Any = "rows"
 
     def _check_settings(self) -> None:
+        super()._check_settings()
         if self.rank is not None:
             require_at_least(type(self).__name__, 1, whole=True, rank=self.rank)
 
     def _learn(self, rows: TaskRows) -> None:
-        strength = self._strength(rows)
+        rows, weights = self._weighed(rows)
+        strength = weights * self._strength(rows)
         if self.rank is None:
             found = one_centre(rows, self._loss, strength, tol=self.tol, max_iter=self.max_iter)
             self.centres_, self.own_ = halves(found.W)
@@ -162,12 +165,12 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
     Each task is drawn to a centre by a norm that is not squared: similar tasks meet there, and the pull of a task that
     is far away is bounded, so that it cannot move the others far::
 
-        min  sum_i [ 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_i ||w_i - b_i||_2 ]
+        min  sum_i c_i [ 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_i ||w_i - b_i||_2 ]
 
     over the w_i and the centres b_i: one b for all tasks (vanilla), or the rows of a matrix of low rank. A constant
     feature is appended, so each w_i holds its bias, which is drawn to the centre's like the rest; the centre itself is
-    not penalised. The paper weighs tasks by their rows; here each counts the same, as in problem (1) of
-    ``MTRLRegressor``.
+    not penalised. Tasks weigh c_i by their rows, as in the paper; with c_i = 1 a task of few rows, whose lambda_i is
+    large, would pull the centre most, and whoever opens accounts would place it.
 
     Parameters
     ----------
@@ -181,6 +184,8 @@ class ARMULRegressor(LinearRegressor, _ARMUL):
         bound on the last step's length over the norm of the weights.
     max_iter : int, default 10000
         Bound on solver steps.
+    task_weights : {"rows", "tasks"} or Capped, default "rows"
+        c_i, as in ``MTRLRegressor``; "tasks" is 1 for each.
 
     Attributes
     ----------

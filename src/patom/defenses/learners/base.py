@@ -2,7 +2,7 @@
 
 import warnings
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from patom.core.losses import Loss, squared_error, squared_hinge
 from patom.core.rows import TaskRows
 from patom.models.linear import LinearTasks
 from patom.models.settings import require_at_least
+from patom.models.task_weights import require_task_weights, weighing
 from patom.models.threads import one_blas_thread
 
 
@@ -84,6 +85,18 @@ class TwoPartLearner(Learner):
     """A learner whose weights have a part that tasks share and one of each task's own."""
 
     own_: FloatArray
+    task_weights: Any
+
+    def _check_settings(self) -> None:
+        require_task_weights(type(self).__name__, self.task_weights)
+
+    def _weighed(self, rows: TaskRows) -> tuple[TaskRows, FloatArray]:
+        """The rows with the tasks' weights c_i in their losses, and these weights, shape (m,).
+
+        A task's own part is penalised c_i times as much too, so that its pull on the shared part is c_i times as large.
+        """
+        found = replace(rows, weighing=weighing(self.task_weights, self.tasks_))
+        return found, np.ones(rows.n_tasks) if found.task_weights is None else found.task_weights
 
     @property
     def outliers_(self) -> AnyArray:

@@ -9,8 +9,9 @@ from patom.core.data_term import data_term
 from patom.core.losses import Loss
 from patom.core.rows import TaskRows
 from patom.defenses.learners.base import Iterated, IterationStatus, Learner
+from patom.defenses.votes import VOTES, votes_of
 from patom.models.linear import LinearClassifier, LinearRegressor
-from patom.models.settings import require_at_least
+from patom.models.settings import require_at_least, require_choice
 
 _TINY = float(np.finfo(float).tiny)
 
@@ -32,6 +33,7 @@ def cooperate(
     ridge: float,
     *,
     rounds: int | None = None,
+    votes: str = "tasks",
     tol: float = 1e-6,
     max_iter: int = 10_000,
 ) -> Cooperation:
@@ -40,13 +42,14 @@ def cooperate(
     Task k's risk is r_k(w) = mean loss of its rows + ridge/2 ||w||^2. A round takes w_k to the mean of the models
     w_l - grad r_l(w_l)/L, weighed by ``loss_weights`` of their risks r_k. Costs O(n m p).
     """
+    count = votes_of(votes, rows.counts)
     term = data_term(rows, loss)
     L, limit = term.smoothness + ridge, max_iter if rounds is None else rounds
     W, residual, risks = np.zeros(term.shape), np.inf, np.empty((limit, rows.n_tasks))
     weights, n_iter = np.eye(rows.n_tasks), 0
     while n_iter < limit and (residual > tol or rounds is not None):
         adapted = W - (term.value_and_gradient(W)[1] + ridge * W) / L
-        weights = loss_weights(risks_of_models(rows, loss, ridge, adapted))
+        weights = loss_weights(risks_of_models(rows, loss, ridge, adapted), count)
         following = weights @ adapted
         risks[n_iter] = np.diag(risks_of_models(rows, loss, ridge, following))
         residual = float(np.linalg.norm(following - W)) / max(float(np.linalg.norm(following)), _TINY)
@@ -63,10 +66,10 @@ def risks_of_models(rows: TaskRows, loss: Loss, ridge: float, W: FloatArray) -> 
     return np.asarray(means + 0.5 * ridge * (W**2).sum(axis=1))
 
 
-def loss_weights(losses: FloatArray) -> FloatArray:
-    """Weights a_kl proportional to 1/losses_kl where losses_kl <= losses_kk, 0 elsewhere; rows sum to 1, shape (m, m).
+def loss_weights(losses: FloatArray, votes: FloatArray | float = 1.0) -> FloatArray:
+    """Weights a_kl proportional to votes_l/losses_kl where losses_kl <= losses_kk, 0 elsewhere; shape (m, m).
 
-    In a row with zero losses, these share the weight.
+    Rows sum to 1. In a row with zero losses, these share the weight.
 
     >>> loss_weights(np.array([[2.0, 1.0, 3.0], [5.0, 1.0, 2.0], [0.0, 4.0, 0.0]])).round(2)
     array([[0.33, 0.67, 0.  ],
@@ -75,7 +78,7 @@ def loss_weights(losses: FloatArray) -> FloatArray:
     """
     least = losses.min(axis=1, keepdims=True)
     inverse = np.divide(least, losses, out=np.ones_like(losses), where=losses > least)
-    kept = np.where(losses <= np.diag(losses)[:, None], inverse, 0.0)
+    kept = np.where(losses <= np.diag(losses)[:, None], votes * inverse, 0.0)
     return np.asarray(kept / kept.sum(axis=1, keepdims=True))
 
 
@@ -87,16 +90,19 @@ class _LossWeighted(Learner):
     rounds: int | None = None
     tol: float = 1e-6
     max_iter: int = 10_000
+    votes: str = "rows"
 
     def _check_settings(self) -> None:
         owner = type(self).__name__
+        require_choice(owner, VOTES, votes=self.votes)
         require_at_least(owner, 0.0, strict=True, lambda_1=self.lambda_1)
         if self.rounds is not None:
             require_at_least(owner, 1, whole=True, rounds=self.rounds)
 
     def _learn(self, rows: TaskRows) -> None:
         found = cooperate(
-            rows, self._loss, self.lambda_1, rounds=self.rounds, tol=self.tol, max_iter=self.max_iter
+            rows, self._loss, self.lambda_1, rounds=self.rounds, votes=self.votes, tol=self.tol,
+            max_iter=self.max_iter,
         )  # fmt: skip
         self.weights_ = found.weights
         self._keep_iterated(found)
@@ -109,8 +115,9 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
 
         r_k(w) = 1/n_k sum_j (y_kj - w'x_kj)^2 + lambda_1/2 ||w||^2
 
-    and then takes the weighted mean of all agents' models: model l has the weight 1/r_k(w_l) where r_k(w_l) is at most
-    r_k(w_k), and 0 elsewhere. A model that predicts a task's rows badly cannot influence this task.
+    and then takes the weighted mean of all agents' models: model l has a weight in proportion to its votes over
+    r_k(w_l) where r_k(w_l) is at most r_k(w_k), and 0 elsewhere. A model that predicts a task's rows badly cannot
+    influence this task. In the paper each model has one vote; then whoever opens accounts has most.
 
     A constant feature is appended, so each w_k holds its bias, which is penalised like the rest.
 
@@ -124,6 +131,8 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
         Bound on the last step's length over the norm of the weights.
     max_iter : int, default 10000
         Bound on rounds where ``rounds`` is None.
+    votes : {"rows", "capped", "tasks"}, default "rows"
+        Of a task's model, as in ``Clip``; "tasks" is one each, as in the paper.
 
     Attributes
     ----------

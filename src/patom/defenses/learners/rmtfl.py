@@ -1,9 +1,11 @@
 """Robust multi-task feature learning: features that tasks share, and outlier tasks that share none."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from patom.core.arrays import FloatArray
 from patom.core.data_term import data_term
 from patom.core.losses import Loss
 from patom.core.penalties.two_parts import Groups, TwoPartPenalty, TwoPartTerm, halves
@@ -16,16 +18,23 @@ from patom.models.settings import require_at_least
 
 
 def rmtfl(
-    rows: TaskRows, loss: Loss, lambda_1: float, lambda_2: float, *, tol: float = 1e-8, max_iter: int = 10_000
+    rows: TaskRows,
+    loss: Loss,
+    lambda_1: float,
+    lambda_2: FloatArray | float,
+    *,
+    tol: float = 1e-8,
+    max_iter: int = 10_000,
 ) -> Solution:
-    """Minimise f(P + Q) + lambda_1 sum_c ||P_c||_2 + lambda_2 sum_i ||Q_i||_2, c over columns, i over rows.
+    """Minimise f(P + Q) + lambda_1 sum_c ||P_c||_2 + sum_i lambda_2i ||Q_i||_2, c over columns, i over rows.
 
-    The solution's W is [P; Q], shape (2 m, p). Costs one gradient of the data term a step.
+    ``lambda_2`` is one number, or one a task, shape (m,). The solution's W is [P; Q], shape (2 m, p). Costs one
+    gradient of the data term a step.
     """
     term = TwoPartTerm(data_term(rows, loss))
     (m, p), bound = term.term.shape, term.value_and_gradient(np.zeros(term.shape))[0]
     shared = Groups(np.full((1, p), lambda_1), axis=0, bound=bound)
-    own = Groups(np.full((m, 1), lambda_2), axis=1, bound=bound)
+    own = Groups(np.full((m, 1), np.reshape(lambda_2, (-1, 1))), axis=1, bound=bound)
     return solve(term, TwoPartPenalty(shared, own), tol=tol, max_iter=max_iter)
 
 
@@ -37,12 +46,15 @@ class _RMTFL(TwoPartLearner):
     lambda_2: float = 0.01
     tol: float = 1e-8
     max_iter: int = 10_000
+    task_weights: Any = "rows"
 
     def _check_settings(self) -> None:
+        super()._check_settings()
         require_at_least(type(self).__name__, 0.0, strict=True, lambda_1=self.lambda_1, lambda_2=self.lambda_2)
 
     def _learn(self, rows: TaskRows) -> None:
-        found = rmtfl(rows, self._loss, self.lambda_1, self.lambda_2, tol=self.tol, max_iter=self.max_iter)
+        rows, weights = self._weighed(rows)
+        found = rmtfl(rows, self._loss, self.lambda_1, weights * self.lambda_2, tol=self.tol, max_iter=self.max_iter)
         self.shared_, self.own_ = halves(found.W)
         self._certify(replace(found, W=self.shared_ + self.own_))
 
@@ -52,9 +64,10 @@ class RMTFLRegressor(LinearRegressor, _RMTFL):
 
     The weights are W = P + Q, where P uses few features, the same in all tasks, and Q is zero but for outlier tasks::
 
-        min  sum_i 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_1 sum_c ||P_c||_2 + lambda_2 sum_i ||q_i||_2
+        min  sum_i c_i [ 1/n_i sum_j (y_ij - w_i'x_ij)^2 + lambda_2 ||q_i||_2 ] + lambda_1 sum_c ||P_c||_2
 
-    c over features, i over tasks, p_i + q_i = w_i. A constant feature is appended, so each w_i holds its bias, which is
+    c over features, i over tasks, p_i + q_i = w_i. Tasks weigh c_i by their rows (1 in the paper), so that whoever
+    opens accounts does not choose the features. A constant feature is appended, so each w_i holds its bias, which is
     penalised like the rest. The problem is convex, and ``duality_gap_`` certifies how close the fit came.
 
     Parameters
@@ -68,6 +81,8 @@ class RMTFLRegressor(LinearRegressor, _RMTFL):
         Bound on the duality gap; for an objective below 1, on the gap relative to it.
     max_iter : int, default 10000
         Bound on solver steps.
+    task_weights : {"rows", "tasks"} or Capped, default "rows"
+        c_i, as in ``MTRLRegressor``; "tasks" is 1 for each, as in the paper.
 
     Attributes
     ----------
