@@ -155,3 +155,21 @@ def test_no_attack_passes_by():
     assert [kind for kind in kinds if "poison" in vars(kind)] == [PATOM]  # for its callback
     for kind in kinds:
         assert kind._poison is Attack._poison
+
+
+def test_a_fit_that_is_worse_than_zero_for_an_honest_task_is_reported(make_tasks, monkeypatch):
+    """The first theorem is asserted after every attack: not for tasks with injected rows, nor for a given Omega."""
+    X, y, task = make_tasks("squared_error")
+    weights = base._weights
+    monkeypatch.setattr(base, "_weights", lambda *given: -3.0 * weights(*given))
+    threat = ThreatModel(["a"], ["b"], 0.3)
+
+    def attack(model, threat=threat):
+        return RandomAttack().poison(model, X, y, task=task, threat=threat, random_state=0)
+
+    with pytest.raises(RuntimeError, match=r"leaves task a, which has none, a loss of .* above .*predicting 0"):
+        attack(MTRLRegressor(0.01, 0.01))
+    others = set(task.tolist())
+    m = len(others)
+    attack(MTRLRegressor(0.01, 0.01, task_covariance=np.eye(m) / m))
+    attack(MTRLRegressor(0.01, 0.01), ThreatModel(["a"], sorted(others), 0.3))

@@ -14,7 +14,7 @@ from patom.attacks.draws import FEATURES, LABELS
 from patom.attacks.gradients import GRADIENTS
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
-from patom.attacks.promises import require_kept
+from patom.attacks.promises import require_at_most_zero_losses, require_kept
 from patom.attacks.records import HISTORY, TASK_LOSSES, AttackStatus
 from patom.attacks.result import AttackResult
 from patom.core.arrays import FloatArray
@@ -187,11 +187,13 @@ class Attack(ABC):
         fitted = result.refit(model, *data)
         loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
         W = _weights(fitted, truth)
+        losses = _task_losses(truth, before.W, W)
+        require_at_most_zero_losses(truth, losses["attacked"], fitted.duality_gap_)
         return replace(
             result,
             model=fitted,
             utility=truth.utility(W),
-            task_losses=_task_losses(truth, before.W, W),
+            task_losses=losses,
             status=AttackStatus.UNCERTIFIED if loose else best.status,
         )
 

@@ -1,4 +1,4 @@
-"""What must be true of injected rows: of those that an attack returns, and of a result that is saved or loaded."""
+"""What must be true of injected rows and of the fit under them, and of a result that is saved or loaded."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ import numpy as np
 from patom.attacks.adversary.accounts import NewTasks
 from patom.attacks.adversary.places import ByTask, OwnData
 from patom.attacks.adversary.threat import ThreatModel
+from patom.attacks.certified.flooding import learns_omega, zero_bounds
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
 from patom.core.arrays import AnyArray, BoolArray, FloatArray
@@ -54,6 +55,29 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
     wrong = np.flatnonzero(~_allowed_labels(program, injection))
     if wrong.size > 0:
         raise _broken(attack, f"row {wrong[0]} with the label {y[wrong[0]]!s}, which its task does not allow")
+
+
+def require_at_most_zero_losses(program: Bilevel, losses: FloatArray, gap: float) -> None:
+    """Refuse a fit that breaks the first theorem on tasks without injected rows, see ``zero_bound``.
+
+    ``losses``, shape (m,), are the honest tasks' mean losses, and ``gap`` is the fit's duality gap. Nothing is asked of
+    a victim with a given Omega or behind a filter, for whom the theorem does not hold.
+
+    Raises
+    ------
+    RuntimeError
+        With one sentence that names the first task.
+    """
+    if not learns_omega(program):
+        return
+    most = zero_bounds(program, gap)[: losses.size]
+    above = np.flatnonzero(losses > most + _ROUNDING * np.abs(most))
+    if above.size > 0:
+        first = above[0]
+        raise RuntimeError(
+            f"the fit under the injected rows leaves task {program.problem.tasks[first]!s}, which has none, a loss of "
+            f"{losses[first]:.6g}, above {most[first]:.6g}, that of predicting 0; this is a mistake in the solver."
+        )
 
 
 def _allowed_labels(program: Bilevel, injection: Injection) -> BoolArray:

@@ -90,9 +90,15 @@ def zero_bound(program: Bilevel) -> float:
     """
     if not from_outside(program):
         return float("inf")
-    losses, counts = (part[program.targets] for part in (_losses_at_zero(program), program.problem.rows.counts))
-    gaps = program.problem.tol / weights_with(program, totals(program))[program.targets]
-    return float((losses + gaps) @ counts / counts.sum())
+    counts = program.problem.rows.counts[program.targets]
+    return float(zero_bounds(program, program.problem.tol)[program.targets] @ counts / counts.sum())
+
+
+def zero_bounds(program: Bilevel, gap: float) -> FloatArray:
+    """``zero_bound`` of each task, shape (m,), for a fit with this duality gap; infinite where it gets rows."""
+    bounds = _losses_at_zero(program) + gap / weights_with(program, totals(program))
+    bounds[program.attackers] = np.inf
+    return bounds
 
 
 def flooding(program: Bilevel) -> float:
@@ -112,10 +118,14 @@ def flooding(program: Bilevel) -> float:
     return (best + program.problem.tol) / (least * rows.y.size)
 
 
+def learns_omega(program: Bilevel) -> bool:
+    """Whether the victim solves (1) with Omega learned on all rows, behind no filter."""
+    return type(program.lower) is LowerLevel and isinstance(program.problem.penalty, SpectralPenalty)
+
+
 def from_outside(program: Bilevel) -> bool:
     """Whether Omega is learned from all rows, and no injected row goes into a target."""
-    learned = type(program.lower) is LowerLevel and isinstance(program.problem.penalty, SpectralPenalty)
-    return learned and not np.isin(program.attackers, program.targets).any()
+    return learns_omega(program) and not np.isin(program.attackers, program.targets).any()
 
 
 def longest_others(program: Bilevel) -> float:
