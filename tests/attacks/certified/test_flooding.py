@@ -134,3 +134,17 @@ def test_where_rows_go_into_targets_or_omega_is_not_learned_from_all_rows_there_
     assert flooding_bound(MTRLRegressor(0.1, 0.0), X, y, task=task, threat=outside) == np.inf
     with pytest.raises(TypeError, match="model of flooding_bound must be an MTRLRegressor or MTRLClassifier; got Sani"):
         flooding_bound(Sanitised(model, Clip()), X, y, task=task, threat=outside)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_all_tasks_may_be_targets(loss):
+    """Of equal sizes: then the weights of all honest rows vanish from the game, and the accounts have none."""
+    X, y, task = drawn(loss, 0)
+    kept = np.concatenate([np.flatnonzero(task == i)[:3] for i in np.unique(task)])
+    X, y, task = X[kept], y[kept], task[kept]
+    model = victim(loss, np.random.default_rng(0))
+    threat = ThreatModel(np.unique(task), NewTasks(5, 2))
+    bound = loss_bound(model, X, y, task=task, threat=threat)
+    assert all(np.isfinite(value) for value in bound.bounds.values())
+    result = RandomAttack(features="see-saw", labels="extremes").poison(model, X, y, task=task, threat=threat)
+    assert max(bound.clean, result.utility) <= bound.value

@@ -175,7 +175,7 @@ def bound_at(program: Bilevel, upper: float, t: float, start: FloatArray) -> flo
     spared = c - t * targets
     spared[spared < _NOTHING * c] = 0.0  # of rounding; it only lowers the minimum
     least = 0.0
-    if spared.any():
+    if spared[rows.counts > 0].any():  # accounts have no clean rows to spare
         solution = solve_weighted(program, rows, spared[rows.task_index], start)
         least = max(solution.objective - solution.duality_gap, 0.0)
     return float((upper - least) / (t * rows.counts[program.targets].sum()))
