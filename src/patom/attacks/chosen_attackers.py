@@ -1,7 +1,7 @@
 """Which tasks to attack: the best k, by a greedy search on the exact gradient or by trying all subsets."""
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -173,7 +173,7 @@ def choose_attackers(
     with one_blas_thread():
         table, kept = _greedy(program, k, trials, ascent, np.random.default_rng(random_state))
     result = poison(table[kept[-1]].attackers)
-    utilities, cost = np.array([table[number].utility for number in kept]), _total([program.tally, result.cost])
+    utilities, cost = np.array([table[number].utility for number in kept]), program.tally + result.cost
     return ChosenAttackers(result.threat.attackers, utilities, tuple(table), result, method, cost)
 
 
@@ -232,20 +232,14 @@ def _exhaustive(
     highest = -np.inf
     for attackers in combinations(candidates, k):
         result = poison(attackers)
-        # A grey-box attacker ranks by her surrogate: she does not know the true victim before the attack.
-        utility = result.utility if result.threat.knowledge is None else result.expected_utility
+        utility = result.known_utility
         if utility > highest:
             best, highest = result, utility
         table.append(Tried(attackers, utility, float("nan")))
         tallies.append(result.cost)
-    return ChosenAttackers(
-        best.threat.attackers, np.array([highest]), tuple(table), best, "exhaustive", _total(tallies)
-    )
+    cost = sum(tallies, Tally())
+    return ChosenAttackers(best.threat.attackers, np.array([highest]), tuple(table), best, "exhaustive", cost)
 
 
 def _of_tasks(rows: Injection, tasks: npt.ArrayLike) -> Injection:
     return rows.chosen(np.isin(rows.task_index, tasks))
-
-
-def _total(tallies: list[Tally]) -> Tally:
-    return Tally(*np.sum([astuple(tally) for tally in tallies], axis=0).tolist())

@@ -1,6 +1,6 @@
 """What attacks note: iteration by iteration, task by task, what they cost, and how they ended."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import Enum
 
 import numpy as np
@@ -34,3 +34,11 @@ class Tally:
     solver_steps: int = 0
     adjoint_solves: int = 0
     products: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """What two attacks cost together: ``sum(tallies, Tally())`` is the cost of several.
+
+        >>> Tally(solves=3, products=5) + Tally(solves=1, solver_steps=20)
+        Tally(solves=4, solver_steps=20, adjoint_solves=0, products=5)
+        """
+        return Tally(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))

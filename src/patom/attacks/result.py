@@ -120,6 +120,11 @@ class AttackResult:
         return float(self.history["utility"][-1])
 
     @property
+    def known_utility(self) -> float:
+        """By which the attacker ranks attacks: ``expected_utility`` if she does not know the true victim."""
+        return self.utility if self.threat.knowledge is None else self.expected_utility
+
+    @property
     def accounts(self) -> AnyArray:
         """Labels of the accounts that the attacker opens, in order; none of them is among ``tasks``."""
         new = self.task[places(self.task, self.tasks) < 0]
