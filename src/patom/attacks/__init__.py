@@ -22,6 +22,7 @@ from patom.attacks.baselines.single_task import SingleTask
 from patom.attacks.certified.flooding import flooding_bound
 from patom.attacks.certified.loss_bound import LossBound, loss_bound
 from patom.attacks.certified.points_needed import points_needed
+from patom.attacks.chosen_accounts import ChosenAccounts, choose_accounts
 from patom.attacks.chosen_attackers import ChosenAttackers, choose_attackers
 from patom.attacks.gradients import Hypergradient, hypergradient
 from patom.attacks.patom import PATOM
@@ -36,6 +37,7 @@ __all__ = [
     "Availability",
     "BackGradient",
     "ByTask",
+    "ChosenAccounts",
     "ChosenAttackers",
     "GreyBox",
     "Hypergradient",
@@ -51,6 +53,7 @@ __all__ = [
     "Sparing",
     "Targeted",
     "ThreatModel",
+    "choose_accounts",
     "choose_attackers",
     "flooding_bound",
     "hypergradient",
