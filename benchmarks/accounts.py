@@ -134,6 +134,17 @@ def bounded(seed: int) -> Iterator[Record]:
             yield {"weights": weights, "accounts": k, **reached, **{f"bound_{n}": v for n, v in found.bounds.items()}}
 
 
+def split(seed: int) -> Iterator[Record]:
+    """A number of rows over ever more accounts, equally many in each: three targets, an ascent for every split."""
+    for name, value, targets in (("SARCOS", 0.01, [1, 2, 3]), ("SARCOS", 1e-3, [1, 2, 3]), ("digits", 0.01, [0, 1, 2])):
+        data = data_of(name, seed)
+        model = model_of(data, value, value)
+        for rows in (12, 60, 180):
+            for k in (k for k in (1, 2, 6, 12, 30, 60, 90, 180) if k <= rows):
+                found = attacked(data, model, ThreatModel(targets, NewTasks(k, rows // k)), ASCENT, seed)
+                yield {"data": name, "lambda": value, "accounts": k, **found}
+
+
 def unbalanced(seed: int) -> Iterator[Record]:
     """What weights by rows cost where tasks differ in size, on clean rows: Landmine, and tasks of 5 to 500 rows."""
     rng = np.random.default_rng(seed)
@@ -181,7 +192,7 @@ def many(seed: int) -> Iterator[Record]:
 PARTS: dict[str, tuple[Callable[[int], Iterator[Record]], range]] = {
     "targets": (against_targets, SEEDS), "everybody": (of_everybody, SEEDS), "closed_form": (closed_form, SEEDS),
     "weighed": (weighed, SEEDS), "bounds": (bounded, range(3)), "unbalanced": (unbalanced, SEEDS),
-    "many": (many, range(3)),
+    "many": (many, range(3)), "split": (split, range(5)),
 }  # fmt: skip
 
 

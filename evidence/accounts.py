@@ -123,8 +123,23 @@ def many() -> str:
     return table(["honest tasks", "lambda_2", *(f"{k:,} accounts" for k in numbers)], rows)
 
 
+def split() -> str:
+    """Rise of three targets' training loss by the number of accounts that share the rows, the best in bold."""
+    numbers = sorted({row["accounts"] for row in _part("split")})
+    found = grouped(_part("split"), lambda row: (row["data"], row["lambda"], row["rows_injected"]))
+    rows = []
+    for (data, value, injected), part in found.items():
+        rises = {k: _over_seeds(at, "rise") for k, at in grouped(part, "accounts").items()}
+        best = max(rises, key=lambda k: rises[k].mean or 0.0)
+        cells = {k: within(rise, percent) for k, rise in rises.items()}
+        cells[best] = f"**{cells[best]}**"
+        rows.append([data, f"{value:g}", str(injected), *(cells.get(k, "") for k in numbers)])
+    heads = [f"{k} account{'s' if k > 1 else ''}" for k in numbers]
+    return table(["data", "lambda", "rows", *heads], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "targets": against_targets, "everybody": of_everybody, "closed_form": closed_form, "weighed": weighed,
-    "bounds": bounds, "unbalanced": unbalanced, "many": many,
+    "bounds": bounds, "unbalanced": unbalanced, "many": many, "split": split,
 }  # fmt: skip
 """What makes each of the page's tables."""

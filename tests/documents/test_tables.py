@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from benchmarks.places import filled, names
 from evidence import __main__ as command
-from evidence import results
+from evidence import accounts, results
 from evidence.pages import PAGES
 from evidence.results import KEPT, ROOT, keep
 from scipy.stats import t as student
@@ -48,6 +48,23 @@ def test_a_number_of_the_documents_comes_out_by_hand():
     (line,) = re.findall(rf"^\| {name} \| PATOM direct \|.*$", (ROOT / "docs" / "paper.md").read_text(), re.MULTILINE)
     assert line.split(" | ")[4] == shown
     assert len(by_seed) == 10
+
+
+def test_the_best_split_is_bold_and_numbers_above_the_rows_stay_empty(monkeypatch):
+    cell = {"data": "digits", "lambda": 0.01}
+    rises = {(2, 1): (0.1, 0.3), (2, 2): (0.2, 0.4), (6, 1): (0.5, 0.7), (6, 2): (0.4, 0.4), (6, 6): (0.1, 0.1)}
+    rows = [
+        {**cell, "rows_injected": rows, "accounts": k, "rise": rise}
+        for (rows, k), both in rises.items()
+        for rise in both
+    ]
+    monkeypatch.setattr(accounts, "_part", lambda name: rows if name == "split" else [])
+    head, _, few, many = accounts.split().splitlines()
+    assert head == "| data | lambda | rows | 1 account | 2 accounts | 6 accounts |"
+    assert re.findall(r"\*\*(\d+) %", few) == ["30"]
+    assert re.findall(r"\*\*(\d+) %", many) == ["60"]
+    assert few.startswith("| digits | 0.01 | 2 | 20 % (")
+    assert few.endswith(" |  |")
 
 
 @pytest.mark.parametrize(("name", "seeds"), [("fig1", 10), ("fig2", 10), ("fig3", 10), ("settings", 5)])
