@@ -10,6 +10,7 @@ import numpy as np
 
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel
+from patom.attacks.see_saw import see_saw
 from patom.core.arrays import FloatArray, IntArray
 from patom.core.grouped import places_within
 
@@ -18,7 +19,6 @@ Labels = Literal["resampled", "uniform", "flipped", "extremes"]
 FEATURES, LABELS = get_args(Features), get_args(Labels)
 _FAR = 10.0  # times a standard normal direction: beyond a region of unit scale
 _REDRAWN = 5  # times
-_USED = 1e-3  # of the largest singular value of the weights, from which on a direction counts as used
 _FURTHER = 12  # powers of it that are tried, until no row is left inside
 
 
@@ -31,7 +31,7 @@ def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator)
     features : {"uniform", "resampled", "corners", "clusters", "see-saw"}
         Uniform in the region; clean rows of the task, projected onto the region; the region's far ends in random
         directions; all rows of a task at two opposite far ends, those of the lower labels and those of the higher; or
-        at two opposite points so near that a task fits them by large weights, see ``see_saw``.
+        at two opposite points so near that a task fits them by large weights, see ``see_saw``, which costs four fits.
     labels : {"resampled", "uniform", "flipped", "extremes"}
         Those of clean rows of the task (of the same rows as the features, where both are resampled); uniform
         between the task's smallest and largest target, or either class with equal chance; mirrored: the
@@ -65,44 +65,6 @@ def at_features(program: Bilevel, injection: Injection, features: str, rng: np.r
         low, high = program.bounds(injection.task_index)
         ahead = np.where(injection.y > 0.5 * (low + high), 1.0, -1.0)[:, None] * axis
     return replace(injection, X=program.project(_beyond(program, injection, ahead), injection))
-
-
-def see_saw(program: Bilevel, injection: Injection) -> Injection:
-    """The injection's labels on see-saws: higher ones at c + eps u_a, lower ones at c - eps u_a, in each task a.
-
-    c is the region's middle. A task with two such rows of its own has long weights along u_a, and many such tasks make
-    the nuclear norm ||W||_* so large that all others, who pay lambda_2 ||W||_* for each unit of theirs, learn next to
-    nothing. With labels +B and -B and q orthonormal directions, each for c of k = q c tasks, problem (1) on these tasks
-    alone has weights w u_a with
-
-        2 eps (eps w - B) + (lambda_1 + q lambda_2) w = 0,   ||W||_* = sqrt(q k) w,
-
-    which is longest at eps^2 = (lambda_1 + q lambda_2)/2, and grows with q. So the tasks take as many directions as
-    there are that the honest tasks do not use; of these, those first in which the clean rows vary least.
-    """
-    rows, d = program.honest.rows, program.problem.rows.n_columns - 1
-    own = np.unique(injection.task_index)
-    axes = _unused(rows.X[:, :-1], program.clean.W[: rows.n_tasks, :d])[:, : own.size]
-    q = axes.shape[1]
-    lambda_1, lambda_2 = program.problem.penalty.weights
-    eps = np.sqrt(0.5 * (lambda_1 + q * lambda_2))
-    low, high = program.bounds(injection.task_index)
-    side = np.where(injection.y > 0.5 * (low + high), eps, -eps)
-    along = axes[:, np.searchsorted(own, injection.task_index) % q].T
-    middle = program.project(np.zeros(injection.X.shape), injection)
-    return replace(injection, X=program.project(middle + side[:, None] * along, injection))
-
-
-def _unused(X: FloatArray, W: FloatArray) -> FloatArray:
-    """Orthonormal directions that weights W, shape (m, d), do not use, shape (d, q), q at least 1.
-
-    In the order of how much the rows X, shape (n, d), vary in them. Where W uses all, the one that it uses least.
-    """
-    _, sizes, right = np.linalg.svd(W, full_matrices=True)
-    rank = int(np.count_nonzero(sizes > _USED * max(sizes.max(initial=0.0), np.finfo(float).tiny)))
-    free = right[min(rank, right.shape[0] - 1) :].T
-    Z = (X - X.mean(axis=0)) @ free
-    return np.asarray(free @ np.linalg.eigh(Z.T @ Z)[1])
 
 
 def slipping(program: Bilevel, injection: Injection, rng: np.random.Generator) -> Injection:
