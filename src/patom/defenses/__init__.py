@@ -1,6 +1,7 @@
 """Defenses: ``filters`` of rows, rules for Omega (``coupling``), ``learners`` that resist poisoning.
 
-``certificates`` bound what injected rows can change, ``screening`` ranks tasks for review.
+``certificates`` bound what injected rows can change, ``screening`` ranks tasks for review, ``newcomers``
+those that joined lately.
 """
 
 from patom.defenses.certificates import Certificate, PartitionMedian
@@ -23,6 +24,7 @@ from patom.defenses.learners.armul import ARMULClassifier, ARMULRegressor
 from patom.defenses.learners.loss_weighted import LossWeightedClassifier, LossWeightedRegressor
 from patom.defenses.learners.reweighted import Reweighted
 from patom.defenses.learners.rmtfl import RMTFLClassifier, RMTFLRegressor
+from patom.defenses.newcomers import NewTaskInfluence, rank_new_tasks
 from patom.defenses.screening import Screening, screen
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "LossWeightedClassifier",
     "LossWeightedRegressor",
     "Neighbours",
+    "NewTaskInfluence",
     "PartitionMedian",
     "RMTFLClassifier",
     "RMTFLRegressor",
@@ -58,5 +61,6 @@ __all__ = [
     "TrustedMTRL",
     "WithoutInfluential",
     "influence_on_relationships",
+    "rank_new_tasks",
     "screen",
 ]
