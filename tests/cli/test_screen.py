@@ -115,6 +115,9 @@ def test_p_values_are_told_where_they_are_asked_for(run, sites, tmp_path):
         ((*NAMED, "--resamples", "-1"), "'--resamples'"),
         ((*NAMED, *LAMBDAS, "--trusted", "nowhere.csv"), "nowhere.csv"),
         ((*NAMED, *LAMBDAS, "--features", "a", "--kind", "ranking"), "--kind"),
+        ((*NAMED, "--new", "weast"), "new names the task 'weast', .* the nearest names are east"),
+        ((*NAMED, "--new", "east,north,south"), "new names all tasks"),
+        ((*NAMED, "--new", ","), "new must name a task at least"),
         (("--task", "site"), "Missing option '--target'"),
     ],
 )
@@ -123,6 +126,59 @@ def test_bad_input_is_one_sentence_and_status_2(run, sites, tmp_path, arguments,
     assert (status, printed) == (2, "")
     assert re.search(reason, one_line(err)), err
     assert os.listdir(tmp_path) == ["sites.csv"]
+
+
+SCREENED = r"All 2 together move the predictions of the old tasks by (.+) %, and (lower|raise) their loss by (.+) %\.$"
+
+
+def test_new_tasks_have_a_list_of_their_own(run, sites, tmp_path):
+    out = tmp_path / "screen.json"
+    plain = run("screen", sites, *NAMED, *LAMBDAS, "--out", out)[1].splitlines()
+    before = json.loads(out.read_text())
+    assert "new_tasks" not in before
+    lines = run("screen", sites, *NAMED, *LAMBDAS, "--new", "east,south", "--out", out)[1].splitlines()
+    after = json.loads(out.read_text())
+    found = after.pop("new_tasks")
+    assert after == before
+    assert lines[:4] + lines[8:] == plain
+    assert lines[4] == "2 new tasks, those that raise the loss of the old ones most first:"
+    assert [line.split()[1:4] for line in lines[5:7]] == [[entry["task"], "24", "rows"] for entry in found["tasks"]]
+    shares = [entry["share"] for entry in found["tasks"]]
+    assert shares == sorted(shares, reverse=True)
+    told = re.search(SCREENED, lines[7])
+    assert float(told[1]) == pytest.approx(100 * found["influence"], rel=0.05)
+    assert float(told[3]) == pytest.approx(100 * abs(found["loss_rise"]), rel=0.05)
+    assert (told[2] == "raise") == (found["loss_rise"] > 0)
+    single = run("screen", sites, *NAMED, *LAMBDAS, "--new", "east")[1]
+    assert "1 new task, those" in single
+    assert "together" not in single
+
+
+def test_tasks_that_the_trusted_table_does_not_hold_are_new(run, sites, tmp_path):
+    note, out = "New tasks: 1 of 3 tasks, which the trusted table does not hold.", tmp_path / "screen.json"
+    for sizes, new in (((24, 24), ["east"]), ((24, 24, 24), None)):
+        clean = write_csv(tmp_path / "clean.csv", linear_tasks(sizes))
+        printed = run("screen", sites, *NAMED, *LAMBDAS, "--trusted", clean, "--out", out)[1]
+        found = json.loads(out.read_text())
+        assert [entry["task"] for entry in found.get("new_tasks", {}).get("tasks", [])] == (new or [])
+        assert (note in found["notes"], note in printed) == (new is not None, new is not None)
+    clean = write_csv(tmp_path / "clean.csv", linear_tasks((24, 24)))
+    printed = run("screen", sites, *NAMED, *LAMBDAS, "--trusted", clean, "--new", "north", "--out", out)[1]
+    assert [entry["task"] for entry in json.loads(out.read_text())["new_tasks"]["tasks"]] == ["north"]
+    assert note not in printed
+
+
+def test_new_tasks_may_have_numbers_for_names_and_top_cuts_both_lists(run, tmp_path):
+    columns = linear_tasks((24, 24, 24))
+    columns["site"] = [{"north": 1, "south": 20, "east": 3}[name] for name in columns["site"]]
+    table, out = write_csv(tmp_path / "sites.csv", columns), tmp_path / "screen.json"
+    asked = ("screen", table, *NAMED, *LAMBDAS, "--new", "20", "--new", "3", "--top", "1", "--out", out)
+    lines = run(*asked)[1].splitlines()
+    found = json.loads(out.read_text())["new_tasks"]["tasks"]
+    assert {entry["task"] for entry in found} == {20, 3}
+    assert lines[2].startswith("2 new tasks")
+    assert lines[3].split()[:2] == ["1", str(found[0]["task"])]
+    assert lines[4].startswith("All 2 together")
 
 
 def test_one_task_cannot_be_ranked(run, tmp_path):

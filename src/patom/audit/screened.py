@@ -1,7 +1,7 @@
 """Screening of a user's table: scaled as an audit scales it, with lambdas that cross-validation chose."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,27 +11,35 @@ from sklearn.exceptions import ConvergenceWarning
 
 from patom.audit.data import constant_note, in_own_order, used_features
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.labels import encode
 from patom.datasets.scaling import fit_scaling
 from patom.datasets.tables.table import Table
-from patom.defenses import Screening, screen
+from patom.defenses import NewTaskInfluence, Screening, rank_new_tasks, screen
+from patom.defenses.newcomers import new_positions
 from patom.evaluate.defended import new_learner
 from patom.evaluate.trial import quiet
 from patom.models import LambdaSearch
+from patom.wording import counted
 
 
 @dataclass(frozen=True)
 class ScreenedTable:
-    """The ranking of a table's tasks, the features used (not the constant ones), and notes on each automatic choice."""
+    """The ranking of a table's tasks, the features used (not the constant ones), and notes on each automatic choice.
+
+    ``new_tasks`` is the ranking of those that joined lately; None where none were named or found.
+    """
 
     found: Screening
     features: tuple[str, ...]
     notes: tuple[str, ...]
+    new_tasks: NewTaskInfluence | None = None
 
 
 def screen_table(
     table: Table,
     *,
     reference: Table | None = None,
+    new: Sequence[str] | None = None,
     lambda_1: float | None = None,
     lambda_2: float | None = None,
     standardise: bool = True,
@@ -42,8 +50,9 @@ def screen_table(
     """Rank the tasks of a table; costs a cross-validation and three fits a task, and those again for each resample.
 
     The order of the tables' rows plays no part. ``reference`` is a trusted table with the same features. The lambdas
-    are both given, or those of ``LambdaSearch`` on the table; ``resamples`` give p-values. ``progress`` is called with
-    the parts done and all parts.
+    are both given, or those of ``LambdaSearch`` on the table; ``resamples`` give p-values. ``new`` names the tasks that
+    joined lately, as text, by default those that ``reference`` does not hold; each costs two fits more. ``progress`` is
+    called with the parts done and all parts.
     """
     if (lambda_1 is None) != (lambda_2 is None):
         raise ValueError("lambda_1 and lambda_2 of the screening must be given together, or none of them.")
@@ -59,9 +68,10 @@ def screen_table(
         )
     table, reference = in_own_order(table), None if reference is None else in_own_order(reference)
     task, known = _comparable(table, reference)
+    joined, told = _new_tasks(task, known, new)
     scaling = fit_scaling(table.X, table.y, kind=table.kind, standardise=standardise)
     X, y = scaling.features(table.X), scaling.target(table.y)
-    done, total = 0, len(set(task.tolist())) + 2 + resamples
+    done, total = 0, len(set(task.tolist())) + 2 + resamples + (2 * joined.size + 2 if joined.size else 0)
 
     def advance() -> None:
         nonlocal done
@@ -78,8 +88,9 @@ def screen_table(
             model, X, y, task=task, reference=trusted, n_resamples=resamples, random_state=seed,
             progress=advance,
         )  # fmt: skip
+        ranked = rank_new_tasks(model, X, y, task=task, new=joined, progress=advance) if joined.size else None
     used, left_out = used_features(table.features, scaling)
-    return ScreenedTable(found, used, (*table.notes, *constant_note(left_out), *chosen))
+    return ScreenedTable(found, used, (*table.notes, *constant_note(left_out), *chosen, *told), ranked)
 
 
 def _learner(
@@ -112,6 +123,21 @@ def _comparable(table: Table, reference: Table | None) -> tuple[AnyArray, AnyArr
             f"{known[0]!s}."
         )
     return task, known
+
+
+def _new_tasks(task: AnyArray, known: AnyArray | None, new: Sequence[str] | None) -> tuple[AnyArray, list[str]]:
+    """Labels of the tasks that joined lately, and a note where the trusted table says which they are."""
+    tasks = encode(task)[0]
+    if new is not None:
+        return tasks[new_positions(new, tasks.astype(str))], []
+    if known is None:
+        return tasks[:0], []
+    joined = tasks[~np.isin(tasks, known)]
+    if joined.size == 0:
+        return joined, []
+    return joined, [
+        f"New tasks: {joined.size:,} of {counted(tasks.size, 'task')}, which the trusted table does not hold."
+    ]
 
 
 def _of_target(table: Table) -> str:

@@ -11,11 +11,12 @@ from patom.cli.app import app
 from patom.cli.progress import progress
 from patom.cli.streams import say
 from patom.cli.words import Features, KindOption, Lambda, names, worked_on
+from patom.wording import counted, percent, percent_digits
 
 if TYPE_CHECKING:
     from patom.audit.screened import ScreenedTable
     from patom.datasets.tables.table import Table
-    from patom.defenses import Screening
+    from patom.defenses import NewTaskInfluence, Screening
 
 _FEW = 20  # rows of a task
 
@@ -38,6 +39,14 @@ def screen(
     trusted: Annotated[
         Path | None, typer.Option(help="Table of the same columns that is known to be clean.", show_default=False)
     ] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tasks that joined lately, separated by commas; may be repeated. [default: those that are not in "
+            "--trusted, if given]",
+            show_default=False,
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tasks to print.")] = 10,
     out: Annotated[
         Path | None, typer.Option(help="JSON file with all tasks and all scores.", show_default=False)
@@ -56,6 +65,9 @@ def screen(
     far out or, with --trusted, if its weights have changed. The number is how many robust standard deviations it is
     above the median task in the worst of these. With --resamples the p is how often an honest task with as many rows
     would be as suspicious; without, tasks of few rows (*) may stand out by chance. It ranks tasks, and accuses nobody.
+
+    With --new or --trusted a second list ranks new tasks by what they do to the model of the old ones: how far its
+    predictions for the old tasks' rows move, and by what share the loss of these rows rises, alone and together.
     """
     from patom.atomic import require_place, write_atomically
     from patom.audit import read_table
@@ -67,16 +79,18 @@ def screen(
     named: dict[str, Any] = {"task": task, "target": target, "features": chosen, "kind": kind.value}
     read = read_table(table, **named)
     reference = None if trusted is None else read_table(trusted, **named)
+    joined = names(new, set(map(str, set(read.task.tolist())))) if new else None
     with progress("Screening") as show:
         screened = screen_table(
-            read, reference=reference, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise,
+            read, reference=reference, new=joined, lambda_1=lambda_1, lambda_2=lambda_2, standardise=standardise,
             resamples=resamples, seed=seed, progress=show,
         )  # fmt: skip
     if out is not None:
         text = json.dumps(_plain(screened, read), indent=1) + "\n"
         write_atomically(out, text.encode())
     data = worked_on("Screened", read.y.size, _rows(screened.found), screened.features, screened.notes)
-    say([*_lines(screened.found, top), *data])
+    ranked = [] if screened.new_tasks is None else _new_lines(screened.new_tasks, top)
+    say([*_lines(screened.found, top), *ranked, *data])
 
 
 def _lines(found: "Screening", top: int) -> list[str]:
@@ -93,6 +107,28 @@ def _lines(found: "Screening", top: int) -> list[str]:
     if any(rows[i] < _FEW for i in shown):
         more = "" if found.p_values is not None else ", and --resamples gives p-values that reckon with it"
         lines.append(f"* fewer than {_FEW} rows: such a task stands out by chance more easily{more}.")
+    return lines
+
+
+def _new_lines(found: "NewTaskInfluence", top: int) -> list[str]:
+    """New tasks, and what all of them do together."""
+    shown = found.order[:top]
+    width, digits = max(len(str(task)) for task in found.tasks[shown]), max(len(f"{n:,}") for n in found.n_rows[shown])
+    lines = [f"{counted(found.tasks.size, 'new task')}, those that raise the loss of the old ones most first:"]
+    for place, i in enumerate(shown, start=1):
+        moved, first, last = (
+            f"{percent_digits(float(part[i])):>5} %"
+            for part in (found.alone, found.loss_rise, found.marginal_loss_rise)
+        )
+        size = f"{found.n_rows[i]:>{digits},} rows"
+        effect = f"alone moves predictions {moved}, raises loss {first}; after the others {last}"
+        lines.append(f"{place:>3}  {found.tasks[i]!s:<{width}}  {size}  {effect}")
+    if found.tasks.size > 1:
+        moved, rise = percent(found.together), found.together_loss_rise
+        lines.append(
+            f"All {found.tasks.size:,} together move the predictions of the old tasks by {moved}, and "
+            f"{'lower' if rise < 0.0 else 'raise'} their loss by {percent(abs(rise))}."
+        )
     return lines
 
 
@@ -121,6 +157,26 @@ def _plain(screened: "ScreenedTable", table: "Table") -> dict[str, Any]:
                 "reason": found.reasons[i],
                 "scores": {name: finite[name][i] for name in names},
                 "most_correlated": [label.item() for label in found.next_to([found.tasks[i].item()])[:3]],
+            }
+            for i in found.order
+        ],
+        **({} if screened.new_tasks is None else {"new_tasks": _plain_new(screened.new_tasks)}),
+    }
+
+
+def _plain_new(found: "NewTaskInfluence") -> dict[str, Any]:
+    return {
+        "influence": found.together,
+        "loss_rise": found.together_loss_rise,
+        "tasks": [
+            {
+                "task": found.tasks[i].item(),
+                "n_rows": int(found.n_rows[i]),
+                "influence": float(found.alone[i]),
+                "loss_rise": float(found.loss_rise[i]),
+                "marginal_influence": float(found.marginal[i]),
+                "marginal_loss_rise": float(found.marginal_loss_rise[i]),
+                "share": float(found.share[i]),
             }
             for i in found.order
         ],
