@@ -1,7 +1,8 @@
 """``python -m benchmarks.accounts --out docs/results/accounts.parquet [--only PART ...]``: what accounts do.
 
-A row a measurement, from which ``python -m evidence`` makes the tables of ``docs/accounts.md``. About 20 minutes on two
-cores; a part that is named again replaces its rows. Needs SARCOS and Landmine in the data home.
+A row a measurement, from which ``python -m evidence`` makes the tables of ``docs/accounts.md``, and one of
+``docs/screening.md``. About 25 minutes on two cores; a part that is named again replaces its rows. Needs SARCOS and
+Landmine in the data home.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from patom import Capped, MTRLClassifier, MTRLRegressor, NewTasks, ProjectedAsce
 from patom.attacks import loss_bound
 from patom.datasets import load_digits_tasks, load_landmine, load_sarcos, make_related_tasks
 from patom.datasets.dataset import Dataset
+from patom.defenses import rank_new_tasks, screen
 from patom.metrics import auc, mean_over_tasks, nmse, per_task
 
 SEEDS = range(10)
@@ -189,10 +191,63 @@ def many(seed: int) -> Iterator[Record]:
                 yield {"tasks": m, "lambda_2": name, "accounts": k, "loss": max(losses)}
 
 
+def with_newcomers(name: str, seed: int) -> tuple[Any, Any, Any, Any, list[int]]:
+    """A model, rows of old tasks and of ten honest new ones of 2 to 30 rows (labels from 1000 on), and the old labels.
+
+    New tasks are every third of thirty synthetic ones; on real data they are rows that old tasks lose.
+    """
+    rng = np.random.default_rng(seed)
+    synthetic = name == "synthetic"
+    data = make_related_tasks(n_tasks=30, random_state=seed) if synthetic else data_of(name, seed)
+    X, y, task = data.train
+    label, labels, keep = task.copy(), np.unique(task), np.ones(task.size, dtype=bool)
+    for j, n in enumerate(rng.permutation(np.geomspace(2, 30, 10).round().astype(int))):
+        own = rng.permutation(np.flatnonzero(label == labels[3 * j if synthetic else j % labels.size]))
+        if synthetic:
+            keep[own[n:]], label[own] = False, 1000 + j
+        else:
+            label[own[:n]] = 1000 + j
+    old = np.setdiff1d(label, 1000 + np.arange(10)).tolist()
+    return model_of(data, 0.01, 0.01), X[keep], y[keep], label[keep], old
+
+
+def newcomers(seed: int) -> Iterator[Record]:
+    """New tasks ranked by ``rank_new_tasks`` and by ``screen``: see-saw accounts beside ten honest newcomers.
+
+    ``strength`` below 1 are accounts of an attacker who knows the ranking: their targets are so much nearer to the
+    middle of all targets.
+    """
+    for name in ("SARCOS", "synthetic", "digits"):
+        model, X, y, task, old = with_newcomers(name, seed)
+        honest = rank_new_tasks(model, X, y, task=task, new=np.setdiff1d(task, old))
+        for strength, k in ((1.0, 10), (0.3, 10), (0.3, 30), (0.1, 100))[: 1 if name == "digits" else 4]:
+            threat = ThreatModel(old, NewTasks(k, 2))
+            drawn = SEE_SAW.poison(model, X, y, task=task, threat=threat, random_state=seed)
+            both = drawn.combine(X, y, task)
+            targets = both.y
+            if strength < 1.0:
+                middle = (y.max() + y.min()) / 2
+                targets = np.where(both.is_poison, middle + strength * (targets - middle), targets)
+            found = rank_new_tasks(model, both.X, targets, task=both.task, new=np.setdiff1d(both.task, old))
+            malicious = np.isin(found.tasks, drawn.accounts)
+            scores = {"share": found.share, "alone": found.alone, "loss_rise": found.loss_rise}
+            scores["marginal_loss_rise"] = found.marginal_loss_rise
+            if k == 10:
+                screened = screen(model, both.X, targets, task=both.task)
+                scores["suspicion"] = screened.suspicion[np.searchsorted(screened.tasks, found.tasks)]
+            sign = np.where(malicious, 1.0, -1.0)
+            yield {
+                "data": name, "strength": strength, "accounts": k,
+                "influence": found.together, "loss_rise": found.together_loss_rise,
+                "influence_honest": honest.together, "loss_rise_honest": honest.together_loss_rise,
+                **{f"auc_{score}": auc(sign, values) for score, values in scores.items()},
+            }  # fmt: skip
+
+
 PARTS: dict[str, tuple[Callable[[int], Iterator[Record]], range]] = {
     "targets": (against_targets, SEEDS), "everybody": (of_everybody, SEEDS), "closed_form": (closed_form, SEEDS),
     "weighed": (weighed, SEEDS), "bounds": (bounded, range(3)), "unbalanced": (unbalanced, SEEDS),
-    "many": (many, range(3)), "split": (split, range(5)),
+    "many": (many, range(3)), "split": (split, range(5)), "newcomers": (newcomers, SEEDS),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What ``docs/accounts.md`` shows of accounts that an attacker opens, from the table of ``benchmarks.accounts``."""
+"""What the docs show of accounts that an attacker opens, from the table of ``benchmarks.accounts``."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -136,6 +136,21 @@ def split() -> str:
         rows.append([data, f"{value:g}", str(injected), *(cells.get(k, "") for k in numbers)])
     heads = [f"{k} account{'s' if k > 1 else ''}" for k in numbers]
     return table(["data", "lambda", "rows", *heads], rows)
+
+
+def newcomers() -> str:
+    """How well the rankings of new tasks tell accounts from honest ones, and what all new tasks do together."""
+    scores = ("share", "alone", "loss_rise", "marginal_loss_rise", "suspicion")
+    rows = []
+    for (data, strength, k), part in grouped(
+        _part("newcomers"), lambda row: (row["data"], row["strength"], row["accounts"])
+    ).items():
+        measured = [name for name in scores if part[0][f"auc_{name}"] is not None]
+        areas = {name: within(_over_seeds(part, f"auc_{name}"), two_digits) for name in measured}
+        rises = [percent(_over_seeds(part, name).mean or 0.0) for name in ("loss_rise_honest", "loss_rise")]
+        rows.append([data, str(k), f"{strength:g}", *(areas.get(name, "") for name in scores), *rises])
+    heads = ["share", "influence alone", "loss, alone", "loss, last", "suspicion of `screen`"]
+    return table(["data", "accounts", "targets times", *heads, "loss rise: ten honest", "and the accounts"], rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

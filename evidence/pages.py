@@ -20,5 +20,6 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "correlations": partial(paper.evidence_of, "settings", "Attacks subvert", "Attacking tasks", "SARCOS: tasks 2"),
     },
     "docs/accounts.md": accounts.TABLES,
+    "docs/screening.md": {"newcomers": accounts.newcomers},
 }
 """The documents, and what makes the table of each of their places."""

@@ -154,6 +154,21 @@ def test_see_saw_accounts_come_before_honest_newcomers(seed):
     assert len(done) == 2 * len(new) + 2
 
 
+def test_honest_newcomers_may_raise_the_training_loss_and_lower_the_test_error():
+    """As docs/screening.md says: a loss rise alone is no harm."""
+    data = make_related_tasks(n_tasks=30, n_train=10, random_state=0)
+    X, y, task = data.train
+    new, model = np.arange(0, 30, 3), MTRLRegressor(0.01, 0.01)
+    assert rank_new_tasks(model, X, y, task=task, new=new).together_loss_rise > 0.01
+    old, tested = ~np.isin(task, new), ~np.isin(data.test.task, new)
+    rows, targets, label = (part[tested] for part in data.test)
+    before, after = (
+        np.mean((targets - clone(model).fit(X[some], y[some], task=task[some]).predict(rows, task=label)) ** 2)
+        for some in (old, np.ones(y.size, dtype=bool))
+    )
+    assert after < 0.99 * before
+
+
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
