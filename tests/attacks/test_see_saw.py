@@ -22,14 +22,14 @@ def rows_and_weights(rank, d=7, m=5, seed=0):
 def test_directions_are_orthonormal_and_unused_but_for_the_tilt(rank):
     X, W, _ = rows_and_weights(rank)
     found = axes(X, W)
-    assert [each.shape for each in found] == [(7, 7 - rank)] * 4
+    assert [each.shape for each in found] == [(7, 7 - rank)] * 5
     for each in found:
         np.testing.assert_allclose(each.T @ each, np.eye(7 - rank), atol=1e-12)
     for each in found[:2]:
         np.testing.assert_allclose(W @ each, 0.0, atol=1e-12)
     spread = np.var(X @ found[0], axis=0)
     assert (np.diff(spread) >= 0.0).all()
-    for each, tilt in zip(found[1:], (0.0, 0.15, 0.3), strict=True):
+    for each, tilt in zip(found[1:], (0.0, -0.1, 0.15, 0.35), strict=True):
         np.testing.assert_allclose(W @ each[:, 1:], 0.0, atol=1e-12)
         assert found[1][:, 0] @ each[:, 0] == pytest.approx(np.sqrt(1.0 - tilt**2))
 

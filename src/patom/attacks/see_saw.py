@@ -9,7 +9,7 @@ from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray, IntArray
 
 _USED = 1e-3  # of the largest singular value of the weights, from which on a direction counts as used
-_TILTS = (0.0, 0.15, 0.3)  # parts of the first axis that lie along the direction whose place it takes
+_TILTS = (0.0, -0.1, 0.15, 0.35)  # parts of the first axis along the direction that it stands in for
 
 
 def see_saw(program: Bilevel, injection: Injection) -> Injection:
@@ -46,7 +46,8 @@ def axes(X: FloatArray, W: FloatArray) -> list[FloatArray]:
     feature varies most together with the honest tasks' predictions: (I - VV') Sigma V diag(s) has f as its first left
     singular vector, where V diag(s) are the right singular vectors and values of W that count. Long weights along f
     make f cheap for everybody, and since f can stand in for the direction v = V r, with r the first right singular
-    vector, the honest tasks move their weights from v to f. Tilted towards v, f attracts them more.
+    vector, the honest tasks move their weights from v to f. One or two accounts do most with f tilted towards v, which
+    attracts them more; about five with f tilted away from it. These tilts were chosen on ten splits of SARCOS.
     """
     _, sizes, right = np.linalg.svd(W, full_matrices=True)
     rank = int(np.count_nonzero(sizes > _USED * max(sizes.max(initial=0.0), np.finfo(float).tiny)))
