@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from joblib import Parallel, delayed
 
+from benchmarks.account_data import data_of, metric_of
+from benchmarks.account_defenses import against_defenses
 from patom import Capped, MTRLClassifier, MTRLRegressor, NewTasks, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import loss_bound
-from patom.datasets import load_digits_tasks, load_landmine, load_sarcos, make_related_tasks
+from patom.datasets import make_related_tasks
 from patom.datasets.dataset import Dataset
 from patom.defenses import rank_new_tasks, screen
-from patom.metrics import auc, mean_over_tasks, nmse, per_task
+from patom.metrics import auc
 
 SEEDS = range(10)
 ROWS = 300  # of each task of SARCOS
@@ -29,26 +31,10 @@ WEIGHTS: dict[str, Any] = {"tasks": "tasks", "rows": "rows", "capped": Capped(RO
 Record = dict[str, Any]
 
 
-def data_of(name: str, seed: int) -> Dataset:
-    """One split of a data set."""
-    if name == "SARCOS":
-        return load_sarcos(source="test_file", standardise_targets=True, random_state=seed)
-    return load_landmine(random_state=seed) if name == "Landmine" else load_digits_tasks(random_state=seed)
-
-
 def model_of(data: Dataset, lambda_1: float, lambda_2: float, weights: Any = "tasks") -> Any:
     """The unfitted victim."""
     kind = MTRLRegressor if data.kind == "regression" else MTRLClassifier
     return kind(lambda_1, lambda_2, task_weights=weights)
-
-
-def metric_of(data: Dataset, model: Any, tasks: Any = None) -> float:
-    """Mean test NMSE or AUC of some tasks, all if None."""
-    chosen = np.ones(data.test.task.size, dtype=bool) if tasks is None else np.isin(data.test.task, tasks)
-    X, y, task = (part[chosen] for part in data.test)
-    if data.kind == "regression":
-        return float(mean_over_tasks(per_task(nmse, y, model.predict(X, task=task), task)))
-    return float(mean_over_tasks(per_task(auc, y, model.decision_function(X, task=task), task)))
 
 
 def attacked(data: Dataset, model: Any, threat: ThreatModel, attack: Any, seed: int) -> Record:
@@ -248,6 +234,7 @@ PARTS: dict[str, tuple[Callable[[int], Iterator[Record]], range]] = {
     "targets": (against_targets, SEEDS), "everybody": (of_everybody, SEEDS), "closed_form": (closed_form, SEEDS),
     "weighed": (weighed, SEEDS), "bounds": (bounded, range(3)), "unbalanced": (unbalanced, SEEDS),
     "many": (many, range(3)), "split": (split, range(5)), "newcomers": (newcomers, SEEDS),
+    "defended": (against_defenses, range(3)),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from patom import MTRLClassifier, MTRLRegressor, ProjectedAscent, ThreatModel
+from patom import MTRLClassifier, MTRLRegressor, NewTasks, ProjectedAscent, ThreatModel
 from patom.attacks.transfer import SHARES, strongest_transfer
 from patom.defenses import ARMULClassifier, Reweighted
 
@@ -43,6 +43,24 @@ def test_targets_nearer_to_what_is_predicted_get_past_a_redescending_loss(data):
         np.vstack([X, shaded.result.X]), np.append(y, shaded.y), task=np.append(task, shaded.result.task)
     )
     assert harm(again) == pytest.approx(shaded.harm)
+
+
+def test_targets_of_accounts_are_shaded_from_the_mean(data):
+    """The clean victim does not know their tasks."""
+    X, y, task = data
+    threat = ThreatModel([0, 1], [1, NewTasks(2, 2)], 0.1)
+    attack = ProjectedAscent(max_iter=4, n_starts=1)
+    planned = [attack.poison(MTRLRegressor(0.01, 0.01), X, y, task=task, threat=threat, random_state=0)]
+    harms = iter([0.0, 0.0, 1.0])
+    found = strongest_transfer(
+        planned, Reweighted(MTRLRegressor(0.01, 0.01)), X, y, task=task, harm=lambda _: next(harms), shares=(1.0, 0.5)
+    )
+    new = planned[0].task > 1
+    assert new.sum() == 4
+    np.testing.assert_allclose(found.y[new], 0.5 * (planned[0].y[new] + y.mean()))
+    clean = Reweighted(MTRLRegressor(0.01, 0.01)).fit(X, y, task=task)
+    own = clean.predict(planned[0].X[~new], task=planned[0].task[~new])
+    np.testing.assert_allclose(found.y[~new], 0.5 * (planned[0].y[~new] + own))
 
 
 def test_classes_are_not_shaded(data):

@@ -1,4 +1,4 @@
-"""New accounts in an audit: measured over all tasks, in the verdict and on the page, where they are asked for."""
+"""New accounts in an audit: measured over all tasks and on single ones, bracketed, in the verdict and on the page."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from patom import Capped, MTRLRegressor, NewTasks, ProjectedAscent, ThreatModel
+from patom.attacks import loss_bound
 from patom.audit import AuditSettings, read_table, run_audit, table_data
+from patom.audit.bracket import Bracketed, bracket_of
 from patom.audit.draws import drawn
 from patom.audit.levels import judge
 from patom.audit.steps import Steps
@@ -66,6 +68,51 @@ def test_a_measurement_comes_out_by_hand(audited):
     assert np.mean(metrics) == pytest.approx(found.report["accounts"]["points"][2]["metric"]["mean"], rel=1e-9)
 
 
+def test_the_map_has_a_row_of_accounts_with_as_many_rows_as_a_task(audited):
+    rows, settings, found, _ = audited
+    exposure = found.report["exposure"]
+    opened = exposure["to_accounts"]
+    assert (opened["accounts"], opened["rows_each"]) == (round(np.median(exposure["rows_injected"]) / 2), 2)
+    split = drawn(rows, settings).of_replicate(0)
+    X, y, task = split.train
+    result = ProjectedAscent(features="see-saw", optimise_labels=True, n_starts=1, max_iter=5).poison(
+        MTRLRegressor(0.01, 0.01), X, y, task=task, threat=ThreatModel(2, NewTasks(opened["accounts"], 2)),
+        random_state=generator(settings.seed, Stream.ACCOUNTS, opened["accounts"], 0, 3),
+    )  # fmt: skip
+    model = MTRLRegressor(0.01, 0.01).fit(X, y, task=task)
+    was, now = (
+        split.score(fitted.predict(split.test.X, task=split.test.task), split.mask((2,)))
+        for fitted in (model, result.model)
+    )
+    assert opened["damage"][2] == pytest.approx(now / was - 1.0, rel=1e-6)
+    page = render_page(found.report)
+    assert f"{opened['accounts']} new accounts" in page
+    assert "The last row is an attacker who opens" in page
+
+
+def test_losses_lie_between_what_was_reached_and_the_bound(audited):
+    rows, settings, found, _ = audited
+    for bracket in (found.report["bracket"], found.report["accounts"]["bracket"]):
+        assert bracket["clean"]["mean"] < bracket["found"]["mean"] <= bracket["bound"]["mean"]
+    rows, bounds, threat = drawn(rows, settings), [], ThreatModel(tuple(range(6)), NewTasks(10, 2))
+    for replicate in range(2):
+        X, y, task = rows.of_replicate(replicate).train
+        bounds.append(loss_bound(MTRLRegressor(0.01, 0.01), X, y, task=task, threat=threat).value)
+    certified = found.report["accounts"]["bracket"]["bound"]["mean"]
+    assert np.mean(bounds) <= certified * (1.0 + 1e-6)  # an audit's game stops earlier
+    assert certified < 1.1 * np.mean(bounds)
+    said = " ".join(found.report["verdict"]["sentences"])
+    assert f"gets it above {found.report['bracket']['bound']['mean']:.3g}." in said
+    assert "by a certified bound no attack of as many accounts gets above" in " ".join(
+        render_page(found.report).split()
+    )
+
+
+def test_no_bound_is_shown_where_there_is_none():
+    one = Bracketed(0.1, 0.5, float("inf"))
+    assert bracket_of([one, Bracketed(0.1, 0.4, 2.0)], AuditSettings()).bound.mean is None
+
+
 def test_the_verdict_and_the_page_speak_of_them(audited):
     _, _, found, _ = audited
     said = " ".join(found.report["verdict"]["sentences"])
@@ -102,8 +149,8 @@ def replace_points(section, points):
     return section.model_copy(update={"points": points})
 
 
-def test_without_numbers_nothing_is_tried():
-    assert AuditSettings().accounts == ()
+def test_the_usual_numbers_are_tried_unless_others_are_set():
+    assert AuditSettings().accounts == (1, 3, 10, 30)
     assert Steps(lambdas=0, pilots=0, random=1, optimised=1, retuned=0, defended=0).attacks == 2
     assert replace(AuditSettings(), accounts=(5, 2, 5)).accounts == (2, 5)
     assert Capped(3).n_0 == 3

@@ -40,7 +40,9 @@ def test_the_report_has_a_record_for_every_attack_planned(audited, quick):
     planned = sorted((cell.purpose.value, str(cell.attack), cell.budget, cell.replicate) for cell in plan(data, quick))
     done = sorted((row["purpose"], row["attack"], row["budget"], row["replicate"]) for row in audit.curves)
     assert done == planned
-    assert audit.report["setting"]["attacks_run"] == len(planned)
+    section, opened = audit.report["accounts"], audit.report["exposure"]["to_accounts"]
+    by_accounts = (len(section["points"]) + 1) * quick.n_seeds + sum(value is not None for value in opened["damage"])
+    assert audit.report["setting"]["attacks_run"] == len(planned) + by_accounts
     assert audit.report["setting"]["attacks_uncertified"] == 0
 
 
@@ -222,7 +224,8 @@ def test_progress_counts_every_step_to_the_end(make_table, attack, n_pilots):
     data = table_data(make_table(sizes=(20, 20)))
     run_audit(data, settings, progress=lambda done, total: seen.append((done, total)))
     again = settings.n_seeds  # the worst attack on a victim that tunes again
-    total = 25 + n_pilots + len(plan(data, settings)) + again + N_REMEDIES * settings.n_seeds
+    beside = N_REMEDIES + 5 + 1  # with accounts: four numbers and capped; a bound
+    total = 25 + n_pilots + len(plan(data, settings)) + again + beside * settings.n_seeds + 2  # accounts on each task
     assert seen == [(k, total) for k in range(1, total + 1)]
 
 
@@ -232,7 +235,7 @@ def test_where_the_grid_of_lambdas_grows_the_steps_do_and_its_end_is_told(make_t
     settings = AuditSettings(n_seeds=1, iterations=1, budgets=(0.3,))
     data = table_data(make_table(sizes=(20, 20)))
     notes = run_audit(data, settings, progress=lambda *steps: seen.append(steps)).report["data"]["notes"]
-    total = 81 + len(plan(data, settings)) + settings.n_seeds + N_REMEDIES * settings.n_seeds
+    total = 81 + len(plan(data, settings)) + settings.n_seeds + (N_REMEDIES + 5 + 1) * settings.n_seeds + 2
     assert [done for done, _ in seen] == list(range(1, total + 1))
     assert all(done <= planned <= total for done, planned in seen)
     assert seen[-1] == (total, total)

@@ -144,6 +144,7 @@ def test_the_map_has_attackers_as_rows_and_targets_as_columns(data):
         "damage": [[0.0, None], [20.0, 22.0]],
         "few_test_rows": [True, True],
         "rows_injected": [1, 3],
+        "to_accounts": None,
     }
     assert summary.exposure(data, [], (0, 2), 0.2) is None
 

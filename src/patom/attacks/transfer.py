@@ -10,6 +10,7 @@ from sklearn.base import clone, is_classifier
 
 from patom.attacks.result import AttackResult
 from patom.core.arrays import AnyArray
+from patom.core.labels import places
 
 SHARES = (1.0, 0.85, 0.7, 0.5, 0.35, 0.25, 0.15)
 
@@ -50,8 +51,9 @@ def strongest_transfer(
     harm : callable
         Of a fitted model, larger is worse; NaN counts as none.
     shares : sequence of float, default (1.0,)
-        For regression: shares of the way from what the clean victim predicts for an injected row to its planned
-        target, each tried: a loss that ignores rows far from the fit may follow nearer ones. ``SHARES`` are some.
+        For regression: shares of the way from what the clean victim predicts for an injected row (the mean target for
+        an account's, which it does not know) to its planned target, each tried: a loss that ignores rows far from the
+        fit may follow nearer ones. ``SHARES`` are some.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def strongest_transfer(
         return max(tried, key=lambda one: one.harm)
     clean = _fitted(victim, X, y, task)
     for result in results:
-        own = clean.predict(result.X) if task is None else clean.predict(result.X, task=result.task)
+        own = _predicted(clean, result, y, task)
         for share in shares:
             targets = own + share * (result.y - own)
             rows = result.combine(X, y, task)
@@ -92,6 +94,17 @@ def strongest_transfer(
                 _met(result, targets, _fitted(victim, rows.X, poisoned, None if task is None else rows.task), harm)
             )
     return max(tried, key=lambda one: one.harm)
+
+
+def _predicted(clean: Any, result: AttackResult, y: npt.ArrayLike, task: Any) -> AnyArray:
+    """What a victim fitted on clean rows predicts for the injected ones, shape (r,)."""
+    if task is None:
+        return np.asarray(clean.predict(result.X))
+    old = places(result.task, result.tasks) >= 0
+    found = np.full(result.y.size, np.mean(np.asarray(y, dtype=np.float64)))
+    if old.any():
+        found[old] = clean.predict(result.X[old], task=result.task[old])
+    return found
 
 
 def _met(result: AttackResult, y: AnyArray, model: Any, harm: Callable[[Any], float]) -> Transferred:

@@ -9,7 +9,8 @@ from sklearn.base import clone
 
 from patom.attacks import NewTasks, OwnData, ProjectedAscent, ThreatModel
 from patom.attacks.program import MTRL
-from patom.audit.cells import clean_decision
+from patom.audit.bracket import Bracketed, bound_attack, bracket_of
+from patom.audit.cells import Effect, Purpose, clean_decision
 from patom.audit.data import AuditData
 from patom.audit.levels import MODERATE
 from patom.audit.settings import AuditSettings
@@ -22,7 +23,7 @@ from patom.evaluate.trial import attempt
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
 from patom.models import Capped
-from patom.results.audit import AccountPoint, Accounts, CappedAccounts
+from patom.results.audit import AccountPoint, Accounts, CappedAccounts, ExposureToAccounts
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Opened:
     attacked: float
     damage: float
     certified: bool
+    bracketed: Bracketed | None
 
 
 def new_accounts(
@@ -47,16 +49,17 @@ def new_accounts(
     numbers = settings.accounts
     if not numbers:
         return None, []
-    run = partial(_open, settings=settings, model=model)
+    everybody = tuple(range(work.data.tasks.size))
+    run = partial(_open, settings=settings, model=model, targets=everybody)
     jobs = (
-        (replicate, partial(run, accounts=k, replicate=replicate, clean=clean[replicate]))
+        (replicate, partial(run, accounts=k, replicate=replicate, clean=clean[replicate], bounded=k == numbers[-1]))
         for replicate in range(settings.n_seeds)
         for k in numbers
     )
     found = list(work.on_splits(jobs))
     n_0 = float(np.median(work.data.counts))
     capped = clone(model).set_params(task_weights=Capped(n_0))
-    run = partial(_open, settings=settings, model=capped, accounts=numbers[-1], clean=None)
+    run = partial(_open, settings=settings, model=capped, targets=everybody, accounts=numbers[-1], clean=None)
     held = list(work.on_splits((k, partial(run, replicate=k)) for k in range(settings.n_seeds)))
     most = [one for one in found if one.accounts == numbers[-1]]
     points = [_point(settings, k, [one for one in found if one.accounts == k], others) for k in numbers]
@@ -75,8 +78,34 @@ def new_accounts(
             cost=interval(relative_damage(was.clean, now.clean, metric) for was, now in zip(most, held, strict=True)),
             damage=interval(one.damage for one in held),
         ),
+        bracket=bracket_of([one.bracketed for one in most if one.bracketed is not None], settings),
     )
     return section, [*found, *held]
+
+
+def exposure_to_accounts(
+    work: Work,
+    settings: AuditSettings,
+    model: MTRL,
+    clean: FloatArray,
+    effects: Sequence[Effect],
+    shown: tuple[int, ...],
+) -> tuple[ExposureToAccounts | None, list[Opened]]:
+    """New accounts against each target of the exposure map, with the median of the rows that its tasks inject.
+
+    ``clean``: predictions of the first replicate's test rows. None, and no attacks, where no number of accounts is set.
+    """
+    cells = [one for one in effects if one.cell.purpose is Purpose.EXPOSURE]
+    if not settings.accounts or not cells:
+        return None, []
+    rows = float(np.median([one.trial.result.y.size for one in cells]))
+    accounts = max(1, round(rows / settings.account_rows))
+    targets = sorted({one.cell.targets for one in cells})
+    run = partial(_open, settings=settings, model=model, accounts=accounts, replicate=0, clean=clean)
+    found = list(work.on_splits((0, partial(run, targets=target)) for target in targets))
+    known = {target: one.damage for target, one in zip(targets, found, strict=True) if np.isfinite(one.damage)}
+    damage = [known.get((task,)) for task in shown]
+    return ExposureToAccounts(accounts=accounts, rows_each=settings.account_rows, damage=damage), found
 
 
 def _point(settings: AuditSettings, accounts: int, found: list[Opened], others: int) -> AccountPoint:
@@ -95,14 +124,16 @@ def _open(
     split: AuditData,
     settings: AuditSettings,
     model: MTRL,
+    targets: tuple[int, ...],
     accounts: int,
     replicate: int,
     clean: FloatArray | None,
+    *,
+    bounded: bool = False,
 ) -> Opened:
     """Open accounts at a replicate's split; without ``clean`` the model is fitted on the clean rows first."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
-    everybody = tuple(range(split.tasks.size))
-    threat = ThreatModel(everybody, (NewTasks(accounts, settings.account_rows),), region=region)
+    threat = ThreatModel(targets, (NewTasks(accounts, settings.account_rows),), region=region)
     moves = {} if settings.iterations is None else {"max_iter": settings.iterations}
     attack = ProjectedAscent(
         features="see-saw",
@@ -110,9 +141,11 @@ def _open(
         n_starts=1,
         **moves,  # type: ignore[arg-type]
     )
-    rng = generator(settings.seed, Stream.ACCOUNTS, accounts, replicate)
+    some = () if len(targets) == split.tasks.size else (target + 1 for target in targets)
+    rng = generator(settings.seed, Stream.ACCOUNTS, accounts, replicate, *some)
     before = clean_decision(split, clone(model)) if clean is None else clean
     trial = attempt(Victim(model, model), split, threat, attack, rng)
-    among = split.mask(everybody)
+    among = split.mask(targets)
     was, now = (split.score(decision, among) for decision in (before, trial.decision))
-    return Opened(accounts, was, now, relative_damage(was, now, split.metric), trial.certified)
+    bracketed = bound_attack(split, model, trial.result) if bounded else None
+    return Opened(accounts, was, now, relative_damage(was, now, split.metric), trial.certified, bracketed)

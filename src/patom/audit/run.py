@@ -11,7 +11,8 @@ from sklearn.base import clone
 
 import patom
 from patom.audit import summary
-from patom.audit.accounts import new_accounts
+from patom.audit.accounts import exposure_to_accounts, new_accounts
+from patom.audit.bracket import bracket
 from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
@@ -79,15 +80,17 @@ def run_audit(
     fitted = fit_quietly(clone(model), data.train)
     clean, effects, step_sizes = _effects(work, settings, model, cells)
     curves, shown = summary.curves(effects, settings.confidence, len(settings.accounts)), shown_tasks(data, settings)
-    exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings))
+    to_accounts, alone = exposure_to_accounts(work, settings, model, clean[0], effects, shown)
+    exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), to_accounts)
     worst = worst_of(curves)
     again = retuned(work, settings, effects, worst)
     opened, tried = new_accounts(work, settings, model, clean, len(curves))
+    bracketed = bracket(work, settings, model, effects, worst)
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(allowances(data, settings, budgets(data, settings)))
     answer = verdict(
         curves, exposure, again, settings.attack, metric=data.metric, aim=summary.aim(data, settings),
-        clean_by_seed=model_section.clean_targets_by_seed, coverage=covered, accounts=opened,
+        clean_by_seed=model_section.clean_targets_by_seed, coverage=covered, accounts=opened, bracket=bracketed,
     )  # fmt: skip
     results = Results(
         schema=SCHEMA,
@@ -95,7 +98,7 @@ def run_audit(
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_section,
-        setting=summary.setting_section(data, settings, effects, step_sizes, tried),
+        setting=summary.setting_section(data, settings, effects, step_sizes, [*tried, *alone]),
         curves=curves,
         coverage=covered,
         exposure=exposure,
@@ -103,6 +106,7 @@ def run_audit(
         retuned=again,
         remedies=helped(work, settings, model, effects, worst),
         accounts=opened,
+        bracket=bracketed,
         verdict=answer,
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,

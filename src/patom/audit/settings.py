@@ -54,7 +54,7 @@ class AuditSettings:
         Fixed instead of drawn for each seed. Attackers serve the indirect attacks; a direct one attacks through
         its targets.
     accounts : tuple of int
-        Numbers of new accounts that an attacker opens, whose targets are all tasks; empty for none.
+        Numbers of new accounts that an attacker opens, whose targets are all tasks; empty for no such attacks.
     account_rows : int
         Rows of each new account.
     confidence : float
@@ -76,7 +76,7 @@ class AuditSettings:
     loss: str | None = None
     targets: tuple[Hashable, ...] | None = None
     attackers: tuple[Hashable, ...] | None = None
-    accounts: tuple[int, ...] = ()
+    accounts: tuple[int, ...] = (1, 3, 10, 30)
     account_rows: int = 2
     confidence: float = 0.95
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from sklearn.base import clone
 
 from patom.attacks import PATOM, ProjectedAscent
-from patom.audit.cells import Cell, victim
+from patom.audit.cells import Cell, Purpose, victim
 from patom.audit.data import AuditData
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.settings import AuditSettings
@@ -16,8 +16,8 @@ from patom.evaluate.trial import fit_quietly
 from patom.models.lambda_search import GRID, N_FOLDS
 from patom.results.methods import Method
 
-_ASCENT, _RANDOM, _DEFENDED = 33.0, 3.5, 140.0
-"""The time of an attack, in fits: by ascent with its default number of moves, by random rows, behind a defense."""
+_ASCENT, _RANDOM, _DEFENDED, _BOUND = 33.0, 3.5, 140.0, 60.0
+"""The time in fits: of an ascent with its default number of moves, random rows, an attack behind a defense, a bound."""
 _ROW_BY_ROW = 80
 """How many times longer PATOM takes where each step projects a single row onto an intersection of regions."""
 
@@ -29,6 +29,7 @@ class Steps:
     ``lambdas``: pairs to score by cross-validation, of which a growing grid adds more. ``pilots``: attacks that choose
     PATOM's step size. ``random``, ``optimised``: attacks on the model. ``retuned``: models that choose their lambdas
     again on poisoned rows. ``defended``: attacks on models with a defense. ``accounts``: attacks by new accounts.
+    ``bounds``: certified bounds on the worst attack.
     """
 
     lambdas: int
@@ -38,6 +39,7 @@ class Steps:
     retuned: int
     defended: int
     accounts: int = 0
+    bounds: int = 0
 
     @property
     def total(self) -> int:
@@ -58,6 +60,7 @@ class Steps:
         True
         """
         ascents = (self.pilots + self.optimised + self.accounts) * _ASCENT + self.defended * _DEFENDED
+        ascents += self.bounds * _BOUND
         searches = len(GRID) ** 2 * N_FOLDS * self.retuned + N_FOLDS * self.lambdas
         return (moves * ascents + self.random * _RANDOM + searches) * of_a_fit / n_jobs
 
@@ -65,6 +68,7 @@ class Steps:
 def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
     """The steps of an audit with these attacks and settings."""
     random = sum(cell.attack.method is Method.RANDOM for cell in cells)
+    alone = len({cell.targets for cell in cells if cell.purpose is Purpose.EXPOSURE})  # the map's targets
     searched = settings.lambda_1 is None
     return Steps(
         lambdas=len(GRID) ** 2 if searched else 0,
@@ -73,7 +77,8 @@ def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
         optimised=len(cells) - random,
         retuned=settings.n_seeds if searched else 0,
         defended=N_REMEDIES * settings.n_seeds,
-        accounts=(len(settings.accounts) + 1) * settings.n_seeds if settings.accounts else 0,
+        accounts=(len(settings.accounts) + 1) * settings.n_seeds + alone if settings.accounts else 0,
+        bounds=settings.n_seeds,
     )
 
 

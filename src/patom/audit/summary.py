@@ -20,7 +20,7 @@ from patom.core.arrays import FloatArray
 from patom.core.grouped import whole_rows
 from patom.evaluate.measure import FEW_OF_A_CLASS, FEW_TEST_ROWS
 from patom.intervals import varied_interval
-from patom.results.audit import Data, Exposure, Model, Moment, Point, Relationships, Setting, Tuned
+from patom.results.audit import Data, Exposure, ExposureToAccounts, Model, Moment, Point, Relationships, Setting, Tuned
 from patom.results.methods import AttackName, Method, Reach
 from patom.wording import as_asked, counted, listed, quoted
 
@@ -66,7 +66,13 @@ def _reading_order(attack: AttackName, budget: float) -> tuple[int, int, float]:
     return list(Method).index(attack.method), list(Reach).index(attack.reach), budget
 
 
-def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...], budget: float) -> Exposure | None:
+def exposure(
+    data: AuditData,
+    effects: Sequence[Effect],
+    shown: tuple[int, ...],
+    budget: float,
+    to_accounts: ExposureToAccounts | None = None,
+) -> Exposure | None:
     """The damage of each task (row) as the only attacker on each task (column) as the only target, if any is known."""
     place = {position: i for i, position in enumerate(shown)}
     damage: list[list[float | None]] = [[None] * len(shown) for _ in shown]
@@ -86,6 +92,7 @@ def exposure(data: AuditData, effects: Sequence[Effect], shown: tuple[int, ...],
         damage=damage,
         few_test_rows=data.few[list(shown)].tolist(),
         rows_injected=injected,
+        to_accounts=to_accounts,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from patom.audit.coverage import really
 from patom.audit.levels import CANNOT_SAY, Judged, better, judge, measured, named, worst_of
-from patom.results.audit import Accounts, Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
+from patom.results.audit import Accounts, Bracket, Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
 from patom.results.methods import Method, Reach
 from patom.wording import as_asked, counted, percent, shortened
 
@@ -59,6 +59,7 @@ def verdict(
     clean_by_seed: Sequence[float | None] = (),
     coverage: Sequence[Coverage] = (),
     accounts: Accounts | None = None,
+    bracket: Bracket | None = None,
 ) -> Verdict:
     """Level (see ``levels.judge``), headline and sentences from the curves and the exposure map.
 
@@ -81,8 +82,24 @@ def verdict(
         worst_damage=known.damage,
         worst=Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage)),
         injected=known.rows(worst),
-        sentences=[*_sentences(known, exposure, retuned), *_accounts(accounts, known), _CAVEATS[Method(attack)]],
+        sentences=[
+            *_sentences(known, exposure, retuned),
+            *_accounts(accounts, known),
+            *_bracket(bracket, "of the targets"),
+            _CAVEATS[Method(attack)],
+        ],
     )
+
+
+def _bracket(bracket: Bracket | None, whose: str) -> list[str]:
+    """The loss that the attack reached, between the clean one and the certified bound."""
+    if bracket is None or bracket.clean.mean is None or bracket.found.mean is None or bracket.bound.mean is None:
+        return []
+    return [
+        f"The training loss {whose}, which attacks raise, is {bracket.clean.mean:.3g} without an attack and "
+        f"{bracket.found.mean:.3g} under the best one found; a certified bound says that no attack of this kind and "
+        f"budget gets it above {bracket.bound.mean:.3g}."
+    ]
 
 
 def _accounts(accounts: Accounts | None, known: _Known) -> list[str]:
@@ -248,9 +265,27 @@ def _pairs(exposure: Exposure | None) -> list[str]:
         return []
     value, attacker, target, rows = max(cells)
     if value <= 0.0:
-        return ["In attacks of one task on one other, none did harm."]
+        return ["In attacks of one task on one other, none did harm.", *_opened_for_one(exposure)]
     added = f"{counted(rows, 'row')} added" if rows else f"{as_asked(exposure.budget)} more rows"
     return [
         f"In attacks of one task on one other, the worst is that of {shortened(attacker)} on {shortened(target)}: "
-        f"{percent(value)} damage with {added}, in a single attack."
+        f"{percent(value)} damage with {added}, in a single attack.",
+        *_opened_for_one(exposure),
     ]
+
+
+def _opened_for_one(exposure: Exposure) -> list[str]:
+    """The worst of new accounts on one task."""
+    opened = exposure.to_accounts
+    if opened is None:
+        return []
+    found = [
+        (value, task)
+        for value, task, few in zip(opened.damage, exposure.tasks, exposure.few, strict=True)
+        if value is not None and not few
+    ]
+    value, target = max(found, default=(0.0, ""))
+    if value <= 0.0:
+        return []
+    whom = f"{counted(opened.accounts, 'new account')} of {counted(opened.rows_each, 'row')}"
+    return [f"By {whom}, the worst on one task is that on {shortened(target)}: {percent(value)} damage."]

@@ -68,7 +68,7 @@ StepSize = Annotated[
 ]
 Accounts = Annotated[
     str,
-    typer.Option(help="Numbers of new accounts that an attacker opens, separated by commas, such as 1,3,10,30."),
+    typer.Option(help='Numbers of new accounts that an attacker opens, separated by commas, or "none".'),
 ]
 FailAbove = Annotated[
     float | None,
@@ -102,7 +102,7 @@ def audit(
     region: RegionOption = Region.ball,
     iterations: Iterations = None,
     step_size: StepSize = None,
-    accounts: Accounts = "none",
+    accounts: Accounts = "1,3,10,30",
     account_rows: Annotated[int, typer.Option(min=1, help="Rows of each new account.")] = 2,
     fail_above: FailAbove = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes. [default: all cores]", show_default=False)] = 0,

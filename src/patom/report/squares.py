@@ -33,13 +33,27 @@ class Scale:
 
 @dataclass(frozen=True)
 class Layout:
-    """Size of a map in inches: its side, and the room that the names take left of it and above it."""
+    """Size of a map in inches: its width, and the room that the names take left of it and above it.
+
+    ``names`` are those of the columns, and of the rows before those ``below``.
+    """
 
     names: Sequence[str]
     side: float
     beside: float
     above: float
     upright: bool
+    below: Sequence[str] = ()
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows."""
+        return [*self.names, *self.below]
+
+    @property
+    def height(self) -> float:
+        """In inches."""
+        return self.side * len(self.rows) / len(self.names)
 
     @property
     def cell(self) -> float:
@@ -47,17 +61,19 @@ class Layout:
         return 72 * self.side / len(self.names)
 
 
-def layout(tasks: Sequence[object], *, widest: float, limit: int) -> Layout:
-    """Size of a map whose tasks are named at the left and above.
+def layout(tasks: Sequence[object], *, widest: float, limit: int, below: Sequence[str] = ()) -> Layout:
+    """Size of a map whose tasks are named at the left and above, with rows of other names below theirs.
 
     >>> layout(["a", "b"], widest=3.0, limit=10).side
     1.2
     """
     names = [shorten(task, limit) for task in tasks]
     cell = min(max(widest / len(names), 0.165), 0.6)
-    longest = max(text_width(name, _name_size(72 * cell)) for name in names) / 72
+    longest, beside = (
+        max(text_width(name, _name_size(72 * cell)) for name in among) / 72 for among in (names, [*names, *below])
+    )
     upright = longest > cell - 0.03
-    return Layout(names, cell * len(names), longest + 0.1, longest + 0.1 if upright else 0.22, upright)
+    return Layout(names, cell * len(names), beside + 0.1, longest + 0.1 if upright else 0.22, upright, below)
 
 
 def _name_size(cell: float) -> float:
@@ -79,14 +95,13 @@ def draw_colour_bar(axes: Axes, scale: Scale, low: float, ticks: Mapping[float, 
 
 
 def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, write: Callable[[float], str]) -> None:
-    """Draw the coloured squares, what is written in them, and the tasks' names."""
-    size = len(where.names)
+    """Draw the coloured squares, what is written in them, and the names."""
+    height, size = values.shape
     axes.set_xlim(0, size)
-    axes.set_ylim(size, 0)
-    edges = np.arange(size + 1)
+    axes.set_ylim(height, 0)
     axes.pcolormesh(
-        edges,
-        edges,
+        np.arange(size + 1),
+        np.arange(height + 1),
         np.ma.masked_invalid(values),
         cmap=scale.colours,
         norm=scale.norm,
@@ -113,13 +128,12 @@ def draw_cells(axes: Axes, values: np.ndarray, scale: Scale, where: Layout, writ
 
 
 def _name_cells(axes: Axes, where: Layout) -> None:
-    size = len(where.names)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=4, labelcolor=INK, labelsize=_name_size(where.cell))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xticks(np.arange(size) + 0.5, where.names)
-    axes.set_yticks(np.arange(size) + 0.5, where.names)
+    axes.set_xticks(np.arange(len(where.names)) + 0.5, where.names)
+    axes.set_yticks(np.arange(len(where.rows)) + 0.5, where.rows)
     if where.upright:
         for label in axes.get_xticklabels():
             label.set(rotation=90, rotation_mode="anchor", ha="left", va="center")

@@ -174,8 +174,19 @@ def _require_square(name: str, rows: Rows, m: int) -> None:
         raise ValueError(f"{name} must be {m} rows of {m}, one a task")
 
 
+class ExposureToAccounts(Part):
+    """The damage to each task of a map, as the only target, by so many new accounts."""
+
+    accounts: Count
+    rows_each: Count
+    damage: list[Number | None]
+
+
 class Exposure(Part):
-    """The damage of each task (row) as the only attacker on each task (column) as the only target."""
+    """The damage of each task (row) as the only attacker on each task (column) as the only target.
+
+    ``to_accounts`` is a row more: new accounts with about as many rows as a task of the map injects.
+    """
 
     budget: Positive
     tasks: Annotated[list[str], Field(min_length=1)]
@@ -183,9 +194,12 @@ class Exposure(Part):
     damage: Rows
     few_test_rows: list[bool] = Field(default_factory=list)
     rows_injected: list[Count] = Field(default_factory=list)
+    to_accounts: ExposureToAccounts | None = None
 
     @model_validator(mode="after")
     def _square(self) -> Self:
+        if self.to_accounts is not None and len(self.to_accounts.damage) != len(self.tasks):
+            raise ValueError(f"damage of to_accounts must be {len(self.tasks)} numbers, one a task")
         _require_square("damage", self.damage, len(self.tasks))
         if self.few_test_rows and len(self.few_test_rows) != len(self.tasks):
             raise ValueError(f"few_test_rows must be {len(self.tasks)} of true and false, one a task")
@@ -266,6 +280,17 @@ class Remedies(Part):
     notes: list[str] = Field(default_factory=list)
 
 
+class Bracket(Part):
+    """The targets' mean training loss, which attacks raise: without one, under the best found, and a certified bound.
+
+    The bound has no interval, nor a mean, where the threat model has none.
+    """
+
+    clean: Measured
+    found: Measured
+    bound: Measured
+
+
 class AccountPoint(Part):
     """What so many new accounts do to the test metric of all tasks; ``rows`` are those of all of them."""
 
@@ -288,13 +313,17 @@ class CappedAccounts(Part):
 
 
 class Accounts(Part):
-    """Attacks by new accounts; ``enough`` is the fewest tried whose whole interval is at or above 10 % damage."""
+    """Attacks by new accounts; ``enough`` is the fewest tried whose whole interval is at or above 10 % damage.
+
+    ``bracket`` is that of the most accounts.
+    """
 
     rows_each: Count
     clean: Measured
     points: list[AccountPoint]
     enough: Count | None = None
     capped: CappedAccounts | None = None
+    bracket: Bracket | None = None
 
 
 class Worst(Part):
@@ -348,6 +377,7 @@ class Results(Part):
     retuned: Retuned | None = None
     remedies: Remedies | None = None
     accounts: Accounts | None = None
+    bracket: Bracket | None = None
     verdict: Verdict
     fail_above: Gate | None = None
     command: str | None = None

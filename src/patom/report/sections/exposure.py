@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from patom.report import numerals
 from patom.report.labels import shorten
 from patom.report.squares import Scale, draw_cells, draw_colour_bar, layout
-from patom.report.style import FAINT, SMALL, drawing, place
+from patom.report.style import FAINT, PAPER, SMALL, drawing, place
 from patom.report.svg import Hover, Picture
 from patom.results.audit import Exposure
 from patom.wording import counted
@@ -34,7 +34,7 @@ class Beside:
 
 def beside(exposure: Exposure) -> Beside:
     """What to say of a map."""
-    values = [numerals.number(entry) for row in exposure.damage for entry in row]
+    values = [numerals.number(entry) for row in _rows(exposure) for entry in row]
     return Beside(
         pairs=_strongest_pairs(exposure),
         few=[name for name, few in zip(exposure.tasks, exposure.few, strict=True) if few],
@@ -45,46 +45,62 @@ def beside(exposure: Exposure) -> Beside:
 
 def _strongest_pairs(exposure: Exposure) -> list[tuple[str, str, str]]:
     """The pairs of different tasks with the most damage; none that aims at a task of few test rows."""
-    tasks, few = exposure.tasks, exposure.few
+    tasks, few, names = exposure.tasks, exposure.few, [*exposure.tasks, *_opened(exposure)]
     pairs = [
         (value, row, column)
-        for row, damages in enumerate(exposure.damage)
+        for row, damages in enumerate(_rows(exposure))
         for column, value in enumerate(damages)
         if row != column and not few[column] and value is not None and value > 0
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
-    return [(tasks[row], tasks[column], numerals.percent(value)) for value, row, column in pairs[:_RANKED]]
+    return [(names[row], tasks[column], numerals.percent(value)) for value, row, column in pairs[:_RANKED]]
+
+
+def _rows(exposure: Exposure) -> list[list[float | None]]:
+    """The damage by each task and, below, by new accounts."""
+    return [*exposure.damage, *([] if exposure.to_accounts is None else [exposure.to_accounts.damage])]
+
+
+def _opened(exposure: Exposure) -> list[str]:
+    """The name of the row of new accounts, where there is one."""
+    return [] if exposure.to_accounts is None else [counted(exposure.to_accounts.accounts, "new account")]
 
 
 def picture(exposure: Exposure) -> Picture:
     """Damage to every target (column) by every attacker (row); each cell carries its numbers as hover words."""
-    damage = np.array([[numerals.number(entry) for entry in row] for row in exposure.damage])
-    size = len(exposure.tasks)
+    damage = np.array([[numerals.number(entry) for entry in row] for row in _rows(exposure)])
+    height, size = damage.shape
     with drawing():
-        where = layout(exposure.tasks, widest=5.2, limit=18)
+        where = layout(exposure.tasks, widest=5.2, limit=18, below=_opened(exposure))
         left, top = where.beside + 0.24, where.above + 0.26
         length = min(max(where.side, 2.2), 3.0)
-        figure = Figure(figsize=(left + max(where.side, length) + 0.25, top + where.side + 0.72))
-        axes = place(figure, left, top, where.side, where.side)
+        figure = Figure(figsize=(left + max(where.side, length) + 0.25, top + where.height + 0.72))
+        axes = place(figure, left, top, where.side, where.height)
         scale = Scale("RdBu_r", _damage_norm(damage))
         draw_cells(axes, damage, scale, where, numerals.percent_digits)
         axes.set_xlabel("target task", labelpad=5, loc="left")
         axes.set_ylabel("attacking task" if size > 2 else "attacker", labelpad=5, loc="top")
-        strip = place(figure, left, top + where.side + 0.37, length, 0.1)
+        if height > size:
+            axes.axhline(size, color=PAPER, linewidth=4.0)
+        strip = place(figure, left, top + where.height + 0.37, length, 0.1)
         largest = float(scale.norm.vmax or 1.0)
         low = max(float(np.min(damage, initial=0.0, where=np.isfinite(damage))), -largest)
         draw_colour_bar(strip, scale, low, _damage_ticks(largest, low))
         strip.set_title("relative damage to the target", fontsize=SMALL, fontweight="normal", color=FAINT, pad=4)
     hovers = [
         Hover(axes, ((column, row), (column + 1, row + 1)), _cell_words(exposure, row, column))
-        for row in range(size)
+        for row in range(height)
         for column in range(size)
     ]
-    return Picture(figure, f"Map of the damage among {size} tasks, attackers in rows, targets in columns.", hovers)
+    below = ", new accounts in the last row" if height > size else ""
+    words = f"Map of the damage among {size} tasks, attackers in rows, targets in columns{below}."
+    return Picture(figure, words, hovers)
 
 
 def _cell_words(exposure: Exposure, row: int, column: int) -> str:
-    tasks, rows, value = exposure.tasks, exposure.rows_injected, exposure.damage[row][column]
+    tasks, rows, value = [*exposure.tasks, *_opened(exposure)], exposure.rows_injected, _rows(exposure)[row][column]
+    if exposure.to_accounts is not None and rows:
+        rows = [*rows, exposure.to_accounts.accounts * exposure.to_accounts.rows_each]
     shown = "not measurable" if value is None else numerals.percent(value)
     injected = f" ({counted(rows[row], 'row')} injected)" if len(rows) > row else ""
     return f"{shorten(tasks[row], 60)} → {shorten(tasks[column], 60)}: {shown}{injected}"
