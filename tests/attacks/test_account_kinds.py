@@ -83,7 +83,7 @@ def test_an_ascent_by_kinds_is_about_as_good_as_one_by_accounts(classes):
     for number in (4, 24):
         attack = ProjectedAscent(max_iter=15, optimise_labels=True, kinds=number)
         result = attack.poison(model, X, y, task=TASK, threat=THREAT, random_state=0)
-        assert result.accounts.size == 24
+        assert result.new_tasks.size == 24
         assert result.y.size == 48
         found[number] = result.utility / result.clean_utility - 1.0
     assert found[4] >= 0.9 * found[24]

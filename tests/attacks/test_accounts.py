@@ -93,8 +93,8 @@ def test_every_attack_takes_accounts_and_its_result_says_so(attack, attackers, t
     threat = ThreatModel([0, 1], attackers, **({} if isinstance(attackers, NewTasks) else {"budget": 0.2}))
     result = attack.poison(VICTIM, X, y, task=task, threat=threat, random_state=0)
     new = threat.accounts
-    assert set(result.accounts.tolist()) == set(range(4, 4 + new.accounts))
-    np.testing.assert_array_equal([np.count_nonzero(result.task == a) for a in result.accounts], new.counts)
+    assert set(result.new_tasks.tolist()) == set(range(4, 4 + new.accounts))
+    np.testing.assert_array_equal([np.count_nonzero(result.task == a) for a in result.new_tasks], new.counts)
     assert result.tasks.tolist() == [0, 1, 2, 3]
     assert result.task_losses.size == 4
     assert result.task_losses["attacker"].tolist() == [False] * 3 + [3 in threat.attackers]
@@ -106,7 +106,7 @@ def test_every_attack_takes_accounts_and_its_result_says_so(attack, attackers, t
     result.save(tmp_path / "found.npz")
     loaded = AttackResult.load(tmp_path / "found.npz")
     assert loaded.threat == result.threat
-    np.testing.assert_array_equal(loaded.accounts, result.accounts)
+    np.testing.assert_array_equal(loaded.new_tasks, result.new_tasks)
     again = loaded.refit(VICTIM, X, y, task=task)
     assert again.coef_.tobytes() == fitted.coef_.tobytes()
 
@@ -116,7 +116,7 @@ def test_labels_of_accounts_collide_with_none():
     names = np.array(["z", "account-2", "account-1", "m"])[task]
     threat = ThreatModel(["z"], NewTasks(2, 3))
     result = RandomAttack().poison(VICTIM, X, y, task=names, threat=threat, random_state=0)
-    assert result.accounts.tolist() == ["account-3", "account-4"]
+    assert result.new_tasks.tolist() == ["account-3", "account-4"]
     assert set(result.model.tasks_) == {"z", "m", *(f"account-{i}" for i in range(1, 5))}
     numbered = clone(VICTIM).fit(  # the order of labels plays no part
         *(np.concatenate([clean, injected]) for clean, injected in ((X, result.X), (y, result.y))),
@@ -197,7 +197,7 @@ def test_a_grey_box_attacker_opens_accounts_at_the_true_victim():
     X, y, task = DATA
     threat = replace(THREAT, knowledge=GreyBox(share=0.5))
     result = ProjectedAscent(max_iter=4).poison(VICTIM, X, y, task=task, threat=threat, random_state=0)
-    assert result.accounts.tolist() == [4, 5, 6]
+    assert result.new_tasks.tolist() == [4, 5, 6]
     white = result.refit(VICTIM, X, y, task=task)
     assert white.tasks_.size == 7
 

@@ -183,7 +183,7 @@ def test_a_filtered_victim_and_names_of_tasks():
     found = choose(
         Sanitised(model, Clip()), data, targets=["a"], splits=[2, 4], trials=1, attack=replace(SHORT, max_iter=2)
     )
-    assert found.result.accounts.tolist()[0] == "account-2"
+    assert found.result.new_tasks.tolist()[0] == "account-2"
     assert not hasattr(model, "coef_")
 
 

@@ -147,9 +147,9 @@ def test_see_saw_accounts_come_before_honest_newcomers(seed):
     threat = ThreatModel(targets=list(range(15)), attackers=NewTasks(5, 2))
     result = attack.poison(model, X, y, task=task, threat=threat, random_state=seed)
     both, done = result.combine(X, y, task), []
-    new = [15, 16, 17, 18, 19, *result.accounts]
+    new = [15, 16, 17, 18, 19, *result.new_tasks]
     found = rank_new_tasks(model, both.X, both.y, task=both.task, new=new, progress=lambda: done.append(1))
-    assert set(found.tasks[found.order[:5]].tolist()) == set(result.accounts)
+    assert set(found.tasks[found.order[:5]].tolist()) == set(result.new_tasks)
     assert found.together_loss_rise > 0.5
     assert len(done) == 2 * len(new) + 2
 

@@ -83,7 +83,7 @@ class AttackResult:
         Mean loss of each task's clean training rows, ``clean`` and ``attacked``, and whether it is a ``target`` or an
         ``attacker``; in the order of ``tasks``.
     tasks : array of shape (m,)
-        Labels of all tasks, sorted, without the attacker's ``accounts``.
+        Labels of all tasks, sorted, without the attacker's ``new_tasks``.
     history : record array
         One record an iteration, 0 being the random start, as the attacker saw them: ``iteration``, ``utility``,
         ``gap`` (duality gap of that fit), ``solver_steps``, ``seconds`` since the start.
@@ -125,7 +125,7 @@ class AttackResult:
         return self.utility if self.threat.knowledge is None else self.expected_utility
 
     @property
-    def accounts(self) -> AnyArray:
+    def new_tasks(self) -> AnyArray:
         """Labels of the accounts that the attacker opens, in order; none of them is among ``tasks``."""
         new = self.task[places(self.task, self.tasks) < 0]
         return new[np.sort(np.unique(encode(new)[1], return_index=True)[1])]

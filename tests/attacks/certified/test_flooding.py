@@ -110,8 +110,8 @@ def test_the_flooding_bound_is_the_smaller_one_where_few_rows_weigh_little():
     X, y, task = drawn("squared_error", 1)
     model = MTRLRegressor(0.01, 1e-3, task_weights=Capped(200))
     found = loss_bound(model, X, y, task=task, threat=ThreatModel([0, 1], NewTasks(3, 2)))
-    assert found.name in ("flooding", "game")
-    assert found.value == min(found.bounds.values()) == found.bounds[found.name]
+    assert found.by in ("flooding", "game")
+    assert found.value == min(found.bounds.values()) == found.bounds[found.by]
     assert found.bounds["flooding"] < found.bounds["zero"]
     for rows in (20, 200):  # and grows with them
         more = flooding(bilevel(model, X, y, task, ThreatModel([0, 1], NewTasks(3, rows))))
@@ -124,7 +124,7 @@ def test_where_rows_go_into_targets_or_omega_is_not_learned_from_all_rows_there_
     inside = ThreatModel([0, 1], [1, 2], 0.5)
     assert flooding_bound(model, X, y, task=task, threat=inside) == np.inf
     found = loss_bound(model, X, y, task=task, threat=inside)
-    assert (found.name, found.bounds["zero"]) == ("game", np.inf)
+    assert (found.by, found.bounds["zero"]) == ("game", np.inf)
     outside = replace(inside, attackers=[2])
     assert loss_bound(model, X, y, task=task, threat=outside).bounds["zero"] < np.inf
     given = MTRLRegressor(0.01, 0.01, task_covariance=np.eye(4) / 4)

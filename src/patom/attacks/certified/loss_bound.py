@@ -50,7 +50,7 @@ class LossBound:
         1/t, see ``loss_bound``.
     X, y, task : arrays of shape (r, d), (r,) and (r,)
         Rows within the threat model, the attacker's side of the game.
-    name : {"game", "zero", "flooding"}
+    by : {"game", "zero", "flooding"}
         Which bound ``value`` is, the least of the three.
     bounds : dict of str to float
         All of them: that of the game, see ``loss_bound``; the targets' loss at zero, which no task without injected
@@ -67,7 +67,7 @@ class LossBound:
     X: FloatArray
     y: AnyArray
     task: AnyArray
-    name: BoundName
+    by: BoundName
     bounds: dict[BoundName, float]
 
 
@@ -150,10 +150,10 @@ def loss_bound(
         rows = rounded(program, game)
         reached = program.utility(program.solve(rows, clean.W).W)
     clean_loss = program.utility(clean.W)
-    name = min(bounds, key=lambda each: bounds[each])
+    by = min(bounds, key=lambda each: bounds[each])
     return LossBound(
-        bounds[name], reached, clean_loss, game.W, game.upper, game.lower, 1.0 / t, rows.X,
-        *program.in_labels(rows), name, bounds,
+        bounds[by], reached, clean_loss, game.W, game.upper, game.lower, 1.0 / t, rows.X,
+        *program.in_labels(rows), by, bounds,
     )  # fmt: skip
 
 
