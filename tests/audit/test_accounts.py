@@ -61,7 +61,7 @@ def test_a_measurement_comes_out_by_hand(audited):
         attack = ProjectedAscent(features="see-saw", optimise_labels=True, n_starts=1, max_iter=5)
         result = attack.poison(
             MTRLRegressor(0.01, 0.01), X, y, task=task, threat=ThreatModel(tuple(range(6)), NewTasks(10, 2)),
-            random_state=generator(settings.seed, Stream.ACCOUNTS, 10, replicate),
+            random_state=generator(settings.seed, Stream.ACCOUNTS, 10, replicate, *range(1, 7)),
         )  # fmt: skip
         decision = result.model.predict(split.test.X, task=split.test.task)
         metrics.append(split.score(decision, split.mask(range(6))))

@@ -139,16 +139,17 @@ def test_new_tasks_have_a_list_of_their_own(run, sites, tmp_path):
     lines = run("screen", sites, *NAMED, *LAMBDAS, "--new", "east,south", "--out", out)[1].splitlines()
     after = json.loads(out.read_text())
     found = after.pop("new_tasks")
-    assert after == before
-    assert lines[:4] + lines[8:] == plain
+    assert set(after) == set(before)  # its numbers are others: the old tasks alone set the scale
+    assert sorted(entry["task"] for entry in after["tasks"]) == sorted(entry["task"] for entry in before["tasks"])
+    assert lines[0] == plain[0]
     assert lines[4] == "2 new tasks, those that raise the loss of the old ones most first:"
     assert [line.split()[1:4] for line in lines[5:7]] == [[entry["task"], "24", "rows"] for entry in found["tasks"]]
     shares = [entry["share"] for entry in found["tasks"]]
     assert shares == sorted(shares, reverse=True)
     told = re.search(SCREENED, lines[7])
-    assert float(told[1]) == pytest.approx(100 * found["influence"], rel=0.05)
-    assert float(told[3]) == pytest.approx(100 * abs(found["loss_rise"]), rel=0.05)
-    assert (told[2] == "raise") == (found["loss_rise"] > 0)
+    assert float(told[1]) == pytest.approx(100 * found["together"], rel=0.05)
+    assert float(told[3]) == pytest.approx(100 * abs(found["together_loss_rise"]), rel=0.05)
+    assert (told[2] == "raise") == (found["together_loss_rise"] > 0)
     single = run("screen", sites, *NAMED, *LAMBDAS, "--new", "east")[1]
     assert "1 new task, those" in single
     assert "together" not in single
@@ -191,3 +192,45 @@ def test_a_file_that_cannot_be_written_is_told(run, sites, tmp_path):
     status, _, err = run("screen", sites, *NAMED, *LAMBDAS, "--out", tmp_path / "no" / "screen.json")
     assert status == 2
     assert one_line(err)
+
+
+def joined_by(accounts):
+    """Three sites of 24 rows and, by name, rows of further ones: a, b and y."""
+    columns = {name: list(values) for name, values in linear_tasks((24, 24, 24)).items()}
+    for site, rows in accounts.items():
+        for row in rows:
+            for name, value in zip(columns, (site, *row), strict=True):
+                columns[name].append(value)
+    return columns
+
+
+SEE_SAW = [(0.3, 0.1, 8.0), (-0.3, -0.1, -8.0)]
+
+
+def test_a_new_task_sets_neither_scale_nor_lambdas(run, tmp_path):
+    """A decoy with one row of a huge target does not hide what another account does alone."""
+    rises, lambdas = [], []
+    for accounts in ({"late": SEE_SAW}, {"late": SEE_SAW, "decoy": [(1.0, 1.0, 1e9)]}):
+        table, out = write_csv(tmp_path / "rows.csv", joined_by(accounts)), tmp_path / "screen.json"
+        run("screen", table, *NAMED, "--new", ",".join(accounts), "--out", out)
+        told = json.loads(out.read_text())
+        rises += [one["loss_rise"] for one in told["new_tasks"]["tasks"] if one["task"] == "late"]
+        lambdas.append([note for note in told["notes"] if "lambda_1" in note])
+    assert rises[1] == pytest.approx(rises[0], rel=1e-3)
+    assert rises[0] > 0.0
+    assert lambdas[0] == lambdas[1] != []
+
+
+def test_tasks_that_nobody_vouches_for_stay_out_of_the_ranking(run, tmp_path):
+    clean, table, out = tmp_path / "clean.csv", tmp_path / "rows.csv", tmp_path / "screen.json"
+    write_csv(clean, linear_tasks((24, 24, 24)))
+    told = []
+    for accounts in ({"late": SEE_SAW}, {"late": SEE_SAW, "later": SEE_SAW}):
+        write_csv(table, joined_by(accounts))
+        run("screen", table, *NAMED, *LAMBDAS, "--trusted", clean, "--new", "late", "--out", out)
+        told.append(json.loads(out.read_text()))
+    one, other = (each["new_tasks"]["tasks"] for each in told)
+    assert [entry["task"] for entry in other] == ["late"]
+    assert other[0]["loss_rise"] > 0.0
+    assert any("leaves out 1 task that the trusted table does not hold: 'later'" in note for note in told[1]["notes"])
+    assert len(one) == 1

@@ -58,7 +58,7 @@ def test_the_best_split_is_bold_and_numbers_above_the_rows_stay_empty(monkeypatc
         for (rows, k), both in rises.items()
         for rise in both
     ]
-    monkeypatch.setattr(accounts, "_part", lambda name: rows if name == "split" else [])
+    monkeypatch.setattr(accounts, "measured", lambda name: rows if name == "split" else [])
     head, _, few, many = accounts.split().splitlines()
     assert head == "| data | lambda | rows | 1 account | 2 accounts | 6 accounts |"
     assert re.findall(r"\*\*(\d+) %", few) == ["30"]

@@ -117,8 +117,8 @@ def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: T
     if not isinstance(inner, MTRL | LambdaSearch):
         raise TypeError(
             f"model must be an MTRLRegressor or MTRLClassifier to be attacked; got {type(inner).__name__}. "
-            "Attack one of these, maybe behind a filter or with a rule for Omega, then replay the result against any "
-            "other model."
+            "Attack one of these, maybe behind a filter or with a rule for Omega, then refit any other model on its "
+            "rows: AttackResult.refit."
         )
     if not isinstance(threat, ThreatModel):
         raise TypeError(f"threat must be a ThreatModel; got {type(threat).__name__}.")

@@ -1,7 +1,7 @@
 """New accounts: what an attacker does to all tasks who opens some, and what is left where tasks are capped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.base import clone
 from patom.attacks import NewTasks, OwnData, ProjectedAscent, ThreatModel
 from patom.attacks.program import MTRL
 from patom.audit.bracket import Bracketed, bound_attack, bracket_of
-from patom.audit.cells import Effect, Purpose, clean_decision
+from patom.audit.cells import Cell, Effect, Purpose, clean_decision, measured
 from patom.audit.data import AuditData
 from patom.audit.levels import MODERATE
 from patom.audit.settings import AuditSettings
@@ -18,37 +18,40 @@ from patom.audit.work import Work
 from patom.core.arrays import FloatArray
 from patom.core.regions import Ball
 from patom.evaluate.defended import Victim
-from patom.evaluate.seeding import Stream, generator
 from patom.evaluate.trial import attempt
 from patom.intervals import varied_interval
 from patom.metrics import relative_damage
 from patom.models import Capped
 from patom.results.audit import AccountPoint, Accounts, CappedAccounts, ExposureToAccounts
+from patom.results.methods import AttackName, Method, Reach
+
+_NAME = AttackName(Method.ASCENT, Reach.INDIRECT)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """One attack with new accounts: the test metric of all tasks without it and under it, and its relative damage."""
+    """One attack with new accounts, and its bracket where it was asked for."""
 
-    accounts: int
-    clean: float
-    attacked: float
-    damage: float
-    certified: bool
+    effect: Effect
     bracketed: Bracketed | None
+
+    @property
+    def accounts(self) -> int:
+        """Their number."""
+        return self.effect.cell.accounts
 
 
 def new_accounts(
     work: Work, settings: AuditSettings, model: MTRL, clean: Sequence[FloatArray], others: int
-) -> tuple[Accounts | None, list[Opened]]:
-    """Attacks with each number of accounts, and with the most of them on the model with capped tasks; and all of them.
+) -> tuple[Accounts | None, list[Effect], list[Effect]]:
+    """Attacks with each number of accounts, and with the most of them on the model with capped tasks; and all of both.
 
     ``clean``: predictions of each replicate's test rows without an attack; ``others``: attacks beside these, among
     which the worst is chosen too. None where no number is set.
     """
     numbers = settings.accounts
     if not numbers:
-        return None, []
+        return None, [], []
     everybody = tuple(range(work.data.tasks.size))
     run = partial(_open, settings=settings, model=model, targets=everybody)
     jobs = (
@@ -63,24 +66,26 @@ def new_accounts(
     held = list(work.on_splits((k, partial(run, replicate=k)) for k in range(settings.n_seeds)))
     most = [one for one in found if one.accounts == numbers[-1]]
     points = [_point(settings, k, [one for one in found if one.accounts == k], others) for k in numbers]
-    lows = [(point.accounts, point.damage.low) for point in points]
+    lows = [(point.accounts, point.low_of_all) for point in points]
     interval = partial(varied_interval, confidence=settings.confidence)
     metric = work.data.metric
     section = Accounts(
         rows_each=settings.account_rows,
-        clean=interval(one.clean for one in most),
+        clean=interval(one.effect.clean for one in most),
         points=points,
         enough=next((k for k, low in lows if low is not None and low >= MODERATE), None),
         capped=CappedAccounts(
             n_0=n_0,
-            clean=interval(one.clean for one in held),
-            metric=interval(one.attacked for one in held),
-            cost=interval(relative_damage(was.clean, now.clean, metric) for was, now in zip(most, held, strict=True)),
-            damage=interval(one.damage for one in held),
+            clean=interval(one.effect.clean for one in held),
+            metric=interval(one.effect.attacked for one in held),
+            cost=interval(
+                relative_damage(was.effect.clean, now.effect.clean, metric) for was, now in zip(most, held, strict=True)
+            ),
+            damage=interval(one.effect.damage for one in held),
         ),
         bracket=bracket_of([one.bracketed for one in most if one.bracketed is not None], settings),
     )
-    return section, [*found, *held]
+    return section, [one.effect for one in found], [one.effect for one in held]
 
 
 def exposure_to_accounts(
@@ -90,7 +95,7 @@ def exposure_to_accounts(
     clean: FloatArray,
     effects: Sequence[Effect],
     shown: tuple[int, ...],
-) -> tuple[ExposureToAccounts | None, list[Opened]]:
+) -> tuple[ExposureToAccounts | None, list[Effect]]:
     """New accounts against each target of the exposure map, with the median of the rows that its tasks inject.
 
     ``clean``: predictions of the first replicate's test rows. None, and no attacks, where no number of accounts is set.
@@ -102,7 +107,7 @@ def exposure_to_accounts(
     accounts = max(1, round(rows / settings.account_rows))
     targets = sorted({one.cell.targets for one in cells})
     run = partial(_open, settings=settings, model=model, accounts=accounts, replicate=0, clean=clean)
-    found = list(work.on_splits((0, partial(run, targets=target)) for target in targets))
+    found = [one.effect for one in work.on_splits((0, partial(run, targets=target)) for target in targets)]
     known = {target: one.damage for target, one in zip(targets, found, strict=True) if np.isfinite(one.damage)}
     damage = [known.get((task,)) for task in shown]
     return ExposureToAccounts(accounts=accounts, rows_each=settings.account_rows, damage=damage), found
@@ -113,10 +118,10 @@ def _point(settings: AuditSettings, accounts: int, found: list[Opened], others: 
     return AccountPoint(
         accounts=accounts,
         rows=accounts * settings.account_rows,
-        n_seeds=sum(bool(np.isfinite(one.damage)) for one in found),
-        metric=varied_interval((one.attacked for one in found), settings.confidence),
-        damage=varied_interval((one.damage for one in found), settings.confidence),
-        low_of_all=varied_interval((one.damage for one in found), of_all).low,
+        n_seeds=sum(bool(np.isfinite(one.effect.damage)) for one in found),
+        metric=varied_interval((one.effect.attacked for one in found), settings.confidence),
+        damage=varied_interval((one.effect.damage for one in found), settings.confidence),
+        low_of_all=varied_interval((one.effect.damage for one in found), of_all).low,
     )
 
 
@@ -141,11 +146,8 @@ def _open(
         n_starts=1,
         **moves,  # type: ignore[arg-type]
     )
-    some = () if len(targets) == split.tasks.size else (target + 1 for target in targets)
-    rng = generator(settings.seed, Stream.ACCOUNTS, accounts, replicate, *some)
+    cell = Cell(Purpose.ACCOUNTS, _NAME, targets, (), 0.0, replicate, accounts=accounts)
     before = clean_decision(split, clone(model)) if clean is None else clean
-    trial = attempt(Victim(model, model), split, threat, attack, rng)
-    among = split.mask(targets)
-    was, now = (split.score(decision, among) for decision in (before, trial.decision))
-    bracketed = bound_attack(split, model, trial.result) if bounded else None
-    return Opened(accounts, was, now, relative_damage(was, now, split.metric), trial.certified, bracketed)
+    trial = attempt(Victim(model, model), split, threat, attack, cell.rng(settings.seed))
+    effect = measured(split, before, cell, replace(trial, model=None))
+    return Opened(effect, bound_attack(split, model, trial.result) if bounded else None)

@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from patom.attacks import AttackResult, flooding_bound, loss_bound
-from patom.attacks.program import MTRL
+from patom.attacks import AttackResult, loss_bound
+from patom.attacks.certified.flooding import flooding, zero_bound
+from patom.attacks.program import MTRL, bilevel
 from patom.audit.cells import Effect, on_curve
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
@@ -37,7 +38,8 @@ def bound_attack(split: AuditData, model: MTRL, result: AttackResult) -> Bracket
         if isinstance(threat.region, Ball):
             bound = loss_bound(model, X, y, task=task, threat=threat, max_iter=_STEPS, tol=_NEAR).value
         else:
-            bound = flooding_bound(model, X, y, task=task, threat=threat)
+            program = bilevel(model, X, y, task, threat)
+            bound = min(flooding(program), zero_bound(program))  # for features of any size
     return Bracketed(result.clean_utility, result.utility, bound)
 
 

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     CURVE = "curve"
     EXPOSURE = "exposure"
     RELATIONSHIPS = "relationships"
+    ACCOUNTS = "accounts"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Cell:
     """An attack to run; targets and attackers are positions among the tasks.
 
     ``step_size`` is PATOM's. It is no part of the generator's key, so that all step sizes start at the same rows.
+    ``accounts`` are those that the attacker opens; then there are no attackers, and no budget.
     """
 
     purpose: Purpose
@@ -43,9 +45,13 @@ class Cell:
     budget: float
     replicate: int
     step_size: float = 100.0
+    accounts: int = 0
 
     def rng(self, seed: int) -> np.random.Generator:
         """The cell's generator. Its key leaves the method out: all methods start at the random attack's rows."""
+        if self.accounts:
+            key = (self.accounts, self.replicate, *(target + 1 for target in self.targets))
+            return generator(seed, Stream.ACCOUNTS, *key)
         key = (*self.targets, -1, *self.attackers, -1, round(self.budget * 1e9), self.replicate)
         return generator(seed, Stream.ATTACK, *(value + 1 for value in key))
 

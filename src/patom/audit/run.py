@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 import patom
+from patom.attacks import NewTasks
 from patom.audit import summary
 from patom.audit.accounts import exposure_to_accounts, new_accounts
 from patom.audit.bracket import bracket
@@ -28,6 +29,7 @@ from patom.audit.steps import Steps, seconds_ahead, steps
 from patom.audit.verdict import verdict
 from patom.audit.work import Progress, Work
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.exact import joined
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 from patom.results.audit import SCHEMA, Results
@@ -84,7 +86,7 @@ def run_audit(
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), to_accounts)
     worst = worst_of(curves)
     again = retuned(work, settings, effects, worst)
-    opened, tried = new_accounts(work, settings, model, clean, len(curves))
+    opened, by_accounts, capped = new_accounts(work, settings, model, clean, len(curves))
     bracketed = bracket(work, settings, model, effects, worst)
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered = coverage(allowances(data, settings, budgets(data, settings)))
@@ -98,7 +100,7 @@ def run_audit(
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_section,
-        setting=summary.setting_section(data, settings, effects, step_sizes, [*tried, *alone]),
+        setting=summary.setting_section(data, settings, effects, step_sizes, [*by_accounts, *capped, *alone]),
         curves=curves,
         coverage=covered,
         exposure=exposure,
@@ -111,7 +113,8 @@ def run_audit(
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,
     )
-    return Audit(_report(results), summary.curve_rows(data, effects), injected_rows(data, effects))
+    records = summary.curve_rows(data, [*effects, *by_accounts, *alone])
+    return Audit(_report(results), records, injected_rows(data, [*effects, *by_accounts]))
 
 
 def _report(results: Results) -> dict[str, Any]:
@@ -138,16 +141,27 @@ def _tell_plan(planned: Planned | None, ahead: Steps, first: AuditData, settings
 
 
 def injected_rows(data: AuditData, effects: Sequence[Effect]) -> dict[str, Any]:
-    """The rows of the most harmful attack of the curves, as columns in the user's names, units and types."""
-    tried = [item for item in effects if item.cell.purpose is Purpose.CURVE]
+    """The rows of the most harmful attack of the curves, or by accounts, as columns in the user's names and units.
+
+    Accounts have labels that no task of the table has; where these are words beside tasks of another type, all are.
+    """
+    tried = [item for item in effects if item.cell.purpose in (Purpose.CURVE, Purpose.ACCOUNTS)]
     worst = max(tried, key=lambda item: item.damage if np.isfinite(item.damage) else -np.inf)
     result, scaling = worst.trial.result, data.of_replicate(worst.cell.replicate).scaling
     features = scaling.features_back(result.X)
-    columns: dict[str, Any] = {data.about.task_column: data.tasks[result.task]}
+    columns: dict[str, Any] = {data.about.task_column: _labels(data.tasks, worst.cell.accounts)[result.task]}
     columns |= {name: features[:, i] for i, name in enumerate(data.features)}
     classes = data.about.classes
     y = scaling.target_back(result.y) if classes is None else _class_values(classes)[(result.y > 0.0).astype(int)]
     return columns | {data.about.target_column: y}
+
+
+def _labels(tasks: AnyArray, accounts: int) -> AnyArray:
+    """Labels of the tasks and of accounts, which a column can hold."""
+    if not accounts:
+        return tasks
+    found = joined(tasks, NewTasks(accounts, 1).labels(tasks))
+    return found if len({type(label) for label in found.tolist()}) == 1 else found.astype(str)
 
 
 def _class_values(classes: Sequence[str]) -> AnyArray:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from patom.audit.data import constant_note, in_own_order, used_features
-from patom.core.arrays import AnyArray, FloatArray
+from patom.core.arrays import AnyArray, BoolArray, FloatArray
 from patom.core.labels import encode
 from patom.datasets.scaling import fit_scaling
 from patom.datasets.tables.table import Table
@@ -19,7 +19,7 @@ from patom.defenses.newcomers import new_positions
 from patom.evaluate.defended import new_learner
 from patom.evaluate.trial import quiet
 from patom.models import LambdaSearch
-from patom.wording import counted
+from patom.wording import counted, listed
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ def screen_table(
         )
     table, reference = in_own_order(table), None if reference is None else in_own_order(reference)
     task, known = _comparable(table, reference)
-    joined, told = _new_tasks(task, known, new)
-    scaling = fit_scaling(table.X, table.y, kind=table.kind, standardise=standardise)
+    joined, ranked_too, told = _new_tasks(task, known, new)
+    old = ~np.isin(task, joined)  # a new task must set neither the scale nor the lambdas by which it is judged
+    scaling = fit_scaling(table.X[old], table.y[old], kind=table.kind, standardise=standardise)
     X, y = scaling.features(table.X), scaling.target(table.y)
     done, total = 0, len(set(task.tolist())) + 2 + resamples + (2 * joined.size + 2 if joined.size else 0)
 
@@ -79,7 +80,7 @@ def screen_table(
         progress(done, total)
 
     with quiet():  # a ranking does not need the last digits
-        model, chosen = _learner(table, X, y, lambda_1, lambda_2, seed)
+        model, chosen = _learner(table, (X[old], y[old], task[old]), lambda_1, lambda_2, seed)
         trusted = None
         if reference is not None:
             rows = scaling.features(reference.X), scaling.target(reference.y)
@@ -88,22 +89,29 @@ def screen_table(
             model, X, y, task=task, reference=trusted, n_resamples=resamples, random_state=seed,
             progress=advance,
         )  # fmt: skip
-        ranked = rank_new_tasks(model, X, y, task=task, new=joined, progress=advance) if joined.size else None
+        ranked = None
+        if joined.size:
+            X, y, task = X[ranked_too], y[ranked_too], task[ranked_too]
+            ranked = rank_new_tasks(model, X, y, task=task, new=joined, progress=advance)
     used, left_out = used_features(table.features, scaling)
     return ScreenedTable(found, used, (*table.notes, *constant_note(left_out), *chosen, *told), ranked)
 
 
 def _learner(
-    table: Table, X: FloatArray, y: FloatArray, lambda_1: float | None, lambda_2: float | None, seed: int
+    table: Table,
+    rows: tuple[FloatArray, FloatArray, AnyArray],
+    lambda_1: float | None,
+    lambda_2: float | None,
+    seed: int,
 ) -> tuple[Any, list[str]]:
-    """The learner with its lambdas, and notes on how they were chosen."""
+    """The learner with its lambdas, and notes on how they were chosen on these rows."""
     model = new_learner(table.kind)
     notes = []
     if lambda_1 is None:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("always", UserWarning)
-            fitted = LambdaSearch(model, random_state=seed).fit(X, y, task=table.task)
+            fitted = LambdaSearch(model, random_state=seed).fit(rows[0], rows[1], task=rows[2])
         lambda_1, lambda_2 = fitted.lambda_1_, fitted.lambda_2_
         notes = [f"lambda_1 is {lambda_1:g} and lambda_2 {lambda_2:g}, by cross-validation."]
         notes += [str(each.message) for each in caught]
@@ -125,19 +133,27 @@ def _comparable(table: Table, reference: Table | None) -> tuple[AnyArray, AnyArr
     return task, known
 
 
-def _new_tasks(task: AnyArray, known: AnyArray | None, new: Sequence[str] | None) -> tuple[AnyArray, list[str]]:
-    """Labels of the tasks that joined lately, and a note where the trusted table says which they are."""
-    tasks = encode(task)[0]
-    if new is not None:
-        return tasks[new_positions(new, tasks.astype(str))], []
-    if known is None:
-        return tasks[:0], []
-    joined = tasks[~np.isin(tasks, known)]
-    if joined.size == 0:
-        return joined, []
-    return joined, [
-        f"New tasks: {joined.size:,} of {counted(tasks.size, 'task')}, which the trusted table does not hold."
-    ]
+def _new_tasks(
+    task: AnyArray, known: AnyArray | None, new: Sequence[str] | None
+) -> tuple[AnyArray, BoolArray, list[str]]:
+    """Labels of the tasks that joined lately, a mask of the rows of these and of old tasks, and a note on the choice.
+
+    Tasks that a trusted table does not hold are new. Where some of them are named, the others are neither: nobody
+    vouches for them.
+    """
+    tasks, everything = encode(task)[0], np.ones(task.size, dtype=bool)
+    unknown = tasks[:0] if known is None else tasks[~np.isin(tasks, known)]
+    if new is None:
+        note = f"New tasks: {unknown.size:,} of {counted(tasks.size, 'task')}, which the trusted table does not hold."
+        return unknown, everything, [note] if unknown.size else []
+    joined = tasks[new_positions(new, tasks.astype(str))]
+    neither = np.setdiff1d(unknown, joined)
+    if neither.size == 0:
+        return joined, everything, []
+    named = (
+        f"{counted(neither.size, 'task')} that the trusted table does not hold: {listed(neither.astype(str).tolist())}"
+    )
+    return joined, ~np.isin(task, neither), [f"The ranking of new tasks leaves out {named}."]
 
 
 def _of_target(table: Table) -> str:

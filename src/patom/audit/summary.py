@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from patom.attacks.program import MTRL
-from patom.audit.accounts import Opened
 from patom.audit.cells import Effect, Purpose
 from patom.audit.coverage import allowances
 from patom.audit.data import AuditData
@@ -130,6 +129,7 @@ def curve_rows(data: AuditData, effects: Sequence[Effect]) -> list[dict[str, Any
             "replicate": item.cell.replicate,
             "targets": names(data, item.cell.targets),
             "attackers": names(data, item.cell.attackers),
+            "accounts": item.cell.accounts,
             "rows_injected": int(item.trial.result.y.size),
             "metric_clean": item.clean,
             "metric": item.attacked,
@@ -264,9 +264,9 @@ def setting_section(
     settings: AuditSettings,
     effects: Sequence[Effect],
     step_sizes: Mapping[AttackName, float],
-    opened: Sequence[Opened],
+    by_accounts: Sequence[Effect],
 ) -> Setting:
-    """How it was audited."""
+    """How it was audited; ``by_accounts`` are attacks beside the planned ``effects``."""
     if settings.targets is None:
         targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
     else:
@@ -287,9 +287,8 @@ def setting_section(
         targets=targets,
         attackers=f"direct: the targets themselves; {through}",
         injected_norm=1.0,
-        attacks_run=len(effects) + len(opened),
-        attacks_uncertified=sum(not effect.trial.certified for effect in effects)
-        + sum(not one.certified for one in opened),
+        attacks_run=len(effects) + len(by_accounts),
+        attacks_uncertified=sum(not effect.trial.certified for effect in (*effects, *by_accounts)),
     )
 
 

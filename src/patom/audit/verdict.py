@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from patom.audit import account_words
 from patom.audit.coverage import really
 from patom.audit.levels import CANNOT_SAY, Judged, better, judge, measured, named, worst_of
-from patom.results.audit import Accounts, Bracket, Coverage, Exposure, Metric, Point, Retuned, Verdict, Worst
+from patom.results.audit import (
+    AccountPoint,
+    Accounts,
+    Bracket,
+    Coverage,
+    Exposure,
+    Metric,
+    Point,
+    Retuned,
+    Verdict,
+    Worst,
+)
 from patom.results.methods import Method, Reach
 from patom.wording import as_asked, counted, percent, shortened
 
@@ -35,11 +47,18 @@ class _Known:
     measured: Sequence[Point]
     metric: Metric
     coverage: Sequence[Coverage]
+    accounts: Accounts | None = None
+
+    @property
+    def opened(self) -> AccountPoint | None:
+        """The number of new accounts of the highest mean damage, if that is above that of the curves."""
+        found = account_words.worst_number(self.accounts)
+        return found if found is not None and (found.damage.mean or 0.0) > _damage(self.worst) else None
 
     @property
     def damage(self) -> float:
-        """The highest mean damage."""
-        return _damage(self.worst)
+        """The highest mean damage of all attacks."""
+        return _damage(self.worst) if self.opened is None else self.opened.damage.mean or 0.0
 
     def rows(self, point: Point) -> str:
         """The rows that an attack injects, where these are not what its budget says; else empty."""
@@ -75,59 +94,46 @@ def verdict(
             worst=None,
             sentences=["More rows of each task, or a larger part held out, would allow it."],
         )
-    known = _Known(worst, judged, [point for _, point in measured(curves)], metric, coverage)
+    known = _Known(worst, judged, [point for _, point in measured(curves)], metric, coverage, accounts)
+    named_by_accounts = known.opened is not None and not _unsaid(known)
     return Verdict(
         **judgement,
         headline=_headline(known, aim),
         worst_damage=known.damage,
-        worst=Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage)),
-        injected=known.rows(worst),
+        worst=_worst(known),
+        injected="" if known.opened is not None else known.rows(worst),
         sentences=[
             *_sentences(known, exposure, retuned),
-            *_accounts(accounts, known),
-            *_bracket(bracket, "of the targets"),
+            *_of_accounts(known, in_headline=named_by_accounts),
+            *_bracket(bracket, worst),
             _CAVEATS[Method(attack)],
         ],
     )
 
 
-def _bracket(bracket: Bracket | None, whose: str) -> list[str]:
+def _worst(known: _Known) -> Worst:
+    worst, opened = known.worst, known.opened
+    if opened is None or known.accounts is None:
+        return Worst(attack=worst.attack, label=worst.label, budget=worst.budget, **dict(worst.damage))
+    label = account_words.opened(known.accounts, opened)
+    return Worst(label=label, budget=None, accounts=opened.accounts, **dict(opened.damage))
+
+
+def _of_accounts(known: _Known, *, in_headline: bool) -> list[str]:
+    return (
+        [] if known.judged.of_no_use else account_words.sentences(known.accounts, known.metric, in_headline=in_headline)
+    )
+
+
+def _bracket(bracket: Bracket | None, worst: Point) -> list[str]:
     """The loss that the attack reached, between the clean one and the certified bound."""
     if bracket is None or bracket.clean.mean is None or bracket.found.mean is None or bracket.bound.mean is None:
         return []
     return [
-        f"The training loss {whose}, which attacks raise, is {bracket.clean.mean:.3g} without an attack and "
-        f"{bracket.found.mean:.3g} under the best one found; a certified bound says that no attack of this kind and "
-        f"budget gets it above {bracket.bound.mean:.3g}."
+        f"The targets' training loss, which attacks raise, is {bracket.clean.mean:.3g} without an attack and "
+        f"{bracket.found.mean:.3g} under the worst of the curves ({named(worst)}); a certified bound says that no "
+        f"attack with as many rows in the same tasks gets it above {bracket.bound.mean:.3g}."
     ]
-
-
-def _accounts(accounts: Accounts | None, known: _Known) -> list[str]:
-    """What new accounts do, the most harmful number of them, and how many it takes for 10 %."""
-    if accounts is None or known.judged.of_no_use:
-        return []
-    measured = [(point.damage.mean, point) for point in accounts.points if point.damage.mean is not None]
-    if not measured:
-        return []
-    each = counted(accounts.rows_each, "row")
-    damage, most = max(measured, key=lambda found: found[0])
-    whom = f"{counted(most.accounts, 'new account')} of {each}{' each' if most.accounts > 1 else ''}"
-    if damage <= 0.0:
-        return [
-            f"New accounts of {each} each, up to {accounts.points[-1].accounts}, did no harm to all tasks on average."
-        ]
-    verb = "lower" if known.metric == "AUC" else "raise"
-    found = [f"An attacker who opens {whom} {verb}s the {known.metric} of all tasks by {percent(damage)} on average."]
-    if accounts.enough is not None:
-        found.append(f"By the intervals {counted(accounts.enough, 'account')} can do 10 % damage.")
-    capped = accounts.capped
-    if capped is not None and capped.damage.mean is not None and capped.cost.mean is not None:
-        n = accounts.points[-1].accounts
-        found.append(
-            f"With task_weights=Capped({capped.n_0:g}) {counted(n, 'account')} of an attacker who knows it do "
-            f"{_done(capped.damage.mean)}; it costs {percent(max(capped.cost.mean, 0.0))} without an attack."
-        )
-    return found
 
 
 def _sentences(known: _Known, exposure: Exposure | None, retuned: Retuned | None) -> list[str]:
@@ -137,7 +143,14 @@ def _sentences(known: _Known, exposure: Exposure | None, retuned: Retuned | None
     through_others = [*_through_others(known), *_pairs(exposure)]
     if _unsaid(known):
         return [*_highest_mean(known), *through_others]
-    harmed = known.damage > 0.0
+    harmed = _damage(known.worst) > 0.0
+    if known.opened is not None and harmed:
+        through_others = [*_through_others(known, beside=True), *_pairs(exposure)]
+        return [
+            f"Through rows of the tasks that exist, the most is {percent(_damage(known.worst))} damage "
+            f"({named(known.worst)}).",
+            *through_others,
+        ]
     of_damage = [*_from_to(known), *_by_chance(known), *_against_random(known), *_retuned(retuned)] if harmed else []
     return [*of_damage, *through_others]
 
@@ -146,16 +159,19 @@ def _unsaid(known: _Known) -> bool:
     """Whether the headline says that nothing can be said, because seeds differ too much or little was attacked."""
     if known.judged.level != CANNOT_SAY:
         return False
-    low, at_least = known.worst.damage.low or 0.0, known.judged.at_least or 0.0
+    low, at_least = (known.opened or known.worst).damage.low or 0.0, known.judged.at_least or 0.0
     return bool(known.judged.little) or (known.damage > 0.0 and low < 0.0 and at_least <= 0.0)
 
 
 def _highest_mean(known: _Known) -> list[str]:
     if known.damage <= 0.0:
         return ["Of the attacks that were run none did harm on average."]
-    rows, low = known.rows(known.worst), known.worst.damage.low
+    low = (known.opened or known.worst).damage.low
+    rows = known.rows(known.worst)
     zero = ", with an interval that includes zero" if low is not None and low <= 0.0 else ""
     of = f"{named(known.worst)}{f', which is {rows}' if rows else ''}"
+    if known.opened is not None and known.accounts is not None:
+        of = account_words.opened(known.accounts, known.opened)
     return [f"The highest mean damage of what was run is {percent(known.damage)}{zero} ({of})."]
 
 
@@ -182,6 +198,8 @@ def _headline(known: _Known, aim: Aim) -> str:
         )
     if known.damage <= 0.0:
         return f"On average no attack on {aim.whom} did harm: none made {owner} {metric} worse."
+    if known.opened is not None and known.accounts is not None:
+        return account_words.headline(known.accounts, known.opened, metric)
     usual = f"{as_asked(worst.budget)} {'random' if worst.attack.method is Method.RANDOM else 'more'} rows"
     damage = percent(known.damage) + (" on average" if worst.n_seeds > 1 else "")
     if worst.attack.reach is Reach.INDIRECT:
@@ -235,9 +253,10 @@ def _done(damage: float) -> str:
     return f"{percent(damage)} damage" if damage > 0.0 else "no harm on average"
 
 
-def _through_others(known: _Known) -> list[str]:
+def _through_others(known: _Known, *, beside: bool = False) -> list[str]:
+    """``beside``: a sentence on the worst of the curves stands before it."""
     indirect = [point for point in known.measured if point.attack.reach is Reach.INDIRECT]
-    if not indirect or (known.worst.attack.reach is Reach.INDIRECT and known.damage > 0.0):
+    if not indirect or (known.worst.attack.reach is Reach.INDIRECT and (beside or known.damage > 0.0)):
         return []
     harmful = [point for point in indirect if _stands_out(point)]
     if not harmful:

@@ -166,15 +166,15 @@ def _plain(screened: "ScreenedTable", table: "Table") -> dict[str, Any]:
 
 def _plain_new(found: "NewTaskInfluence") -> dict[str, Any]:
     return {
-        "influence": found.together,
-        "loss_rise": found.together_loss_rise,
+        "together": found.together,
+        "together_loss_rise": found.together_loss_rise,
         "tasks": [
             {
                 "task": found.tasks[i].item(),
                 "n_rows": int(found.n_rows[i]),
-                "influence": float(found.alone[i]),
+                "alone": float(found.alone[i]),
                 "loss_rise": float(found.loss_rise[i]),
-                "marginal_influence": float(found.marginal[i]),
+                "marginal": float(found.marginal[i]),
                 "marginal_loss_rise": float(found.marginal_loss_rise[i]),
                 "share": float(found.share[i]),
             }

@@ -41,9 +41,10 @@ def command_again(context: typer.Context) -> str:
         value = context.params.get(str(option.name))
         if option.name in ("out", "jobs", "fail_above") or (value == option.default and option.name != "seed"):
             continue
-        if value is False:
-            typed.append(option.secondary_opts[0])
-        for each in value if isinstance(value, list | tuple) else [value][: value is not False]:
+        if isinstance(value, bool):
+            typed.append(option.opts[0] if value else option.secondary_opts[0])
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
             typed += [*option.opts[: option.name != "table"], str(each)]
     return readable(shlex.join(typed))
 

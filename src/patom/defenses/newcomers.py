@@ -70,7 +70,7 @@ class NewTaskInfluence:
     @property
     def order(self) -> IntArray:
         """Positions of the new tasks, the largest share first."""
-        return np.argsort(-self.share, kind="stable")
+        return np.argsort(-np.round(self.share, 9), kind="stable")  # rounding must not part tasks that are alike
 
 
 def rank_new_tasks(

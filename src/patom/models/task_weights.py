@@ -1,5 +1,6 @@
 """The estimators' setting ``task_weights``: what a task's loss weighs in problem (1)."""
 
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +9,7 @@ import numpy as np
 
 from patom.core.arrays import AnyArray, FloatArray
 from patom.core.exact import exact_array, exact_value
-from patom.core.labels import positions
+from patom.core.labels import places, positions
 from patom.core.task_weights import ByRows, TaskWeights, UpTo
 from patom.models.settings import require_at_least, require_choice
 
@@ -17,7 +18,9 @@ from patom.models.settings import require_at_least, require_choice
 class Capped:
     """A task's loss weighs min(1, n_i/n_0): in full from n_0 rows on, less with fewer rows.
 
-    An attacker who opens accounts then gains no more than their rows: k accounts of n rows weigh k n/n_0.
+    An attacker who opens accounts then gains no more than their rows: k accounts of n rows weigh k n/n_0. Where honest
+    tasks have few rows themselves, there is little between them and an account, and a cap helps little. (A rule of the
+    same name, ``patom.defenses.Capped``, caps the eigenvalues of Omega and is for ``Coupled``.)
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ class Capped:
     Raises
     ------
     ValueError
-        A number is not above 0, or ``others`` stands beside a number for all.
+        A number is not above 0, or ``others`` stands beside a number for all. ``fit`` warns of a name that is no task.
 
     Examples
     --------
@@ -64,6 +67,13 @@ class Capped:
         if not isinstance(self.n_0, tuple):
             return UpTo(float(self.n_0))
         named = exact_array([task for task, _ in self.n_0])
+        strangers = named[places(named, tasks) < 0]
+        if strangers.size:
+            warnings.warn(
+                f"n_0 of Capped names {strangers[0]!s}, which is no task of the training rows: check its spelling.",
+                UserWarning,
+                stacklevel=4,
+            )
         known = positions(tasks, named, argument="task", unseen=True)
         if self.others is None and (known < 0).any():
             raise ValueError(
@@ -81,7 +91,7 @@ def require_task_weights(owner: str, setting: Any) -> None:
     """Refuse what ``weighing`` does not know."""
     if not isinstance(setting, Capped):
         if not isinstance(setting, str):
-            raise ValueError(f"task_weights of {owner} must be 'tasks', 'rows' or Capped(n_0); got {setting!r}.")
+            raise ValueError(f"task_weights of {owner} must be 'tasks', 'rows' or patom.Capped(n_0); got {setting!r}.")
         require_choice(owner, _NAMED, task_weights=setting)
 
 

@@ -118,7 +118,7 @@ def _settings(report: Results) -> list[tuple[str, str]]:
         ("Rows", f"{data.n_train:,} for training, {data.n_test:,} for testing"),
         ("Splits", setting.splits or None),
         ("Features", f"{scaled} ({numerals.scientific(data.scale.norm)}), as the attack's unit ball asks"),
-        ("Injected rows", _injected(setting)),
+        ("Injected rows", _injected(setting, opened=report.accounts is not None)),
         ("Budgets", ", ".join(map(numerals.budget, setting.budgets))),
         ("Targets", setting.targets),
         ("Attackers", setting.attackers),
@@ -131,13 +131,14 @@ def _settings(report: Results) -> list[tuple[str, str]]:
     return [(term, value) for term, value in listed if value is not None]
 
 
-def _injected(setting: Setting) -> str:
+def _injected(setting: Setting, *, opened: bool) -> str:
     """Say where injected rows may lie, and whether their targets move."""
     where = f"features of norm at most {numerals.scientific(setting.injected_norm)} in that scale"
     if setting.region == "own_data":
-        where += ", and where they look like clean rows of their task and class"
+        where += ", and where they look like clean rows of the task’s own, class by class"
     moved = "as drawn from the task’s own" if setting.keep_labels else "moved within the task’s own range"
-    return f"{where}; targets {moved}"
+    new = "; for a new account, read all tasks’ rows and targets in place of the task’s own" if opened else ""
+    return f"{where}; targets {moved}{new}"
 
 
 def _step_sizes(setting: Setting) -> str:

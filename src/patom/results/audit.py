@@ -313,7 +313,7 @@ class CappedAccounts(Part):
 
 
 class Accounts(Part):
-    """Attacks by new accounts; ``enough`` is the fewest tried whose whole interval is at or above 10 % damage.
+    """Attacks by new accounts; ``enough`` is the fewest tried that surely do 10 % damage, by ``low_of_all``.
 
     ``bracket`` is that of the most accounts.
     """
@@ -327,11 +327,12 @@ class Accounts(Part):
 
 
 class Worst(Part):
-    """The attack that did most harm on average."""
+    """The attack that did most harm on average; one by new accounts has their number, and neither budget nor name."""
 
     attack: Attack | None = None
     label: str
-    budget: Positive
+    budget: Positive | None
+    accounts: Count | None = None
     mean: Number | None = None
     low: Number | None
     high: Number | None
@@ -398,7 +399,10 @@ class Results(Part):
         return bool(self.setting.splits) and self.setting.n_seeds > 1
 
     def n_seeds_of(self, worst: Worst | None) -> int:
-        """Count the seeds of an attack and budget, 0 where there is no such curve."""
+        """Count the seeds of an attack and budget, or number of accounts; 0 where there is no such attack."""
+        if worst is not None and worst.accounts is not None:
+            points = [] if self.accounts is None else self.accounts.points
+            return next((point.n_seeds for point in points if point.accounts == worst.accounts), 0)
         found = (
             point.n_seeds
             for point in self.curves

@@ -43,8 +43,8 @@ class ProjectedAscent(Attack):
     n_starts : int, default 3
         Starts, of which the one with the highest utility is kept: an ascent ends in a local optimum, and with few rows
         to inject they differ. After the first come rows in far corners of the region, in clusters there, and clean
-        rows; before them, where the attacker opens accounts, rows on a see-saw. With ``optimise_labels`` every other
-        start has its labels flipped, and a see-saw those that are furthest apart.
+        rows; before them, where the attacker opens accounts, rows on a see-saw, with the labels that are furthest
+        apart. With ``optimise_labels`` every other start has its labels flipped, but for a see-saw.
     kinds : int, default 10
         More accounts than these (``NewTasks``), with equally many rows, are taken as so many kinds of identical ones:
         rows climb for each kind, then the number of accounts of each kind does. The cost does not depend on the number
@@ -85,7 +85,7 @@ class ProjectedAscent(Attack):
         further = (*_FOR_ACCOUNTS, *_FURTHER_STARTS) if program.lower.accounts else _FURTHER_STARTS
         features = self.features if number == 0 else further[(number - 1) % len(further)]
         labels = "flipped" if self.optimise_labels and number % 2 else self.labels
-        if self.optimise_labels and features == "see-saw":
+        if features == "see-saw" and (number > 0 or self.optimise_labels):
             labels = "extremes"
         injection = draw(program, features, labels, rng)
         injection = slipping(program, injection, rng)

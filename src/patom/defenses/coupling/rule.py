@@ -164,6 +164,8 @@ class Shrunken(Reshaping):
 class Capped(Reshaping):
     """The matrix nearest to the learned Omega whose eigenvalues are ``largest`` at most.
 
+    (``patom.Capped`` is for ``task_weights`` and caps what a task's loss weighs.)
+
     The cap is on eigenvalues, not on correlations: at rank one all correlations are +-1, whatever the data, and harm
     spreads because all tasks depend on one direction.
 
