@@ -262,7 +262,7 @@ def test_identical_accounts_are_one_account_that_counts_for_several(loss, weight
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("weights", ["tasks", Capped(5.0)], ids=str)
+@pytest.mark.parametrize("weights", ["tasks", Capped(5.0), "rows"], ids=str)
 @pytest.mark.parametrize("seed", range(2))
 def test_the_gradient_by_the_number_of_accounts_is_that_of_the_problem_solved_anew(loss, weights, seed):
     attack = opened(loss, seed)

@@ -37,6 +37,7 @@ def by_hand(model, X, y, task, joined):
     return z, float(np.mean(losses))
 
 
+@pytest.mark.filterwarnings("ignore:n_0 of Capped names")  # a part of the tasks is fitted
 @pytest.mark.parametrize(
     ("kind", "model"),
     [

@@ -89,3 +89,39 @@ def test_unknown_votes_are_refused(filter_):
     X, y, task = make_related_tasks(n_tasks=3, n_train=10).train
     with pytest.raises(ValueError, match=f"votes of {filter_.__name__} must be one of 'rows', 'capped', 'tasks'; got"):
         Sanitised(MTRLClassifier(), filter_(votes="accounts")).fit(X, np.where(y > 0, 1, 0), task=task)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_capped_no_task_has_over_a_third_and_the_others_their_rows(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, [10, 1000][seed % 2], rng.integers(3, 20))
+    votes = votes_of("capped", counts)
+    assert votes.max() <= votes.sum() / 3.0 * (1.0 + 1e-9) or np.ptp(votes) == 0.0
+    cap = votes.max()
+    np.testing.assert_array_equal(votes, np.minimum(counts, cap))
+    if (counts > cap).any():  # the largest such cap: at any higher one the largest have over a third
+        higher = np.minimum(counts, cap * 1.01)
+        assert higher.max() > higher.sum() / 3.0
+
+
+def test_capped_votes_by_hand():
+    np.testing.assert_allclose(votes_of("capped", np.array([8] * 29 + [1000])), [8.0] * 29 + [116.0])
+    np.testing.assert_array_equal(votes_of("capped", np.full(5, 30)), np.full(5, 30.0))
+    np.testing.assert_array_equal(votes_of("capped", np.array([30, 30])), [30.0, 30.0])
+    np.testing.assert_array_equal(votes_of("capped", np.array([50, 20])), [20.0, 20.0])
+    np.testing.assert_array_equal(votes_of("capped", np.array([7])), [7.0])
+    ten = votes_of("capped", np.array([100, 100] + [2] * 10))  # two honest tasks outvote ten accounts
+    assert ten[:2].sum() / ten.sum() == pytest.approx(2.0 / 3.0)
+
+
+def test_a_large_task_elsewhere_does_not_move_the_rows_of_small_ones():
+    """29 tasks of 8 rows and an honest one of 300 that lies elsewhere: it has a third of the votes."""
+    rng = np.random.default_rng(0)
+    X = np.vstack([0.1 * rng.standard_normal((232, 3)), [0.9, 0.0, 0.0] + 0.02 * rng.standard_normal((300, 3))])
+    task, y = np.append(np.repeat(np.arange(29), 8), np.full(300, 29)), rng.standard_normal(532)
+    moved = {}
+    for votes in VOTES:
+        found = Clip(votes=votes).keep(X, y, task)
+        moved[votes] = np.median(np.linalg.norm(found.X[:232] - X[:232], axis=1))
+    assert moved["capped"] < 0.02
+    assert moved["rows"] > 0.3

@@ -188,7 +188,7 @@ class Attack(ABC):
         loose = {before.status, fitted.status_} & _LOOSE or any(run.status is AttackStatus.UNCERTIFIED for run in runs)
         W = _weights(fitted, truth)
         losses = _task_losses(truth, before.W, W)
-        require_at_most_zero_losses(truth, losses["attacked"], fitted.duality_gap_)
+        require_at_most_zero_losses(truth, injection, losses["attacked"], fitted.duality_gap_)
         return replace(
             result,
             model=fitted,

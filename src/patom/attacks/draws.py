@@ -31,7 +31,7 @@ def draw(program: Bilevel, features: str, labels: str, rng: np.random.Generator)
     features : {"uniform", "resampled", "corners", "clusters", "see-saw"}
         Uniform in the region; clean rows of the task, projected onto the region; the region's far ends in random
         directions; all rows of a task at two opposite far ends, those of the lower labels and those of the higher; or
-        at two opposite points so near that a task fits them by large weights, see ``see_saw``, which costs five fits.
+        at two opposite points so near that a task fits them by large weights, see ``see_saw``, which costs a few fits.
     labels : {"resampled", "uniform", "flipped", "extremes"}
         Those of clean rows of the task (of the same rows as the features, where both are resampled); uniform
         between the task's smallest and largest target, or either class with equal chance; mirrored: the

@@ -26,6 +26,7 @@ from patom.core.penalties.given import QuadraticPenalty, ridge
 from patom.core.penalties.penalty import RankedModel
 from patom.core.solvers.compiled.adjoint import tangent_inverse
 from patom.core.solvers.newton import LinearSolution, solve_tangent
+from patom.core.task_weights import ByRows, Repeated
 from patom.defenses.coupling.rule import by_weights
 from patom.defenses.parts import rows_of_tasks
 from patom.models.reading import reading
@@ -206,14 +207,24 @@ def through_copies(program: Bilevel, injection: Injection, W: FloatArray, v: Flo
     """Derivatives of -<v, grad f(W)> by the number of accounts that each account stands for, shape (k,).
 
     With c copies a row x enters as x/sqrt(c) with the weight c/n, z = u'x/sqrt(c): the derivative is
-    -1/(2n) (v'x/sqrt(c)) [l'(z) - z l''(z)], summed over the account's rows.
+    -1/(2n) (v'x/sqrt(c)) [l'(z) - z l''(z)], summed over the account's rows. Where tasks weigh n_i/n_ref, copies move
+    n_ref too, and with it all of f.
     """
     lower, task, y = program.lower, injection.task_index, injection.y
     assert lower.copies is not None
     x, loss, m = lower.entering(injection), program.problem.loss, lower.honest_tasks
     z, along = np.einsum("rp,rp->r", x, W[task]), np.einsum("rp,rp->r", x, v[task])
     each = -0.5 * lower.weights(injection) * along * (loss.slope(z, y) - z * loss.curvature(z, y))
-    return np.bincount(task, each, minlength=m + lower.accounts)[m:] / lower.copies
+    own = np.bincount(task, each, minlength=m + lower.accounts)[m:] / lower.copies
+    weighing = lower.problem.rows.weighing
+    if not (isinstance(weighing, Repeated) and isinstance(weighing.each, ByRows)):
+        return own
+    n = lower.problem.rows.counts + np.bincount(task, minlength=m + lower.accounts)
+    all_rows = float(weighing.times @ n)
+    n_ref = float(weighing.times @ n**2) / all_rows
+    rise = n[m:] * (n[m:] - n_ref) / all_rows  # of n_ref by the copies
+    fall = float(np.vdot(v, lower.term(injection).value_and_gradient(W)[1])) / n_ref
+    return own + fall * rise
 
 
 def adjoint(

@@ -57,11 +57,12 @@ def require_kept(program: Bilevel, threat: ThreatModel, injection: Injection, at
         raise _broken(attack, f"row {wrong[0]} with the label {y[wrong[0]]!s}, which its task does not allow")
 
 
-def require_at_most_zero_losses(program: Bilevel, losses: FloatArray, gap: float) -> None:
+def require_at_most_zero_losses(program: Bilevel, injection: Injection, losses: FloatArray, gap: float) -> None:
     """Refuse a fit that breaks the first theorem on tasks without injected rows, see ``zero_bound``.
 
     ``losses``, shape (m,), are the honest tasks' mean losses, and ``gap`` is the fit's duality gap. Nothing is asked of
-    a victim with a given Omega or behind a filter, for whom the theorem does not hold.
+    a victim with a given Omega or behind a filter, for whom the theorem does not hold. The fit rounds in units of the
+    largest losses at zero, so that a task of targets 0 has a loss of 1e-32 beside others.
 
     Raises
     ------
@@ -71,7 +72,9 @@ def require_at_most_zero_losses(program: Bilevel, losses: FloatArray, gap: float
     if not learns_omega(program):
         return
     most = zero_bounds(program, gap)[: losses.size]
-    above = np.flatnonzero(losses > most + _ROUNDING * np.abs(most))
+    at_zero = program.problem.loss.value(np.zeros(injection.y.size), injection.y)
+    largest = max(float(most.max(initial=0.0, where=np.isfinite(most))), float(at_zero.max(initial=0.0)))
+    above = np.flatnonzero(losses > most + _ROUNDING * largest)
     if above.size > 0:
         first = above[0]
         raise RuntimeError(

@@ -61,7 +61,8 @@ class Screening:
         mean of the others (the paper's local clusters).
     deviation : record array of shape (m,)
         The same less their median over tasks, divided by their robust standard deviation (from the median absolute
-        deviation). In both medians a task counts by its rows, so that new accounts of few rows decide nothing.
+        deviation). In both medians a task counts by its rows, up to a third of all, so that new accounts of few rows
+        decide nothing.
     suspicion : array of shape (m,)
         Largest deviation of those in ``RANKED``.
     relationship : Relationship
@@ -232,7 +233,7 @@ def score_tasks(
     scores["correlation"] = np.concatenate([_cluster(np.abs(block), own.start) for own, block in blocks])
     deviation = np.recarray(scores.size, SCORES)
     for name in SCORES.names or ():
-        deviation[name] = _deviation(scores[name], votes_of("rows", rows.counts))
+        deviation[name] = _deviation(scores[name], votes_of("capped", rows.counts))
     suspicion = np.nanmax(np.column_stack([deviation[name] for name in RANKED]), axis=1)
     return Screening(problem.tasks, scores, deviation, suspicion, relationship, n_rows=rows.counts), W
 

@@ -37,7 +37,7 @@ class HeldOut(CouplingRule):
     variances : {"equal", "learned"}, default "equal"
         Of the tasks; equal ones are in proportion to ``votes``. Learned variances share a trace of 1: a task that
         raises its own leaves less to all others, which are then shrunken more, coupled or not.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         Of a task in the equal variances, see ``by_votes``: with "tasks", m accounts that join halve those of the m
         others.
     random_state : int, default 0

@@ -115,7 +115,7 @@ class WithoutInfluential(CouplingRule):
     ----------
     largest : float, default 0.25
         Of ``influence_on_relationships``; at least 0.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         Of a task in the trace, as in ``Shrunken``.
 
     Notes

@@ -49,11 +49,11 @@ class CouplingRule(BaseEstimator, ABC):
 
     Parameters
     ----------
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         What each task counts, as in ``Clip``, where a rule would treat all tasks alike: see ``by_votes``.
     """
 
-    votes: str = field(default="rows", kw_only=True)
+    votes: str = field(default="capped", kw_only=True)
 
     def covariance(self, problem: Problem) -> FloatArray:
         """Omega, shape (m, m), positive semi-definite and of trace 1, for a problem whose Omega is learned.
@@ -134,7 +134,7 @@ class Shrunken(Reshaping):
     ----------
     share : float, default 0.5
         From 0, the learned Omega, to 1, independent tasks.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         Of which each task has an equal part of I/m, see ``by_votes``: with "tasks", whoever opens accounts takes most.
 
     Notes
@@ -173,7 +173,7 @@ class Capped(Reshaping):
     ----------
     largest : float, default 0.5
         Above 0; Omega has trace 1. At 1 and above nothing is capped, at 1/m and below Omega = I/m.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         Of a task, as in ``Shrunken``; what is above the cap is spread by votes.
 
     Notes

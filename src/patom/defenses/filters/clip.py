@@ -60,9 +60,9 @@ class Clip(Sanitiser):
         Where middle and distance are measured. "tasks": medians over all tasks of each task's own, by ``votes``; an
         attacker with fewer than half of the votes moves neither by much. "task": in each task by itself, for tasks
         whose rows lie in different places.
-    votes : {"rows", "capped", "tasks"}, default "rows"
-        A task's votes: its rows; its rows up to the mean over rows of their tasks' sizes, so that no large task
-        decides; or one, which an attacker who opens accounts mints as she likes.
+    votes : {"capped", "rows", "tasks"}, default "capped"
+        A task's votes: its rows, up to a third of all votes, so that no large task decides; its rows; or one, which an
+        attacker who opens accounts mints as she likes.
     metric : {"euclidean", "whitened"}, default "euclidean"
         Plain distances, or distances divided by the rows' spread along their principal axes: an attacker then has
         little freedom in directions in which clean rows hardly vary. For features that are strongly correlated.
@@ -86,7 +86,7 @@ class Clip(Sanitiser):
     over: str = "tasks"
     metric: str = "euclidean"
     ridge: float = 1.0
-    votes: str = "rows"
+    votes: str = "capped"
 
     def check(self) -> None:
         require_share("Clip", above=True, quantile=self.quantile)

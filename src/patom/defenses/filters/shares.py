@@ -25,7 +25,7 @@ class Shares(Sanitiser):
     tolerance : float, default 1.5
         At least 1. A class may have a share of up to ``tolerance`` times the median of its shares over tasks. For
         classes of equal size, 1.5 allows three quarters of a task's rows.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         What a task counts in the medians over tasks, as in ``Clip``.
 
     Notes
@@ -42,7 +42,7 @@ class Shares(Sanitiser):
     """
 
     tolerance: float = 1.5
-    votes: str = "rows"
+    votes: str = "capped"
 
     def check(self) -> None:
         require_choice("Shares", VOTES, votes=self.votes)

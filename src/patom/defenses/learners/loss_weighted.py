@@ -90,7 +90,7 @@ class _LossWeighted(Learner):
     rounds: int | None = None
     tol: float = 1e-6
     max_iter: int = 10_000
-    votes: str = "rows"
+    votes: str = "capped"
 
     def _check_settings(self) -> None:
         owner = type(self).__name__
@@ -131,7 +131,7 @@ class LossWeightedRegressor(LinearRegressor, _LossWeighted):
         Bound on the last step's length over the norm of the weights.
     max_iter : int, default 10000
         Bound on rounds where ``rounds`` is None.
-    votes : {"rows", "capped", "tasks"}, default "rows"
+    votes : {"capped", "rows", "tasks"}, default "capped"
         Of a task's model, as in ``Clip``; "tasks" is one each, as in the paper.
 
     Attributes
