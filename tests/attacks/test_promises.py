@@ -17,6 +17,7 @@ from patom import (
     Intersection,
     MTRLClassifier,
     MTRLRegressor,
+    NewTasks,
     RandomAttack,
     Slab,
     ThreatModel,
@@ -173,3 +174,16 @@ def test_a_fit_that_is_worse_than_zero_for_an_honest_task_is_reported(make_tasks
     m = len(others)
     attack(MTRLRegressor(0.01, 0.01, task_covariance=np.eye(m) / m))
     attack(MTRLRegressor(0.01, 0.01), ThreatModel(["a"], sorted(others), 0.3))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_task_of_targets_0_is_no_broken_promise(seed):
+    """Its loss is 1e-32 beside others, above that of predicting 0, which is exactly 0."""
+    rng = np.random.default_rng(seed)
+    task, X = np.repeat(np.arange(4), 15), Ball().sample(60, 3, rng)
+    y = np.where(task == 0, 0.0, X @ [2.0, -1.0, 1.0] + 0.1 * rng.standard_normal(60))
+    for lambdas in ((0.01, 0.01), (0.1, 1e-3)):
+        for attack in (RandomAttack(), RandomAttack(features="see-saw", labels="extremes")):
+            threat = ThreatModel([0, 1, 2, 3], NewTasks(5, 2))
+            result = attack.poison(MTRLRegressor(*lambdas), X, y, task=task, threat=threat, random_state=seed)
+            assert result.task_losses["clean"][0] < 1e-20

@@ -306,5 +306,6 @@ def _opened_for_one(exposure: Exposure) -> list[str]:
     value, target = max(found, default=(0.0, ""))
     if value <= 0.0:
         return []
-    whom = f"{counted(opened.accounts, 'new account')} of {counted(opened.rows_each, 'row')}"
+    each = " each" if opened.accounts > 1 else ""
+    whom = f"{counted(opened.accounts, 'new account')} of {counted(opened.rows_each, 'row')}{each}"
     return [f"By {whom}, the worst on one task is that on {shortened(target)}: {percent(value)} damage."]
