@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from patom.attacks.adversary.aim import Aim, OverTasks, Pointwise, Term
+from patom.attacks.adversary.aim import Aim, OverTasks, PairTerm, Pointwise, Term
 from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.exact import values_of
@@ -20,6 +20,7 @@ from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 
 Direction = Literal["raise", "lower"]
+AimedAt = Literal["loss", "auc"]
 Encode = Callable[[AnyArray], FloatArray]
 
 
@@ -33,13 +34,16 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Availability(ByValue):
-    """Raise the target tasks' loss: on their clean training rows (paper, eq. 2), or on rows that are given here.
+    """Raise the target tasks' loss, or lower their AUC: on their clean training rows (paper, eq. 2), or on given rows.
 
     Parameters
     ----------
+    metric : {"loss", "auc"}, default "loss"
+        What is raised: the loss, or a smooth 1 - AUC, for two classes. The AUC is what people read of a classifier, and
+        the loss may rise without it: where margins shrink or a bias moves.
     over_tasks : {"mean", "worst", "least"}, default "mean"
         Mean over the rows of all targets, which is the paper's sum over their number; or that of the target that is
-        hurt most; or that of the target that is hurt least, so that all are hurt.
+        hurt most; or that of the target that is hurt least, so that all are hurt. Of the AUC, the mean over tasks.
     X, y, task : arrays of shape (q, d), (q,) and (q,), optional
         Validation rows of target tasks, in place of the training rows.
 
@@ -53,18 +57,35 @@ class Availability(ByValue):
     X: FloatArray | None = None
     y: tuple[Any, ...] | None = None
     task: tuple[Hashable, ...] | None = None
+    metric: AimedAt = "loss"
 
     def __post_init__(self) -> None:
         require_choice("Availability", get_args(OverTasks), over_tasks=self.over_tasks)
+        require_choice("Availability", get_args(AimedAt), metric=self.metric)
         keep_rows(self, instead="the training rows")
 
     def aim(self, problem: Problem, targets: IntArray, encode: Encode) -> Aim:
-        """The loss of the target tasks' rows, or of the given ones."""
+        """The loss, or 1 - AUC, of the target tasks' rows, or of the given ones."""
         loss = problem.loss
+        if self.metric == "auc":
+            return Aim((self._pairs(problem, targets, encode),))
         if self.X is None:
             return Aim((_loss_on(problem, _among(targets, problem.rows), over_tasks=self.over_tasks),))
         X, order, offsets = _grouped(self, problem, targets)
         return Aim((Term(X, numbers_of(self, encode)[order], offsets, loss.value, loss.slope, self.over_tasks),))
+
+    def _pairs(self, problem: Problem, targets: IntArray, encode: Encode) -> PairTerm:
+        if not problem.loss.margin:
+            raise ValueError("metric of Availability is 'auc', which is for two classes; leave it at 'loss'.")
+        if self.X is None:
+            X, y, offsets = _clean(problem, _among(targets, problem.rows))
+        else:
+            X, order, offsets = _grouped(self, problem, targets)
+            y = numbers_of(self, encode)[order]
+        term = PairTerm(X, y, offsets, self.over_tasks)
+        if term.tasks.size == 0:
+            raise ValueError("metric of Availability is 'auc', but no target has rows of both classes.")
+        return term
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +169,16 @@ def _among(tasks: IntArray, rows: TaskRows) -> BoolArray:
 
 def _loss_on(problem: Problem, chosen: BoolArray, *, over_tasks: OverTasks = "mean", weight: float = 1.0) -> Term:
     """The loss of some clean training rows."""
-    rows, loss = problem.rows, problem.loss
+    X, y, offsets = _clean(problem, chosen)
+    return Term(X, y, offsets, problem.loss.value, problem.loss.slope, over_tasks, weight)
+
+
+def _clean(problem: Problem, chosen: BoolArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Some clean training rows, their targets, and where each task's begin."""
+    rows = problem.rows
     offsets = offsets_of(np.bincount(rows.task_index[chosen], minlength=rows.n_tasks))
     where = _stretch(chosen)
-    return Term(rows.X[where], rows.y[where], offsets, loss.value, loss.slope, over_tasks, weight)
+    return rows.X[where], rows.y[where], offsets
 
 
 def _stretch(chosen: BoolArray) -> IntArray | slice:
