@@ -1,5 +1,7 @@
 """The AUC as the attacker's aim: its value by hand, its slopes by differences, and what it is for."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -53,7 +55,7 @@ def test_slopes_by_differences(over_tasks, seed):
     X, y, W = drawn(seed)
     term, D = PairTerm(X, y, OFFSETS, over_tasks), np.random.default_rng(9).standard_normal((4, 4))
     slopes = term.slopes(W)
-    along = sum(slopes[a:b] @ X[a:b] @ D[i] for i, (a, b) in enumerate(zip(OFFSETS, OFFSETS[1:], strict=False)))
+    along = sum(slopes[a:b] @ X[a:b] @ D[i] for i, (a, b) in enumerate(pairwise(OFFSETS)))
     assert along == pytest.approx((term.at(W + 1e-5 * D) - term.at(W - 1e-5 * D)) / 2e-5, rel=1e-6)
 
 
