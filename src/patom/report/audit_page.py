@@ -6,7 +6,7 @@ from typing import Any
 from patom.report import numerals
 from patom.report.labels import printable
 from patom.report.page import environment
-from patom.report.sections import curves, exposure, relationships
+from patom.report.sections import accounts, curves, exposure, relationships
 from patom.report.svg import Picture
 from patom.results.audit import SCHEMA, Results, Setting
 from patom.results.methods import Method
@@ -48,6 +48,9 @@ def render_page(report: Mapping[str, Any]) -> str:
     pictures: dict[str, Picture] = {}
     if results.curves:
         pictures |= {field: shown.picture(field) for field in ("metric", "damage")}
+    opened = None if results.accounts is None else accounts.picture(results.accounts, metric)
+    if opened is not None:
+        pictures["accounts"] = opened
     if results.exposure is not None:
         pictures["exposure"] = exposure.picture(results.exposure)
     if related is not None:

@@ -1,15 +1,15 @@
 """What the pages show, a file a section: its table, its picture and the words of the picture.
 
-An audit's page has ``curves``, ``exposure`` and ``relationships``; a grid's has ``figures``.
+An audit's page has ``curves``, ``accounts``, ``exposure`` and ``relationships``; a grid's has ``figures``.
 """
 
 from dataclasses import dataclass
 
 from patom.report.panels import Multiples, PageTable
-from patom.report.sections import attacks, convergence, curves, defenses, exposure, relationships, screening
+from patom.report.sections import accounts, attacks, convergence, curves, defenses, exposure, relationships, screening
 from patom.results.grid import GridResults
 
-__all__ = ["Shown", "curves", "exposure", "figures", "relationships"]
+__all__ = ["Shown", "accounts", "curves", "exposure", "figures", "relationships"]
 
 
 @dataclass(frozen=True)
