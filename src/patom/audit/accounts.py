@@ -41,6 +41,41 @@ class Opened:
         return self.effect.cell.accounts
 
 
+@dataclass(frozen=True)
+class ByAccounts:
+    """Attacks with new accounts: the report's section, the map's row, and what was run.
+
+    ``on_all`` are those of the section on the model under audit, ``on_one`` those of the map, and ``on_capped`` those
+    on the model with capped tasks.
+    """
+
+    section: Accounts | None
+    exposure: ExposureToAccounts | None
+    on_all: list[Effect]
+    on_one: list[Effect]
+    on_capped: list[Effect]
+
+    @property
+    def on_model(self) -> list[Effect]:
+        """Those on the model under audit."""
+        return [*self.on_all, *self.on_one]
+
+
+def by_accounts(
+    work: Work,
+    settings: AuditSettings,
+    model: MTRL,
+    clean: Sequence[FloatArray],
+    effects: Sequence[Effect],
+    shown: tuple[int, ...],
+    others: int,
+) -> ByAccounts:
+    """All attacks with new accounts, see ``exposure_to_accounts`` and ``new_accounts``."""
+    exposure, on_one = exposure_to_accounts(work, settings, model, clean[0], effects, shown)
+    section, on_all, on_capped = new_accounts(work, settings, model, clean, others)
+    return ByAccounts(section, exposure, on_all, on_one, on_capped)
+
+
 def new_accounts(
     work: Work, settings: AuditSettings, model: MTRL, clean: Sequence[FloatArray], others: int
 ) -> tuple[Accounts | None, list[Effect], list[Effect]]:

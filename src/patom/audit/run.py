@@ -12,7 +12,7 @@ from sklearn.base import clone
 import patom
 from patom.attacks import NewTasks
 from patom.audit import summary
-from patom.audit.accounts import exposure_to_accounts, new_accounts
+from patom.audit.accounts import by_accounts
 from patom.audit.bracket import bracket
 from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
@@ -74,25 +74,22 @@ def run_audit(
     data = drawn(data, settings)
     asked, settings = settings.n_seeds, replace(settings, n_seeds=len(data.draws))
     cells, first = plan(data, settings), data.of_replicate(0)
-    ahead = steps(cells, settings)
-    _tell_plan(planned, ahead, first, settings, n_jobs)
-    work = Work(data, n_jobs, ahead.total, progress)
+    work = Work(data, n_jobs, _told(planned, cells, first, settings, n_jobs).total, progress)
     selection = select_lambdas(first, settings, n_jobs=n_jobs, advance=work.advance, announce=work.announce)
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = fit_quietly(clone(model), data.train)
     clean, effects, step_sizes = _effects(work, settings, model, cells)
     curves, shown = summary.curves(effects, settings.confidence, len(settings.accounts)), shown_tasks(data, settings)
-    to_accounts, alone = exposure_to_accounts(work, settings, model, clean[0], effects, shown)
-    exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), to_accounts)
+    opened = by_accounts(work, settings, model, clean, effects, shown, len(curves))
+    exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), opened.exposure)
     worst = worst_of(curves)
     again = retuned(work, settings, effects, worst)
-    opened, by_accounts, capped = new_accounts(work, settings, model, clean, len(curves))
     bracketed = bracket(work, settings, model, effects, worst)
     model_section = summary.model_section(data, fitted, selection, clean, settings)
-    covered = coverage(allowances(data, settings, budgets(data, settings)))
+    covered, aim = coverage(allowances(data, settings, budgets(data, settings))), summary.aim(data, settings)
     answer = verdict(
-        curves, exposure, again, settings.attack, metric=data.metric, aim=summary.aim(data, settings),
-        clean_by_seed=model_section.clean_targets_by_seed, coverage=covered, accounts=opened, bracket=bracketed,
+        curves, exposure, again, settings.attack, metric=data.metric, aim=aim,
+        clean_by_seed=model_section.clean_targets_by_seed, coverage=covered, accounts=opened.section, bracket=bracketed,
     )  # fmt: skip
     results = Results(
         schema=SCHEMA,
@@ -100,21 +97,25 @@ def run_audit(
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_section,
-        setting=summary.setting_section(data, settings, effects, step_sizes, [*by_accounts, *capped, *alone]),
+        setting=summary.setting_section(data, settings, effects, step_sizes, opened),
         curves=curves,
         coverage=covered,
         exposure=exposure,
         relationships=summary.relationships(data, fitted, effects[-1], shown),
         retuned=again,
         remedies=helped(work, settings, model, effects, worst),
-        accounts=opened,
+        accounts=opened.section,
         bracket=bracketed,
         verdict=answer,
         fail_above=None if fail_above is None else gate(answer, fail_above),
         command=command,
     )
-    records = summary.curve_rows(data, [*effects, *by_accounts, *alone])
-    return Audit(_report(results), records, injected_rows(data, [*effects, *by_accounts]))
+    return _audit(data, results, [*effects, *opened.on_all], opened.on_one)
+
+
+def _audit(data: AuditData, results: Results, effects: list[Effect], on_one: list[Effect]) -> Audit:
+    """The results with a record for each attack, and the rows of the worst; ``on_one``: accounts against one task."""
+    return Audit(_report(results), summary.curve_rows(data, [*effects, *on_one]), injected_rows(data, effects))
 
 
 def _report(results: Results) -> dict[str, Any]:
@@ -134,10 +135,13 @@ def _effects(
     return clean, list(work.on_splits(jobs)), step_sizes
 
 
-def _tell_plan(planned: Planned | None, ahead: Steps, first: AuditData, settings: AuditSettings, n_jobs: int) -> None:
+def _told(planned: Planned | None, cells: list[Cell], first: AuditData, settings: AuditSettings, n_jobs: int) -> Steps:
+    """The steps ahead, once whoever asked was told of them and of how long they take."""
+    ahead = steps(cells, settings)
     if planned is not None:
         planned(ahead, None)
         planned(ahead, seconds_ahead(ahead, first, settings, n_jobs))
+    return ahead
 
 
 def injected_rows(data: AuditData, effects: Sequence[Effect]) -> dict[str, Any]:

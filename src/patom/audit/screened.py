@@ -56,16 +56,8 @@ def screen_table(
     """
     if (lambda_1 is None) != (lambda_2 is None):
         raise ValueError("lambda_1 and lambda_2 of the screening must be given together, or none of them.")
-    if reference is not None and reference.features != table.features:
-        raise ValueError(
-            f"the trusted table must have the features {', '.join(table.features)}; it has "
-            f"{', '.join(reference.features)}."
-        )
-    if reference is not None and _of_target(reference) != _of_target(table):
-        raise ValueError(
-            f"the trusted table must be for the table's {_of_target(table)}; it is for {_of_target(reference)}, so "
-            "name the kind or bring rows with the same targets."
-        )
+    if reference is not None:
+        _require_alike(table, reference)
     table, reference = in_own_order(table), None if reference is None else in_own_order(reference)
     task, known = _comparable(table, reference)
     joined, ranked_too, told = _new_tasks(task, known, new)
@@ -95,6 +87,20 @@ def screen_table(
             ranked = rank_new_tasks(model, X, y, task=task, new=joined, progress=advance)
     used, left_out = used_features(table.features, scaling)
     return ScreenedTable(found, used, (*table.notes, *constant_note(left_out), *chosen, *told), ranked)
+
+
+def _require_alike(table: Table, reference: Table) -> None:
+    """Refuse a trusted table of other features or targets."""
+    if reference.features != table.features:
+        raise ValueError(
+            f"the trusted table must have the features {', '.join(table.features)}; it has "
+            f"{', '.join(reference.features)}."
+        )
+    if _of_target(reference) != _of_target(table):
+        raise ValueError(
+            f"the trusted table must be for the table's {_of_target(table)}; it is for {_of_target(reference)}, so "
+            "name the kind or bring rows with the same targets."
+        )
 
 
 def _learner(

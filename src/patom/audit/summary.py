@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from patom.attacks.program import MTRL
+from patom.audit.accounts import ByAccounts
 from patom.audit.cells import Effect, Purpose
 from patom.audit.coverage import allowances
 from patom.audit.data import AuditData
@@ -264,9 +265,10 @@ def setting_section(
     settings: AuditSettings,
     effects: Sequence[Effect],
     step_sizes: Mapping[AttackName, float],
-    by_accounts: Sequence[Effect],
+    opened: ByAccounts,
 ) -> Setting:
-    """How it was audited; ``by_accounts`` are attacks beside the planned ``effects``."""
+    """How it was audited; ``opened`` are attacks beside the planned ``effects``."""
+    run = [*effects, *opened.on_model, *opened.on_capped]
     if settings.targets is None:
         targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
     else:
@@ -287,8 +289,8 @@ def setting_section(
         targets=targets,
         attackers=f"direct: the targets themselves; {through}",
         injected_norm=1.0,
-        attacks_run=len(effects) + len(by_accounts),
-        attacks_uncertified=sum(not effect.trial.certified for effect in (*effects, *by_accounts)),
+        attacks_run=len(run),
+        attacks_uncertified=sum(not effect.trial.certified for effect in run),
     )
 
 

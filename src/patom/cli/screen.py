@@ -88,9 +88,13 @@ def screen(
     if out is not None:
         text = json.dumps(_plain(screened, read), indent=1) + "\n"
         write_atomically(out, text.encode())
+    say(_all_lines(screened, read, top))
+
+
+def _all_lines(screened: "ScreenedTable", read: "Table", top: int) -> list[str]:
     data = worked_on("Screened", read.y.size, _rows(screened.found), screened.features, screened.notes)
     ranked = [] if screened.new_tasks is None else _new_lines(screened.new_tasks, top)
-    say([*_lines(screened.found, top), *ranked, *data])
+    return [*_lines(screened.found, top), *ranked, *data]
 
 
 def _lines(found: "Screening", top: int) -> list[str]:
