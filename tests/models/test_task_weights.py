@@ -130,7 +130,7 @@ def test_a_search_weighs_tasks_by_the_rows_that_it_fits_on():
     ("setting", "sentence"),
     [
         ("row", "task_weights of MTRLRegressor must be one of 'tasks', 'rows'; got 'row'."),
-        (3.0, r"task_weights of MTRLRegressor must be 'tasks', 'rows' or Capped\(n_0\); got 3.0."),
+        (3.0, r"task_weights of MTRLRegressor must be 'tasks', 'rows' or patom.Capped\(n_0\); got 3.0."),
         (Capped({0: 3.0, 1: 2.0}), "n_0 of Capped names no number for task 2, and others is None; give one of them."),
     ],
     ids=str,
@@ -156,3 +156,9 @@ def test_settings_that_cannot_be_used_are_refused(setting, sentence):
 def test_caps_that_cannot_be_are_refused(given, sentence):
     with pytest.raises(ValueError, match=sentence):
         Capped(**given)
+
+
+def test_a_name_that_is_no_task_is_warned_of():
+    X, y, task = np.arange(12.0).reshape(-1, 1), np.arange(12.0), np.repeat(["a", "b", "c"], 4)
+    with pytest.warns(UserWarning, match="n_0 of Capped names A, which is no task of the training rows"):
+        MTRLRegressor(task_weights=Capped({"A": 3.0}, others=9.0)).fit(X, y, task=task)
