@@ -1,8 +1,9 @@
 """What each defense is worth once accounts join: a part of ``python -m benchmarks.accounts``, by the name "defended".
 
-As many accounts of two rows as there are honest tasks join an attack on old tasks. The attacker knows the defense. Of
-her plans the one with the worst test metric of the targets counts: an ascent through the defense in all rows at once,
-the best plan without accounts beside see-saws, and the same beside accounts that only vote (two equal rows far out).
+As many accounts of two rows as there are honest tasks join an attack on old tasks, or one account of a fifth of all
+rows. The attacker knows the defense. Of her plans the one with the worst test metric of the targets counts: an ascent
+through the defense in all rows at once, the best plan without accounts beside see-saws of either kind, and the same
+beside accounts that only vote (two equal rows far out).
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from benchmarks.account_data import data_of, metric_of
-from patom import AttackResult, Ball, NewTasks, ProjectedAscent, RandomAttack, ThreatModel
+from patom import AttackResult, Ball, Capped, NewTasks, ProjectedAscent, RandomAttack, ThreatModel
 from patom.datasets.dataset import Dataset
 from patom.evaluate.defended import Victim, defended, new_learner
 from patom.evaluate.trial import attempt
@@ -59,15 +60,17 @@ _SEE_SAW = RandomAttack(features="see-saw", labels="extremes")
 
 
 def against_defenses(seed: int) -> Iterator[Record]:
-    """Every defense against rows in old tasks, and against these and accounts, with tasks weighed by rows or not."""
+    """Every defense against rows in old tasks, and against these and accounts, with tasks capped at their mean too."""
     for (name, where), (targets, attackers, defenses) in SETS.items():
         data = data_of(name, seed)
         for defense, (settings, lambdas) in defenses.items():
-            for weights in ("tasks", "rows"):
-                if weights == "rows" and "learner" in settings:  # they weigh tasks by rows anyway
+            for weights in ("tasks", "capped"):
+                if weights == "capped" and "learner" in settings:  # they weigh tasks by rows anyway
                     continue
+                n_0 = data.train.y.size / np.unique(data.train.task).size
                 learner = new_learner(data.kind, **{"lambda_1": 0.01, "lambda_2": 0.01, **lambdas})
-                victim = defended(learner.set_params(task_weights=weights), **settings)
+                learner.set_params(task_weights=Capped(n_0) if weights == "capped" else weights)
+                victim = defended(learner, **settings)
                 found = _both(data, victim, targets, attackers, seed)
                 yield {"data": name, "where": where, "defense": defense, "weights": weights, **found}
 
@@ -94,14 +97,15 @@ def _accounts(data: Dataset, victim: Victim, targets: list[int], seed: int) -> I
     """Rows of accounts alone: see-saws, and accounts that only vote."""
     X, y, task = data.train
     k = np.unique(task).size
-    threat = ThreatModel(targets, NewTasks(k, 2))
     model = victim.stand_ins[0] if victim.stand_ins else victim.model
-    result = _SEE_SAW.poison(clone(model), X, y, task=task, threat=threat, random_state=seed)
-    yield result.X, result.y, result.task
+    for opened in (NewTasks(1, y.size // 5), NewTasks(k, 2)):
+        threat = ThreatModel(targets, opened)
+        result = _SEE_SAW.poison(clone(model), X, y, task=task, threat=threat, random_state=seed)
+        yield result.X, result.y, result.task
     far = np.random.default_rng(seed).standard_normal(X.shape[1])
     rows = Ball().project(np.tile(10.0 * far, (2 * k, 1)))
     middle = y[np.argsort(y, kind="stable")[y.size // 2]]
-    yield rows, np.full(2 * k, middle), result.accounts.repeat(2)
+    yield rows, np.full(2 * k, middle), result.new_tasks.repeat(2)
 
 
 def _beside(data: Dataset, victim: Victim, plan: AttackResult, rows: tuple[Any, Any, Any], targets: list[int]) -> float:

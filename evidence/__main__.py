@@ -1,4 +1,4 @@
-"""``python -m evidence``: fill the tables of the documents from ``docs/results``; ``--check`` only says what differs.
+"""``python -m evidence``: tables and figures of the documents from ``docs/results``; ``--check`` says what differs.
 
 ``python -m evidence --keep FOLDER ...`` first keeps the tables of finished runs, each under its folder's name.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.places import filled
 
+from evidence import figures
 from evidence.pages import PAGES
 from evidence.results import ROOT, keep
 
@@ -24,6 +25,8 @@ def main() -> None:
         for folder in options.keep or ():
             print(f"kept: {keep(folder).relative_to(ROOT)}")
         changed = _fill(write=not options.check)
+        if not options.check:  # other versions of matplotlib draw other bytes, so that there is nothing to check
+            figures.draw()
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print("\n".join(f"{'differs' if options.check else 'written'}: {name}" for name in changed) or "nothing changed")
