@@ -236,12 +236,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs=2, metavar=("FIRST", "END"), help="other seeds than a part's own")
     options = parser.parse_args()
     kept = pq.read_table(options.out).to_pylist() if options.out.exists() else []
     for part in options.only:
         begin = time.perf_counter()
         jobs = 1 if part == "many" else options.jobs
-        found = Parallel(n_jobs=jobs)(delayed(measure)(part, seed) for seed in PARTS[part][1])
+        seeds = range(*options.seeds) if options.seeds else PARTS[part][1]
+        found = Parallel(n_jobs=jobs)(delayed(measure)(part, seed) for seed in seeds)
         kept = [row for row in kept if row["part"] != part] + [row for rows in found for row in rows]
         names = dict.fromkeys(name for row in kept for name in row)
         table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in kept])
