@@ -3,6 +3,7 @@
 One or three rows go into each of two attacking tasks. Features lie in the unit ball.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.interleaved import timed
 from patom import Ball, MTRLClassifier, MTRLRegressor, ThreatModel
 from patom.attacks.draws import draw
 from patom.attacks.injection import Injection
 from patom.attacks.program import Bilevel, bilevel
 from patom.core.arrays import AnyArray, FloatArray
+from patom.core.labels import positions
 
 TASKS, CLEAN = 4, 8
 KINDS = {"direct": ([0, 1], [0, 1]), "indirect": ([0, 1], [2, 3]), "hybrid": ([0, 1], [1, 2])}
@@ -93,6 +96,37 @@ class Tiny:
 def pattern(injection: Injection) -> tuple[tuple[int, float], ...]:
     """The labels without their order in a task."""
     return tuple(sorted(zip(injection.task_index.tolist(), injection.y.tolist(), strict=True)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack reached on a problem, and its rows; plain numbers, to go from process to process."""
+
+    gain: float
+    seconds: float  # of the processor, so that other processes do not count
+    status: str
+    X: list[list[float]]
+    y: list[float]
+    task: list[int]
+
+    @property
+    def injection(self) -> Injection:
+        """The rows as arrays; y is -1 or +1 for a classifier."""
+        return Injection(np.array(self.X), np.array(self.y, dtype=float), np.array(self.task))
+
+
+def attacked(problem: Tiny, attack: Any) -> Outcome:
+    """Run an attack of this process's package."""
+    X, y, task = problem.data
+    threat, seed = problem.threat, problem.seed
+    run = timed(
+        lambda: attack.poison(problem.model, X, y, task=task, threat=threat, random_state=seed), clock=time.process_time
+    )
+    found, known = run.outcome, problem.program
+    index = positions(found.task, known.problem.tasks, argument="task")
+    gain = found.utility / found.clean_utility - 1.0
+    labels = known.victim.known_targets(found.y).tolist()
+    return Outcome(gain, run.seconds, found.status.name, found.X.tolist(), labels, index.tolist())
 
 
 def problems(seeds: int = 1) -> Iterator[Tiny]:
