@@ -13,7 +13,7 @@ labels than these do not enter the best known, and are counted as "other labels"
 import argparse
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from benchmarks.tiny_old import OldPackage
 from benchmarks.tiny_problems import KINDS, LABELS, LOSSES, Outcome, Tiny, attacked, problems
 from benchmarks.tiny_tables import PEER, tables
 from patom import ProjectedAscent
-from patom.paper.run import commit
 
 Contestant = Callable[[Tiny], Outcome]
 NAMES = ("default", PEER)
@@ -42,14 +41,14 @@ def judged(problem: Tiny, lines: list[tiny_known.Known], outcomes: Mapping[str, 
     """A row for each attack."""
     best = max(lines, key=lambda line: line.gain)
     patterns = [line.pattern for line in lines]
-    at, rows = commit(), []
+    rows = []
     for name, found in outcomes.items():
         other = tiny_known.labels_of(problem, found.injection) not in patterns
         rows.append(
             asdict(problem) | {
                 "attack": name, "gain": found.gain, "best": best.gain, "best_by": best.by,
                 "share": found.gain / best.gain, "other_labels": other, "seconds": found.seconds,
-                "status": found.status, "commit": at,
+                "status": found.status, "commit": tiny_known.stamp(),
             }
         )  # fmt: skip
     return rows
@@ -86,6 +85,14 @@ def measured(
     return rows
 
 
+def keep(rows: list[dict[str, Any]], path: Path) -> None:
+    """Add rows to the table at ``path``, in place of those of the same problems and attacks."""
+    names = [field.name for field in fields(Tiny)] + ["attack"]
+    kept = pq.read_table(path).to_pylist() if path.exists() else []
+    table = {tuple(row[name] for name in names): row for row in [*kept, *rows]}
+    pq.write_table(pa.Table.from_pylist(list(table.values())), path, compression="zstd", compression_level=19)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tiny")
     parser.add_argument("--out", type=Path, required=True)
@@ -103,7 +110,7 @@ def main() -> None:
         contestants = {name: makers[name]() for name in options.attack}
         rows = measured(chosen(options.only, options.seeds), contestants, options.reference, console)
     if rows:
-        pq.write_table(pa.Table.from_pylist(rows), options.out, compression="zstd", compression_level=19)
+        keep(rows, options.out)
         for table in tables(rows):
             console.print(table)
 

@@ -1,6 +1,7 @@
 """The best gains that are known on tiny problems, kept as a table: a line for a problem and pattern of labels."""
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,13 @@ Table = dict[Tiny, list[Known]]
 def known(problem: Tiny, best: Injection, by: str) -> Known:
     """A line about these rows; the gain is measured anew."""
     rows = best.X.tolist(), best.y.tolist(), best.task_index.tolist()
-    return Known(problem, labels_of(problem, best), problem.gain(best), by, commit(), *rows)
+    return Known(problem, labels_of(problem, best), problem.gain(best), by, stamp(), *rows)
+
+
+@cache
+def stamp() -> str | None:
+    """The commit at the start: later this process's own tables would count as changes."""
+    return commit()
 
 
 def labels_of(problem: Tiny, injection: Injection) -> list[float]:
@@ -51,8 +58,10 @@ def labels_of(problem: Tiny, injection: Injection) -> list[float]:
 
 def searched(problem: Tiny) -> list[Known]:
     """By the search, for each drawn pattern of labels, or for labels that move."""
-    likes = problem.patterns if problem.labels == "drawn" else problem.drawn[:1]
-    return [known(problem, search(problem, like).injection, "search") for like in likes]
+    moved = problem.labels == "moved"
+    likes = problem.drawn[:1] if moved else problem.patterns
+    found = [search(problem.program, like, moved=moved, seed=problem.seed).injection for like in likes]
+    return [known(problem, best, "search") for best in found]
 
 
 def raised(lines: list[Known], problem: Tiny, outcome: Outcome, by: str) -> list[Known]:

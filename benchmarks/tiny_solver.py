@@ -112,10 +112,10 @@ def _adjoint(W, X, y, task, counts, aimed, kind, delta, l1, l2):  # type: ignore
 def _sweep(W, X, y, task, counts, aimed, kind, delta, l1, l2, row, points, labels):  # type: ignore[no-untyped-def]
     """The best point and label of one row, the others staying: the utility, and places in ``points``, ``labels``."""
     best, at, value = -np.inf, 0, 0
-    for k in range(points.shape[0]):
-        X[row, :2] = points[k]
-        for c in range(labels.size):
-            y[row] = labels[c]
+    for c in range(labels.size):
+        y[row] = labels[c]
+        for k in range(points.shape[0]):  # from neighbour to neighbour, so that warm starts are near
+            X[row, :2] = points[k]
             W = _fit(W, X, y, task, counts, kind, delta, l1, l2)
             utility = _utility(W, X, y, task, aimed, kind, delta)
             if utility > best:

@@ -26,7 +26,8 @@ def tables(rows: Sequence[Row]) -> Iterator[Table]:
     for attack in attacks:
         own = [row for row in rows if row["attack"] == attack]
         yield by_settings(own, attack).rich()
-        yield worst(own, attack).rich()
+        if attack != PEER or len(attacks) == 1:
+            yield worst(own, attack).rich()
 
 
 def over_all(rows: Sequence[Row], attacks: Sequence[str]) -> Sheet:
