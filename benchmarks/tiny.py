@@ -47,11 +47,20 @@ def judged(problem: Tiny, lines: list[tiny_known.Known], outcomes: Mapping[str, 
         rows.append(
             asdict(problem) | {
                 "attack": name, "gain": found.gain, "best": best.gain, "best_by": best.by,
-                "share": found.gain / best.gain, "other_labels": other, "seconds": found.seconds,
+                "share": share(found.gain, best.gain), "other_labels": other, "seconds": found.seconds,
                 "status": found.status, "commit": tiny_known.stamp(),
             }
         )  # fmt: skip
     return rows
+
+
+def share(gain: float, best: float) -> float:
+    """Of the best known gain; where even that is a loss, 1 less what the attack falls short of it.
+
+    >>> share(0.3, 0.4), share(-0.02, -0.01)
+    (0.75, 0.99)
+    """
+    return gain / best if best > 0.0 else 1.0 - (best - gain)
 
 
 def chosen(words: list[str], seeds: int) -> list[Tiny]:

@@ -16,7 +16,7 @@ GOALS = (0.985, 0.85, 2.0)
 """Least mean share, least share of any problem, and most time over the peer's."""
 _WORST = 12
 Row = dict[str, Any]
-_SETTINGS = ("kind", "loss", "labels", "rows", "lambda_", "seed")
+SETTINGS = ("kind", "loss", "labels", "rows", "lambda_", "seed")
 
 
 def tables(rows: Sequence[Row]) -> Iterator[Table]:
@@ -66,9 +66,13 @@ def _verdicts(own: Sequence[Row], rows: Sequence[Row]) -> list[str]:
 
 def _ratios(own: Sequence[Row], rows: Sequence[Row]) -> list[float]:
     """Seconds over those of the peer on the same problem."""
-    peers = {tuple(row[name] for name in _SETTINGS): row["seconds"] for row in rows if row["attack"] == PEER}
-    keys = ((row, tuple(row[name] for name in _SETTINGS)) for row in own)
-    return [row["seconds"] / peers[key] for row, key in keys if key in peers]
+    peers = {key(row): row["seconds"] for row in rows if row["attack"] == PEER}
+    return [row["seconds"] / peers[key(row)] for row in own if key(row) in peers]
+
+
+def key(row: Row) -> tuple[Any, ...]:
+    """The settings of a row's problem."""
+    return tuple(row[name] for name in SETTINGS)
 
 
 def _time(own: Sequence[Row], rows: Sequence[Row], form: str) -> str:
@@ -96,8 +100,8 @@ def by_settings(own: Sequence[Row], attack: str) -> Sheet:
 
 def worst(own: Sequence[Row], attack: str) -> Sheet:
     """The problems with the smallest shares."""
-    sheet = Sheet(f"{attack}: where it stops shortest", _SETTINGS, ["gain", "best known", "share", "ms"])
+    sheet = Sheet(f"{attack}: where it stops shortest", SETTINGS, ["gain", "best known", "share", "ms"])
     for row in sorted(own, key=lambda row: row["share"])[:_WORST]:
         numbers = [f"{row['gain']:.4g}", f"{row['best']:.4g}", f"{row['share']:.3f}", f"{1e3 * row['seconds']:.0f}"]
-        sheet.rows.append([*(str(row[name]) for name in _SETTINGS), *numbers])
+        sheet.rows.append([*(str(row[name]) for name in SETTINGS), *numbers])
     return sheet
