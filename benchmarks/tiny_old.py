@@ -16,7 +16,7 @@ from typing import Self
 from benchmarks.tiny_problems import Outcome, Tiny, attacked
 
 COMMIT = "008397c5ddf64f07f9cf1936010997fb9caf3663"
-"""Before ascents started from placed rows and went on where they stopped short."""
+"""Before the ascent was compared with the best known attacks."""
 _ROOT = Path(__file__).parents[1]
 
 
