@@ -10,7 +10,7 @@ from patom.attacks import hypergradient
 from patom.attacks.draws import draw, slipping
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
-from patom.attacks.lower_level import CyclicProjection
+from patom.attacks.lower_level import CyclicProjection, LowerLevel
 from patom.attacks.program import bilevel
 from patom.core.regions import Slab as Between
 from patom.defenses import Chain, Clip, Leverage, Neighbours, Sanitised, Shares, Slab, Sphere, Trim
@@ -141,6 +141,26 @@ def test_rows_where_the_filter_points_pass(data, filter_):
         untouched = passing & (np.abs(entering - clean.X) < 1e-9).all(axis=1)
         assert untouched.sum() > 10
         np.testing.assert_allclose(inside[untouched], clean.X[untouched], atol=1e-3)
+
+
+def test_with_the_filter_held_the_fit_is_that_behind_the_filter(data, filter_):
+    """At the rows where it is held, if all of them pass and none is moved."""
+    X, y, task, learner = data
+    program = bilevel(Sanitised(learner, filter_), X, y, task, THREAT)
+    rng = np.random.default_rng(0)
+    injection = slipping(program, draw(program, "resampled", "resampled", rng), rng)
+    injection = injection.chosen(program.lower.passes(injection))
+    injection = replace(injection, X=program.lower.passed(injection).X[program.lower.passes(injection)])
+    held = program.held(injection)
+    if program.lower.passes(injection).all() and np.allclose(program.lower.passed(injection).X, injection.X):
+        np.testing.assert_allclose(held.solve(injection).W, program.solve(injection).W, atol=1e-5)
+    clean = held.problem.rows
+    kept = program.lower.passed(injection)
+    np.testing.assert_array_equal(
+        clean.counts + np.bincount(injection.task_index[kept.injected], minlength=3), kept.rows.counts
+    )
+    assert held.held(injection) is held
+    assert type(held.lower) is LowerLevel
 
 
 def test_moves_that_would_be_caught_are_not_made(data):

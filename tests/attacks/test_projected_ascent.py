@@ -48,7 +48,7 @@ def test_it_starts_at_the_random_attacks_rows():
     still = ProjectedAscent(max_iter=0, n_starts=1).poison(**run, random_state=3)
     np.testing.assert_array_equal(still.X, random.X)
     assert still.utility == random.utility
-    assert ProjectedAscent(max_iter=1, n_starts=1).poison(**run, random_state=3).utility > random.utility
+    assert ProjectedAscent(max_iter=2, n_starts=1).poison(**run, random_state=3).utility > random.utility
 
 
 def test_labels_within_the_tasks_range_do_more_harm_than_labels_as_drawn():
@@ -89,8 +89,8 @@ def test_every_gradient_gives_an_attack_that_never_falls(gradient):
     run = {"model": MTRLRegressor(0.01, 0.01), "X": X, "y": y, "task": task, "threat": threat("direct")}
     result = ProjectedAscent(gradient=gradient).poison(**run, random_state=0)
     assert (np.diff(result.history.utility) > 0.0).all()
-    assert result.utility > 2.0 * result.history.utility[0]
-    assert result.history.iteration[-1] <= 40
+    assert result.utility > 2.0 * RandomAttack().poison(**run, random_state=0).utility - result.clean_utility
+    assert result.history.iteration[-1] <= ProjectedAscent().max_iter
 
 
 def test_the_status_tells_a_local_optimum_from_the_end_of_the_iterations():
@@ -99,8 +99,12 @@ def test_the_status_tells_a_local_optimum_from_the_end_of_the_iterations():
     short = ProjectedAscent(max_iter=3, n_starts=1).poison(**run, random_state=0)
     assert short.status is AttackStatus.COMPLETED
     long = ProjectedAscent(max_iter=500, n_starts=1).poison(**run, random_state=0)
-    assert long.status is AttackStatus.LOCAL_OPTIMUM
+    assert long.status in (AttackStatus.SETTLED, AttackStatus.LOCAL_OPTIMUM)
     assert long.utility >= short.utility
+    further = ProjectedAscent(max_iter=500, n_starts=1, relocations=0).poison(**run, random_state=0)
+    gain = further.history.utility - further.clean_utility
+    late = further.history.iteration > further.history.iteration[-1] - 20
+    assert gain[late][0] > 0.95 * gain[-1]  # what is settled had stopped rising
 
 
 def test_uncoupled_tasks_cannot_be_hurt_through_each_other():

@@ -26,7 +26,9 @@ from patom.models.threads import one_blas_thread
 from patom.results.methods import Method
 
 _CHOICES = {"features": FEATURES, "labels": LABELS, "gradient": GRADIENTS}
-_LEAST = {"max_iter": 0, "climb_steps": 0, "n_starts": 1, "local_steps": 1, "inner_steps": 1, "block": 1, "kinds": 1}
+_LEAST = {"max_iter": 0, "climb_steps": 0, "relocations": 0} | dict.fromkeys(
+    ("n_starts", "local_steps", "inner_steps", "block", "kinds"), 1
+)
 _POSITIVE = ("step_size", "batch_ratio")
 _LOOSE = {Status.MAX_ITER, Status.ROUNDING, Status.STALLED}
 

@@ -14,9 +14,10 @@ from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.attacks.adversary.threat import ThreatModel
 from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.placement import effects
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
 from patom.attacks.base import Attack
-from patom.attacks.baselines.influence import effects, most_effective
+from patom.attacks.baselines.influence import most_effective
 from patom.attacks.draws import draw
 from patom.attacks.gradients import ROUGH, adjoint
 from patom.attacks.injection import Injection, stacked
@@ -207,9 +208,10 @@ def _greedy(
         rises = first_order_rises(program, W, v, placed)
         tried = left[np.argsort(-rises[left], kind="stable")[:trials]]
         runs = [
-            Climb(program, size, ascent.gradient, _MOVES, labels=ascent.optimise_labels).run(
-                stacked([here, _of_tasks(placed, i)]), W, per_row=True
-            )
+            Climb(program, size, ascent.gradient, labels=ascent.optimise_labels, per_row=True)
+            .begin(stacked([here, _of_tasks(placed, i)]), W)
+            .on(_MOVES)
+            .record
             for i in tried
         ]
         best = int(np.argmax([run.utility for run in runs]))

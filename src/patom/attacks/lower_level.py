@@ -196,6 +196,10 @@ class LowerLevel:
         """Where injected rows may lie, and would pass the victim's filter as it stands with this injection."""
         return places
 
+    def held(self, injection: Injection) -> "LowerLevel":  # noqa: ARG002
+        """The lower level of a victim whose filter does to clean rows what it does to them now, and drops no other."""
+        return self
+
     def without_rule(self, problem: Problem) -> "LowerLevel":
         """Another problem (1) on the same rows, whose penalty no rule changes."""
         return replace(lower_level(problem, getattr(self, "sanitiser", None), None), accounts=self.accounts)
@@ -259,6 +263,14 @@ class FilteredLevel(LowerLevel):
         rows = checked_rows(*_together(clean, injection))
         everywhere = np.concatenate([np.zeros((clean.y.size, slopes.shape[1])), slopes])
         return self.sanitiser.pulled_back(rows, everywhere)[clean.y.size :]
+
+    def held(self, injection: Injection) -> LowerLevel:
+        clean = self.problem.rows
+        found = self.sanitiser.keep(*_together(clean, injection))
+        kept, X = found.kept[: clean.y.size], clean.X[:, :-1] if found.X is None else found.X[: clean.y.size]
+        rows = group_rows(X[kept], clean.y[kept], clean.task_index[kept], clean.n_tasks)
+        problem = replace(self.problem, rows=replace(rows, weighing=clean.weighing))
+        return replace(lower_level(problem, None, getattr(self, "rule", None)), accounts=self.accounts)
 
     def narrowed(self, places: Places, injection: Injection) -> Places:
         """The places, narrowed to where rows would pass the filter as it stands.

@@ -110,6 +110,14 @@ class Bilevel:
         """The program with rows confined to where the victim's filter, if any, would let them pass as it stands."""
         return replace(self, places=self.lower.narrowed(self.places, injection))
 
+    def held(self, injection: Injection) -> "Bilevel":
+        """As ``narrowed``, and the filter does to clean rows what it does to them now: no fit has to run it again.
+
+        Itself, where the victim has no filter.
+        """
+        lower = self.lower.held(injection)
+        return self if lower is self.lower else replace(self.narrowed(injection), lower=lower)
+
 
 def bilevel(model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any, threat: ThreatModel) -> Bilevel:
     """Check model, data and threat against each other; the model passed in is left untouched."""

@@ -7,7 +7,7 @@ import pytest
 
 from patom import Box, GreyBox, OwnData, RandomAttack, Targeted, ThreatModel
 from patom.attacks import Influence
-from patom.attacks.baselines.influence import effects
+from patom.attacks.ascent.placement import effects
 from patom.attacks.gradients import adjoint, through_rows
 from patom.attacks.injection import Injection
 from patom.attacks.program import bilevel

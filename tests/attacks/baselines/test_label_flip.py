@@ -5,7 +5,7 @@ import pytest
 
 from patom import GreyBox, MTRLClassifier, MTRLRegressor, OwnData, RandomAttack, ThreatModel
 from patom.attacks import LabelFlip
-from patom.attacks.baselines.influence import effects
+from patom.attacks.ascent.placement import effects
 from patom.attacks.baselines.label_flip import flips
 from patom.attacks.gradients import adjoint
 from patom.attacks.program import bilevel

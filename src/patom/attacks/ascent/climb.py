@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 
 from patom.attacks.base import Run
 from patom.attacks.gradients import ROUGH, Hypergradient, implicit_gradient
 from patom.attacks.injection import Injection
+from patom.attacks.lower_level import FilteredLevel
 from patom.attacks.program import Bilevel
 from patom.attacks.records import AttackStatus
 from patom.core.arrays import FloatArray
@@ -24,6 +25,7 @@ _STRETCHES = (5, 15, 20)  # moves with one kind of scales before the other is us
 _FEWEST = 0.1  # share of the promising flips below which flipping is given up
 _SHORTEST = 1e-4  # of a move, before it is given up
 _SUFFICIENT = 1e-4  # share of the rise that the slope promises (Armijo)
+_SLOW = 0.01  # share of the gain so far, up to which a stretch's rise counts as next to nothing
 _WORTH = 1e-6  # relative rise of a stretch below which it counts as none
 _SPAN_OF_ROWS = (0.05, 20.0)  # a row's step before projection, in sizes of the region
 _SPAN_OF_ALL = (1e-3, 1e3)  # the longest row's, where all share one scale
@@ -197,66 +199,129 @@ def ascend(
 class Climb:
     """An ascent under way, in features and, with ``labels``, in labels: targets move with the features, classes flip.
 
-    ``size`` is that of the region, see ``typical_distance``; ``gradient`` is one of the family in ``gradients``.
+    It stands at the ``best`` rows so far, and can go ``on`` as often as its owner likes.
     """
 
     program: Bilevel
-    size: float
-    gradient: str
-    max_iter: int  # moves to try
+    size: float  # of the region, see ``typical_distance``
+    gradient: str  # one of the family in ``gradients``
     labels: bool = field(default=False, kw_only=True)
-    tried: int = field(default=0, init=False)
+    per_row: bool = field(kw_only=True)  # which kind of scales comes first
+    tried: int = field(default=0, init=False)  # moves
+    record: Run = field(init=False)
+    best: FittedSpot = field(init=False)
     flips: bool = field(init=False)  # whether classes may flip
+    _idle: int = field(default=0, init=False)  # stretches on end that brought nothing
+    _most: int = field(default=0, init=False)  # moves, for now
 
     def __post_init__(self) -> None:
         self.flips = self.labels and self.program.problem.loss.margin
+        self._narrow, self._lengths = self.program, chain(_STRETCHES, repeat(_STRETCHES[-1]))
+        self._filtered = self.filter_held = isinstance(self.program.lower, FilteredLevel)
 
     @property
     def coordinates(self) -> Coordinates:
         """Those that move."""
-        return Coordinates(self.program, self.size, self.labels and not self.program.problem.loss.margin)
+        return Coordinates(self._narrow, self.size, self.labels and not self.program.problem.loss.margin)
 
-    def run(self, injection: Injection, start: FloatArray, *, per_row: bool) -> Run:
-        """Climb from rows and an optimum nearby; ``per_row``: which kind of scales comes first."""
-        record = Run(injection)
-        best = self._at(injection, start)
-        record.note(0, best.utility, best.solution)
-        idle, lengths = 0, chain(_STRETCHES, repeat(_STRETCHES[-1]))
-        wide = self.program
-        while self.tried < self.max_iter and idle < 2:
-            before = record.utility
-            self.program = wide.narrowed(best.injection)
-            best = self._flipped(best, record)
-            left = self.max_iter - self.tried
-            for ahead in ascend(
-                self.coordinates, best, self._try, self._slopes, moves=next(lengths), most=left, per_row=per_row
-            ):
-                best = self._kept(ahead, best, record)
-            idle = idle + 1 if record.utility - before <= _WORTH * abs(before) else 0
-            per_row = not per_row
-        if idle == 2:
-            record.settle(AttackStatus.LOCAL_OPTIMUM)
-        return record
+    @property
+    def utility(self) -> float:
+        """The highest so far."""
+        return self.record.utility
 
-    def _flipped(self, best: FittedSpot, record: Run) -> FittedSpot:
+    @property
+    def rows(self) -> Injection:
+        """The best so far."""
+        return self.record.injection
+
+    @property
+    def settled(self) -> bool:
+        """Whether two stretches on end brought nothing: ``on`` does no more."""
+        return self._idle == 2
+
+    def begin(self, injection: Injection, start: FloatArray) -> Self:
+        """Stand at these rows; ``start`` is an optimum nearby, shape (m, p)."""
+        self.record = Run(injection)
+        self.best = self._at(injection, start)
+        self.record.note(0, self.best.utility, self.best.solution)
+        return self
+
+    def on(self, moves: int) -> Self:
+        """Climb from the best rows so far, with so many more moves at most."""
+        self._most = self.tried + moves
+        while self.tried < self._most and not self.settled:
+            before = self.utility
+            if self.filter_held:
+                self._stretch_with_filter_held()
+            else:
+                self._narrow = self.program.narrowed(self.best.injection)
+                self._stretch()
+            idle = self.utility - before <= _WORTH * abs(before)
+            self._idle = self._idle + 1 if idle else 0
+            self.filter_held ^= idle and self._filtered
+            self.per_row = not self.per_row
+        if self.settled:
+            self.record.settle(AttackStatus.LOCAL_OPTIMUM)
+        return self
+
+    def to_the_end(self, moves: int, clean_utility: float) -> Self:
+        """Climb until ``moves`` were tried in all, or the last stretch brought next to nothing of the gain so far."""
+        while self.tried < moves and not self.settled:
+            before = self.utility
+            self.on(min(_STRETCHES[-1], moves - self.tried))
+            if self.utility - before <= _SLOW * (self.utility - clean_utility):
+                self.record.settle(AttackStatus.SETTLED)
+                break
+        return self
+
+    def _stretch(self) -> None:
+        self._flip()
+        for ahead in ascend(
+            self.coordinates, self.best, self._try, self._slopes,
+            moves=next(self._lengths), most=self._most - self.tried, per_row=self.per_row,
+        ):  # fmt: skip
+            self._keep(ahead)
+
+    def _stretch_with_filter_held(self) -> None:
+        """A stretch as if the filter did not move; then the victim with its filter judges."""
+        here = self.best
+        held = replace(self, program=self.program.held(here.injection))
+        moves = min(next(self._lengths), self._most - self.tried)
+        inside = replace(here.injection, X=held.program.project(here.injection.X, here.injection))
+        held.begin(inside, here.solution.W).on(moves)
+        self.tried += held.tried
+        self._keep(self._at(held.rows, held.best.solution.W))
+
+    def detour(self, injection: Injection, moves: int) -> bool:
+        """Climb from other rows, and take what that reaches if it is higher than the best so far; whether it is."""
+        other = replace(self, per_row=True).begin(
+            self.program.lower.settled(injection, self.best.injection), self.best.solution.W
+        )
+        other.on(moves)
+        self.tried += other.tried + 1
+        higher = other.utility > self.utility
+        if higher:
+            self._idle = 0
+        self._keep(other.best)
+        return higher
+
+    def _flip(self) -> None:
         """Classes flipped where the gradient says that it pays: all of them or, if that fails, ever fewer.
 
         Where even few fail, flips are given up: features do what is left.
         """
         share = 1.0
-        while self.flips and self.tried < self.max_iter:
-            y = best.injection.y
+        while self.flips and self.tried < self._most:
+            best, y = self.best, self.best.injection.y
             gain = -y * self._gradient(best).labels
             chosen = np.argsort(-gain, kind="stable")[: int(np.ceil(share * np.count_nonzero(gain > 0.0)))]
             moved = replace(best.injection, y=np.where(np.isin(np.arange(y.size), chosen), -y, y))
-            better = best
             if chosen.size > 0:
-                moved = replace(moved, X=self.program.project(moved.X, moved))
-                better = self._kept(self._try(moved, best), best, record)
-            self.flips = better is not best or (chosen.size > 1 and share > _FEWEST)
-            share = 1.0 if better is not best else 0.25 * share
-            best = better
-        return best
+                moved = replace(moved, X=self._narrow.project(moved.X, moved))
+                self._keep(self._try(moved, best))
+            higher = self.best is not best
+            self.flips = higher or (chosen.size > 1 and share > _FEWEST)
+            share = 1.0 if higher else 0.25 * share
 
     def _try(self, moved: Injection, near: FittedSpot) -> FittedSpot:
         self.tried += 1
@@ -268,13 +333,12 @@ class Climb:
         solution = self.program.solve(injection, start, polish=self.tried == 0)
         return FittedSpot(injection, self.program.utility(solution.W), solution)
 
-    def _kept(self, ahead: FittedSpot, best: FittedSpot, record: Run) -> FittedSpot:
-        """The better of two spots, on the record if it is the new one."""
-        if ahead.utility <= best.utility:
-            return best
-        record.injection = ahead.injection
-        record.note(self.tried, ahead.utility, ahead.solution)
-        return ahead
+    def _keep(self, ahead: FittedSpot) -> None:
+        """Stand at this spot, and put it on the record, if it is higher than the best so far."""
+        if ahead.utility > self.best.utility:
+            self.best = ahead
+            self.record.injection = ahead.injection
+            self.record.note(self.tried, ahead.utility, ahead.solution)
 
     def _gradient(self, spot: FittedSpot) -> Hypergradient:
         if spot.slopes is None:

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from patom.attacks.ascent.climb import typical_distance
+from patom.attacks.ascent.placement import effects
 from patom.attacks.base import OneShot
 from patom.attacks.draws import draw
 from patom.attacks.gradients import Accuracy, adjoint, through_rows
@@ -82,11 +83,6 @@ class Influence(OneShot):
         versions = stacked(with_either_label(program, start)) if self.optimise_labels else start
         climbed = most_effective(program, W, v, versions, size, self.climb_steps)
         return highest(climbed, start.y.size, partial(effects, program, W, v))
-
-
-def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection) -> FloatArray:
-    """Each row's first-order effect, shape (r,), without the part that is the same for all rows of its task."""
-    return np.asarray(program.lower.duals(injection, W) * injection.predictions(v))
 
 
 def most_effective(

@@ -77,8 +77,9 @@ class SingleTask(Attack):
         record = Run(draw(program, self.features, self.labels, rng))
         solution = record.fit(program, 0, W)
         size = typical_distance(program, record.injection, rng)
-        climb = Climb(alone, size, "exact", self.max_iter, labels=self.optimise_labels)
-        climbed = climb.run(record.injection, solution.W, per_row=number % 2 == 1)  # as ProjectedAscent
+        odd = number % 2 == 1  # as ProjectedAscent
+        climb = Climb(alone, size, "exact", labels=self.optimise_labels, per_row=odd)
+        climbed = climb.begin(record.injection, solution.W).on(self.max_iter).record
         if climb.tried > 0:
             record.injection = climbed.injection
             record.fit(program, climb.tried, solution.W)
