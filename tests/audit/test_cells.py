@@ -10,7 +10,7 @@ from audit_cells import answers_of, cell_of
 from patom import MTRLClassifier, MTRLRegressor
 from patom.attacks import PATOM, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, table_data
-from patom.audit.cells import clean_decision, run_cell, victim
+from patom.audit.cells import aims, clean_decision, measured, run_and_measure, run_cell, victim
 from patom.audit.summary import moment
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
@@ -90,7 +90,7 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
     settings = AuditSettings(seed=5, keep_labels=True)
     model = victim(data, settings, 0.01, 0.01)
     random, ascent = (
-        attack_with(data, settings, cell_of("curve", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4))
+        attack_with(data, settings, cell_of("exposure", f"{method}-{reach}", *ATTACKS[f"{method}-{reach}"], 0.2, 4))
         for method in ("random", "ascent")
     )
     assert ascent.result.history.utility[0] == pytest.approx(random.result.utility, rel=1e-12)
@@ -99,17 +99,32 @@ def test_the_ascent_starts_at_the_random_attacks_rows_and_its_loss_never_falls(d
     np.testing.assert_array_equal(ascent.result.task, random.result.task)
     start = ProjectedAscent(max_iter=0, n_starts=1).poison(
         model, data.X_train, data.y_train, task=data.task_train, threat=ascent.result.threat,
-        random_state=cell_of("curve", f"ascent-{reach}", *ATTACKS[f"ascent-{reach}"], 0.2, 4).rng(5),
+        random_state=cell_of("exposure", f"ascent-{reach}", *ATTACKS[f"ascent-{reach}"], 0.2, 4).rng(5),
     )  # fmt: skip
     np.testing.assert_array_equal(start.X, random.result.X)
     assert np.abs(ascent.result.X - random.result.X).max() > 0.01
 
 
+def test_the_worse_of_the_aims_that_the_metric_has_counts(data):
+    settings = AuditSettings(seed=5, iterations=6)
+    model = victim(data, settings, 0.01, 0.01)
+    clean, attacked = clean_decision(data, model), Victim(model, model)
+    cell = cell_of("curve", "ascent-direct", (0, 1), (0, 1), 0.2, 0)
+    expected = ("loss", "auc") if data.kind == "classification" else ("loss",)
+    assert aims(data, cell) == expected
+    found = [measured(data, clean, cell, run_cell(data, settings, attacked, cell, aim)) for aim in expected]
+    worst = run_and_measure(data, settings, attacked, cell, clean)
+    assert worst.damage == max(one.damage for one in found)
+    assert aims(data, cell_of("curve", "random-direct", (0, 1), (0, 1), 0.2, 0)) == ("loss",)
+    alone = replace(data, y_train=np.ones_like(data.y_train))
+    assert aims(alone, cell) == ("loss",)
+
+
 @pytest.mark.parametrize(
     ("attack", "iterations", "expected"),
     [
-        ("ascent", None, ProjectedAscent(n_starts=1, optimise_labels=True)),
-        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=1, optimise_labels=True)),
+        ("ascent", None, ProjectedAscent(n_starts=2, optimise_labels=True)),
+        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=2, optimise_labels=True)),
         ("patom", None, PATOM(step_size=2.5)),
         ("patom", 7, PATOM(step_size=2.5, max_iter=7)),
     ],

@@ -47,6 +47,7 @@ def test_the_report_has_a_record_for_every_attack_planned(audited, quick):
     assert sorted(opened) == sorted([*numbers, *alone])
     assert audit.report["setting"]["attacks_run"] == len(done) + quick.n_seeds  # and those on capped tasks
     assert audit.report["setting"]["attacks_uncertified"] == 0
+    assert audit.report["setting"]["attacks_rising"] > 0  # of three moves each
 
 
 def test_the_report_is_written_as_it_was_read(audited):

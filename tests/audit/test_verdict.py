@@ -41,10 +41,10 @@ def exposure_map(*rows):
     return Exposure(budget=0.2, tasks=["north", "south"], all_tasks_shown=True, damage=[list(row) for row in rows])
 
 
-def again(mean):
+def again(mean, replayed=None):
     """What the worst attack does where lambdas are chosen again."""
     named = {"attack": "ascent-direct", "label": "optimised, direct", "budget": 0.3}
-    return Retuned(**named, lambdas=[], metric=None, damage=Interval.of(mean))
+    return Retuned(**named, lambdas=[], metric=None, damage=Interval.of(mean), replayed=Interval.of(replayed))
 
 
 @pytest.mark.parametrize(
@@ -267,6 +267,9 @@ def test_the_worst_pair_is_not_sought_among_tasks_of_few_test_rows():
 def test_what_is_left_where_lambdas_are_chosen_again(left, sentence):
     worst = entry("ascent-direct", 0.47, low=0.4, high=0.5)
     assert sentence in told(worst, retuned=again(left)).sentences
+    assert sentence in told(worst, retuned=again(left, left)).sentences
+    planned = "the same rows do no harm on average, and rows planned for that 90 % damage."
+    assert any(said.endswith(planned) for said in told(worst, retuned=again(0.9, -0.1)).sentences)
     for silent in (None, again(None)):
         assert not any("again" in said for said in told(worst, retuned=silent).sentences)
     harmless = entry("ascent-direct", -0.1, low=-0.2, high=0.0)

@@ -320,6 +320,13 @@ def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:
     assert "4 of 133 stopped before their tolerance" in read(render_page(small)).text("dd")
 
 
+def test_attacks_that_ran_out_of_moves_are_mentioned(small: dict[str, Any]) -> None:
+    assert "still rising" not in read(render_page(small)).text("dd")
+    small["setting"] |= {"attacks_run": 133, "attacks_rising": 5, "iterations": 7}
+    text = read(render_page(small)).text("dd")
+    assert "5 of 133 were still rising after 7 moves: more of them would do more harm" in text
+
+
 @pytest.mark.parametrize("schema", [None, 0, 2, "1"])
 def test_other_schema_is_refused(small: dict[str, Any], schema: object) -> None:
     with pytest.raises(ValueError, match=rf"schema 1; got {schema!r}"):

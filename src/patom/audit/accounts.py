@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 from sklearn.base import clone
 
-from patom.attacks import NewTasks, OwnData, ProjectedAscent, ThreatModel
+from patom.attacks import Availability, NewTasks, OwnData, ProjectedAscent, ThreatModel
 from patom.attacks.program import MTRL
 from patom.audit.bracket import Bracketed, bound_attack, bracket_of
-from patom.audit.cells import Cell, Effect, Purpose, clean_decision, measured
+from patom.audit.cells import Cell, Effect, Purpose, aims, clean_decision, measured, worst_damage
 from patom.audit.data import AuditData
 from patom.audit.levels import MODERATE
 from patom.audit.settings import AuditSettings
@@ -173,7 +173,7 @@ def _open(
 ) -> Opened:
     """Open accounts at a replicate's split; without ``clean`` the model is fitted on the clean rows first."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
-    threat = ThreatModel(targets, (NewTasks(accounts, settings.account_rows),), region=region)
+    who = (NewTasks(accounts, settings.account_rows),)
     moves = {} if settings.iterations is None else {"max_iter": settings.iterations}
     attack = ProjectedAscent(
         features="see-saw",
@@ -183,6 +183,10 @@ def _open(
     )
     cell = Cell(Purpose.ACCOUNTS, _NAME, targets, (), 0.0, replicate, accounts=accounts)
     before = clean_decision(split, clone(model)) if clean is None else clean
-    trial = attempt(Victim(model, model), split, threat, attack, cell.rng(settings.seed))
-    effect = measured(split, before, cell, replace(trial, model=None))
-    return Opened(effect, bound_attack(split, model, trial.result) if bounded else None)
+    found = []
+    for aim in aims(split, cell):
+        threat = ThreatModel(targets, who, region=region, objective=Availability(metric=aim))
+        trial = attempt(Victim(model, model), split, threat, attack, cell.rng(settings.seed))
+        found.append(measured(split, before, cell, replace(trial, model=None)))
+    effect = worst_damage(found)
+    return Opened(effect, bound_attack(split, model, effect.trial.result) if bounded else None)

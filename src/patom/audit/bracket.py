@@ -1,12 +1,12 @@
 """Between what an attack reached and what none can: training losses of the targets, from below and from above."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from patom.attacks import AttackResult, loss_bound
+from patom.attacks import AttackResult, Availability, loss_bound
 from patom.attacks.certified.flooding import flooding, zero_bound
 from patom.attacks.program import MTRL, bilevel
 from patom.audit.cells import Effect, on_curve
@@ -31,16 +31,22 @@ class Bracketed:
 
 
 def bound_attack(split: AuditData, model: MTRL, result: AttackResult) -> Bracketed:
-    """The bound for an attack's threat model; infinite where there is none (direct attacks on a task's own region)."""
+    """The bound for an attack's threat model; infinite where there is none (direct attacks on a task's own region).
+
+    Of the training loss, also where the attack aimed at something else.
+    """
     X, y, task = split.train
-    threat = result.threat
+    threat = replace(result.threat, objective=Availability())
     with quiet():
         if isinstance(threat.region, Ball):
             bound = loss_bound(model, X, y, task=task, threat=threat, max_iter=_STEPS, tol=_NEAR).value
         else:
             program = bilevel(model, X, y, task, threat)
             bound = min(flooding(program), zero_bound(program))  # for features of any size
-    return Bracketed(result.clean_utility, result.utility, bound)
+    own = result.task_losses.target
+    rows = [np.count_nonzero(task == target) for target in result.tasks[own]]
+    clean, found = (np.average(result.task_losses[name][own], weights=rows) for name in ("clean", "attacked"))
+    return Bracketed(float(clean), float(found), bound)
 
 
 def bracket_of(found: Sequence[Bracketed], settings: AuditSettings) -> Bracket:

@@ -83,7 +83,7 @@ def run_audit(
     opened = by_accounts(work, settings, model, clean, effects, shown, len(curves))
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), opened.exposure)
     worst = worst_of(curves)
-    again = retuned(work, settings, effects, worst)
+    again = retuned(work, settings, model, effects, worst)
     bracketed = bracket(work, settings, model, effects, worst)
     model_section = summary.model_section(data, fitted, selection, clean, settings)
     covered, aim = coverage(allowances(data, settings, budgets(data, settings))), summary.aim(data, settings)

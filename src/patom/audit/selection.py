@@ -10,18 +10,24 @@ from functools import partial
 import numpy as np
 from joblib import delayed
 
-from patom.audit.cells import Effect, clean_decision, on_curve, victim
+from patom.attacks import AttackResult, Availability
+from patom.attacks.program import MTRL
+from patom.audit.cells import Effect, clean_decision, on_curve, run_cell, victim
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
 from patom.audit.work import Work
 from patom.core.arrays import FloatArray, IntArray
+from patom.evaluate.defended import Victim
 from patom.evaluate.seeding import Stream, generator
 from patom.intervals import varied_interval
 from patom.metrics import auc, mean_over_tasks, relative_damage
 from patom.models.lambda_search import AUC, GRID, N_FOLDS, NMSE, Pair, folds, search
 from patom.results.audit import Point, Retuned
+from patom.results.methods import Method
 from patom.workers import in_order
 
+_STRONGER, _STRONGEST = (10.0, 100.0), 1.0
+"""Times the lambdas for which attacks are planned too, and the largest lambda that they are planned for."""
 _NO_CHOICE = "the strongest penalties tried, as there are too few rows for cross-validation"
 
 
@@ -106,16 +112,19 @@ def _measured(part: AuditData, decision: FloatArray) -> float:
     return part.score(decision)
 
 
-def retuned(work: Work, settings: AuditSettings, effects: Sequence[Effect], worst: Point | None) -> Retuned | None:
+def retuned(
+    work: Work, settings: AuditSettings, model: MTRL, effects: Sequence[Effect], worst: Point | None
+) -> Retuned | None:
     """The damage of the worst attack of the curves where lambdas are chosen anew on the poisoned rows.
 
     Fixed lambdas overstate harm (Carnerero-Cano et al. 2023, arXiv 2306.01613). None where the lambdas were given, or
-    nothing could be measured. ``worst`` is the verdict's. Costs a cross-validation a replicate.
+    nothing could be measured. ``worst`` is the verdict's, ``model`` the one under audit. Costs up to three
+    cross-validations and two attacks a replicate.
     """
     if settings.lambda_1 is not None:
         return None
     faced = [] if worst is None else on_curve(effects, worst.attack, worst.budget)
-    jobs = ((one.cell.replicate, partial(refit, settings=settings, faced=one)) for one in faced)
+    jobs = ((one.cell.replicate, partial(refit, settings=settings, model=model, faced=one)) for one in faced)
     found = list(work.on_splits(jobs))
     work.advance(settings.n_seeds - len(faced))  # replicates whose tasks are too small for that budget
     if worst is None:
@@ -124,17 +133,50 @@ def retuned(work: Work, settings: AuditSettings, effects: Sequence[Effect], wors
         attack=worst.attack,
         label=worst.label,
         budget=worst.budget,
-        lambdas=[list(lambdas) for lambdas, _, _ in found],
-        metric=varied_interval((score for _, score, _ in found), settings.confidence),
-        damage=varied_interval((damage for _, _, damage in found), settings.confidence),
+        lambdas=[list(worst.lambdas) for worst, _ in found],
+        metric=varied_interval((worst.score for worst, _ in found), settings.confidence),
+        damage=varied_interval((worst.damage for worst, _ in found), settings.confidence),
+        replayed=varied_interval((same.damage for _, same in found), settings.confidence),
     )
 
 
-def refit(split: AuditData, settings: AuditSettings, faced: Effect) -> tuple[tuple[float, float], float, float]:
-    """Lambdas chosen on clean and injected rows together, that model's metric of the target tasks, and the damage."""
-    rows = faced.trial.result.combine(*split.train)
+@dataclass(frozen=True)
+class Refitted:
+    """A model that chose its lambdas on clean and injected rows: its metric of the targets, and the damage."""
+
+    lambdas: tuple[float, float]
+    score: float
+    damage: float
+
+
+def refit(split: AuditData, settings: AuditSettings, model: MTRL, faced: Effect) -> tuple[Refitted, Refitted]:
+    """What the worst of several plans does to a model that chooses its lambdas again, and what the attack's own does.
+
+    The other plans are made for stronger penalties, to which poisoned rows mislead the choice.
+    """
+    results = [faced.trial.result, *planned_for_stronger(split, settings, model, faced)]
+    found = [_refitted(split, settings, faced, result) for result in results]
+    return max(found, key=lambda one: one.damage if np.isfinite(one.damage) else -np.inf), found[0]
+
+
+def planned_for_stronger(split: AuditData, settings: AuditSettings, model: MTRL, faced: Effect) -> list[AttackResult]:
+    """The attack on models with 10 and 100 times the lambdas, where these are at most 1."""
+    if faced.cell.attack.method is Method.RANDOM:
+        return []
+    objective, plans = faced.trial.result.threat.objective, []
+    assert isinstance(objective, Availability)
+    for factor in _STRONGER:
+        lambdas = factor * model.lambda_1, factor * model.lambda_2
+        if max(lambdas) <= _STRONGEST:
+            believed = victim(split, settings, *lambdas)
+            plans.append(run_cell(split, settings, Victim(believed, believed), faced.cell, objective.metric).result)
+    return plans
+
+
+def _refitted(split: AuditData, settings: AuditSettings, faced: Effect, result: AttackResult) -> Refitted:
+    rows = result.combine(*split.train)
     poisoned = replace(split, X_train=rows.X, y_train=rows.y, task_train=rows.task)
     chosen = select_lambdas(poisoned, settings)
     model = victim(split, settings, chosen.lambda_1, chosen.lambda_2)
     score = split.score(clean_decision(poisoned, model), split.mask(faced.cell.targets))
-    return (chosen.lambda_1, chosen.lambda_2), score, relative_damage(faced.clean, score, split.metric)
+    return Refitted((chosen.lambda_1, chosen.lambda_2), score, relative_damage(faced.clean, score, split.metric))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from patom.attacks import AttackStatus
 from patom.attacks.program import MTRL
 from patom.audit.accounts import ByAccounts
 from patom.audit.cells import Effect, Purpose
@@ -291,6 +292,10 @@ def setting_section(
         injected_norm=1.0,
         attacks_run=len(run),
         attacks_uncertified=sum(not effect.trial.certified for effect in run),
+        attacks_rising=sum(
+            effect.cell.attack.method is Method.ASCENT and effect.trial.result.status is AttackStatus.COMPLETED
+            for effect in run
+        ),
     )
 
 

@@ -245,8 +245,11 @@ def _retuned(retuned: Retuned | None) -> list[str]:
     """What is left of the worst damage where the lambdas follow the poisoned data."""
     if retuned is None or retuned.damage.mean is None:
         return []
-    done = _done(retuned.damage.mean)
-    return [f"To a model whose lambdas are chosen again, on the poisoned rows, the same rows do {done}."]
+    done, replayed = _done(retuned.damage.mean), retuned.replayed.mean
+    again = "To a model whose lambdas are chosen again, on the poisoned rows,"
+    if replayed is None or replayed == retuned.damage.mean:
+        return [f"{again} the same rows do {done}."]
+    return [f"{again} the same rows do {_done(replayed)}, and rows planned for that {done}."]
 
 
 def _done(damage: float) -> str:

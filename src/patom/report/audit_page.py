@@ -128,6 +128,7 @@ def _settings(report: Results) -> list[tuple[str, str]]:
         ("Repetitions", f"{counted(setting.n_seeds, 'seed')}, intervals at {numerals.budget(setting.confidence)}"),
         ("Attack", f"{method}, {counted(setting.iterations, 'iteration')}{_step_sizes(setting)}"),
         ("Attacked fits", _uncertified(setting)),
+        ("Attacks", _rising(setting)),
         ("Fit", f"objective {model.objective:.6g}; {model.status}"),
         ("Seed", str(report.seed)),
     ]
@@ -161,6 +162,14 @@ def _uncertified(setting: Setting) -> str | None:
         return None
     of = f"{setting.attacks_uncertified:,} of {setting.attacks_run:,}"
     return f"{of} stopped before their tolerance: their damage is approximate"
+
+
+def _rising(setting: Setting) -> str | None:
+    """Say how many attacks had more to gain when their moves were used up, if any."""
+    if not setting.attacks_rising:
+        return None
+    of = f"{setting.attacks_rising:,} of {setting.attacks_run:,}"
+    return f"{of} were still rising after {counted(setting.iterations, 'move')}: more of them would do more harm"
 
 
 def _command(report: Results) -> str | None:

@@ -126,6 +126,7 @@ class Setting(Part):
     injected_norm: Positive
     attacks_run: Count = 0
     attacks_uncertified: Count | None = None
+    attacks_rising: Count | None = None
 
 
 class Point(Part):
@@ -239,7 +240,11 @@ class Relationships(Part):
 
 
 class Retuned(Part):
-    """What the worst attack does to a victim who chooses the lambdas again, on the poisoned rows."""
+    """What the worst attack does to a victim who chooses the lambdas again, on the poisoned rows.
+
+    ``damage`` is by the worst of several plans, of which some were made for stronger lambdas; ``replayed`` by the rows
+    that were planned for the lambdas of the clean rows.
+    """
 
     attack: Attack
     label: str
@@ -247,6 +252,7 @@ class Retuned(Part):
     lambdas: list[list[NotNegative]]
     metric: Measured
     damage: Measured
+    replayed: Measured = UNMEASURED
 
 
 class Remedy(Part):

@@ -13,6 +13,7 @@ from patom.core.kernels import row_products, weighted_sums
 
 Pointwise = Callable[[FloatArray, FloatArray], FloatArray]
 OverTasks = Literal["mean", "worst", "least"]
+AimedAt = Literal["loss", "auc"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from patom.attacks.adversary.aim import Aim, OverTasks, PairTerm, Pointwise, Term
+from patom.attacks.adversary.aim import Aim, AimedAt, OverTasks, PairTerm, Pointwise, Term
 from patom.attacks.adversary.given_rows import keep_rows, labels_of, numbers_of
 from patom.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from patom.core.exact import values_of
@@ -20,7 +20,6 @@ from patom.models.problem import Problem
 from patom.models.settings import require_at_least, require_choice
 
 Direction = Literal["raise", "lower"]
-AimedAt = Literal["loss", "auc"]
 Encode = Callable[[AnyArray], FloatArray]
 
 
