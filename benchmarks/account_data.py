@@ -1,10 +1,10 @@
-"""The data of ``benchmarks.accounts``, and what is measured on them."""
+"""The data of ``benchmarks.accounts`` and ``benchmarks.strength``, and what is measured on them."""
 
 from typing import Any
 
 import numpy as np
 
-from patom.datasets import load_digits_tasks, load_landmine, load_sarcos
+from patom.datasets import load_digits_tasks, load_landmine, load_mnist, load_sarcos
 from patom.datasets.dataset import Dataset
 from patom.metrics import auc, mean_over_tasks, nmse, per_task
 
@@ -13,7 +13,8 @@ def data_of(name: str, seed: int) -> Dataset:
     """One split of a data set."""
     if name == "SARCOS":
         return load_sarcos(source="test_file", standardise_targets=True, random_state=seed)
-    return load_landmine(random_state=seed) if name == "Landmine" else load_digits_tasks(random_state=seed)
+    loaders = {"Landmine": load_landmine, "MNIST": load_mnist, "digits": load_digits_tasks}
+    return loaders[name](random_state=seed)
 
 
 def metric_of(data: Dataset, model: Any, tasks: Any = None) -> float:

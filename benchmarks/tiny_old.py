@@ -26,7 +26,7 @@ class OldPackage:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.tiny_old"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=_ROOT, env=os.environ | {"PYTHONPATH": str(_sources())},
+            cwd=_ROOT, env=os.environ | {"PYTHONPATH": str(sources())},
         )  # fmt: skip
         return self
 
@@ -44,7 +44,7 @@ class OldPackage:
         return Outcome(**json.loads(answer))
 
 
-def _sources() -> Path:
+def sources() -> Path:
     """The folder that holds the earlier ``patom``, taken from the repository the first time."""
     folder = _ROOT / ".venv-peers" / f"patom-{COMMIT[:12]}"
     if not folder.exists():

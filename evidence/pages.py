@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evidence import accounts, paper, tiny
+from evidence import accounts, paper, strength, tiny
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"claims": paper.summary},
@@ -20,7 +20,13 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "correlations": partial(paper.evidence_of, "settings", "Attacks subvert", "Attacking tasks", "SARCOS: tasks 2"),
     },
     "docs/accounts.md": accounts.TABLES,
-    "docs/attacks.md": {"tiny": tiny.shares},
+    "docs/attacks.md": {
+        "tiny": tiny.shares,
+        "beside-old": strength.beside_old,
+        "tuned": strength.tuned,
+        "aims": strength.aims,
+    },
+    "docs/defenses.md": {"landmine": strength.landmine},
     "docs/screening.md": {"newcomers": accounts.newcomers},
 }
 """The documents, and what makes the table of each of their places."""

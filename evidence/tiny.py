@@ -34,7 +34,9 @@ def _slower(rows: list[Row]) -> float:
 
 
 def _of_both(rows: list[Row]) -> list[str]:
-    return [cell for name in NAMES for cell in _figures([row["share"] for row in rows if row["attack"] == name])]
+    return [
+        cell for name in NAMES for cell in _figures([min(row["share"], 1.0) for row in rows if row["attack"] == name])
+    ]
 
 
 def _figures(found: list[float]) -> list[str]:

@@ -165,9 +165,9 @@ class Ascent(_Closed):
     """Settings of ``ProjectedAscent``."""
 
     gradient: Gradient = "exact"
-    max_iter: Annotated[int, Field(ge=1)] = 40
+    max_iter: Annotated[int, Field(ge=1)] = 200
     optimise_labels: bool = False
-    n_starts: Annotated[int, Field(ge=1)] = 3
+    n_starts: Annotated[int, Field(ge=1)] = 4
 
 
 class Adversary(_Closed):
