@@ -228,3 +228,9 @@ def measure(game: Game, model: Any, test: Rows) -> float:
     chosen = [np.flatnonzero(task == each) for each in game.targets]
     scores = [decide(model, X[own], task[own]) for own in chosen]
     return game.harm([game.as_numbers(y)[own] for own in chosen], scores)
+
+
+if __name__ == "__main__":
+    from benchmarks.referee_cases import main
+
+    main()
