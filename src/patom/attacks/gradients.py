@@ -24,8 +24,8 @@ from patom.core.exact import exact_column
 from patom.core.labels import as_labels, encode, places, positions, require_new
 from patom.core.penalties.given import QuadraticPenalty, ridge
 from patom.core.penalties.penalty import RankedModel
-from patom.core.solvers.compiled.adjoint import tangent_inverse
-from patom.core.solvers.newton import LinearSolution, solve_tangent
+from patom.core.solvers.compiled.adjoint import solve_adjoint
+from patom.core.solvers.newton import LinearSolution
 from patom.core.task_weights import ByRows, Repeated
 from patom.defenses.coupling.rule import by_weights
 from patom.defenses.parts import rows_of_tasks
@@ -305,9 +305,9 @@ def _solved(
     accuracy: Accuracy,
 ) -> LinearSolution:
     """The tangent v with (H + K) v = ``right``, counted in the program's tally."""
-    found = solve_tangent(
-        model, term.hessian, model.project(right), tolerance=accuracy.tolerance, max_products=accuracy.max_products,
-        inverse=tangent_inverse(data, model, W) if accuracy.factored else None,
+    found = solve_adjoint(
+        data, term, model, W, right, tolerance=accuracy.tolerance, max_products=accuracy.max_products,
+        factored=accuracy.factored,
     )  # fmt: skip
     program.tally.adjoint_solves += 1
     program.tally.products += found.products

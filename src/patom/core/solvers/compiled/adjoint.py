@@ -4,13 +4,36 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from patom.core.arrays import FloatArray
-from patom.core.data_term import DataTerm, Operator
+from patom.core.data_term import DataTerm, Expansion, Operator
 from patom.core.jit import interruptible
 from patom.core.penalties.learned import FixedRankModel
 from patom.core.penalties.penalty import Model
 from patom.core.solvers.choose import is_factored
 from patom.core.solvers.compiled.data import as_data, hessian_blocks
 from patom.core.solvers.compiled.newton import tangent_matrix, tangent_system
+from patom.core.solvers.newton import LinearSolution, solve_tangent
+
+
+def solve_adjoint(
+    data: DataTerm,
+    term: Expansion,
+    model: Model,
+    W: FloatArray,
+    g: FloatArray,
+    *,
+    tolerance: float,
+    max_products: int,
+    factored: bool,
+) -> LinearSolution:
+    """The tangent v with (H + K) v = P g at an optimum: to first order <g, dW> = -<v, dG> where grad f moves by dG.
+
+    ``g``, shape (m, p), is the gradient by W of what is differentiated, and ``term`` is the data term's expansion at W.
+    With ``factored`` a factor of the system, where it is cheap, leaves a product or two.
+    """
+    inverse = tangent_inverse(data, model, W) if factored else None
+    return solve_tangent(
+        model, term.hessian, model.project(g), tolerance=tolerance, max_products=max_products, inverse=inverse
+    )
 
 
 @interruptible
