@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from patom.core.arrays import AnyArray, FloatArray, read_only
-from patom.core.exact import exact_array, exact_column, values_of
+from patom.core.exact import exact_array, values_of
 from patom.core.labels import as_labels
-from patom.models.reading import require_shown
-from patom.models.settings import require_features
+from patom.models.given import rows_given, values_given
 
 
 def keep_rows(holder: Any, *, instead: str | None = None) -> None:
@@ -28,10 +25,10 @@ def keep_rows(holder: Any, *, instead: str | None = None) -> None:
             raise ValueError(f"X and y of {owner} must be given together, or neither for {instead}.")
         if holder.X is None:
             return
-    rows = _rows(owner, holder.X)
+    rows = rows_given(owner, holder.X)
     object.__setattr__(holder, "X", read_only(rows))
     if getattr(holder, "y", None) is not None:
-        object.__setattr__(holder, "y", _targets(owner, holder.y, rows.shape[0]))
+        object.__setattr__(holder, "y", values_given(owner, holder.y, rows.shape[0]))
     if holder.task is not None:
         labels = tuple(values_of(as_labels(holder.task, rows.shape[0])))
         try:
@@ -52,27 +49,3 @@ def numbers_of(holder: Any, encode: Callable[[AnyArray], FloatArray]) -> FloatAr
         return encode(exact_array(holder.y))
     except ValueError as error:
         raise ValueError(f"y of {type(holder).__name__} must be targets like those of the data: {error}") from None
-
-
-def _rows(owner: str, given: Any) -> FloatArray:
-    require_shown(**{f"X of {owner}": given})
-    try:
-        rows = np.array(given, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        kind = type(given).__name__
-        raise ValueError(f"X of {owner} must be an array of numbers, shape (q, d); the given {kind} is none.") from None
-    if rows.ndim != 2 or rows.size == 0:
-        raise ValueError(f"X of {owner} must be rows, shape (q, d); got an array of shape {rows.shape}.")
-    require_features(rows, name=f"X of {owner}")
-    return rows
-
-
-def _targets(owner: str, given: Any, n: int) -> tuple[Any, ...]:
-    require_shown(**{f"y of {owner}": given})
-    column = exact_column(given)
-    if getattr(column, "shape", ())[1:] == (1,):
-        column = np.asarray(column).ravel()
-    y = tuple(values_of(np.atleast_1d(exact_array(column))))
-    if len(y) != n:
-        raise ValueError(f"y of {owner} must hold {n} values, one a row; got {len(y) or type(given).__name__}.")
-    return y
