@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
@@ -29,7 +28,7 @@ from patom.core.exact import exact_array, exact_column, joined, objects
 from patom.core.labels import as_labels, encode, places, positions, require_new
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
 from patom.core.serialise import DEPTH, LABELS, Archive, Layout, Member, describe, known, mentioned, packed, restore
-from patom.models.reading import reading
+from patom.models.reading import named, reading
 from patom.plain_json import read_json
 
 __all__ = ["HISTORY", "TASK_LOSSES", "AttackResult", "AttackStatus", "Poisoned"]
@@ -181,7 +180,7 @@ class AttackResult:
         for a model with ``sample_weight`` fit on what ``combine`` returns, with weights for the injected rows as well.
         """
         data = self.combine(X, y, task)
-        return clone(model).fit(_named(data.X, X), data.y, task=data.task)
+        return clone(model).fit(named(data.X, X), data.y, task=data.task)
 
     def replay(self, model: Any, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Any:
         """``refit``, by the name that it had.
@@ -244,15 +243,6 @@ def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
     """Targets, one after the other: numbers in a type for all of them, classes as they are."""
     numbers = {clean.dtype.kind, injected.dtype.kind} <= set("biuf")
     return np.concatenate([clean, injected]) if numbers else joined(clean, injected)
-
-
-def _named(values: FloatArray, frame: Any) -> Any:
-    """``values`` as a data frame like ``frame``, where that has column names; else as they are."""
-    names = list(getattr(frame, "columns", ()))
-    if not names or not all(isinstance(name, str) for name in names):
-        return values
-    like = nw.from_native(frame, eager_only=True)
-    return nw.from_numpy(values, names, backend=like.implementation).to_native()
 
 
 def _to_bytes(result: AttackResult) -> bytes:

@@ -116,3 +116,12 @@ def _first_refused(column: AnyArray) -> int | None:
 def _short(entry: Any, most: int = 40) -> str:
     shown = repr(entry)
     return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
+def named(values: AnyArray, frame: Any) -> Any:
+    """``values`` as a data frame like ``frame``, where that has column names; else as they are."""
+    names = list(getattr(frame, "columns", ()))
+    if not names or not all(isinstance(name, str) for name in names):
+        return values
+    like = nw.from_native(frame, eager_only=True)
+    return nw.from_numpy(values, names, backend=like.implementation).to_native()
