@@ -12,7 +12,7 @@ from patom import Ball, MTRLRegressor, RandomAttack, ThreatModel
 from patom.attacks import AttackResult, ByTask, GreyBox, Targeted, hypergradient
 from patom.core.covariances import cluster_covariance
 from patom.datasets import from_target_matrix, from_task_arrays
-from patom.defenses import PartitionMedian, Sanitised, Sphere, TrustedMTRL, screen
+from patom.defenses import PartitionMedian, Sanitised, Sphere, TrustedMTRL, TrustedRows, screen
 from patom.metrics import nmse, per_task
 from patom.models import LambdaSearch, TaskColumn
 
@@ -68,6 +68,13 @@ def test_learners(name, three):
 def test_trusted_tasks(three):
     X, y, task, labels = three
     model = TrustedMTRL(MODEL, trusted=labels[1:]).fit(X, y, task=task)
+    assert np.isfinite(model.predict(X, task=task)).all()
+
+
+def test_trusted_rows(three):
+    X, y, task, _ = three
+    model = TrustedRows(MODEL, X[::3], y[::3], task[::3]).fit(X, y, task=task)
+    assert model.tasks_.size == 3
     assert np.isfinite(model.predict(X, task=task)).all()
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from patom import MTRLClassifier, MTRLRegressor
-from patom.defenses import Coupled, PartitionMedian, Reweighted, Sanitised, Shrunken, Sphere, TrustedMTRL
+from patom.defenses import Coupled, PartitionMedian, Reweighted, Sanitised, Shrunken, Sphere, TrustedMTRL, TrustedRows
 from patom.models import LambdaSearch, TaskColumn
 
 RNG = np.random.default_rng(0)
@@ -93,6 +93,7 @@ def test_a_label_of_another_type_is_not_a_new_task(estimator, fitted, asked, wor
 OBEDIENT = {
     "search": LambdaSearch(MTRLRegressor(unseen="mean"), (0.1,)),
     "trusted": TrustedMTRL(MTRLRegressor(unseen="mean"), trusted="a"),
+    "trusted rows": TrustedRows(MTRLRegressor(unseen="mean"), X[:9], Y[:9], TASK[:9]),
     "coupled": Coupled(MTRLRegressor(unseen="mean"), Shrunken()),
     "filtered": Sanitised(MTRLRegressor(unseen="mean"), Sphere(0.1)),
     "reweighted": Reweighted(MTRLRegressor(unseen="mean")),

@@ -28,6 +28,7 @@ from patom.core.exact import exact_array, exact_column, joined, objects
 from patom.core.labels import as_labels, encode, places, positions, require_new
 from patom.core.regions import Ball, Box, Columns, Ellipsoid, Fixed, Intersection, Slab
 from patom.core.serialise import DEPTH, LABELS, Archive, Layout, Member, describe, known, mentioned, packed, restore
+from patom.models.given import joined_targets
 from patom.models.reading import named, reading
 from patom.plain_json import read_json
 
@@ -168,7 +169,7 @@ class AttackResult:
         require_new(new, known, argument="task of AttackResult")
         return Poisoned(
             np.concatenate([clean, self.X]),
-            _append(targets, self.y),
+            joined_targets(targets, self.y),
             joined(labels, self.task),
             np.repeat([False, True], [clean.shape[0], self.X.shape[0]]),
         )
@@ -237,12 +238,6 @@ def _clause(error: ValueError, most: int = 400) -> str:
     """An error's words on one line, without the stop at the end."""
     text = " ".join(str(error).split()).rstrip(".")
     return text if len(text) <= most else text[:most] + "..."
-
-
-def _append(clean: AnyArray, injected: AnyArray) -> AnyArray:
-    """Targets, one after the other: numbers in a type for all of them, classes as they are."""
-    numbers = {clean.dtype.kind, injected.dtype.kind} <= set("biuf")
-    return np.concatenate([clean, injected]) if numbers else joined(clean, injected)
 
 
 def _to_bytes(result: AttackResult) -> bytes:

@@ -24,6 +24,7 @@ from patom.defenses.learners.armul import ARMULClassifier, ARMULRegressor
 from patom.defenses.learners.loss_weighted import LossWeightedClassifier, LossWeightedRegressor
 from patom.defenses.learners.reweighted import Reweighted
 from patom.defenses.learners.rmtfl import RMTFLClassifier, RMTFLRegressor
+from patom.defenses.learners.trusted_rows import TrustedRows
 from patom.defenses.newcomers import NewTaskInfluence, rank_new_tasks
 from patom.defenses.screening import Screening, screen
 
@@ -59,6 +60,7 @@ __all__ = [
     "Sphere",
     "Trim",
     "TrustedMTRL",
+    "TrustedRows",
     "WithoutInfluential",
     "influence_on_relationships",
     "rank_new_tasks",

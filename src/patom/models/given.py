@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from patom.core.arrays import FloatArray
-from patom.core.exact import exact_array, exact_column, values_of
+from patom.core.arrays import AnyArray, FloatArray
+from patom.core.exact import exact_array, exact_column, joined, values_of
 from patom.models.reading import require_shown
 from patom.models.settings import require_features
 
@@ -34,3 +34,9 @@ def values_given(owner: str, given: Any, n: int) -> tuple[Any, ...]:
     if len(y) != n:
         raise ValueError(f"y of {owner} must hold {n} values, one a row; got {len(y) or type(given).__name__}.")
     return y
+
+
+def joined_targets(first: AnyArray, more: AnyArray) -> AnyArray:
+    """Targets, one after the other: numbers in a type for all of them, classes as they are."""
+    numbers = {first.dtype.kind, more.dtype.kind} <= set("biuf")
+    return np.concatenate([first, more]) if numbers else joined(first, more)
