@@ -215,6 +215,31 @@ def test_extreme_prices(price):
     assert (len(steps) == 1) == (price > 1.0)
 
 
+def test_rows_that_hide_each_other():
+    """Ten equal rows: without one of them the fit hardly changes, without all of them it does."""
+    problem, trusted = problem_of("squared_error", 1e-3, n_tasks=1, per_task=40, d=2)
+    trusted = np.arange(40) < 10
+    X, y = problem.rows.X.copy(), problem.rows.y.copy()
+    X[-10:, :2], y[-10:] = 2.0, -30.0
+    problem = replace(problem, rows=replace(problem.rows, X=X, y=y))
+    found, steps = learn_weights(problem, judge_of(problem, trusted), ~trusted, 8.0, 40.0, 40)
+    assert found.q[-10:].max() < 0.05
+    assert found.q[:-10].mean() > 0.9
+    assert found.value < 1e-3 * steps[0].value
+
+
+def test_all_weights_at_0_are_tried_too():
+    """With one step the way down from 1 is not finished, and the end is no worse than without the free rows."""
+    problem, trusted = problem_of("squared_error", 1e-3, n_tasks=1, per_task=40, d=2)
+    trusted = np.arange(40) < 15
+    y = np.where(trusted, problem.rows.y, np.where(np.arange(40) % 2, 50.0, -70.0))
+    problem = replace(problem, rows=replace(problem.rows, y=y))
+    judge = judge_of(problem, trusted)
+    found, _ = learn_weights(problem, judge, ~trusted, 1.0, 40.0, 1)
+    none = fit_with(problem, judge, trusted.astype(float))
+    assert found.value + (1.0 - found.q).sum() / 40.0 <= none.value + 25.0 / 40.0 + 1e-9
+
+
 def test_a_row_twice_counts_as_two():
     problem, trusted = problem_of("squared_error")
     y = problem.rows.y.copy()

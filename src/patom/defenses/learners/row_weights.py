@@ -1,5 +1,6 @@
 """Weights of rows, learned by projected gradient steps through the fit: what they change, at a price for each row."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,8 +19,10 @@ ROUGH = 1e-3
 LEVELS = 4
 """Times that the price is halved on its way down, at most: the worst rows go first."""
 _SUFFICIENT = 1e-4  # share of the fall that the slopes promise (Armijo)
-_WORTH = 1e-4  # relative fall of a step below which a level ends
+_RECENT = 5  # steps, below the highest of which a step must end (Grippo, Lampariello and Lucidi 1986)
+_WORTH = 1e-4  # relative change over these steps below which a level ends
 _SHORTEST = 1e-3  # move of the row of the steepest slope at which a step is given up
+_LONGEST = 1e3  # move of that row, before it is cut
 
 
 class Judge(Protocol):
@@ -82,54 +85,80 @@ def learn_weights(
     """Minimise the judge's value + price/size sum_j (1 - q_j) over the weights of the ``free`` rows, in [0, 1].
 
     From all weights at 1: a local minimum. The price begins at up to 2^LEVELS times its value and is halved, so that
-    the rows of the largest effect lose their weight first; with a row less, others have a smaller effect. Each level
-    takes ``max_iter`` steps at most, and each step an adjoint and about two warm fits.
+    the rows of the largest effect lose their weight first; with a row less, others have a smaller effect. The last
+    level takes ``max_iter`` steps at most, the others a fifth, and a step an adjoint and one or two warm fits. Should
+    even all weights at 0 do better than the end, as rows may hide each other's effect, it starts there again.
     """
     fit = fit_with(problem, judge, np.ones(problem.rows.y.size))
     steps = [Step(np.inf, fit.value, 0.0)]
+
+    def descend(start: Fit, factor: float, most: int) -> Fit:
+        end, cost = start, np.where(free, factor * price / size, 0.0)
+        for better in _descend(problem, judge, free, cost, start, most):
+            end = better
+            steps.append(Step(factor * price, end.value, float(1.0 - end.q[free].mean())))
+        return end
+
     steepest = float(slopes(problem, fit)[free].max(initial=0.0)) * size / price
     level = int(np.ceil(np.log2(min(steepest, 2.0**LEVELS)))) if steepest > 1.0 else -1
-    for factor in 2.0 ** np.arange(level, -1, -1):
-        cost = np.where(free, factor * price / size, 0.0)
-        for found in _descend(problem, judge, free, cost, fit, max_iter):
-            fit = found
-            steps.append(Step(float(factor * price), fit.value, float(1.0 - fit.q[free].mean())))
+    for k in range(level, -1, -1):
+        fit = descend(fit, 2.0**k, max(1, max_iter // 5) if k else max_iter)
+    if level >= 0:
+        cost, none = np.where(free, price / size, 0.0), fit_with(problem, judge, np.where(free, 0.0, 1.0), fit.W)
+        if _total(none, cost) < _total(fit, cost):
+            fit = descend(none, 1.0, max_iter)
     return fit, steps
 
 
 def _descend(
     problem: Problem, judge: Judge, free: BoolArray, cost: FloatArray, fit: Fit, max_iter: int
 ) -> Iterator[Fit]:
-    """Fits of falling value + cost'(1 - q), by projected gradient steps; ``cost``, shape (n,)."""
-    length = None
+    """Fits of lower and lower value + cost'(1 - q), ``cost`` of shape (n,), by spectral projected gradient steps.
+
+    A step is as long as the inverse curvature along the last one, and shortened until the total is below the highest of
+    the last few (Birgin, Martinez and Raydan 2000): it may rise on the way, and so leave a plateau.
+    """
+    slope = np.where(free, slopes(problem, fit) - cost, 0.0)
+    moving = np.where(slope > 0.0, fit.q > 0.0, fit.q < 1.0) & (slope != 0.0)
+    if not moving.any():
+        return
+    # Most of the rows that move do so by 1 at most.
+    length = 1.0 / float(np.quantile(np.abs(slope[moving]), 0.9, method="inverted_cdf"))
+    best = _total(fit, cost)
+    totals = deque([best], maxlen=_RECENT)
     for _ in range(max_iter):
-        slope = np.where(free, slopes(problem, fit) - cost, 0.0)
-        moving = np.where(slope > 0.0, fit.q > 0.0, fit.q < 1.0) & (slope != 0.0)
-        if not moving.any():
-            return
-        if length is None:  # most of the rows that move do so by 1 at most
-            length = 1.0 / float(np.quantile(np.abs(slope[moving]), 0.9, method="inverted_cdf"))
-        found, length = _shortened(problem, judge, cost, fit, slope, length)
+        found = _shortened(problem, judge, cost, fit, slope, length, max(totals))
         if found is None:
             return
-        fall = _total(fit, cost) - _total(found, cost)
-        fit, length = found, 2.0 * length
-        yield fit
-        if fall <= _WORTH * _total(fit, cost):
+        after = np.where(free, slopes(problem, found) - cost, 0.0)
+        length = _spectral(found.q - fit.q, after - slope, after, length)
+        fit, slope, total = found, after, _total(found, cost)
+        totals.append(total)
+        if total < best:
+            best = total
+            yield fit
+        if len(totals) == _RECENT and max(totals) - min(totals) <= _WORTH * best:
             return
 
 
 def _shortened(
-    problem: Problem, judge: Judge, cost: FloatArray, fit: Fit, slope: FloatArray, length: float
-) -> tuple[Fit | None, float]:
-    """The first fit along shorter and shorter projected steps whose total falls enough, and its length; or None."""
+    problem: Problem, judge: Judge, cost: FloatArray, fit: Fit, slope: FloatArray, length: float, bound: float
+) -> Fit | None:
+    """The first fit along shorter and shorter projected steps whose total is enough below ``bound``, or None."""
     while length * float(np.abs(slope).max()) > _SHORTEST:
         q = np.clip(fit.q - length * slope, 0.0, 1.0)
         found = fit_with(problem, judge, q, fit.W)
-        if _total(found, cost) <= _total(fit, cost) + _SUFFICIENT * float(slope @ (q - fit.q)):
-            return found, length
+        if _total(found, cost) <= bound + _SUFFICIENT * float(slope @ (q - fit.q)):
+            return found
         length *= 0.25
-    return None, length
+    return None
+
+
+def _spectral(move: FloatArray, rise: FloatArray, slope: FloatArray, length: float) -> float:
+    """The next step's length: <move, move> / <move, rise> of slopes; within limits, and longer where they fell."""
+    bend, steepest = float(move @ rise), max(float(np.abs(slope).max()), np.finfo(float).tiny)
+    wanted = float(move @ move) / bend if bend > 0.0 else 4.0 * length
+    return float(np.clip(wanted, 10.0 * _SHORTEST / steepest, _LONGEST / steepest))
 
 
 def _total(fit: Fit, cost: FloatArray) -> float:

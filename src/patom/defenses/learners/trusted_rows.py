@@ -50,8 +50,8 @@ class TrustedRows(Delegating):
         leaves all weights at 1; a small one follows the trusted rows alone.
     n_folds : int, default 10
         Of the trusted rows, for E, V_C and V_M; at least 2.
-    max_iter : int, default 8
-        Gradient steps at each of up to five prices, the last of which is ``price``.
+    max_iter : int, default 40
+        Gradient steps at ``price``; before, up to four higher prices take a fifth of them each.
     random_state : int, default 0
         Of the folds.
 
@@ -103,7 +103,7 @@ class TrustedRows(Delegating):
     task: Any = None
     price: float = 8.0
     n_folds: int = 10
-    max_iter: int = 8
+    max_iter: int = 40
     random_state: int = 0
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, task: Any = None) -> Self:
