@@ -74,9 +74,10 @@ class TrustedRows(Delegating):
     and one inner product a row. Ren, Zeng, Yang and Urtasun 2018 take such steps through one step of training.
 
     **T alone is not enough.** An attacker who knows the trusted rows lowers their loss and harms other rows: a few rows
-    do not fill all directions. C and M leave her little, since the fit must then predict about what the trusted rows
-    alone would predict, everywhere. Nothing that she injects moves the trusted fit, its loss on held-out trusted
-    rows E, or its variances V_C and V_M, which are by the jackknife over folds of the trusted rows.
+    do not fill all directions. With C and M the fit must predict about what the trusted rows alone would predict,
+    everywhere. What an attacker can still do who knows all this is not known yet. Nothing that she injects moves the
+    trusted fit, its loss on held-out trusted rows E, or its variances V_C and V_M, which are by the jackknife over
+    folds of the trusted rows.
 
     Weights on clean rows are 1 but for few: the price keeps them there. Costs eleven fits on the trusted rows, and
     up to two hundred warm fits and adjoints on all rows where there is much to drop.
