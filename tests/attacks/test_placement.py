@@ -112,3 +112,11 @@ def test_starts_differ_and_the_best_is_returned(make_tasks, make_victim):
     result = ProjectedAscent(n_starts=6, optimise_labels=True).poison(model, **run)
     assert len(set(result.start_utilities.tolist())) > 3
     assert result.expected_utility == result.start_utilities.max()
+
+
+def test_places_do_not_depend_on_how_many_are_looked_for_at_a_time(program_of, monkeypatch):
+    program = program_of("squared_error")
+    rows, W, v, size = placed(program)
+    whole = best_places(program, W, v, rows, size)
+    monkeypatch.setattr("patom.attacks.ascent.placement._AT_A_TIME", 1)
+    np.testing.assert_array_equal(best_places(program, W, v, rows, size).X, whole.X)

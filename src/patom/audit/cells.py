@@ -119,11 +119,14 @@ def run_cell(split: AuditData, settings: AuditSettings, attacked: Victim, cell: 
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region, Availability(metric=aim))
     method = cell.attack.method
+    thorough = method is Method.ASCENT and cell.purpose is Purpose.CURVE  # the map has too many attacks for that
     options: dict[str, Any] = {
-        "n_starts": _STARTS if method is Method.ASCENT and cell.purpose is Purpose.CURVE else 1,
+        "n_starts": _STARTS if thorough else 1,
         "optimise_labels": not settings.keep_labels,
         "step_size": cell.step_size,
     }
+    if not thorough:
+        options["relocations"] = 0
     if settings.iterations is not None:
         options["max_iter"] = settings.iterations
     attack = CLASSES[method](**known_settings(method, options))

@@ -18,6 +18,7 @@ _ANGLES = 48  # directions in span{w, v} that are tried first
 _NEAR = 9  # directions that are tried around the best one
 _ROUNDS = 3  # of directions, ever nearer
 _FAR = 1e6  # times the size of what is known of the region: beyond it
+_AT_A_TIME = 2**22  # numbers, of directions that are tried
 _DETOUR = 6  # moves after rows were placed anew
 _JITTER = 0.02  # of the region's size, so that rows of one place can part
 
@@ -28,7 +29,8 @@ def effects(program: Bilevel, W: FloatArray, v: FloatArray, injection: Injection
     E(x, y) = -l'(w_i'x, y) v_i'x c_i/(n_i + n^_i), with the weights W and the adjoint v of a fit that it joins. It is
     exact in the row's own place and first order in its weight.
     """
-    return np.asarray(program.lower.duals(injection, W) * injection.predictions(v))
+    along = np.einsum("rp,rp->r", program.lower.entering(injection), v[injection.task_index])
+    return np.asarray(program.lower.duals(injection, W) * along)
 
 
 def best_places(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection, size: float) -> Injection:
@@ -37,18 +39,26 @@ def best_places(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection,
     E depends on a row through two numbers, w_i'x and v_i'x, and for a given w_i'x it is linear in v_i'x. So the best
     place is on the boundary of the region's image in these two numbers, and each such point is the farthest of the
     region in some direction a w_i + b v_i. The farthest point is the projection of one far out. Directions are tried
-    all around, then near the best one.
+    all around, then near the best one. Rows of one task and label have one place.
     """
     d = rows.X.shape[1]
     kinds, which = np.unique(np.column_stack([rows.task_index, rows.y]), axis=0, return_inverse=True)
-    like = Injection(np.zeros((kinds.shape[0], d)), kinds[:, 1], kinds[:, 0].astype(np.int64))
+    at_a_time = max(1, _AT_A_TIME // (_ANGLES * d))
+    parts = [kinds[first : first + at_a_time] for first in range(0, kinds.shape[0], at_a_time)]
+    found = [_best_places(program, W, v, part[:, 0].astype(np.int64), part[:, 1], size) for part in parts]
+    return replace(rows, X=np.concatenate(found)[which.ravel()])
+
+
+def _best_places(
+    program: Bilevel, W: FloatArray, v: FloatArray, tasks: IntArray, y: FloatArray, size: float
+) -> FloatArray:
+    """Of one row for each of these tasks and labels, shape (k, d)."""
+    d = W.shape[1] - 1
+    like = Injection(np.zeros((tasks.size, d)), y, tasks)
     middle = program.project(like.X, like)
     axes = _unit(W[like.task_index, :d]), _unit(v[like.task_index, :d])
-    angles, near = (
-        np.linspace(0.0, 2.0 * np.pi, _ANGLES, endpoint=False)[:, None],
-        np.linspace(-1.0, 1.0, _NEAR)[:, None],
-    )
-    width = 2.0 * np.pi / _ANGLES
+    angles = np.linspace(0.0, 2.0 * np.pi, _ANGLES, endpoint=False)[:, None]
+    near, width = np.linspace(-1.0, 1.0, _NEAR)[:, None], 2.0 * np.pi / _ANGLES
     for _ in range(_ROUNDS):
         angles = np.broadcast_to(angles, (angles.shape[0], like.y.size))
         ahead = np.cos(angles)[:, :, None] * axes[0] + np.sin(angles)[:, :, None] * axes[1]
@@ -58,7 +68,7 @@ def best_places(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection,
         found = tried.X.reshape(ahead.shape)[best, np.arange(best.size)]
         angles = angles[best, np.arange(best.size)] + width * near
         width *= 2.0 / (_NEAR - 1)
-    return replace(rows, X=found[which.ravel()])
+    return np.asarray(found)
 
 
 def with_best_label(program: Bilevel, W: FloatArray, v: FloatArray, rows: Injection, size: float) -> Injection:
