@@ -22,7 +22,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/accounts.md": accounts.TABLES,
     "docs/attacks.md": {
         "tiny": tiny.shares,
-        "beside-old": strength.beside_old,
+        "earlier": strength.beside_old,
         "tuned": strength.tuned,
         "aims": strength.aims,
     },
