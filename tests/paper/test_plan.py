@@ -185,6 +185,6 @@ def test_an_ascent_cell_has_the_ascents_settings(cells):
     settings = {cell.attack["name"]: cell.attack for cell in listed}
     start = {"features": "uniform", "labels": "resampled"}
     assert settings["ascent"] == {
-        "name": "ascent", "gradient": "paper", "max_iter": 7, "optimise_labels": False, "n_starts": 3, **start
+        "name": "ascent", "gradient": "paper", "max_iter": 7, "optimise_labels": False, "n_starts": 4, **start
     }  # fmt: skip
     assert "gradient" not in settings["patom"]
