@@ -6,8 +6,8 @@ an attack of the package that went beyond it. It is kept in ``--reference`` (``t
 that holds nothing of a problem, which takes some 15 minutes on one core for all; the attacks alone take one or two.
 
 Labels as drawn: the rise depends on which labels were drawn. The best known is the best over the three patterns that
-the three starts of ``ProjectedAscent(random_state=seed)`` draw, each searched for the best features. Rows with other
-labels than these do not enter the best known, and are counted as "other labels"; their share may be above 1.
+the first three starts of ``ProjectedAscent(random_state=seed)`` draw, each searched for the best features. Rows with
+other labels than these do not enter the best known, and are counted as "other labels"; their share may be above 1.
 """
 
 import argparse

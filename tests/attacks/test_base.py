@@ -87,7 +87,7 @@ def test_nor_where_the_others_had_no_loss(make_tasks, make_victim):
 def meter(monkeypatch):
     """Counts of what was solved, by wrapping the two solvers."""
     counts = {"solves": 0, "solver_steps": 0, "adjoint_solves": 0, "products": 0}
-    solve, solve_tangent = problem._solve, gradients.solve_tangent
+    solve, solve_adjoint = problem._solve, gradients.solve_adjoint
 
     def counted(*args, **settings):
         solution = solve(*args, **settings)
@@ -95,14 +95,14 @@ def meter(monkeypatch):
         counts["solver_steps"] += solution.n_iter
         return solution
 
-    def counted_tangent(*args, **settings):
-        found = solve_tangent(*args, **settings)
+    def counted_adjoint(*args, **settings):
+        found = solve_adjoint(*args, **settings)
         counts["adjoint_solves"] += 1
         counts["products"] += found.products
         return found
 
     monkeypatch.setattr(problem, "_solve", counted)
-    monkeypatch.setattr(gradients, "solve_tangent", counted_tangent)
+    monkeypatch.setattr(gradients, "solve_adjoint", counted_adjoint)
     return counts
 
 
