@@ -11,7 +11,7 @@ from benchmarks.extent import Extent
 from benchmarks.interleaved import Run, Spread, interleave, ratio, seconds, steady, timed
 from benchmarks.problems import Shape, digits, landmine, mnist, sarcos
 from patom import ThreatModel
-from patom.attacks.ascent.climb import Coordinates, first_scales, typical_distance
+from patom.attacks.ascent.spectral import Coordinates, first_scales, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection

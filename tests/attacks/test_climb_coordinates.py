@@ -5,7 +5,7 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ThreatModel
 from patom.attacks import ByTask
-from patom.attacks.ascent.climb import Coordinates, typical_distance
+from patom.attacks.ascent.spectral import Coordinates, typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import implicit_gradient
 from patom.attacks.injection import Injection
@@ -69,15 +69,19 @@ def test_moves_stay_in_the_range_whatever_rounding_does(coordinates, program, in
         assert (moved.y <= high).all()
 
 
+def slopes_of(coordinates, program, injection):
+    found = implicit_gradient(program, injection, program.solve(injection).W)
+    return coordinates.slopes(injection, found.features, found.labels)
+
+
 def test_slopes_are_the_chain_rule(coordinates, program, injection):
     """By finite differences of the utility along a move in the coordinates's coordinates."""
-    W = program.solve(injection).W
-    slopes = coordinates.slopes(injection, implicit_gradient(program, injection, W))
+    slopes = slopes_of(coordinates, program, injection)
     Z, move = coordinates.of(injection), np.random.default_rng(1).standard_normal(slopes.shape)
     if coordinates.labels:  # away from the ends, which would stop it
         Z[:, -1] = np.clip(Z[:, -1], 0.1, 1.6)
         injection = coordinates.injection(injection, Z)
-        slopes = coordinates.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
+        slopes = slopes_of(coordinates, program, injection)
     h = 1e-4
     ends = [program.utility(program.solve(coordinates.injection(injection, Z + t * move)).W) for t in (-h, h)]
     assert np.vdot(slopes, move) == pytest.approx((ends[1] - ends[0]) / (2.0 * h), rel=1e-3)
@@ -110,7 +114,7 @@ def test_a_task_with_one_target_keeps_it(make_tasks):
     mine = injection.task_index == 1
     Z = coordinates.of(injection)
     np.testing.assert_array_equal(Z[mine, -1], 0.0)
-    slopes = coordinates.slopes(injection, implicit_gradient(program, injection, program.solve(injection).W))
+    slopes = slopes_of(coordinates, program, injection)
     np.testing.assert_array_equal(slopes[mine, -1], 0.0)
     assert (slopes[~mine, -1] != 0.0).all()
     moved = coordinates.injection(injection, coordinates.project(injection, Z + 0.3))

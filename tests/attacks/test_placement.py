@@ -5,8 +5,9 @@ import pytest
 
 from patom import Ball, ProjectedAscent, ThreatModel
 from patom.attacks.adversary.places import OwnData
-from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.placement import best_places, effects, in_blocks, relocate, with_best_label
+from patom.attacks.ascent.spectral import typical_distance
 from patom.attacks.draws import draw
 from patom.attacks.gradients import adjoint
 from patom.attacks.injection import Injection

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patom.attacks.ascent.climb import first_scales, next_scales, shortened
+from patom.attacks.ascent.spectral import first_scales, next_scales, shortened
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -13,9 +13,10 @@ from patom.attacks.adversary.knowledge import GreyBox
 from patom.attacks.adversary.objectives import Availability, Objective
 from patom.attacks.adversary.places import Rule
 from patom.attacks.adversary.threat import ThreatModel
-from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.placement import effects
 from patom.attacks.ascent.projected_ascent import ProjectedAscent
+from patom.attacks.ascent.spectral import typical_distance
 from patom.attacks.base import Attack
 from patom.attacks.baselines.influence import most_effective
 from patom.attacks.draws import draw

@@ -13,7 +13,7 @@ class AttackStatus(Enum):
     """How an attack ended. The value is a sentence."""
 
     COMPLETED = "All iterations were run, and every fit on the way met its tolerance."
-    SETTLED = "The last moves raised the utility by less than a hundredth of its gain; every fit met its tolerance."
+    SETTLED = "The last 40 moves raised the utility by next to nothing; every fit met its tolerance."
     LOCAL_OPTIMUM = "No step along the gradient raises the utility any more; every fit on the way met its tolerance."
     UNCERTIFIED = "A fit on the way stopped above its tolerance: see history['gap'] and the model's status_."
     UNCOUPLED = "Attacking and target tasks do not influence each other in this model: the rows are as drawn."

@@ -165,7 +165,7 @@ class Ascent(_Closed):
     """Settings of ``ProjectedAscent``."""
 
     gradient: Gradient = "exact"
-    max_iter: Annotated[int, Field(ge=1)] = 200
+    max_iter: Annotated[int, Field(ge=1)] = 400
     optimise_labels: bool = False
     n_starts: Annotated[int, Field(ge=1)] = 4
 

@@ -7,7 +7,7 @@ import pytest
 
 from patom import Ball, Box, MTRLRegressor, ProjectedAscent, RandomAttack, ThreatModel
 from patom.attacks import ModelTargeted
-from patom.attacks.ascent.climb import Coordinates
+from patom.attacks.ascent.spectral import Coordinates
 from patom.attacks.baselines.model_targeted import LossDifference, Stationarity, decoys, online, settle, turned
 from patom.attacks.draws import draw
 from patom.attacks.injection import Injection

@@ -48,6 +48,11 @@ class Term(OnRows):
     over_tasks: OverTasks = "mean"  # of all rows, or of the task with the largest ("worst") or smallest ("least") mean
     weight: float = 1.0  # below 0 for what should stay low
 
+    @property
+    def most(self) -> float:
+        """A bound on the value."""
+        return np.inf
+
     def at(self, W: FloatArray) -> float:
         """The term's value."""
         values = self.value(self.predictions(W), self.y)
@@ -93,6 +98,11 @@ class PairTerm(OnRows):
     """
 
     over_tasks: OverTasks = "mean"  # of the tasks' values, or the largest ("worst") or smallest ("least")
+
+    @property
+    def most(self) -> float:
+        """A bound on the value."""
+        return 1.0
 
     @cached_property
     def tasks(self) -> IntArray:
@@ -191,6 +201,11 @@ class Aim:
     def size(self) -> int:
         """Rows of the first term: times this, the derivatives are those of eq. 2's sum."""
         return self.terms[0].y.size
+
+    @property
+    def most(self) -> float:
+        """A bound on the utility; infinite where a term knows none."""
+        return sum(term.most for term in self.terms)
 
     def utility(self, W: FloatArray) -> float:
         """U(W)."""

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.kinds import few, may_be_few, spread_out
 from patom.attacks.ascent.placement import relocate
+from patom.attacks.ascent.spectral import typical_distance
 from patom.attacks.ascent.starts import TURNED, begin, further_starts
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import FEATURES, draw, slipping
@@ -30,7 +31,9 @@ class ProjectedAscent(Attack):
     all make 12 moves, the better half 40, and the best goes on. Now and then the rows that contribute least are placed
     anew, each where its effect is largest in the whole region (``patom.attacks.ascent.placement``). Behind a filter
     stretches climb as if the filter did to clean rows what it does now, and the filtered victim judges where they end;
-    where that brings nothing, the next one climbs through the filter as it moves.
+    where that brings nothing, the next one climbs through the filter as it moves. With the AUC as its aim most
+    stretches are leaps: moves by the answer of the weights to the rows, which need no fit until a leap's end
+    (``patom.attacks.ascent.response``).
 
     The iterates that are kept are those that reach a new highest utility: it never falls from one to the next, and the
     last is the best. ``history`` has a row for the start and one for each of these, numbered as it was tried.
@@ -39,21 +42,22 @@ class ProjectedAscent(Attack):
     ----------
     gradient : {"exact", "frozen_covariance", "paper"}, default "exact"
         See ``patom.attacks.gradients``. The paper's is the cheapest and, for indirect attacks, poor.
-    max_iter : int, default 200
+    max_iter : int, default 400
         Most moves of a start, each with one solve of (1) from the optimum before; every move that is made also costs a
-        linear system, except with the paper's gradient. The best start ends before, as ``SETTLED``, where 20 moves add
-        less than a hundredth to the gain so far; ``COMPLETED`` says that it was still rising.
+        linear system, except with the paper's gradient. The best start ends before, as ``SETTLED``, where twice on end
+        20 moves add less than 0.3 % of the gain so far (of the AUC: of what is left, if that is less); ``COMPLETED``
+        says that it was still rising. A leap counts as five.
     optimise_labels : bool, default False
         Move targets too: within the threat's range of labels together with the features; classes flip where the
         gradient says that flipping pays, the most promising first. Otherwise they stay as drawn.
     features, labels : str, default "uniform" and "resampled"
         How the injected rows of the first start are drawn, as in ``RandomAttack``: see ``patom.attacks.draws.draw``.
     n_starts : int, default 4
-        Starts that race; ``start_utilities`` says how far each came. After the first come, where lambdas are small,
-        rows that climbed at 100 and 10 times the lambdas; rows in far corners of the region; rows placed block after
-        block where their effect is largest; rows in clusters at far ends, and clean rows. Before them, where the
-        attacker opens accounts, come rows on a see-saw, with the labels that are furthest apart. With
-        ``optimise_labels`` rows in corners and clusters have their labels flipped at first.
+        Starts that race, or all go on where the AUC is the aim; ``start_utilities`` says how far each came. After the
+        first come, where lambdas are small, rows that climbed at 100 and 10 times the lambdas; rows in far corners of
+        the region; rows placed block after block where their effect is largest; rows in clusters at far ends, and clean
+        rows. Before them, where the attacker opens accounts, come rows on a see-saw, with the labels that are furthest
+        apart. With ``optimise_labels`` rows in corners and clusters have their labels flipped at first.
     relocations : int, default 4
         Most rounds in which rows are placed anew, at the end; two of them also early in each start. 0 leaves them out.
     kinds : int, default 10
@@ -77,7 +81,7 @@ class ProjectedAscent(Attack):
     name: ClassVar[Method] = Method.ASCENT
 
     gradient: Gradient = "exact"
-    max_iter: int = 200
+    max_iter: int = 400
     optimise_labels: bool = False
     features: str = "uniform"
     labels: str = "resampled"
@@ -93,14 +97,21 @@ class ProjectedAscent(Attack):
         return [spread_out(program, fewer, climb.record) for climb in self._raced(fewer, start, rngs)]
 
     def _raced(self, program: Bilevel, W: FloatArray, rngs: list[np.random.Generator]) -> list[Climb]:
-        """All starts climb a little, the better half more, and the best as long as it rises."""
+        """All starts climb a little, the better half more, and the best as long as it rises.
+
+        Of a bounded utility, the AUC's, all starts go on: it still rises after so few moves, and who is ahead then says
+        little.
+        """
         first, second = (min(self.max_iter, moves) for moves in _HEATS)
-        climbs = [self._begun(program, W, number, first, rng) for number, rng in enumerate(rngs)]
-        ranked = sorted(climbs, key=lambda climb: -climb.utility)
-        for climb in ranked[: (len(climbs) + 1) // 2]:
-            climb.on(second - climb.tried)
+        climbs = going = [self._begun(program, W, number, first, rng) for number, rng in enumerate(rngs)]
+        if not np.isfinite(program.aim.most):
+            ranked = sorted(climbs, key=lambda climb: -climb.utility)
+            for climb in ranked[: (len(climbs) + 1) // 2]:
+                climb.on(second - climb.tried)
+            going = [max(climbs, key=lambda climb: climb.utility)]
+        for climb in going:
+            climb.to_the_end(self.max_iter, program.utility(program.clean.W))
         best = max(climbs, key=lambda climb: climb.utility)
-        best.to_the_end(self.max_iter, program.utility(program.clean.W))
         relocate(best, self.relocations, self.max_iter, rngs[0])
         return climbs
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.attacks.ascent.climb import first_scales, typical_distance
+from patom.attacks.ascent.spectral import first_scales, typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw
 from patom.attacks.gradients import through_rows

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from patom.attacks.ascent.climb import typical_distance
 from patom.attacks.ascent.placement import effects
+from patom.attacks.ascent.spectral import typical_distance
 from patom.attacks.base import OneShot
 from patom.attacks.draws import draw
 from patom.attacks.gradients import Accuracy, adjoint, through_rows

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from patom.attacks.ascent.climb import Coordinates, Spot, ascend, typical_distance
+from patom.attacks.ascent.spectral import Coordinates, Spot, ascend, typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.baselines.influence import climb, highest, with_either_label
 from patom.attacks.draws import draw

@@ -7,7 +7,8 @@ import numpy as np
 
 from patom.attacks.adversary.aim import Aim
 from patom.attacks.adversary.objectives import Availability
-from patom.attacks.ascent.climb import Climb, typical_distance
+from patom.attacks.ascent.climb import Climb
+from patom.attacks.ascent.spectral import typical_distance
 from patom.attacks.base import Attack, Run
 from patom.attacks.draws import draw
 from patom.attacks.program import Bilevel

@@ -65,6 +65,9 @@ An exact gradient's system takes 0.2 to 1.0 of the time of the warm solve beside
 weights, and Landmine, 290). Products take 0.5 to 1.9 of it to a residual of 1e-3, and 0.6 to 3.1 to 1e-6.
 """
 
+RESPONSE_WEIGHTS = 2_000
+"""The same where one factor serves some 40 systems. Chosen by hand."""
+
 BLOCK_ROWS = 8192
 """Rows in one product of matrices that sums second moments; bounds the copy of borrowed rows. Chosen by hand."""
 THREAD_NUMBERS = 2_000_000
@@ -128,9 +131,9 @@ def interior_space(n_tasks: int, n_columns: int, n_numbers: int) -> InteriorSpac
     return InteriorSpace.NOWHERE if n_numbers > ROW_SPACE_NUMBERS else InteriorSpace.ROW_SPACE
 
 
-def is_factored(n_weights: int) -> bool:
+def is_factored(n_weights: int, most: int = DIRECT_NEWTON_WEIGHTS) -> bool:
     """Whether Newton's system is factored; else it is solved by conjugate gradients."""
-    return n_weights <= DIRECT_NEWTON_WEIGHTS
+    return n_weights <= most
 
 
 def steps_for_a_sweep(n_columns: int, rows_a_task: float) -> float:

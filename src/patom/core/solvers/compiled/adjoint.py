@@ -8,7 +8,7 @@ from patom.core.data_term import DataTerm, Expansion, Operator
 from patom.core.jit import interruptible
 from patom.core.penalties.learned import FixedRankModel
 from patom.core.penalties.penalty import Model
-from patom.core.solvers.choose import is_factored
+from patom.core.solvers.choose import DIRECT_NEWTON_WEIGHTS, is_factored
 from patom.core.solvers.compiled.data import as_data, hessian_blocks
 from patom.core.solvers.compiled.newton import tangent_matrix, tangent_system
 from patom.core.solvers.newton import LinearSolution, solve_tangent
@@ -37,14 +37,16 @@ def solve_adjoint(
 
 
 @interruptible
-def tangent_inverse(term: DataTerm, model: Model, W: FloatArray) -> Operator | None:
+def tangent_inverse(
+    term: DataTerm, model: Model, W: FloatArray, *, most: int = DIRECT_NEWTON_WEIGHTS
+) -> Operator | None:
     """The map g -> v with P (H + K) v = g on the tangent space at W, for ``newton.solve_tangent``.
 
-    None where there is no such factor: Omega given, a loss or a penalty of one's own, too many weights, or a
+    None where there is no such factor: Omega given, a loss or a penalty of one's own, more weights than ``most``, or a
     system that is not positive definite, away from the optimum. Costs O(m p^2 k^2 + n^3) with n = k (m + p - k).
     """
     (m, p), data = term.shape, as_data(term)
-    if data is None or not isinstance(model, FixedRankModel) or model.s.size == 0 or not is_factored(m * p):
+    if data is None or not isinstance(model, FixedRankModel) or model.s.size == 0 or not is_factored(m * p, most):
         return None
     k, (U, Qt, off) = model.s.size, _bases(model)
     blocks = hessian_blocks(data, np.ascontiguousarray(W))
