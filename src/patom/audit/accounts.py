@@ -10,7 +10,7 @@ from sklearn.base import clone
 from patom.attacks import Availability, NewTasks, OwnData, ProjectedAscent, ThreatModel
 from patom.attacks.program import MTRL
 from patom.audit.bracket import Bracketed, bound_attack, bracket_of
-from patom.audit.cells import Cell, Effect, Purpose, aims, clean_decision, measured, worst_damage
+from patom.audit.cells import QUICK, Cell, Effect, Purpose, aims, clean_decision, measured, worst_damage
 from patom.audit.data import AuditData
 from patom.audit.levels import MODERATE
 from patom.audit.settings import AuditSettings
@@ -26,6 +26,7 @@ from patom.results.audit import AccountPoint, Accounts, CappedAccounts, Exposure
 from patom.results.methods import AttackName, Method, Reach
 
 _NAME = AttackName(Method.ASCENT, Reach.INDIRECT)
+_MOVES_ON_ONE = 10  # of an attack on a single task, of which the map has many; a see-saw needs few
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,9 @@ def _open(
     """Open accounts at a replicate's split; without ``clean`` the model is fitted on the clean rows first."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     who = (NewTasks(accounts, settings.account_rows),)
-    moves = {} if settings.iterations is None else {"max_iter": settings.iterations}
-    attack = ProjectedAscent(
-        features="see-saw",
-        optimise_labels=not settings.keep_labels,
-        n_starts=1,
-        **moves,  # type: ignore[arg-type]
-    )
+    moves = settings.iterations or (QUICK["max_iter"] if len(targets) > 1 else _MOVES_ON_ONE)
+    quick = QUICK | {"max_iter": moves}
+    attack = ProjectedAscent(features="see-saw", optimise_labels=not settings.keep_labels, **quick)
     cell = Cell(Purpose.ACCOUNTS, _NAME, targets, (), 0.0, replicate, accounts=accounts)
     before = clean_decision(split, clone(model)) if clean is None else clean
     found = []

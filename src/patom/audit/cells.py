@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from patom.attacks.adversary.aim import AimedAt
 from patom.attacks.program import MTRL
 from patom.audit.data import AuditData
 from patom.audit.settings import AuditSettings
+from patom.audit.work import Work
 from patom.core.arrays import FloatArray
 from patom.core.regions import Ball
 from patom.evaluate.attacks import CLASSES, known_settings
@@ -19,9 +21,13 @@ from patom.evaluate.defended import Victim, new_learner
 from patom.evaluate.seeding import Stream, generator
 from patom.evaluate.trial import Trial, attempt, decide, fit_quietly
 from patom.metrics import relative_damage
+from patom.results.audit import Point
 from patom.results.methods import AttackName, Method
 
-_STARTS = 2  # of the attacks of the curves; each replicate has starts of its own
+QUICK: dict[str, Any] = {"n_starts": 1, "relocations": 0, "max_iter": 40}
+"""An ascent that surveys: of most attacks it is known then that they are not the worst."""
+THOROUGH: dict[str, Any] = {"n_starts": 2}
+"""One that follows where a survey found most; each replicate has starts of its own."""
 
 
 class Purpose(StrEnum):
@@ -114,19 +120,22 @@ def aims(split: AuditData, cell: Cell) -> tuple[AimedAt, ...]:
     return ("loss", "auc") if max(sides) > 1 else ("loss",)
 
 
-def run_cell(split: AuditData, settings: AuditSettings, attacked: Victim, cell: Cell, aim: AimedAt = "loss") -> Trial:
+def run_cell(
+    split: AuditData,
+    settings: AuditSettings,
+    attacked: Victim,
+    cell: Cell,
+    aim: AimedAt = "loss",
+    *,
+    thorough: bool = False,
+) -> Trial:
     """Attack a model on its replicate's split."""
     region = Ball(radius=1.0) if settings.region == "ball" else OwnData(within=Ball(radius=1.0))
     threat = ThreatModel(cell.targets, cell.attackers, cell.budget, region, Availability(metric=aim))
     method = cell.attack.method
-    thorough = method is Method.ASCENT and cell.purpose is Purpose.CURVE  # the map has too many attacks for that
-    options: dict[str, Any] = {
-        "n_starts": _STARTS if thorough else 1,
-        "optimise_labels": not settings.keep_labels,
-        "step_size": cell.step_size,
-    }
-    if not thorough:
-        options["relocations"] = 0
+    options: dict[str, Any] = {"optimise_labels": not settings.keep_labels, "step_size": cell.step_size}
+    if method is Method.ASCENT:
+        options |= THOROUGH if thorough else QUICK
     if settings.iterations is not None:
         options["max_iter"] = settings.iterations
     attack = CLASSES[method](**known_settings(method, options))
@@ -135,14 +144,36 @@ def run_cell(split: AuditData, settings: AuditSettings, attacked: Victim, cell: 
 
 
 def run_and_measure(
-    split: AuditData, settings: AuditSettings, attacked: Victim, cell: Cell, clean: FloatArray
+    split: AuditData,
+    settings: AuditSettings,
+    attacked: Victim,
+    cell: Cell,
+    clean: FloatArray,
+    *,
+    thorough: bool = False,
 ) -> Effect:
     """Attack the model under audit, with each aim, and measure; the worst counts.
 
     ``clean``: the model's predictions of the test rows without an attack.
     """
-    found = [measured(split, clean, cell, run_cell(split, settings, attacked, cell, aim)) for aim in aims(split, cell)]
-    return worst_damage(found)
+    trials = (run_cell(split, settings, attacked, cell, aim, thorough=thorough) for aim in aims(split, cell))
+    return worst_damage([measured(split, clean, cell, trial) for trial in trials])
+
+
+def followed_up(
+    work: Work, settings: AuditSettings, attacked: Victim, clean: Sequence[FloatArray], effects: Sequence[Effect],
+    worst: Point | None,
+) -> list[Effect]:  # fmt: skip
+    """The effects after thorough ascents at the worst attack and budget, in each replicate; the worse of two counts.
+
+    ``clean``: predictions of each replicate's test rows without an attack.
+    """
+    faced = on_curve(effects, worst.attack, worst.budget) if worst and worst.attack.method is Method.ASCENT else []
+    run = partial(run_and_measure, settings=settings, attacked=attacked, thorough=True)
+    jobs = ((one.cell.replicate, partial(run, cell=one.cell, clean=clean[one.cell.replicate])) for one in faced)
+    worse = {one.cell: worst_damage([one, more]) for one, more in zip(faced, work.on_splits(jobs), strict=True)}
+    work.advance(settings.n_seeds - len(faced))
+    return [worse.get(one.cell, one) for one in effects]
 
 
 def measured(split: AuditData, clean: FloatArray, cell: Cell, trial: Trial) -> Effect:

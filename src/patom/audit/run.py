@@ -14,7 +14,7 @@ from patom.attacks import NewTasks
 from patom.audit import summary
 from patom.audit.accounts import by_accounts
 from patom.audit.bracket import bracket
-from patom.audit.cells import Cell, Effect, Purpose, clean_decision, run_and_measure, victim
+from patom.audit.cells import Cell, Effect, Purpose, clean_decision, followed_up, run_and_measure, victim
 from patom.audit.coverage import allowances, coverage
 from patom.audit.data import AuditData
 from patom.audit.draws import drawn
@@ -79,6 +79,8 @@ def run_audit(
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = fit_quietly(clone(model), data.train)
     clean, effects, step_sizes = _effects(work, settings, model, cells)
+    found = worst_of(summary.curves(effects, settings.confidence, len(settings.accounts)))
+    effects = followed_up(work, settings, Victim(model, model), clean, effects, found)
     curves, shown = summary.curves(effects, settings.confidence, len(settings.accounts)), shown_tasks(data, settings)
     opened = by_accounts(work, settings, model, clean, effects, shown, len(curves))
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), opened.exposure)
@@ -97,7 +99,7 @@ def run_audit(
         seed=settings.seed,
         data=summary.data_section(data, settings, selection, clean[0], asked),
         model=model_section,
-        setting=summary.setting_section(data, settings, effects, step_sizes, opened),
+        setting=summary.setting_section(data, settings, effects, step_sizes, opened, worst),
         curves=curves,
         coverage=covered,
         exposure=exposure,

@@ -9,7 +9,7 @@ import numpy as np
 from patom.attacks import AttackStatus
 from patom.attacks.program import MTRL
 from patom.audit.accounts import ByAccounts
-from patom.audit.cells import Effect, Purpose
+from patom.audit.cells import Effect, Purpose, on_curve
 from patom.audit.coverage import allowances
 from patom.audit.data import AuditData
 from patom.audit.draws import task_sets
@@ -267,8 +267,10 @@ def setting_section(
     effects: Sequence[Effect],
     step_sizes: Mapping[AttackName, float],
     opened: ByAccounts,
+    worst: Point | None,
 ) -> Setting:
-    """How it was audited; ``opened`` are attacks beside the planned ``effects``."""
+    """How it was audited; ``opened`` are attacks beside the planned ``effects``, ``worst`` is the verdict's."""
+    followed = [] if worst is None else on_curve(effects, worst.attack, worst.budget)
     run = [*effects, *opened.on_model, *opened.on_capped]
     if settings.targets is None:
         targets = "a random half of the tasks, drawn anew for each seed" if data.tasks.size > 1 else "the only task"
@@ -292,10 +294,16 @@ def setting_section(
         injected_norm=1.0,
         attacks_run=len(run),
         attacks_uncertified=sum(not effect.trial.certified for effect in run),
-        attacks_rising=sum(
-            effect.cell.attack.method is Method.ASCENT and effect.trial.result.status is AttackStatus.COMPLETED
-            for effect in run
-        ),
+        attacks_rising=_rising(run),
+        worst_rising=_rising(followed),
+        worst_run=len(followed),
+    )
+
+
+def _rising(effects: Iterable[Effect]) -> int:
+    """How many ascents had more to gain when their moves were used up."""
+    return sum(
+        one.cell.attack.method is Method.ASCENT and one.trial.result.status is AttackStatus.COMPLETED for one in effects
     )
 
 

@@ -165,11 +165,15 @@ def _uncertified(setting: Setting) -> str | None:
 
 
 def _rising(setting: Setting) -> str | None:
-    """Say how many attacks had more to gain when their moves were used up, if any."""
+    """Say how many attacks had more to gain when their moves were used up, if any; those of the worst apart."""
     if not setting.attacks_rising:
         return None
-    of = f"{setting.attacks_rising:,} of {setting.attacks_run:,}"
-    return f"{of} were still rising after {counted(setting.iterations, 'move')}: more of them would do more harm"
+    of = f"{setting.attacks_rising:,} of {setting.attacks_run:,} were still rising when their moves were used up"
+    moves = f"{of} ({counted(setting.iterations, 'move')} in the survey): more would do more harm"
+    if not setting.worst_run:
+        return moves
+    still = f"{setting.worst_rising or 'none'} of its {setting.worst_run} still rising"
+    return f"{moves}. The worst attack of the curves went on: {still}"
 
 
 def _command(report: Results) -> str | None:

@@ -127,6 +127,8 @@ class Setting(Part):
     attacks_run: Count = 0
     attacks_uncertified: Count | None = None
     attacks_rising: Count | None = None
+    worst_rising: Count | None = None
+    worst_run: Count | None = None
 
 
 class Point(Part):

@@ -107,3 +107,23 @@ def test_a_filter_has_the_name_of_its_class(kind, name):
     assert kind.name == kind().name == name
     with pytest.raises(TypeError, match=rf"^{kind.__name__}\.__init__\(\) got an unexpected keyword argument 'bogus'"):
         kind(bogus=1)
+
+
+@pytest.mark.parametrize("make", [Sphere, Slab])
+def test_copies_do_not_all_stay_because_their_scores_are_equal(make):
+    rng = np.random.default_rng(0)
+    X, y = np.vstack([rng.standard_normal((120, 3)), np.full((20, 3), 6.0)]), np.repeat([0, 1], [40, 100])
+    kept = make(fraction=0.1).keep(X, y).kept
+    assert kept[:40].sum() == 36
+    assert kept[40:120].all()
+    assert kept[120:].sum() == 10  # a tenth of the class went
+    order = np.random.default_rng(1).permutation(140)
+    moved = make(fraction=0.1).keep(X[order], y[order]).kept
+    assert moved[order >= 120].sum() == 10
+    assert moved[y[order] == 1].sum() == 90
+
+
+def test_different_rows_of_equal_scores_still_stay():
+    X = np.array([[-1.0], [1.0], [-2.0], [2.0], [0.0], [0.0]])  # the distances from the centre come in pairs
+    assert Sphere(fraction=0.2).keep(X, np.arange(6.0)).kept.all()
+    assert Sphere(fraction=0.4).keep(X, np.arange(6.0)).kept.tolist() == [True, True, False, False, True, True]

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from patom.attacks.ascent.beyond import beyond
 from patom.attacks.ascent.climb import Climb
 from patom.attacks.ascent.placement import in_blocks
 from patom.attacks.injection import Injection
+from patom.attacks.lower_level import FilteredLevel
 from patom.attacks.program import Bilevel
 from patom.core.arrays import FloatArray
 from patom.core.penalties.penalty import strength
@@ -18,8 +20,9 @@ _WEAK = 1e-3  # of the loss's curvature, up to which lambdas count as weak
 
 
 def further_starts(program: Bilevel) -> tuple[str, ...]:
-    """What comes after the first start, in turn: features as ``draw`` knows them, "blocks" or "weakening"."""
-    first = ("see-saw",) if program.lower.accounts else ()
+    """What comes after the first start, in turn: features as ``draw`` knows them, "beyond", "blocks" or "weakening"."""
+    first: tuple[str, ...] = ("see-saw",) if program.lower.accounts else ()
+    first += ("beyond",) if isinstance(program.lower, FilteredLevel) else ()
     second = ("weakening",) if weakly_penalised(program) else ()
     return (*first, *second, "corners", "blocks", "clusters", "resampled", "uniform")
 
@@ -39,12 +42,26 @@ def begin(climb: Climb, start: str, injection: Injection, W: FloatArray, moves: 
     if start == "blocks" and moves:
         placed, W = in_blocks(climb.program.held(injection), injection, climb.size, rng, labels=climb.labels)
         return climb.begin(placed, W).on((moves + 1) // 2)
+    if start == "beyond" and moves:
+        rows, W = _best_beyond(climb, injection, W, rng)
+        return climb.begin(rows, W).on(moves)
     if start == "weakening" and moves:
         held = climb.program.held(injection)
         for factor in _STRONGER:
             injection = replace(climb, program=stronger(held, factor)).begin(injection, W).on(moves // 2).rows
         return climb.begin(injection, W).on(moves // 2)
     return climb.begin(injection, W).on(moves)
+
+
+def _best_beyond(
+    climb: Climb, injection: Injection, W: FloatArray, rng: np.random.Generator
+) -> tuple[Injection, FloatArray]:
+    """Of the rows beyond a class those that do most to the victim, and the fit under them."""
+    tried = []
+    for rows in beyond(climb.program, injection, climb.size, rng, labels=climb.labels):
+        found = climb.program.solve(rows, W, polish=False).W
+        tried.append((climb.program.utility(found), rows, found))
+    return max(tried, key=lambda one: one[0])[1:]
 
 
 def stronger(program: Bilevel, factor: float) -> Bilevel:

@@ -187,7 +187,8 @@ class Sanitiser(BaseEstimator, ABC):
 class Oddest(Sanitiser):
     """A filter that drops the ``fraction`` of rows of the highest scores in each group.
 
-    Groups are the rows of a task and class or, where y is a quantity, of a task.
+    Groups are the rows of a task and class or, where y is a quantity, of a task. Rows of equal scores stay or go
+    together, but for copies: of many copies of a row, which would all stay, so many go as the fraction asks for.
     """
 
     def __init__(self, fraction: float = 0.05) -> None:
@@ -201,7 +202,12 @@ class Oddest(Sanitiser):
         groups, threshold = rows.groups(), np.empty(score.size)
         cuts = over_groups(partial(cut, fraction=self.fraction), score, groups)
         threshold[np.concatenate(groups)] = np.repeat(cuts, [group.size for group in groups])
-        return Judged(score, threshold, np.where(score > threshold, self.name, ""))
+        goes = score > threshold
+        for group in groups:
+            missing = int(self.fraction * group.size + 1e-9) - int(np.count_nonzero(goes[group]))
+            if missing > 0:
+                goes[_copies(rows.X, group[score[group] == threshold[group]])[:missing]] = True
+        return Judged(score, threshold, np.where(goes, self.name, ""))
 
     @abstractmethod
     def scores(self, rows: Rows) -> FloatArray:
@@ -250,6 +256,17 @@ class Sanitised(Delegating):
         rows, (targets, tasks) = self.kept_.features(X), self.kept_.select(y, task)
         self.estimator_ = clone(self.estimator).fit(rows, targets, **routed(self.estimator, tasks))
         return self
+
+
+def _copies(X: FloatArray, tied: IntArray) -> IntArray:
+    """The second and further copies of each row among some, those of the most frequent row first.
+
+    >>> _copies(np.array([[1.0], [2.0], [1.0], [3.0], [3.0], [3.0]]), np.arange(6))
+    array([4, 5, 2])
+    """
+    _, first, which, number = np.unique(X[tied], axis=0, return_index=True, return_inverse=True, return_counts=True)
+    more = np.setdiff1d(np.arange(tied.size), first)
+    return tied[more[np.lexsort((which.ravel()[more], -number[which.ravel()[more]]))]]
 
 
 def cut(scores: FloatArray, fraction: float) -> FloatArray:
