@@ -10,8 +10,10 @@ from audit_cells import answers_of, cell_of
 from patom import MTRLClassifier, MTRLRegressor
 from patom.attacks import PATOM, ProjectedAscent, ThreatModel
 from patom.audit import AuditSettings, table_data
-from patom.audit.cells import aims, clean_decision, measured, run_and_measure, run_cell, victim
-from patom.audit.summary import moment
+from patom.audit.cells import aims, clean_decision, followed_up, measured, run_and_measure, run_cell, victim
+from patom.audit.levels import worst_of
+from patom.audit.summary import curves, moment
+from patom.audit.work import Work
 from patom.evaluate.defended import Victim
 from patom.evaluate.trial import fit_quietly
 
@@ -123,8 +125,8 @@ def test_the_worse_of_the_aims_that_the_metric_has_counts(data):
 @pytest.mark.parametrize(
     ("attack", "iterations", "expected"),
     [
-        ("ascent", None, ProjectedAscent(n_starts=2, optimise_labels=True)),
-        ("ascent", 7, ProjectedAscent(max_iter=7, n_starts=2, optimise_labels=True)),
+        ("ascent", None, ProjectedAscent(n_starts=1, relocations=0, max_iter=40, optimise_labels=True)),
+        ("ascent", 7, ProjectedAscent(n_starts=1, relocations=0, max_iter=7, optimise_labels=True)),
         ("patom", None, PATOM(step_size=2.5)),
         ("patom", 7, PATOM(step_size=2.5, max_iter=7)),
     ],
@@ -135,6 +137,31 @@ def test_iterations_left_out_are_the_attacks_own(make_table, attack, iterations,
     cell = cell_of("curve", f"{attack}-direct", (0,), (0,), 0.1, 0, step_size=2.5)
     ran = attack_with(data, settings, cell).result.attack
     assert ran == {"name": type(expected).__name__, **vars(expected)}
+
+
+@pytest.mark.parametrize("iterations", [None, 7])
+def test_a_thorough_ascent_has_more_starts_and_the_moves_of_the_package(make_table, iterations):
+    data, settings = table_data(make_table(sizes=(20, 20))), AuditSettings(iterations=iterations)
+    model, cell = victim(data, settings, 0.01, 0.01), cell_of("curve", "ascent-direct", (0,), (0,), 0.1, 0)
+    ran = run_cell(data, settings, Victim(model, model), cell, thorough=True).result.attack
+    expected = ProjectedAscent(n_starts=2, optimise_labels=True, max_iter=iterations or ProjectedAscent().max_iter)
+    assert ran == {"name": "ProjectedAscent", **vars(expected)}
+
+
+def test_the_worst_of_the_curves_is_followed_up_and_the_worse_of_two_counts(make_table, quick):
+    data = table_data(make_table("classification", sizes=(40, 40)))
+    model = victim(data, quick, 0.01, 0.01)
+    attacked, clean = Victim(model, model), clean_decision(data, model)
+    cells = [cell_of("curve", "ascent-direct", (0,), (0,), budget, 0) for budget in (0.1, 0.3)]
+    effects = [run_and_measure(data, quick, attacked, cell, clean) for cell in cells]
+    worst = worst_of(curves(effects, quick.confidence))
+    steps, work = [], Work(data, progress=lambda done, _: steps.append(done))
+    found = followed_up(work, replace(quick, n_seeds=1), attacked, [clean], effects, worst)
+    assert steps == [1]
+    place = [one.cell.budget for one in effects].index(worst.budget)
+    assert found[1 - place] is effects[1 - place]
+    thorough = run_and_measure(data, quick, attacked, cells[place], clean, thorough=True)
+    assert found[place].damage == max(effects[place].damage, thorough.damage)
 
 
 def test_relationships_are_those_of_the_attacked_model(data, quick):

@@ -322,9 +322,10 @@ def test_fits_that_stopped_early_are_mentioned(small: dict[str, Any]) -> None:
 
 def test_attacks_that_ran_out_of_moves_are_mentioned(small: dict[str, Any]) -> None:
     assert "still rising" not in read(render_page(small)).text("dd")
-    small["setting"] |= {"attacks_run": 133, "attacks_rising": 5, "iterations": 7}
+    small["setting"] |= {"attacks_run": 133, "attacks_rising": 5, "iterations": 7, "worst_run": 5, "worst_rising": 2}
     text = read(render_page(small)).text("dd")
-    assert "5 of 133 were still rising after 7 moves: more of them would do more harm" in text
+    assert "5 of 133 were still rising when their moves were used up (7 moves in the survey)" in text
+    assert "The worst attack of the curves went on: 2 of its 5 still rising" in text
 
 
 @pytest.mark.parametrize("schema", [None, 0, 2, "1"])

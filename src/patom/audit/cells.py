@@ -168,6 +168,8 @@ def followed_up(
 
     ``clean``: predictions of each replicate's test rows without an attack.
     """
+    if Method(settings.attack) is not Method.ASCENT:
+        return list(effects)
     faced = on_curve(effects, worst.attack, worst.budget) if worst and worst.attack.method is Method.ASCENT else []
     run = partial(run_and_measure, settings=settings, attacked=attacked, thorough=True)
     jobs = ((one.cell.replicate, partial(run, cell=one.cell, clean=clean[one.cell.replicate])) for one in faced)

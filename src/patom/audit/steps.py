@@ -6,8 +6,8 @@ from time import perf_counter
 
 from sklearn.base import clone
 
-from patom.attacks import PATOM, ProjectedAscent
-from patom.audit.cells import Cell, Purpose, victim
+from patom.attacks import PATOM
+from patom.audit.cells import QUICK, Cell, Purpose, victim
 from patom.audit.data import AuditData
 from patom.audit.remedies import N_REMEDIES
 from patom.audit.settings import AuditSettings
@@ -16,8 +16,8 @@ from patom.evaluate.trial import fit_quietly
 from patom.models.lambda_search import GRID, N_FOLDS
 from patom.results.methods import Method
 
-_ASCENT, _RANDOM, _DEFENDED, _BOUND = 33.0, 3.5, 140.0, 60.0
-"""The time in fits: of an ascent with its default number of moves, random rows, an attack behind a defense, a bound."""
+_ASCENT, _THOROUGH, _RANDOM, _DEFENDED, _BOUND = 33.0, 250.0, 3.5, 140.0, 60.0
+"""The time in fits: of a quick ascent, a thorough one, random rows, a quick one behind a defense, a bound."""
 _ROW_BY_ROW = 80
 """How many times longer PATOM takes where each step projects a single row onto an intersection of regions."""
 
@@ -28,8 +28,9 @@ class Steps:
 
     ``lambdas``: pairs to score by cross-validation, of which a growing grid adds more. ``pilots``: attacks that choose
     PATOM's step size. ``random``, ``optimised``: attacks on the model. ``retuned``: models that choose their lambdas
-    again on poisoned rows. ``defended``: attacks on models with a defense. ``accounts``: attacks by new accounts.
-    ``bounds``: certified bounds on the worst attack.
+    again on poisoned rows. ``defended``: attacks on models with a defense; those that quick ones do not break are
+    attacked again, which adds steps. ``accounts``: attacks by new accounts. ``bounds``: certified bounds on the worst
+    attack. ``thorough``: attacks that follow the worst up.
     """
 
     lambdas: int
@@ -40,6 +41,7 @@ class Steps:
     defended: int
     accounts: int = 0
     bounds: int = 0
+    thorough: int = 0
 
     @property
     def total(self) -> int:
@@ -49,18 +51,18 @@ class Steps:
     @property
     def attacks(self) -> int:
         """Those that are attacks."""
-        return self.pilots + self.random + self.optimised + self.defended + self.accounts
+        return self.pilots + self.random + self.optimised + self.defended + self.accounts + self.thorough
 
-    def seconds(self, of_a_fit: float, n_jobs: int, moves: float = 1.0) -> float:
+    def seconds(self, of_a_fit: float, n_jobs: int, moves: float = 1.0, aims: int = 1) -> float:
         """About how long they take, within a factor of two or three: by the time of a fit, in all attacks alike.
 
-        ``moves``: an attack's iterations over those that it has by default.
+        ``moves``: an attack's iterations over those that it has by default. ``aims``: attacks that each step tries.
 
         >>> Steps(lambdas=25, pilots=0, random=40, optimised=40, retuned=0, defended=20).seconds(0.01, 2) > 10.0
         True
         """
         ascents = (self.pilots + self.optimised + self.accounts) * _ASCENT + self.defended * _DEFENDED
-        ascents += self.bounds * _BOUND
+        ascents = aims * (ascents + self.thorough * _THOROUGH) + self.bounds * _BOUND
         searches = len(GRID) ** 2 * N_FOLDS * self.retuned + N_FOLDS * self.lambdas
         return (moves * ascents + self.random * _RANDOM + searches) * of_a_fit / n_jobs
 
@@ -79,6 +81,7 @@ def steps(cells: Sequence[Cell], settings: AuditSettings) -> Steps:
         defended=N_REMEDIES * settings.n_seeds,
         accounts=(len(settings.accounts) + 1) * settings.n_seeds + alone if settings.accounts else 0,
         bounds=settings.n_seeds,
+        thorough=settings.n_seeds if settings.attack == "ascent" else 0,
     )
 
 
@@ -88,8 +91,9 @@ def seconds_ahead(ahead: Steps, data: AuditData, settings: AuditSettings, n_jobs
     for _ in range(2):
         began = perf_counter()
         fit_quietly(clone(model), data.train)
-    usual = ProjectedAscent().max_iter
+    usual = QUICK["max_iter"]
     moves = settings.iterations or (usual if settings.attack == "ascent" else PATOM().max_iter)
     if settings.attack == "patom" and settings.region == "own_data":
         moves *= _ROW_BY_ROW
-    return ahead.seconds(perf_counter() - began, n_jobs, moves / usual)
+    aims = 2 if data.kind == "classification" and settings.attack == "ascent" else 1
+    return ahead.seconds(perf_counter() - began, n_jobs, moves / usual, aims)
