@@ -141,7 +141,10 @@ def warm_up() -> None:
 
 def keep(rows: list[Record], path: Path) -> None:
     """Add rows to the table at ``path``, in place of those of the same settings."""
-    results = {"rise", "metric", "tuned", "clean", "seconds", "fits", "status", "commit"}
+    results = {
+        "rise", "metric", "tuned", "clean", "attacked", "defended_clean", "known",
+        "seconds", "fits", "status", "commit",
+    }  # fmt: skip
     kept = pq.read_table(path).to_pylist() if path.exists() else []
     table = {
         tuple(sorted((k, v) for k, v in row.items() if k not in results and v is not None)): row

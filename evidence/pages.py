@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evidence import accounts, paper, strength, tiny
+from evidence import accounts, carry_over, paper, referee, strength, tiny
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"claims": paper.summary},
@@ -26,7 +26,12 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "tuned": strength.tuned,
         "aims": strength.aims,
     },
-    "docs/defenses.md": {"landmine": strength.landmine},
+    "docs/defenses.md": {
+        "landmine": strength.landmine,
+        "referee": referee.beside_package,
+        "carry-over": carry_over.shares,
+        "left-out": carry_over.left_out,
+    },
     "docs/screening.md": {"newcomers": accounts.newcomers},
 }
 """The documents, and what makes the table of each of their places."""

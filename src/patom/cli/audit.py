@@ -62,7 +62,10 @@ RegionOption = Annotated[
     Region,
     typer.Option(help="Where injected rows may lie: in the ball of all rows, or where they look like their task's."),
 ]
-Iterations = Annotated[int | None, typer.Option(min=1, help="The attack's iterations. [default: 40, or PATOM's 10]")]
+Iterations = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most moves of an attack. [default: 40, 400 where the worst is followed up; PATOM's 10]"),
+]
 StepSize = Annotated[
     float | None, typer.Option(help="PATOM's step size; the paper's is 100. [default: the best of five in a pilot]")
 ]
