@@ -16,8 +16,8 @@ from patom.evaluate.trial import fit_quietly
 from patom.models.lambda_search import GRID, N_FOLDS
 from patom.results.methods import Method
 
-_ASCENT, _THOROUGH, _RANDOM, _DEFENDED, _BOUND = 33.0, 250.0, 3.5, 140.0, 60.0
-"""The time in fits: of a quick ascent, a thorough one, random rows, a quick one behind a defense, a bound."""
+_ASCENT, _THOROUGH, _ACCOUNTS, _RANDOM, _DEFENDED, _BOUND = 33.0, 1000.0, 100.0, 3.5, 140.0, 60.0
+"""The time in fits: of a quick ascent, a thorough one, one by accounts, random rows, one behind a defense, a bound."""
 _ROW_BY_ROW = 80
 """How many times longer PATOM takes where each step projects a single row onto an intersection of regions."""
 
@@ -61,7 +61,7 @@ class Steps:
         >>> Steps(lambdas=25, pilots=0, random=40, optimised=40, retuned=0, defended=20).seconds(0.01, 2) > 10.0
         True
         """
-        ascents = (self.pilots + self.optimised + self.accounts) * _ASCENT + self.defended * _DEFENDED
+        ascents = (self.pilots + self.optimised) * _ASCENT + self.accounts * _ACCOUNTS + self.defended * _DEFENDED
         ascents = aims * (ascents + self.thorough * _THOROUGH) + self.bounds * _BOUND
         searches = len(GRID) ** 2 * N_FOLDS * self.retuned + N_FOLDS * self.lambdas
         return (moves * ascents + self.random * _RANDOM + searches) * of_a_fit / n_jobs
