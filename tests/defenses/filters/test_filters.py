@@ -123,6 +123,12 @@ def test_copies_do_not_all_stay_because_their_scores_are_equal(make):
     assert moved[y[order] == 1].sum() == 90
 
 
+def test_copies_of_the_lowest_score_are_not_odd():
+    X = np.repeat([[0.0], [1.0]], 10, axis=0)
+    assert Sphere(fraction=0.2).keep(X[:10], np.arange(10.0)).kept.all()
+    assert Slab(fraction=0.2).keep(X, np.zeros(20), np.repeat(["a", "b"], 10)).kept.all()  # one class: no line
+
+
 def test_different_rows_of_equal_scores_still_stay():
     X = np.array([[-1.0], [1.0], [-2.0], [2.0], [0.0], [0.0]])  # the distances from the centre come in pairs
     assert Sphere(fraction=0.2).keep(X, np.arange(6.0)).kept.all()

@@ -188,7 +188,7 @@ class Oddest(Sanitiser):
     """A filter that drops the ``fraction`` of rows of the highest scores in each group.
 
     Groups are the rows of a task and class or, where y is a quantity, of a task. Rows of equal scores stay or go
-    together, but for copies: of many copies of a row, which would all stay, so many go as the fraction asks for.
+    together, but for copies of a row, which would all stay: so many of them go as the fraction asks for.
     """
 
     def __init__(self, fraction: float = 0.05) -> None:
@@ -201,12 +201,15 @@ class Oddest(Sanitiser):
         score = self.scores(rows)
         groups, threshold = rows.groups(), np.empty(score.size)
         cuts = over_groups(partial(cut, fraction=self.fraction), score, groups)
-        threshold[np.concatenate(groups)] = np.repeat(cuts, [group.size for group in groups])
+        order, sizes = np.concatenate(groups), np.array([group.size for group in groups])
+        threshold[order] = np.repeat(cuts, sizes)
         goes = score > threshold
-        for group in groups:
-            missing = int(self.fraction * group.size + 1e-9) - int(np.count_nonzero(goes[group]))
-            if missing > 0:
-                goes[_copies(rows.X, group[score[group] == threshold[group]])[:missing]] = True
+        gone = np.add.reduceat(goes[order], np.cumsum(sizes) - sizes, dtype=np.int64)
+        missing = (self.fraction * sizes + 1e-9).astype(np.int64) - gone
+        for k in np.flatnonzero(missing > 0):
+            group, highest = groups[k], cuts[k]
+            if highest > score[group].min():  # rows of the lowest score are not odd
+                goes[_copies(rows.X, group[score[group] == highest])[: missing[k]]] = True
         return Judged(score, threshold, np.where(goes, self.name, ""))
 
     @abstractmethod
