@@ -101,9 +101,11 @@ def helped(
         for k, candidate in enumerate(tried)
         if k not in twins
     }
-    for k in [k for k, remedy in measured.items() if not remedy.objection]:
-        worse = _followed_up(work, settings, tried[k], [one for one in found if one.remedy == k])
-        measured[k] = _measured(work.data.metric, settings, tried[k], worse)
+    if Method(settings.attack) is Method.ASCENT:
+        holding = [one for one in found if one.remedy in measured and not measured[one.remedy].objection]
+        again = _followed_up(work, settings, tried, holding)
+        for k in {one.remedy for one in holding}:
+            measured[k] = _measured(work.data.metric, settings, tried[k], [one for one in again if one.remedy == k])
     best, reason = recommended(list(measured.values()))
     return Remedies(
         attack=attack,
@@ -191,17 +193,15 @@ def _known(split: AuditData, settings: AuditSettings, defended: Victim, faced: E
     return better(found, key=lambda decision: split.score(decision, target))
 
 
-def _followed_up(work: Work, settings: AuditSettings, candidate: Candidate, tried: list[Tried]) -> list[Tried]:
-    """The attacks on a defense that quick ones did not break, after thorough ones; the worse of two counts."""
-    if Method(settings.attack) is not Method.ASCENT:
-        return tried
-    work.announce(len(tried))
-    run = partial(_again, settings=settings, defended=candidate.victim)
-    return list(work.on_splits((one.faced.cell.replicate, partial(run, one=one)) for one in tried))
+def _followed_up(work: Work, settings: AuditSettings, tried: list[Candidate], holding: list[Tried]) -> list[Tried]:
+    """The attacks on defenses that quick ones did not break, after thorough ones; the worse of two counts."""
+    work.announce(len(holding))
+    run = partial(_again, settings=settings, tried=tried)
+    return list(work.on_splits((one.faced.cell.replicate, partial(run, one=one)) for one in holding))
 
 
-def _again(split: AuditData, settings: AuditSettings, defended: Victim, one: Tried) -> Tried:
-    known = _known(split, settings, defended, one.faced, thorough=True)
+def _again(split: AuditData, settings: AuditSettings, tried: list[Candidate], one: Tried) -> Tried:
+    known = _known(split, settings, tried[one.remedy].victim, one.faced, thorough=True)
     score = split.score(known, split.mask(one.faced.cell.targets))
     clean, naive, before = one.scores
     worse = score > before if split.metric == "NMSE" else score < before
