@@ -29,8 +29,8 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/defenses.md": {
         "landmine": strength.landmine,
         "referee": referee.beside_package,
-        "carry-over": carry_over.shares,
-        "left-out": carry_over.left_out,
+        "carried": carry_over.shares,
+        "left": carry_over.left_out,
     },
     "docs/screening.md": {"newcomers": accounts.newcomers},
 }
