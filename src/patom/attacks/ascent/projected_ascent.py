@@ -57,7 +57,8 @@ class ProjectedAscent(Attack):
         first come, where lambdas are small, rows that climbed at 100 and 10 times the lambdas; rows in far corners of
         the region; rows placed block after block where their effect is largest; rows in clusters at far ends, and clean
         rows. Before them, where the attacker opens accounts, come rows on a see-saw, with the labels that are furthest
-        apart, and behind a filter rows beyond a class (``patom.attacks.ascent.beyond``). With ``optimise_labels`` rows in corners and clusters have their labels flipped at first.
+        apart, and behind a filter rows beyond a class (``patom.attacks.ascent.beyond``). With ``optimise_labels`` rows
+        in corners and clusters have their labels flipped at first.
     relocations : int, default 4
         Most rounds in which rows are placed anew, at the end; two of them also early in each start. 0 leaves them out.
     kinds : int, default 10
