@@ -8,7 +8,7 @@ from audit_cells import answers_of
 
 from patom import MTRLRegressor
 from patom.audit import AuditSettings, run_audit, table_data
-from patom.audit.cells import clean_decision, run_and_measure, victim
+from patom.audit.cells import clean_decision, run_and_measure, victim, worst_damage
 from patom.audit.draws import drawn
 from patom.audit.plan import plan
 from patom.audit.selection import refit, retuned, select_lambdas
@@ -65,7 +65,14 @@ def _effects(data, report, worst):
     cells = [cell for cell in plan(data, SETTINGS) if (str(cell.attack), cell.budget) == wanted]
     splits = [(data.of_replicate(cell.replicate), cell) for cell in cells if cell.purpose == "curve"]
     return [
-        run_and_measure(split, SETTINGS, Victim(model, model), cell, clean_decision(split, model))
+        worst_damage(
+            [
+                run_and_measure(
+                    split, SETTINGS, Victim(model, model), cell, clean_decision(split, model), thorough=thorough
+                )
+                for thorough in (False, True)
+            ]
+        )
         for split, cell in splits
     ]
 

@@ -71,8 +71,8 @@ def test_an_audit_says_its_plan_first(table, tmp_path):
         "--jobs", "1", "--out", tmp_path / "out",
     )  # fmt: skip
     _, err = process.communicate(timeout=120)
-    kinds = "4 random, 9 optimised, 8 on defended models, 12 by new accounts"
-    attacks = rf"33 attacks \({kinds}\) and 25 pairs of lambdas to choose from"
+    kinds = "4 random, 9 optimised, 8 on defended models, 12 by new accounts, 2 that follow the worst up"
+    attacks = rf"35 attacks \({kinds}\) and 25 pairs of lambdas to choose from"
     came = r"(patom: Attacking: \d+ s so far\n)*"  # while the fit compiles that is timed
     plan = rf"patom: Attacking: {attacks}, on one process; a first fit .*\n"
     assert re.match(rf"{plan}{came}patom: Attacking: about \d+ (s|min) in all\.\n", err)

@@ -162,4 +162,4 @@ def test_a_terminal_shows_the_time_left(table, tmp_path):
         pass
     os.close(ours)
     assert process.wait() == 0
-    assert re.search(rb"Attacking.*\d+/35.*left.*\d:\d\d:\d\d", shown, re.DOTALL)
+    assert re.search(rb"Attacking.*\d+/37.*left.*\d:\d\d:\d\d", shown, re.DOTALL)

@@ -216,6 +216,8 @@ def _tell_plan(show: Show, n_jobs: int, ahead: "Steps", seconds: float | None) -
     kinds = f"{ahead.random} random, {ahead.pilots + ahead.optimised} optimised, {ahead.defended} on defended models"
     if ahead.accounts:
         kinds += f", {ahead.accounts} by new accounts"
+    if ahead.thorough:
+        kinds += f", {ahead.thorough} that follow the worst up"
     searched = f" and {ahead.lambdas} pairs of lambdas to choose from" if ahead.lambdas else ""
     processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
     show.plan(
