@@ -18,10 +18,9 @@ _WHO = {
 def beside_package() -> str:
     """Each defense under the package's ascent and under the referee, who has her own code."""
     rows, lines = pq.read_table(KEPT / "referee.parquet").to_pylist(), []
-    for (case, metric), part in grouped(rows, lambda row: (row["case"], row["metric"])).items():
+    for part in grouped(rows, "case").values():
         levels = [_over(part, name) for name in ("clean", "package", "referee", "joint")]
-        lines.append([part[0]["defense"].removesuffix(", known"), metric, *levels, _worst(part)])
-        assert case == part[0]["case"]
+        lines.append([part[0]["defense"].removesuffix(", known"), part[0]["metric"], *levels, _worst(part)])
     heads = ["defense", "", "clean", "the package", "the referee", "the referee, from both", "the worst, by seed"]
     seeds, commits = ({row[name] for row in rows} for name in ("seed", "commit"))
     return table(heads, lines) + f"\n\n{len(seeds)} seeds. Commit: {', '.join(sorted(commits))}."

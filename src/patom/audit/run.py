@@ -79,8 +79,6 @@ def run_audit(
     model = victim(data, settings, selection.lambda_1, selection.lambda_2)
     fitted = fit_quietly(clone(model), data.train)
     clean, effects, step_sizes = _effects(work, settings, model, cells)
-    found = worst_of(summary.curves(effects, settings.confidence, len(settings.accounts)))
-    effects = followed_up(work, settings, Victim(model, model), clean, effects, found)
     curves, shown = summary.curves(effects, settings.confidence, len(settings.accounts)), shown_tasks(data, settings)
     opened = by_accounts(work, settings, model, clean, effects, shown, len(curves))
     exposure = summary.exposure(data, effects, shown, exposure_budget(data, settings), opened.exposure)
@@ -128,13 +126,15 @@ def _report(results: Results) -> dict[str, Any]:
 def _effects(
     work: Work, settings: AuditSettings, model: Any, planned: list[Cell]
 ) -> tuple[list[FloatArray], list[Effect], dict[AttackName, float]]:
-    """Clean predictions by replicate, what each planned attack did, and PATOM's step sizes."""
+    """Clean predictions by replicate, what each planned attack did, the worst followed up, and PATOM's step sizes."""
     fits = ((replicate, partial(clean_decision, model=model)) for replicate in range(settings.n_seeds))
     clean, attacked = list(work.on_splits(fits, counted=False)), Victim(model, model)
     cells, step_sizes = with_step_sizes(work, settings, attacked, planned)
     run = partial(run_and_measure, settings=settings, attacked=attacked)
     jobs = ((cell.replicate, partial(run, cell=cell, clean=clean[cell.replicate])) for cell in cells)
-    return clean, list(work.on_splits(jobs)), step_sizes
+    found = list(work.on_splits(jobs))
+    worst = worst_of(summary.curves(found, settings.confidence, len(settings.accounts)))
+    return clean, followed_up(work, settings, attacked, clean, found, worst), step_sizes
 
 
 def _told(planned: Planned | None, cells: list[Cell], first: AuditData, settings: AuditSettings, n_jobs: int) -> Steps:

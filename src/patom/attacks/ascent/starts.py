@@ -38,7 +38,10 @@ def weakly_penalised(program: Bilevel) -> bool:
 
 
 def begin(climb: Climb, start: str, injection: Injection, W: FloatArray, moves: int, rng: np.random.Generator) -> Climb:
-    """The climb at its start from drawn rows, after about so many moves; fits before the first move count as moves."""
+    """The climb at its start from drawn rows, after about so many moves; fits before the first move count as moves.
+
+    But for those of the places beyond a class, which are a dozen at most.
+    """
     if start == "blocks" and moves:
         placed, W = in_blocks(climb.program.held(injection), injection, climb.size, rng, labels=climb.labels)
         return climb.begin(placed, W).on((moves + 1) // 2)
